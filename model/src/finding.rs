@@ -1,0 +1,194 @@
+//! What is said about an identity: a finding, with everything that a reader needs to judge it.
+
+use crate::event::Position;
+use crate::identity::{PrincipalType, closed_set};
+use crate::time::Time;
+use std::fmt;
+
+closed_set! {
+    /// The detectors, in the order of the catalogue.
+    Detector {
+        /// An identity reads many different objects of one endpoint (BOLA sweep).
+        ObjectEnumeration => "object_enumeration",
+        /// More bytes leave than this identity ever receives.
+        EgressSpike => "egress_spike",
+        /// An endpoint that neither the identity nor its peers use.
+        FirstSeenEndpoint => "first_seen_endpoint",
+        /// Failed authentication, and success after it.
+        AuthFailures => "auth_failures",
+        /// Refusals on many different operations.
+        DeniedProbing => "denied_probing",
+        /// Calls at a speed that the identity never had.
+        MachineSpeed => "machine_speed",
+        /// Together unusual, though no single feature is.
+        JointOutlier => "joint_outlier",
+        /// The calls are likelier from anyone else than from this identity.
+        NotItself => "not_itself",
+    }
+}
+
+closed_set! {
+    /// How much a finding matters: confidence times danger.
+    Severity {
+        /// Worth knowing.
+        Info => "info",
+        /// Worth a look this week.
+        Low => "low",
+        /// Worth a look today.
+        Medium => "medium",
+        /// Worth a look now.
+        High => "high",
+        /// Somebody should be woken.
+        Critical => "critical",
+    }
+}
+
+/// A finding's id: a UUID made from what the finding means, never from when or how it was computed.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FindingId(pub [u8; 16]);
+
+/// The usual hyphenated form of a UUID.
+impl fmt::Display for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One part of what was observed, and how much of it that part is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contributor {
+    /// What it is: an endpoint, a claimed name, a feature.
+    pub name: String,
+    /// Its own observed value, in the finding's unit.
+    pub observed: f64,
+    /// Its share of the whole, 0 to 1.
+    pub share: f64,
+}
+
+/// One event that the finding rests on: bounded, and redacted at ingest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The event's time.
+    pub time: Time,
+    /// `METHOD path`, as logged after redaction.
+    pub request: String,
+    /// The response status.
+    pub status: Option<u16>,
+    /// Bytes sent to the caller.
+    pub bytes_out: Option<u64>,
+    /// The client's address.
+    pub client_address: Option<String>,
+    /// The event's input and line.
+    pub position: Position,
+}
+
+/// One deviation, explained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The id: the same for every revision and every replay.
+    pub id: FindingId,
+    /// The revision: the position's line of the last contributing event, or higher at closing.
+    pub revision: u64,
+    /// The tenant.
+    pub tenant_id: String,
+    /// The identity, `None` if the finding concerns none.
+    pub principal_id: Option<String>,
+    /// What kind of thing the identity is.
+    pub principal_type: Option<PrincipalType>,
+    /// The rule that resolved the identity.
+    pub principal_source: Option<&'static str>,
+    /// The entity: `METHOD template`, a network, `credential:…`, or empty for the identity as a whole.
+    pub entity: String,
+    /// The detector.
+    pub detector: Detector,
+    /// The detector's version: moves when its statistic does.
+    pub detector_version: u32,
+    /// The window's start (inclusive).
+    pub window_start: Time,
+    /// The window's end (exclusive).
+    pub window_end: Time,
+    /// Event time of the event that fired it.
+    pub detected_at: Time,
+    /// How much it matters.
+    pub severity: Severity,
+    /// How many windows of ordinary traffic one must look at to see this once; at least 0.
+    pub score: f64,
+    /// −log10 of the probability of something at least this odd; finite.
+    pub surprise: f64,
+    /// What was observed, in `unit`.
+    pub observed: f64,
+    /// What was expected, in `unit`.
+    pub expected: f64,
+    /// The upper end of the band of the ordinary, in `unit`.
+    pub upper: f64,
+    /// The unit of the three.
+    pub unit: &'static str,
+    /// Days of the identity's own history that this rests on.
+    pub history_days: f64,
+    /// Calls of the identity's own history that this rests on.
+    pub history_n: u64,
+    /// Peers that this rests on.
+    pub peers_n: u64,
+    /// The finding in one sentence, with its numbers.
+    pub sentence: String,
+    /// What would have been ordinary.
+    pub counterfactual: String,
+    /// The largest contributors, five at most.
+    pub contributors: Vec<Contributor>,
+    /// Sample events, five at most.
+    pub evidence: Vec<Evidence>,
+    /// A query over the store that shows the observed value.
+    pub evidence_sql: String,
+    /// OWASP ids (API Top 10 2023, LLM Top 10 2025, Agentic 2026).
+    pub owasp: &'static [&'static str],
+    /// MITRE ATT&CK and ATLAS ids.
+    pub attack: &'static [&'static str],
+    /// The state of the identity's baseline: `prior`, `young`, `active`.
+    pub baseline_state: &'static str,
+    /// The version of the models that took part, empty if none did.
+    pub model_version: String,
+    /// The incident, if the finding belongs to one.
+    pub incident_id: Option<FindingId>,
+    /// A hash of the configuration that detection ran under.
+    pub config_hash: String,
+}
+
+impl Finding {
+    /// Most contributors that a finding names.
+    pub const CONTRIBUTORS_MAX: usize = 5;
+    /// Most sample events that a finding keeps.
+    pub const EVIDENCE_MAX: usize = 5;
+
+    /// The window's length in whole seconds.
+    pub const fn window_seconds(&self) -> i64 {
+        self.window_end.since(self.window_start) / crate::time::NS_PER_S
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_written_as_a_uuid() {
+        let id = FindingId([
+            0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab,
+            0xcd, 0xef,
+        ]);
+        assert_eq!(id.to_string(), "01234567-89ab-cdef-0123-456789abcdef");
+    }
+
+    #[test]
+    fn a_detector_is_found_by_its_name() {
+        for detector in Detector::ALL {
+            assert_eq!(Detector::from_name(detector.as_str()), Some(*detector));
+        }
+        assert_eq!(Detector::from_name("egress"), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! The words that all stages share: event, identity, endpoint, window row, signal, finding.
+//!
+//! A type enters this crate only if two stages name it. Nothing here does I/O, reads a clock or
+//! waits; nothing here derives a wire format.
+
+pub mod endpoint;
+pub mod event;
+pub mod finding;
+pub mod identity;
+pub mod limit;
+pub mod tables;
+pub mod time;
+
+pub use endpoint::{EndpointId, EndpointSource, Endpoints};
+pub use event::{
+    Event, EventBatch, Int, Kind, ParseFlags, Position, Text, TimeKind, TimePrecision,
+};
+pub use finding::{Contributor, Detector, Evidence, Finding, FindingId, Severity};
+pub use identity::{PrincipalTrust, PrincipalType};
+pub use time::Time;

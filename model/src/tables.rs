@@ -1,0 +1,220 @@
+//! The tables that detection writes and analysts read: one Arrow schema each, the same in every store.
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use std::sync::Arc;
+
+/// A table of the store.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Table {
+    /// What was found, every revision.
+    Findings,
+    /// One detector's scored output for one entity and window.
+    Signals,
+    /// The features of one identity in one closed hour.
+    Windows,
+    /// The latest state of each identity.
+    Identities,
+    /// The latest state of each endpoint.
+    Endpoints,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 5] =
+        [Self::Findings, Self::Signals, Self::Windows, Self::Identities, Self::Endpoints];
+
+    /// The table's name in SQL, and the name of its directory.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Findings => "findings",
+            Self::Signals => "signals",
+            Self::Windows => "windows",
+            Self::Identities => "identities",
+            Self::Endpoints => "endpoints",
+        }
+    }
+
+    /// The table's columns.
+    pub fn schema(self) -> SchemaRef {
+        Arc::new(Schema::new(match self {
+            Self::Findings => findings(),
+            Self::Signals => signals(),
+            Self::Windows => windows(),
+            Self::Identities => identities(),
+            Self::Endpoints => endpoints(),
+        }))
+    }
+}
+
+/// The type of every time column: microseconds since the epoch, UTC.
+pub fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+fn text_or_null(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, true)
+}
+
+fn time(name: &str) -> Field {
+    Field::new(name, time_type(), false)
+}
+
+fn count(name: &str) -> Field {
+    Field::new(name, DataType::Int64, false)
+}
+
+fn number(name: &str) -> Field {
+    Field::new(name, DataType::Float64, false)
+}
+
+fn number_or_null(name: &str) -> Field {
+    Field::new(name, DataType::Float64, true)
+}
+
+fn findings() -> Vec<Field> {
+    vec![
+        text("finding_id"),
+        count("revision"),
+        text("tenant_id"),
+        text_or_null("principal_id"),
+        text_or_null("principal_type"),
+        text_or_null("principal_source"),
+        text("entity"),
+        text("detector"),
+        count("detector_version"),
+        time("window_start"),
+        time("window_end"),
+        count("window_seconds"),
+        time("detected_at"),
+        text("severity"),
+        number("score"),
+        number("surprise"),
+        number("observed"),
+        number("expected"),
+        number("upper"),
+        text("unit"),
+        number("history_days"),
+        count("history_n"),
+        count("peers_n"),
+        text("sentence"),
+        text("counterfactual"),
+        text("contributors"),
+        text("evidence"),
+        text("evidence_sql"),
+        text("owasp"),
+        text("attack"),
+        text("baseline_state"),
+        text("model_version"),
+        text_or_null("incident_id"),
+        text("config_hash"),
+    ]
+}
+
+fn signals() -> Vec<Field> {
+    vec![
+        text("tenant_id"),
+        text_or_null("principal_id"),
+        text("entity"),
+        text("detector"),
+        time("window_start"),
+        time("window_end"),
+        count("window_seconds"),
+        number("observed"),
+        number("expected"),
+        number("surprise"),
+        number("score"),
+    ]
+}
+
+fn windows() -> Vec<Field> {
+    vec![
+        text("tenant_id"),
+        text("principal_id"),
+        time("window_start"),
+        time("window_end"),
+        count("window_seconds"),
+        count("requests"),
+        count("status_2xx"),
+        count("status_3xx"),
+        count("status_401"),
+        count("status_403"),
+        count("status_404"),
+        count("status_4xx_other"),
+        count("status_5xx"),
+        count("status_unknown"),
+        count("endpoints_distinct"),
+        count("endpoints_new"),
+        count("endpoints_denied_distinct"),
+        count("objects_distinct"),
+        count("networks_distinct"),
+        count("user_agents_distinct"),
+        number("bytes_in"),
+        number("bytes_out"),
+        count("responses_with_size"),
+        number("write_share"),
+        count("requests_per_10s_max"),
+        count("requests_per_min_max"),
+        number_or_null("duration_p50_ms"),
+        number_or_null("duration_p95_ms"),
+        number_or_null("gap_p05_s"),
+        number_or_null("gap_p50_s"),
+        number_or_null("gap_p95_s"),
+        number("surprisal_mean_bits"),
+    ]
+}
+
+fn identities() -> Vec<Field> {
+    vec![
+        text("tenant_id"),
+        text("principal_id"),
+        text("principal_type"),
+        text("principal_source"),
+        text("baseline_state"),
+        time("first_seen"),
+        time("last_seen"),
+        count("requests"),
+        count("active_hours"),
+        count("endpoints_known"),
+        number("endpoints_new_rate"),
+        text("endpoints_usual"),
+        number("requests_per_hour_mean"),
+        number("bytes_out_per_hour_median"),
+        count("peer_group"),
+        count("peers"),
+        count("windows_learned"),
+        count("windows_withheld"),
+        count("state_bytes"),
+    ]
+}
+
+fn endpoints() -> Vec<Field> {
+    vec![
+        text("endpoint"),
+        text("endpoint_source"),
+        time("first_seen"),
+        time("last_seen"),
+        count("requests"),
+        count("identities"),
+        number("authenticated_share"),
+        number_or_null("objects_per_hour_p99"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_table_has_a_column_twice() {
+        for table in Table::ALL {
+            let schema = table.schema();
+            let names: BTreeSet<_> = schema.fields().iter().map(|field| field.name()).collect();
+            assert_eq!(names.len(), schema.fields().len(), "{}", table.as_str());
+        }
+    }
+}
