@@ -1,1 +1,24 @@
-//! Skeleton.
+//! From events to findings: windows, baselines, detectors, models, calibration.
+//!
+//! This crate does no I/O, reads no clock and holds no unseeded randomness: the same events in the
+//! same order give the same findings, to the byte, whatever threads run the partitions.
+
+mod alarm;
+mod calibration;
+mod detectors;
+pub mod engine;
+mod explain;
+mod identity;
+pub mod models;
+mod open_window;
+pub mod partition;
+mod population;
+mod router;
+mod rows;
+pub mod settings;
+pub mod statistics;
+
+pub use engine::{Engine, Output, Tally, Task};
+pub use partition::Item;
+pub use router::{Note, Router};
+pub use settings::{Plan, Settings, SettingsError};

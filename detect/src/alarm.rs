@@ -1,0 +1,204 @@
+//! From a reading to a finding: scored on the common scale, cut by the budget, explained.
+
+use crate::detectors::{self, Reading, View, Words};
+use crate::engine::Context;
+use crate::identity::Identity;
+use crate::open_window::{Crossed, OpenWindow, Raised};
+use model::{
+    Detector, EndpointId, Event, EventBatch, Evidence, Finding, FindingId, Severity, Text, Time,
+};
+
+/// Findings that one identity may raise in one hour; further ones stay signals.
+const RAISED_MAX: usize = 16;
+
+/// The event that crossed a tripwire.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alarm<'a> {
+    pub(crate) batch: &'a EventBatch,
+    pub(crate) event: &'a Event,
+    pub(crate) now: Time,
+}
+
+/// Asks the detectors whose tripwire was crossed, and raises what they find.
+pub(crate) fn sound(
+    context: &Context<'_>,
+    identity: &Identity,
+    open: &mut OpenWindow,
+    crossed: Crossed,
+    alarm: Option<&Alarm<'_>>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut readings = Vec::new();
+    for detector in Detector::ALL {
+        if !crossed.has(*detector) {
+            continue;
+        }
+        readings.clear();
+        let view = context.view(identity, open);
+        if detectors::may_raise(*detector, &view) {
+            detectors::read(*detector, &view, &mut readings);
+        }
+        for reading in &readings {
+            let score = context.calibration.score(reading.detector, reading.surprise);
+            if score < context.cut || is_raised(open, reading) || open.raised.len() >= RAISED_MAX {
+                continue;
+            }
+            let now = alarm.map_or(open.last, |alarm| alarm.now);
+            open.raised.push(Raised {
+                detector: reading.detector,
+                entity: reading.entity,
+                id: id_of(identity, context, reading, open.start),
+                detected_at: now,
+                evidence: alarm.map(|it| vec![evidence_of(it.batch, it.event)]).unwrap_or_default(),
+            });
+            if let Some(raised) = open.raised.last() {
+                findings.push(finding(context, &context.view(identity, open), reading, raised));
+            }
+        }
+        detectors::raise_tripwire(*detector, open);
+    }
+}
+
+/// At the hour's close: revises what was raised, and raises what only the whole hour shows.
+pub(crate) fn settle(
+    context: &Context<'_>,
+    identity: &Identity,
+    open: &mut OpenWindow,
+    readings: &[Reading],
+    findings: &mut Vec<Finding>,
+) {
+    for reading in readings {
+        let score = context.calibration.score(reading.detector, reading.surprise);
+        if !is_raised(open, reading) {
+            let may = detectors::may_raise(reading.detector, &context.view(identity, open));
+            if score < context.cut || !may || open.raised.len() >= RAISED_MAX {
+                continue;
+            }
+            open.raised.push(Raised {
+                detector: reading.detector,
+                entity: reading.entity,
+                id: id_of(identity, context, reading, open.start),
+                detected_at: open.last,
+                evidence: Vec::new(),
+            });
+        }
+        let raised = open.raised.iter().find(|raised| is_of(raised, reading));
+        if let Some(raised) = raised
+            && score >= context.cut
+        {
+            findings.push(finding(context, &context.view(identity, open), reading, raised));
+        }
+    }
+}
+
+/// Adds an event to the evidence of the findings that it belongs to.
+pub(crate) fn add_evidence(
+    open: &mut OpenWindow,
+    batch: &EventBatch,
+    event: &Event,
+    endpoint: EndpointId,
+) {
+    for raised in &mut open.raised {
+        let about = raised.entity.is_none_or(|entity| entity == endpoint);
+        if about && raised.evidence.len() < Finding::EVIDENCE_MAX {
+            raised.evidence.push(evidence_of(batch, event));
+        }
+    }
+}
+
+fn is_raised(open: &OpenWindow, reading: &Reading) -> bool {
+    open.raised.iter().any(|raised| is_of(raised, reading))
+}
+
+fn is_of(raised: &Raised, reading: &Reading) -> bool {
+    // A first-seen endpoint names the oddest of the hour, which may change: the finding stays one.
+    raised.detector == reading.detector
+        && (raised.entity == reading.entity || reading.detector == Detector::FirstSeenEndpoint)
+}
+
+/// The id says what is found, never how: detector, tenant, identity, entity and window.
+fn id_of(identity: &Identity, context: &Context<'_>, reading: &Reading, start: Time) -> FindingId {
+    let entity = match reading.detector {
+        Detector::FirstSeenEndpoint => "",
+        _ => reading.entity.map_or("", |endpoint| context.endpoints.name(endpoint)),
+    };
+    let mut hasher = blake3::Hasher::new();
+    for part in [reading.detector.as_str(), identity.tenant(), &identity.name, entity] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.update(&start.ns().to_le_bytes());
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    FindingId(uuid::Builder::from_custom_bytes(bytes).into_uuid().into_bytes())
+}
+
+fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &Raised) -> Finding {
+    let about = detectors::about(reading.detector);
+    let score = context.calibration.score(reading.detector, reading.surprise);
+    let cut = context.calibration.surprise_at(reading.detector, context.cut);
+    let words: Words = detectors::explain(view, reading, cut);
+    let identity = view.identity;
+    Finding {
+        id: raised.id,
+        revision: identity.calls,
+        tenant_id: identity.tenant().to_owned(),
+        principal_id: Some(identity.name.to_string()),
+        principal_type: Some(identity.kind),
+        principal_source: Some(identity.source),
+        entity: reading.entity.map_or("", |entity| context.endpoints.name(entity)).to_owned(),
+        detector: reading.detector,
+        detector_version: about.version,
+        window_start: reading.start,
+        window_end: reading.end,
+        detected_at: raised.detected_at,
+        severity: severity(score, words.danger),
+        score,
+        surprise: reading.surprise,
+        observed: reading.observed,
+        expected: reading.expected,
+        upper: reading.law.value_at(cut).unwrap_or(reading.expected),
+        unit: about.unit,
+        history_days: identity.history_days(),
+        history_n: identity.profile.total as u64,
+        peers_n: u64::from(detectors::peers_of(view)),
+        sentence: words.sentence,
+        counterfactual: words.counterfactual,
+        contributors: words.contributors,
+        evidence: raised.evidence.clone(),
+        evidence_sql: words.evidence_sql,
+        owasp: about.owasp,
+        attack: about.attack,
+        baseline_state: identity.baseline_state(),
+        model_version: view.models.version(),
+        incident_id: None,
+        config_hash: context.plan.config_hash.clone(),
+    }
+}
+
+/// Confidence (the score) times danger (the detector and the outcome).
+fn severity(score: f64, danger: f64) -> Severity {
+    // Once in 10⁴ windows is half sure, once in 10⁸ as sure as it gets.
+    let confidence = (score.max(1.0).log10() / 8.0).min(1.0);
+    match confidence * danger {
+        matter if matter >= 0.8 => Severity::Critical,
+        matter if matter >= 0.55 => Severity::High,
+        matter if matter >= 0.35 => Severity::Medium,
+        matter if matter >= 0.2 => Severity::Low,
+        _ => Severity::Info,
+    }
+}
+
+fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
+    let text = |column| batch.text(event, column);
+    let method = text(Text::HttpRequestMethod).or(text(Text::RpcMethod)).unwrap_or("-");
+    let target = text(Text::UrlPath).or(text(Text::HttpRoute)).or(text(Text::Endpoint)).unwrap_or("-");
+    Evidence {
+        time: event.time,
+        request: format!("{method} {target}"),
+        status: event.status(),
+        bytes_out: event.bytes_out(),
+        client_address: text(Text::ClientAddress).map(str::to_owned),
+        position: event.position,
+    }
+}

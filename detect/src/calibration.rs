@@ -1,0 +1,233 @@
+//! One scale for all detectors: how many windows of ordinary traffic one must look at to see this once.
+//!
+//! Raw surprises of different detectors are not comparable: each model is wrong in its own way.
+//! Each detector keeps the surprises of recent windows. Below their 98th percentile the share that
+//! was higher is counted; above it a generalised Pareto tail is fitted (peaks over threshold:
+//! Coles, An Introduction to Statistical Modeling of Extreme Values, 2001, ch. 4). The tail's two
+//! parameters come from two of its own quantiles (elemental percentiles: Castillo and Hadi, JASA
+//! 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
+
+use hdrhistogram::Histogram;
+use model::Detector;
+
+/// Histogram units in one unit of surprise.
+const UNITS: f64 = 1_000.0;
+/// The largest surprise that the histogram tells apart.
+const SURPRISE_MAX: f64 = 1e6;
+/// The share of windows that the tail is fitted to.
+const TAIL_SHARE: f64 = 0.02;
+/// Before there are windows: a model's surprise is believed half (10^(−s/2)).
+const DOUBT: f64 = 2.0;
+/// How many windows that doubt weighs as much as.
+const DOUBT_WINDOWS: f64 = 100.0;
+/// Exceedances that the prior scale weighs as much as.
+const SCALE_PRIOR: f64 = 25.0;
+/// Exceedances that the prior shape weighs as much as, and that shape.
+const SHAPE_PRIOR: (f64, f64) = (50.0, 0.1);
+/// Fewest windows for an empirical threshold.
+const WINDOWS_MIN: u64 = 100;
+/// A law is fitted again when its sample has grown by this factor.
+const REFIT_GROWTH: f64 = 1.02;
+/// Points at which the empirical part is kept.
+const KNOTS: usize = 48;
+
+/// The surprises of one detector's recent windows.
+#[derive(Clone, Debug)]
+struct Sample {
+    windows: Histogram<u64>,
+    law: Law,
+}
+
+/// What the sample says about how often a surprise is exceeded.
+#[derive(Clone, Debug)]
+struct Law {
+    n: f64,
+    threshold: f64,
+    scale: f64,
+    shape: f64,
+    /// −log10 of the share above k/KNOTS of the threshold.
+    knots: [f64; KNOTS + 1],
+}
+
+/// The calibration of every detector of one tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Calibration {
+    samples: Vec<Sample>,
+}
+
+impl Calibration {
+    pub(crate) fn new() -> Self {
+        let samples = Detector::ALL.iter().map(|_| Sample::new()).collect();
+        Self { samples }
+    }
+
+    /// Takes in the surprises of closed windows; they count from the next [`Calibration::fit`] on.
+    pub(crate) fn learn(&mut self, detector: Detector, surprises: &[f32]) {
+        let Some(sample) = self.samples.get_mut(detector as usize) else { return };
+        for surprise in surprises {
+            let units = (f64::from(*surprise).clamp(0.0, SURPRISE_MAX) * UNITS) as u64;
+            sample.windows.saturating_record(units + 1);
+        }
+    }
+
+    /// Fits every detector's law to what was learned.
+    pub(crate) fn fit(&mut self) {
+        for sample in &mut self.samples {
+            // A law moves little with a few more windows, and fitting one walks the histogram.
+            if sample.windows.len() as f64 >= sample.law.n * REFIT_GROWTH {
+                sample.law = Law::of(&sample.windows);
+            }
+        }
+    }
+
+    /// How many windows of ordinary traffic one must look at to see `surprise` once; at least 1.
+    pub(crate) fn score(&self, detector: Detector, surprise: f64) -> f64 {
+        let law = self.samples.get(detector as usize).map(|sample| &sample.law);
+        law.map_or(1.0, |law| law.score(surprise))
+    }
+
+    /// The smallest surprise with at least `score`.
+    pub(crate) fn surprise_at(&self, detector: Detector, score: f64) -> f64 {
+        let (mut low, mut high) = (0.0, 1.0);
+        while self.score(detector, high) < score && high < SURPRISE_MAX {
+            high *= 2.0;
+        }
+        for _ in 0..50 {
+            let middle = f64::midpoint(low, high);
+            if self.score(detector, middle) < score { low = middle } else { high = middle }
+        }
+        high
+    }
+}
+
+impl Sample {
+    fn new() -> Self {
+        // 1 to 1e9 units at two digits: 22 KiB once grown.
+        let windows = Histogram::new_with_bounds(1, (SURPRISE_MAX * UNITS) as u64, 2);
+        let windows = windows.unwrap_or_else(|_| unreachable_bounds());
+        let law = Law::of(&windows);
+        Self { windows, law }
+    }
+}
+
+#[expect(clippy::panic, reason = "the bounds are constants, and a test builds them")]
+fn unreachable_bounds() -> Histogram<u64> {
+    panic!("the histogram's constant bounds are legal")
+}
+
+impl Law {
+    fn of(windows: &Histogram<u64>) -> Self {
+        let n = windows.len();
+        let at = |share: f64| (windows.value_at_quantile(1.0 - share) as f64 - 1.0) / UNITS;
+        let scale_prior = DOUBT / std::f64::consts::LN_10;
+        if n < WINDOWS_MIN {
+            return Self {
+                n: 0.0,
+                threshold: 0.0,
+                scale: scale_prior,
+                shape: SHAPE_PRIOR.1,
+                knots: [0.0; KNOTS + 1],
+            };
+        }
+        let threshold = at(TAIL_SHARE);
+        let exceedances = n as f64 * TAIL_SHARE;
+        let (quarter, sixteenth) = (at(TAIL_SHARE / 4.0) - threshold, at(TAIL_SHARE / 16.0) - threshold);
+        // x(t) = σ/ξ (t^−ξ − 1): the ratio of the two quantiles is 4^ξ + 1.
+        let raw_shape =
+            if quarter > 0.0 { ((sixteenth / quarter - 1.0).max(1e-3)).ln() / 4_f64.ln() } else { 0.0 };
+        let (weight, prior) = SHAPE_PRIOR;
+        let shape = ((exceedances * raw_shape + weight * prior) / (exceedances + weight)).clamp(0.02, 0.5);
+        let raw_scale = quarter * shape / (4_f64.powf(shape) - 1.0);
+        let scale = (exceedances * raw_scale + SCALE_PRIOR * scale_prior) / (exceedances + SCALE_PRIOR);
+        let mut knots = [0.0; KNOTS + 1];
+        for (index, knot) in knots.iter_mut().enumerate() {
+            let surprise = threshold * index as f64 / KNOTS as f64;
+            let above = n - windows.count_between(0, (surprise * UNITS) as u64);
+            *knot = -(above.max(1) as f64 / n as f64).log10();
+        }
+        Self { n: n as f64, threshold, scale: scale.max(0.05), shape, knots }
+    }
+
+    fn score(&self, surprise: f64) -> f64 {
+        let doubted = 10_f64.powf(-surprise.max(0.0) / DOUBT);
+        let seen = if self.n == 0.0 {
+            1.0
+        } else if surprise <= self.threshold {
+            let place = (surprise / self.threshold.max(1e-9)).clamp(0.0, 1.0) * KNOTS as f64;
+            let (index, part) = (place as usize, place.fract());
+            let low = self.knots.get(index).copied().unwrap_or(0.0);
+            let high = self.knots.get(index + 1).copied().unwrap_or(low);
+            10_f64.powf(-(low + part * (high - low)))
+        } else {
+            let excess = (surprise - self.threshold) / self.scale;
+            TAIL_SHARE * (1.0 + self.shape * excess).powf(-1.0 / self.shape)
+        };
+        let share = (DOUBT_WINDOWS * doubted + self.n * seen) / (DOUBT_WINDOWS + self.n);
+        1.0 / share.clamp(1e-300, 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exponential(n: u32, scale: f64) -> Vec<f32> {
+        // The quantiles of an exponential law, in place of draws from it.
+        (0..n).map(|i| (-scale * (1.0 - (f64::from(i) + 0.5) / f64::from(n)).ln()) as f32).collect()
+    }
+
+    fn calibrated(surprises: &[f32]) -> Calibration {
+        let mut calibration = Calibration::new();
+        calibration.learn(Detector::EgressSpike, surprises);
+        calibration.fit();
+        calibration
+    }
+
+    #[test]
+    fn an_honest_model_is_believed() {
+        let calibration = calibrated(&exponential(50_000, 1.0 / std::f64::consts::LN_10));
+        for surprise in [1.0, 2.0, 3.0, 4.0] {
+            let score = calibration.score(Detector::EgressSpike, surprise).log10();
+            assert!((score - surprise).abs() < 0.5, "{surprise} became {score}");
+        }
+    }
+
+    #[test]
+    fn an_overconfident_model_is_scaled_back() {
+        let calibration = calibrated(&exponential(50_000, 5.0));
+        let score = calibration.score(Detector::EgressSpike, 20.0);
+        assert!((20.0..300.0).contains(&score), "{score}");
+    }
+
+    #[test]
+    fn an_attack_in_the_sample_does_not_hide_itself() {
+        let mut surprises = exponential(20_000, 0.5);
+        let clean = calibrated(&surprises).score(Detector::EgressSpike, 30.0);
+        surprises.extend([30.0; 12]);
+        let dirty = calibrated(&surprises).score(Detector::EgressSpike, 30.0);
+        assert!(clean > 1e5 && dirty > 1e4, "{clean} fell to {dirty}");
+    }
+
+    #[test]
+    fn a_higher_surprise_has_no_lower_score() {
+        let calibration = calibrated(&exponential(5_000, 1.3));
+        let scores: Vec<_> =
+            (0..400).map(|i| calibration.score(Detector::EgressSpike, f64::from(i) * 0.1)).collect();
+        assert!(scores.windows(2).all(|pair| pair[0] <= pair[1] * 1.000_001), "{scores:?}");
+    }
+
+    #[test]
+    fn the_surprise_of_a_score_is_found_again() {
+        let calibration = calibrated(&exponential(5_000, 1.3));
+        let surprise = calibration.surprise_at(Detector::EgressSpike, 1e4);
+        let score = calibration.score(Detector::EgressSpike, surprise);
+        assert!((score / 1e4 - 1.0).abs() < 0.01, "{score}");
+    }
+
+    #[test]
+    fn before_any_window_a_model_is_doubted() {
+        let calibration = Calibration::new();
+        assert!(calibration.score(Detector::EgressSpike, 4.0) < 1_000.0);
+        assert!(calibration.score(Detector::EgressSpike, 9.0) > 1e4);
+    }
+}

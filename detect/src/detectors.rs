@@ -1,0 +1,232 @@
+//! The detectors: each reads the open window against the baseline, and explains what it read.
+//!
+//! A detector is one module with the same four parts: `ABOUT`, `read` (its statistic), `trip` (the
+//! count at which it wants to be asked again) and `explain`. To add one: copy a module, add its
+//! variant to [`model::Detector`] and its lines to the tables below, and give it a corpus folder.
+
+pub(crate) mod auth_failures;
+pub(crate) mod denied_probing;
+pub(crate) mod egress_spike;
+pub(crate) mod first_seen_endpoint;
+pub(crate) mod joint_outlier;
+pub(crate) mod machine_speed;
+pub(crate) mod not_itself;
+pub(crate) mod object_enumeration;
+
+use crate::calibration::Calibration;
+use crate::identity::Identity;
+use crate::models::Models;
+use crate::open_window::OpenWindow;
+use crate::population::Population;
+use crate::settings::Plan;
+use crate::statistics::Predictive;
+use model::{Contributor, Detector, EndpointId, Endpoints, Time};
+
+/// All that a detector may look at: one identity, its open window, and what is ordinary.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) endpoints: &'a Endpoints,
+    pub(crate) population: &'a Population,
+    pub(crate) calibration: &'a Calibration,
+    pub(crate) models: &'a Models,
+    pub(crate) identity: &'a Identity,
+    pub(crate) open: &'a OpenWindow,
+}
+
+/// What a detector's statistic says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) detector: Detector,
+    /// The endpoint that it is about; `None` for the identity as a whole.
+    pub(crate) entity: Option<EndpointId>,
+    pub(crate) start: Time,
+    pub(crate) end: Time,
+    pub(crate) observed: f64,
+    pub(crate) expected: f64,
+    /// −log10 of the probability of something at least this odd.
+    pub(crate) surprise: f64,
+    pub(crate) law: Law,
+}
+
+/// The law that a surprise came from, so that a band and a counterfactual can be given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Law {
+    /// A count; the largest of `n` windows.
+    Count(Predictive, f64),
+    /// A size: Student's law of ln(1 + x).
+    Size { centre: f64, scale: f64, freedom: f64 },
+    /// The statistic is proportional to the surprise: observed = exp(surprise · unit).
+    Ratio(f64),
+    /// The statistic has no inverse that a reader could use.
+    Opaque,
+}
+
+/// What a detector is: constants of its module.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    pub(crate) version: u32,
+    pub(crate) unit: &'static str,
+    /// How bad it is if true, 0 to 1.
+    pub(crate) danger: f64,
+    pub(crate) owasp: &'static [&'static str],
+    pub(crate) attack: &'static [&'static str],
+}
+
+/// A reading in words.
+#[derive(Clone, Debug)]
+pub(crate) struct Words {
+    pub(crate) sentence: String,
+    pub(crate) counterfactual: String,
+    pub(crate) contributors: Vec<Contributor>,
+    pub(crate) evidence_sql: String,
+    /// How bad it is if true, 0 to 1, given the outcome.
+    pub(crate) danger: f64,
+}
+
+/// What a detector says of itself.
+pub(crate) const fn about(detector: Detector) -> &'static About {
+    match detector {
+        Detector::ObjectEnumeration => &object_enumeration::ABOUT,
+        Detector::EgressSpike => &egress_spike::ABOUT,
+        Detector::FirstSeenEndpoint => &first_seen_endpoint::ABOUT,
+        Detector::AuthFailures => &auth_failures::ABOUT,
+        Detector::DeniedProbing => &denied_probing::ABOUT,
+        Detector::MachineSpeed => &machine_speed::ABOUT,
+        Detector::JointOutlier => &joint_outlier::ABOUT,
+        Detector::NotItself => &not_itself::ABOUT,
+    }
+}
+
+/// Appends what a detector reads in the window as it stands.
+pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) {
+    if !view.plan.enabled.get(detector as usize).copied().unwrap_or(false) {
+        return;
+    }
+    match detector {
+        Detector::ObjectEnumeration => object_enumeration::read(view, out),
+        Detector::EgressSpike => out.extend(egress_spike::read(view)),
+        Detector::FirstSeenEndpoint => out.extend(first_seen_endpoint::read(view)),
+        Detector::AuthFailures => out.extend(auth_failures::read(view)),
+        Detector::DeniedProbing => out.extend(denied_probing::read(view)),
+        Detector::MachineSpeed => out.extend(machine_speed::read(view)),
+        Detector::JointOutlier => out.extend(joint_outlier::read(view)),
+        Detector::NotItself => out.extend(not_itself::read(view)),
+    }
+}
+
+/// Whether a detector may raise a finding on what it knows of the identity.
+pub(crate) fn may_raise(detector: Detector, view: &View<'_>) -> bool {
+    match detector {
+        Detector::NotItself => not_itself::may_raise(view),
+        Detector::EgressSpike => egress_spike::may_raise(view),
+        _ => true,
+    }
+}
+
+/// Says a reading in words.
+pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
+    match reading.detector {
+        Detector::ObjectEnumeration => object_enumeration::explain(view, reading, cut),
+        Detector::EgressSpike => egress_spike::explain(view, reading, cut),
+        Detector::FirstSeenEndpoint => first_seen_endpoint::explain(view, reading),
+        Detector::AuthFailures => auth_failures::explain(view, reading, cut),
+        Detector::DeniedProbing => denied_probing::explain(view, reading, cut),
+        Detector::MachineSpeed => machine_speed::explain(view, reading, cut),
+        Detector::JointOutlier => joint_outlier::explain(view, reading),
+        Detector::NotItself => not_itself::explain(view, reading, cut),
+    }
+}
+
+/// Sets the counts at which the open window asks the detectors.
+pub(crate) fn set_tripwires(view: &View<'_>, open: &mut OpenWindow) {
+    machine_speed::trip(view, open);
+    egress_spike::trip(view, open);
+    denied_probing::trip(view, open);
+    auth_failures::trip(view, open);
+    not_itself::trip(view, open);
+}
+
+/// Moves the tripwire of a detector that was asked and found nothing, or has already said it.
+pub(crate) fn raise_tripwire(detector: Detector, open: &mut OpenWindow) {
+    match detector {
+        Detector::ObjectEnumeration => object_enumeration::raise_tripwire(open),
+        Detector::EgressSpike => open.bytes_tripwire = open.bytes_out * 1.25,
+        Detector::AuthFailures => open.failures_tripwire = later(open.failures),
+        Detector::DeniedProbing => open.denied_tripwire = later(open.denied.len() as u32),
+        Detector::MachineSpeed => machine_speed::raise_tripwire(open),
+        Detector::NotItself => open.itself_tripwire = open.calls + not_itself::CALLS_PER_LOOK,
+        Detector::FirstSeenEndpoint | Detector::JointOutlier => {}
+    }
+}
+
+/// The count at which to look again: an eighth more, so that looking costs little and delays little.
+pub(crate) const fn later(count: u32) -> u32 {
+    count.saturating_add(count / 8).saturating_add(1)
+}
+
+impl Law {
+    /// The smallest observed value with at least `surprise`; `None` where that says nothing.
+    pub(crate) fn value_at(&self, surprise: f64) -> Option<f64> {
+        match self {
+            Self::Count(law, n) => Some(crate::statistics::moments::smallest(|count| {
+                crate::statistics::tail::largest_of(law.surprise(count), *n) >= surprise
+            })),
+            Self::Size { centre, scale, freedom } => {
+                let (mut low, mut high) = (0.0, 1e6);
+                for _ in 0..60 {
+                    let middle = f64::midpoint(low, high);
+                    if crate::statistics::tail::student(middle, *freedom) < surprise {
+                        low = middle;
+                    } else {
+                        high = middle;
+                    }
+                }
+                Some((centre + scale * high).min(36.0).exp_m1())
+            }
+            Self::Ratio(unit) => Some((surprise * unit).exp()),
+            Self::Opaque => None,
+        }
+    }
+}
+
+/// A query over the identity's hours, the one in question first.
+pub(crate) fn windows_sql(view: &View<'_>, columns: &str) -> String {
+    format!(
+        "SELECT window_start, {columns} FROM windows WHERE principal_id = {} \
+         AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+        crate::explain::quote(&view.identity.name),
+        view.open.start,
+    )
+}
+
+/// The endpoints with the largest share of `part`, five at most.
+pub(crate) fn by_endpoint(
+    view: &View<'_>,
+    part: impl Fn(&crate::open_window::EndpointCalls) -> f64,
+) -> Vec<Contributor> {
+    let total: f64 = view.open.endpoints.iter().map(&part).sum();
+    let mut parts: Vec<_> = view
+        .open
+        .endpoints
+        .iter()
+        .map(|calls| (part(calls), calls.endpoint))
+        .filter(|(value, _)| *value > 0.0)
+        .collect();
+    parts.sort_by(|(a, x), (b, y)| b.total_cmp(a).then(x.cmp(y)));
+    parts.truncate(model::Finding::CONTRIBUTORS_MAX);
+    parts
+        .into_iter()
+        .map(|(observed, endpoint)| Contributor {
+            name: view.endpoints.name(endpoint).to_owned(),
+            observed,
+            share: observed / total,
+        })
+        .collect()
+}
+
+/// Peers that a statement about the identity rests on.
+pub(crate) fn peers_of(view: &View<'_>) -> u32 {
+    let members = view.population.peers(view.identity).members;
+    members.saturating_sub(u32::from(view.identity.learned > 0))
+}

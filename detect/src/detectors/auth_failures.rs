@@ -1,0 +1,87 @@
+//! Authentication failures, and success after them; charged to the source, never to a claimed name.
+
+use super::{About, Law, Reading, View, Words, peers_of, windows_sql};
+use crate::explain::{history, number, span, subject};
+use crate::open_window::{CLAIMED_MAX, OpenWindow};
+use crate::population::Measure;
+use model::{Contributor, Detector};
+
+pub(crate) const ABOUT: About = About {
+    version: 1,
+    unit: "failed authentications",
+    danger: 0.6,
+    owasp: &["API2:2023"],
+    attack: &["T1110.001", "T1110.003", "T1110.004"],
+};
+
+/// Fewer failures in an hour than this are never a finding: people mistype.
+const FAILURES_MIN: u32 = 10;
+
+pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
+    if view.open.failures < FAILURES_MIN {
+        return None;
+    }
+    let law = view.population.predictive(view.identity, Measure::FailuresPerHour)?;
+    let observed = f64::from(view.open.failures);
+    Some(Reading {
+        detector: Detector::AuthFailures,
+        entity: None,
+        start: view.open.start,
+        end: view.open.end(),
+        observed,
+        expected: law.mean,
+        surprise: law.surprise(observed),
+        law: Law::Count(law, 1.0),
+    })
+}
+
+pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
+    let law = view.population.predictive(view.identity, Measure::FailuresPerHour);
+    open.failures_tripwire =
+        law.map_or(u32::MAX, |law| FAILURES_MIN.max(law.three_sigma().ceil() as u32));
+}
+
+pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
+    let open = view.open;
+    let names = match open.claimed.len() {
+        0 => String::new(),
+        1 => " under one claimed name".to_owned(),
+        CLAIMED_MAX.. => format!(" under at least {CLAIMED_MAX} claimed names"),
+        some => format!(" under {some} claimed names"),
+    };
+    let after = match open.successes_after {
+        0 => "no success followed".to_owned(),
+        1 => "1 success followed".to_owned(),
+        some => format!("{} successes followed", number(f64::from(some))),
+    };
+    let most = view.identity.most.get(Measure::FailuresPerHour as usize).copied().unwrap_or(0);
+    let contributors = open
+        .claimed_names
+        .iter()
+        .map(|name| Contributor {
+            name: format!("claimed {name}"),
+            observed: 1.0,
+            share: 1.0 / open.claimed.len().max(1) as f64,
+        })
+        .collect();
+    Words {
+        sentence: format!(
+            "{} failed to authenticate {} times in {}{names}, {after}; {} are expected in an active \
+             hour, 99.9 % stay under {}, its own most is {}; {}.",
+            subject(view.identity),
+            number(reading.observed),
+            span(open.failures_last.since(open.failures_first)),
+            number(reading.expected),
+            number(reading.law.value_at(3.0).unwrap_or(reading.expected)),
+            number(f64::from(most)),
+            history(view.identity, peers_of(view)),
+        ),
+        counterfactual: format!(
+            "would be ordinary at {} failures in the hour or fewer",
+            number(reading.law.value_at(cut).unwrap_or(reading.observed) - 1.0),
+        ),
+        contributors,
+        evidence_sql: windows_sql(view, "status_401, requests, status_2xx"),
+        danger: if open.successes_after > 0 { 0.95 } else { ABOUT.danger },
+    }
+}

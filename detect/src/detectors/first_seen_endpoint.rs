@@ -1,0 +1,127 @@
+//! First-time endpoint, rare among peers: how seldom this identity does new things, times how few
+//! of its peers do this one.
+
+use super::{About, Law, Reading, View, Words, peers_of};
+use crate::explain::{history, number, percent, quote, subject};
+use crate::open_window::Novel;
+use crate::statistics::tail::largest_of;
+use model::{Contributor, Detector};
+
+pub(crate) const ABOUT: About = About {
+    version: 1,
+    unit: "first calls",
+    danger: 0.6,
+    owasp: &["API5:2023", "LLM06:2025", "ASI03", "ASI10"],
+    attack: &["T1078.004", "T1098"],
+};
+
+/// Calls of its own before novelty says anything.
+const CALLS_MIN: u64 = 100;
+/// Active days that stand in for peers.
+const DAYS_MIN: u16 = 3;
+/// Peers that stand in for active days.
+const PEERS_MIN: u32 = 20;
+/// Words in a path that make an endpoint sensitive: administration, access and bulk.
+const SENSITIVE: [&str; 14] = [
+    "admin", "role", "permission", "grant", "polic", "token", "secret", "credential", "apikey",
+    "api-key", "export", "dump", "backup", "config",
+];
+
+/// Whether an endpoint's name says administration, access or bulk.
+pub(crate) fn is_sensitive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SENSITIVE.iter().any(|word| name.contains(word))
+}
+
+pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
+    let identity = view.identity;
+    let peers = view.population.peers(identity);
+    let known_well = identity.calls >= CALLS_MIN
+        && (identity.days >= DAYS_MIN || (peers.members >= PEERS_MIN && identity.learned >= 3));
+    if !known_well {
+        return None;
+    }
+    let p_new = identity.profile.p_new();
+    let (oddest, single) = view
+        .open
+        .novel
+        .iter()
+        .filter(|novel| novel.status < 400)
+        .map(|novel| (novel, -(p_new * rarity(view, novel)).log10()))
+        .max_by(|(a, x), (b, y)| x.total_cmp(y).then(b.at.cmp(&a.at)))?;
+    // Every call of the hour was a chance to do something new.
+    let surprise = largest_of(single, f64::from(view.open.calls));
+    Some(Reading {
+        detector: Detector::FirstSeenEndpoint,
+        entity: Some(oddest.endpoint),
+        start: view.open.start,
+        end: view.open.end(),
+        observed: f64::from(view.open.novel_seen),
+        expected: p_new * f64::from(view.open.calls),
+        surprise,
+        law: Law::Opaque,
+    })
+}
+
+/// How rare the endpoint is among peers: (users + 1) / (members + 2); ½ says nothing.
+fn rarity(view: &View<'_>, novel: &Novel) -> f64 {
+    let new_to_all = view.population.endpoint(novel.endpoint).is_none();
+    if new_to_all && !is_sensitive(view.endpoints.name(novel.endpoint)) {
+        // A deploy brings endpoints that nobody used yet: that is the endpoint's novelty.
+        return 0.5;
+    }
+    let peers = view.population.peers(view.identity);
+    (f64::from(peers.users_of(novel.endpoint)) + 1.0) / (f64::from(peers.members) + 2.0)
+}
+
+pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
+    let endpoint = reading.entity.unwrap_or_default();
+    let name = view.endpoints.name(endpoint);
+    let peers = view.population.peers(view.identity);
+    let novel = view.open.novel.iter().find(|novel| novel.endpoint == endpoint);
+    let status = novel.map_or(0, |novel| novel.status);
+    let answered = if status == 0 { String::new() } else { format!("; answered {status}") };
+    Words {
+        sentence: format!(
+            "{} called {name} for the first time, after {} calls to {} other endpoints; {} of {} peers \
+             use it; it tries something new in {} of its calls, so {} are expected in this hour and {} \
+             were seen{answered}; {}.",
+            subject(view.identity),
+            number(view.identity.calls.saturating_sub(u64::from(view.open.calls)) as f64),
+            number(view.identity.profile.known().len() as f64),
+            number(f64::from(peers.users_of(endpoint))),
+            number(f64::from(peers_of(view))),
+            percent(view.identity.profile.p_new()),
+            small(reading.expected),
+            number(reading.observed),
+            history(view.identity, peers_of(view)),
+        ),
+        counterfactual: "would be ordinary had it, or several of its peers, used the endpoint before"
+            .to_owned(),
+        contributors: view
+            .open
+            .novel
+            .iter()
+            .take(model::Finding::CONTRIBUTORS_MAX)
+            .map(|novel| Contributor {
+                name: view.endpoints.name(novel.endpoint).to_owned(),
+                observed: 1.0,
+                share: 1.0 / f64::from(view.open.novel_seen.max(1)),
+            })
+            .collect(),
+        evidence_sql: format!(
+            "SELECT window_start, endpoints_new, endpoints_distinct, requests FROM windows \
+             WHERE principal_id = {} ORDER BY window_start DESC LIMIT 48",
+            quote(&view.identity.name),
+        ),
+        danger: match (is_sensitive(name), status) {
+            (true, 200..=299) => 0.9,
+            (_, 200..=299) => 0.6,
+            _ => 0.4,
+        },
+    }
+}
+
+fn small(value: f64) -> String {
+    if value < 0.1 { format!("{value:.3}") } else { number(value) }
+}

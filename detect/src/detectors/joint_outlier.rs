@@ -1,0 +1,86 @@
+//! Joint outlier: together unusual, though no single feature need be; the hardest to explain, so last.
+
+use super::{About, Law, Reading, View, Words, peers_of, windows_sql};
+use crate::explain::{history, number, odds, percent, subject};
+use crate::models::features;
+use model::{Contributor, Detector};
+use ndarray::ArrayView1;
+
+pub(crate) const ABOUT: About = About {
+    version: 1,
+    unit: "units of negative log density",
+    danger: 0.4,
+    owasp: &["API6:2023", "ASI10"],
+    attack: &["T1078"],
+};
+
+/// Fewer calls in the hour than this have no shape to speak of.
+const CALLS_MIN: u32 = 10;
+
+pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
+    if view.open.calls < CALLS_MIN {
+        return None;
+    }
+    let model = view.models.joint(view.identity.group)?;
+    let vector = features::of(view.open).map(f64::from);
+    let energy = model.judge(ArrayView1::from(&vector));
+    Some(Reading {
+        detector: Detector::JointOutlier,
+        entity: None,
+        start: view.open.start,
+        end: view.open.end(),
+        observed: energy.energy,
+        expected: model.ordinary(),
+        surprise: energy.surprise,
+        law: Law::Opaque,
+    })
+}
+
+pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
+    let vector = features::of(view.open).map(f64::from);
+    let parts = view
+        .models
+        .joint(view.identity.group)
+        .map(|model| model.judge(ArrayView1::from(&vector)).parts)
+        .unwrap_or_default();
+    let total: f64 = parts.iter().sum();
+    let mut named: Vec<_> = parts.iter().zip(features::NAMES).zip(vector).collect();
+    named.sort_by(|((a, x), _), ((b, y), _)| b.total_cmp(a).then(x.cmp(y)));
+    let contributors: Vec<_> = named
+        .iter()
+        .take(model::Finding::CONTRIBUTORS_MAX)
+        .map(|((part, name), _)| Contributor {
+            name: (*name).to_owned(),
+            observed: **part,
+            share: **part / total.max(1e-9),
+        })
+        .collect();
+    let listed: Vec<_> = contributors
+        .iter()
+        .take(3)
+        .map(|part| format!("{} ({})", part.name, percent(part.share)))
+        .collect();
+    let score = view.calibration.score(Detector::JointOutlier, reading.surprise);
+    Words {
+        sentence: format!(
+            "{}'s hour from {} is unusual as a whole ({}): its distance is {} where {} is expected; most \
+             of it is {}; {} calls were made; {}.",
+            subject(view.identity),
+            view.open.start,
+            odds(score),
+            number(reading.observed),
+            number(reading.expected),
+            listed.join(", "),
+            number(f64::from(view.open.calls)),
+            history(view.identity, peers_of(view)),
+        ),
+        counterfactual: "would be ordinary with the named features at their usual values".to_owned(),
+        contributors,
+        evidence_sql: windows_sql(
+            view,
+            "requests, status_401, status_403, status_404, endpoints_distinct, endpoints_new, \
+             objects_distinct, networks_distinct, user_agents_distinct, bytes_in, bytes_out, write_share",
+        ),
+        danger: ABOUT.danger,
+    }
+}

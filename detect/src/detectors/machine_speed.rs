@@ -1,0 +1,100 @@
+//! Volume at machine speed: more calls in 10 s, 1 min or 10 min than this identity ever makes.
+
+use super::{About, Law, Reading, View, Words, by_endpoint, later, peers_of, windows_sql};
+use crate::explain::{history, number, span, subject};
+use crate::open_window::{OpenWindow, SPEED_SPANS_NS};
+use crate::population::Measure;
+use crate::statistics::tail::largest_of;
+use model::{Detector, Time};
+
+pub(crate) const ABOUT: About = About {
+    version: 1,
+    unit: "calls",
+    danger: 0.55,
+    owasp: &["API4:2023", "API6:2023", "LLM10:2025", "ASI08"],
+    attack: &["T1499.003", "T1496"],
+};
+
+const MEASURES: [Measure; 3] = [Measure::CallsPer10S, Measure::CallsPerMin, Measure::CallsPer10Min];
+/// Counts below these are never a finding, whatever the history: a page with its images makes as many.
+const CALLS_MIN: [u32; 3] = [30, 60, 150];
+
+pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
+    let mut oddest: Option<Reading> = None;
+    for ((speed, span), measure) in view.open.speeds.iter().zip(SPEED_SPANS_NS).zip(MEASURES) {
+        let Some(law) = view.population.predictive(view.identity, measure) else { continue };
+        let windows = f64::from(speed.closed.n) + if speed.calls > 0 { 1.0 } else { 0.0 };
+        // The peak is the largest of the hour's windows, and of three lengths.
+        let n = windows.max(1.0) * MEASURES.len() as f64;
+        let surprise = largest_of(law.surprise(f64::from(speed.peak)), n);
+        if oddest.is_none_or(|oddest| surprise > oddest.surprise) {
+            oddest = Some(Reading {
+                detector: Detector::MachineSpeed,
+                entity: None,
+                start: Time::from_ns(speed.peak_start),
+                end: Time::from_ns(speed.peak_start + span),
+                observed: f64::from(speed.peak),
+                expected: law.mean,
+                surprise,
+                law: Law::Count(law, n),
+            });
+        }
+    }
+    oddest.filter(|reading| {
+        let length = reading.end.since(reading.start);
+        let min = SPEED_SPANS_NS.iter().position(|span| *span == length);
+        min.and_then(|index| CALLS_MIN.get(index)).is_some_and(|min| reading.observed >= f64::from(*min))
+    })
+}
+
+pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
+    for ((speed, measure), min) in open.speeds.iter_mut().zip(MEASURES).zip(CALLS_MIN) {
+        speed.tripwire = view
+            .population
+            .predictive(view.identity, measure)
+            .map_or(u32::MAX, |law| min.max(law.three_sigma().ceil() as u32));
+    }
+}
+
+pub(crate) fn raise_tripwire(open: &mut OpenWindow) {
+    for speed in &mut open.speeds {
+        if speed.calls >= speed.tripwire {
+            speed.tripwire = later(speed.calls);
+        }
+    }
+}
+
+pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
+    let length = span(reading.end.since(reading.start));
+    let ordinary = reading.law.value_at(cut).unwrap_or(reading.observed) - 1.0;
+    let measure = SPEED_SPANS_NS.iter().position(|span| *span == reading.end.since(reading.start));
+    let most = measure
+        .and_then(|index| view.identity.most.get(MEASURES.get(index).map_or(0, |it| *it as usize)))
+        .copied()
+        .unwrap_or(0);
+    let upper = reading.law.value_at(3.0).unwrap_or(reading.expected);
+    let gap = view.open.gaps.quantile(0.5).map_or_else(String::new, |ns| {
+        format!("; the middle gap between its calls is {}", span(ns as i64))
+    });
+    let before = if view.identity.learned == 0 {
+        "it was never seen before".to_owned()
+    } else {
+        format!("its own highest so far is {}", number(f64::from(most)))
+    };
+    Words {
+        sentence: format!(
+            "{} made {} calls in {length} from {}; {} are expected in an active {length}, 99.9 % of \
+             such hours stay under {}, {before}{gap}; {}.",
+            subject(view.identity),
+            number(reading.observed),
+            reading.start,
+            number(reading.expected),
+            number(upper),
+            history(view.identity, peers_of(view)),
+        ),
+        counterfactual: format!("would be ordinary at {} calls in {length} or fewer", number(ordinary)),
+        contributors: by_endpoint(view, |calls| f64::from(calls.calls)),
+        evidence_sql: windows_sql(view, "requests, requests_per_10s_max, requests_per_min_max"),
+        danger: ABOUT.danger,
+    }
+}

@@ -1,0 +1,154 @@
+//! Not itself (take-over): the calls are likelier from anyone else than from this identity.
+//!
+//! The statistic is the mean over the window's calls of ln p(endpoint | the others) − ln p(endpoint |
+//! this identity). Times the effective number of calls it is a log likelihood ratio, and by Markov's
+//! inequality the chance of a ratio of at least r, were it the identity, is at most 1/r: the
+//! surprise is the ratio's log10. Calls come in runs, so n of them weigh as n / (1 + (n − 1) ρ)
+//! independent ones (the design effect of Kish, Survey Sampling, 1965, §8.2).
+
+use super::{About, Law, Reading, View, Words, peers_of};
+use crate::explain::{history, number, percent, quote, subject};
+use crate::identity::Identity;
+use crate::open_window::OpenWindow;
+use crate::population::Population;
+use model::{Contributor, Detector, EndpointId};
+use std::f64::consts::LN_10;
+
+pub(crate) const ABOUT: About = About {
+    version: 1,
+    unit: "times likelier from others, per call",
+    danger: 0.8,
+    owasp: &["API2:2023", "ASI10"],
+    attack: &["T1078", "T1550"],
+};
+
+/// Calls between two looks at an open window.
+pub(crate) const CALLS_PER_LOOK: u32 = 100;
+/// Correlation of calls within a window.
+const RUN_CORRELATION: f64 = 0.1;
+/// Windows of one's own before a finding may be raised.
+const LEARNED_MIN: u32 = 3;
+/// Calls in the window before a finding may be raised.
+const CALLS_MIN: u32 = 20;
+/// How steeply learning falls off as a window looks like somebody else's.
+const GATE: f64 = 5.0;
+
+/// ln p(endpoint | others) − ln p(endpoint | identity), and −log2 p(endpoint | identity), of one call.
+///
+/// The identity's own calls are smoothed towards everyone's mix with the weight of the number of its
+/// distinct endpoints (Witten and Bell, IEEE Trans. Inf. Theory 37, 1991): an identity that uses
+/// many endpoints is given more leave to use another.
+pub(crate) fn of_call(population: &Population, identity: &Identity, endpoint: EndpointId) -> (f64, f64) {
+    let own = identity.profile.calls(endpoint);
+    let total = identity.profile.total;
+    let escape = identity.profile.known().len() as f64 + ESCAPE_MIN;
+    let everyone = population.share(endpoint, 0.0, 0.0);
+    let others = population.share(endpoint, own, total);
+    let itself = (own + escape * everyone) / (total + escape);
+    ((others / itself).ln(), -itself.log2())
+}
+
+/// Weight of everyone's mix for an identity without endpoints of its own, in calls.
+const ESCAPE_MIN: f64 = 10.0;
+
+/// The share (0 to 1) of a window's calls to learn: little from calls that look like somebody else's.
+pub(crate) fn gate(identity: &Identity, open: &OpenWindow) -> f64 {
+    if identity.learned < LEARNED_MIN || open.calls == 0 {
+        return 1.0;
+    }
+    let mean = open.log_ratio / f64::from(open.calls);
+    1.0 / (1.0 + (GATE * mean).min(50.0).exp())
+}
+
+pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
+    let calls = f64::from(view.open.calls);
+    if calls == 0.0 || view.population.mix_total <= 0.0 {
+        return None;
+    }
+    let mean = view.open.log_ratio / calls;
+    let effective = calls / (1.0 + (calls - 1.0) * RUN_CORRELATION);
+    Some(Reading {
+        detector: Detector::NotItself,
+        entity: None,
+        start: view.open.start,
+        end: view.open.end(),
+        observed: mean.exp(),
+        expected: 1.0,
+        surprise: mean * effective / LN_10,
+        law: Law::Ratio(LN_10 / effective),
+    })
+}
+
+pub(crate) fn may_raise(view: &View<'_>) -> bool {
+    view.identity.learned >= LEARNED_MIN && view.open.calls >= CALLS_MIN
+}
+
+pub(crate) const fn trip(view: &View<'_>, open: &mut OpenWindow) {
+    if view.identity.learned >= LEARNED_MIN {
+        open.itself_tripwire = CALLS_PER_LOOK;
+    }
+}
+
+pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
+    let profile = &view.identity.profile;
+    let mut parts: Vec<_> = view
+        .open
+        .endpoints
+        .iter()
+        .map(|seen| {
+            let (ratio, _) = of_call(view.population, view.identity, seen.endpoint);
+            (f64::from(seen.calls) * ratio, seen)
+        })
+        .filter(|(part, _)| *part > 0.0)
+        .collect();
+    parts.sort_by(|(a, x), (b, y)| b.total_cmp(a).then(x.endpoint.cmp(&y.endpoint)));
+    let total: f64 = parts.iter().map(|(part, _)| part).sum();
+    let never: u32 = view
+        .open
+        .endpoints
+        .iter()
+        .filter(|seen| profile.calls(seen.endpoint) < 0.5)
+        .map(|seen| seen.calls)
+        .sum();
+    let mut usual: Vec<_> = profile.known().iter().filter(|it| it.calls >= 1.5).collect();
+    usual.sort_by(|a, b| b.calls.total_cmp(&a.calls).then(a.endpoint.cmp(&b.endpoint)));
+    usual.truncate(6);
+    let used = usual
+        .iter()
+        .filter(|known| view.open.endpoints.iter().any(|seen| seen.endpoint == known.endpoint))
+        .count();
+    let calls = f64::from(view.open.calls);
+    Words {
+        sentence: format!(
+            "{}'s last {} calls are, call for call, {} times likelier from anyone else than from it \
+             (expected: at most 1): {} ({}) go to endpoints that it never used, and it used {used} of \
+             its {} most usual ones; {}.",
+            subject(view.identity),
+            number(calls),
+            number(reading.observed),
+            number(f64::from(never)),
+            percent(f64::from(never) / calls),
+            usual.len(),
+            history(view.identity, peers_of(view)),
+        ),
+        counterfactual: format!(
+            "would be ordinary at {} times likelier from others or less",
+            number(reading.law.value_at(cut).unwrap_or(reading.observed)),
+        ),
+        contributors: parts
+            .iter()
+            .take(model::Finding::CONTRIBUTORS_MAX)
+            .map(|(part, seen)| Contributor {
+                name: view.endpoints.name(seen.endpoint).to_owned(),
+                observed: f64::from(seen.calls),
+                share: part / total,
+            })
+            .collect(),
+        evidence_sql: format!(
+            "SELECT window_start, observed, surprise, score FROM signals \
+             WHERE detector = 'not_itself' AND principal_id = {} ORDER BY window_start DESC LIMIT 48",
+            quote(&view.identity.name),
+        ),
+        danger: ABOUT.danger,
+    }
+}

@@ -1,0 +1,96 @@
+//! Object enumeration (BOLA sweep): many different objects of one endpoint, successfully, in an hour.
+
+use super::{About, Law, Reading, View, Words, later, peers_of};
+use crate::explain::{history, number, percent, quote, span, subject};
+use crate::open_window::{DISTINCT_MAX, OpenWindow};
+use crate::statistics::Moments;
+use model::{Contributor, Detector};
+
+pub(crate) const ABOUT: About = About {
+    version: 1,
+    unit: "distinct objects",
+    danger: 0.9,
+    owasp: &["API1:2023", "API6:2023", "ASI02"],
+    attack: &["T1087", "T1213", "T1595.003"],
+};
+
+/// Fewer distinct objects in an hour than this are never a finding.
+const OBJECTS_MIN: usize = 20;
+
+pub(crate) fn read(view: &View<'_>, out: &mut Vec<Reading>) {
+    for set in &view.open.objects {
+        if set.objects.len() < OBJECTS_MIN {
+            continue;
+        }
+        let own = view.identity.objects_at(set.endpoint).map_or_else(Moments::default, |it| it.per_hour);
+        let Some(law) = view.population.objects(&own, set.endpoint) else { continue };
+        let observed = set.objects.len() as f64;
+        out.push(Reading {
+            detector: Detector::ObjectEnumeration,
+            entity: Some(set.endpoint),
+            start: view.open.start,
+            end: view.open.end(),
+            observed,
+            expected: law.mean,
+            surprise: law.surprise(observed),
+            law: Law::Count(law, 1.0),
+        });
+    }
+}
+
+pub(crate) fn raise_tripwire(open: &mut OpenWindow) {
+    for set in &mut open.objects {
+        if set.objects.len() as u32 >= set.tripwire {
+            set.tripwire = later(set.objects.len() as u32);
+        }
+    }
+}
+
+pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
+    let endpoint = reading.entity.unwrap_or_default();
+    let name = view.endpoints.name(endpoint);
+    let set = view.open.objects.iter().find(|set| set.endpoint == endpoint);
+    let habit = view.identity.objects_at(endpoint);
+    let at_least = if reading.observed >= DISTINCT_MAX as f64 { "at least " } else { "" };
+    let adjacency = set
+        .and_then(|set| set.consecutive_share())
+        .map_or_else(String::new, |share| format!(", {} consecutive", percent(share)));
+    let within = set.map_or(0, |set| set.last.since(set.first));
+    let own = habit.map_or_else(
+        || "it never read any here before".to_owned(),
+        |habit| format!("its own most in an hour is {}", number(f64::from(habit.most))),
+    );
+    let readers = view.population.endpoint(endpoint).map_or(0, |it| it.identities);
+    Words {
+        sentence: format!(
+            "{} read {at_least}{} different objects of {name} in {}{adjacency}; {} are expected in an \
+             active hour, 99.9 % of such hours of the {} identities that use it stay under {}, {own}; \
+             {} calls were answered with success; {}.",
+            subject(view.identity),
+            number(reading.observed),
+            span(within),
+            number(reading.expected),
+            number(f64::from(readers)),
+            number(reading.law.value_at(3.0).unwrap_or(reading.expected)),
+            number(f64::from(set.map_or(0, |set| set.answered))),
+            history(view.identity, peers_of(view)),
+        ),
+        counterfactual: format!(
+            "would be ordinary at {} different objects in the hour or fewer",
+            number(reading.law.value_at(cut).unwrap_or(reading.observed) - 1.0),
+        ),
+        contributors: vec![Contributor {
+            name: name.to_owned(),
+            observed: reading.observed,
+            share: 1.0,
+        }],
+        evidence_sql: format!(
+            "SELECT window_start, entity, observed, expected, surprise FROM signals \
+             WHERE detector = 'object_enumeration' AND principal_id = {} AND entity = {} \
+             ORDER BY window_start DESC LIMIT 48",
+            quote(&view.identity.name),
+            quote(name),
+        ),
+        danger: ABOUT.danger,
+    }
+}

@@ -1,0 +1,306 @@
+//! The engine: partitions, what they share, and the exchange between them at hour boundaries.
+
+use crate::calibration::Calibration;
+use crate::detectors::View;
+use crate::identity::Identity;
+use crate::models::features::FEATURES;
+use crate::models::joint::JointModel;
+use crate::models::peer_groups::{self, PeerGroups};
+use crate::models::{Models, joint};
+use crate::open_window::OpenWindow;
+use crate::partition::{self, Item, Partition};
+use crate::population::Population;
+use crate::rows::Rows;
+use crate::settings::Plan;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use model::limit::PARTITIONS;
+use model::tables::Table;
+use model::time::{NS_PER_D, NS_PER_H};
+use model::{Detector, Endpoints, Finding, Time};
+use ndarray::Array2;
+
+/// Rows that a partition gathers before they leave it.
+const ROWS_MIN: usize = 4_096;
+/// Seed of every fitted model.
+const SEED: u64 = 0x6861_6269_7475_7301;
+/// Hours after the start at which models are fitted first; then at the end of every UTC day.
+const FIRST_FITS_H: [i64; 2] = [6, 12];
+
+/// What one partition needs of the rest, for one hour.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) endpoints: &'a Endpoints,
+    pub(crate) population: &'a Population,
+    pub(crate) calibration: &'a Calibration,
+    pub(crate) models: &'a Models,
+    pub(crate) hour: Time,
+    pub(crate) cut: f64,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn view<'b>(&self, identity: &'b Identity, open: &'b OpenWindow) -> View<'b>
+    where
+        'a: 'b,
+    {
+        partition::view_of(self, identity, open)
+    }
+}
+
+/// What left the engine: rows and findings, in an order that does not depend on threads.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Rows of `windows`.
+    pub windows: Vec<RecordBatch>,
+    /// Rows of `signals`.
+    pub signals: Vec<RecordBatch>,
+    /// Findings, each revision.
+    pub findings: Vec<Finding>,
+}
+
+/// What the engine counted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Identities with state.
+    pub identities: u64,
+    /// Windows closed.
+    pub windows: u64,
+    /// Calls of identities beyond the memory budget, counted under one overflow identity each.
+    pub overflowed_calls: u64,
+    /// Bytes of state, estimated.
+    pub state_bytes: u64,
+}
+
+/// A unit of work on one partition, to be run on any thread.
+#[derive(Debug)]
+pub struct Task<'a> {
+    partition: &'a mut Partition,
+    context: Context<'a>,
+    items: &'a [Item<'a>],
+    closes: bool,
+}
+
+impl Task<'_> {
+    /// Does the work.
+    pub fn run(self) {
+        self.partition.process(&self.context, self.items);
+        if self.closes {
+            self.partition.close(&self.context);
+        }
+    }
+}
+
+/// All of detection: pure, and the same whatever threads run its tasks.
+#[derive(Debug)]
+pub struct Engine {
+    plan: Plan,
+    partitions: Vec<Partition>,
+    population: Population,
+    calibration: Calibration,
+    models: Models,
+    hour: Option<Time>,
+    started: Option<Time>,
+    cut: f64,
+    windows: u64,
+    folds_seen: u32,
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    pub fn new(plan: Plan) -> Self {
+        let cut = plan.windows_per_finding_min;
+        Self {
+            plan,
+            partitions: (0..PARTITIONS).map(|_| Partition::new()).collect(),
+            population: Population::default(),
+            calibration: Calibration::new(),
+            models: Models::default(),
+            hour: None,
+            started: None,
+            cut,
+            windows: 0,
+            folds_seen: 0,
+        }
+    }
+
+    /// The hour whose windows are open, `None` before the first.
+    pub const fn hour(&self) -> Option<Time> {
+        self.hour
+    }
+
+    /// Opens the hour that holds `time`; [`Engine::exchange`] must have closed the one before.
+    pub fn open(&mut self, time: Time) {
+        let hour = time.floor(NS_PER_H);
+        self.hour = Some(hour);
+        self.started.get_or_insert(hour);
+    }
+
+    /// The work on each partition's items of the open hour; `closes` ends the hour.
+    ///
+    /// `items` has one list per partition. The tasks may run in any order, on any threads.
+    pub fn tasks<'a>(
+        &'a mut self,
+        endpoints: &'a Endpoints,
+        items: &'a [Vec<Item<'a>>],
+        closes: bool,
+    ) -> Vec<Task<'a>> {
+        let context = Context {
+            plan: &self.plan,
+            endpoints,
+            population: &self.population,
+            calibration: &self.calibration,
+            models: &self.models,
+            hour: self.hour.unwrap_or_default(),
+            cut: self.cut,
+        };
+        let each = self.partitions.iter_mut().zip(items);
+        each.filter(|(partition, items)| {
+            !items.is_empty() || (closes && partition.open_windows() > 0)
+        })
+        .map(|(partition, items)| Task { partition, context, items, closes })
+        .collect()
+    }
+
+    /// Findings raised since the last call, in the order of the partitions.
+    pub fn drain_findings(&mut self) -> Vec<Finding> {
+        self.partitions.iter_mut().flat_map(|partition| partition.findings.drain(..)).collect()
+    }
+
+    /// Exchanges what spans identities, after the hour's tasks closed it; `endpoints` is as of now.
+    ///
+    /// # Errors
+    ///
+    /// Arrow refused a batch: a defect of this crate.
+    pub fn exchange(&mut self, endpoints: &Endpoints, last: bool) -> Result<Output, ArrowError> {
+        let mut output = Output { findings: self.drain_findings(), ..Output::default() };
+        for partition in &mut self.partitions {
+            self.windows += partition.contribution.windows;
+            for (detector, surprises) in
+                Detector::ALL.iter().zip(&mut partition.contribution.surprises)
+            {
+                self.calibration.learn(*detector, surprises);
+                surprises.clear();
+            }
+            for (rows, out) in [
+                (&mut partition.windows, &mut output.windows),
+                (&mut partition.signals, &mut output.signals),
+            ] {
+                if rows.len() >= ROWS_MIN || (last && rows.len() > 0) {
+                    out.push(rows.finish()?);
+                }
+            }
+        }
+        self.calibration.fit();
+        self.population.absorb(self.partitions.iter_mut().map(|it| &mut it.contribution));
+        if self.folds_seen != endpoints.folds() {
+            self.folds_seen = endpoints.folds();
+            self.population.fold(endpoints);
+        }
+        let end = self.hour.unwrap_or_default().plus(NS_PER_H);
+        self.set_cut(end);
+        if self.is_fit_due(end) {
+            self.fit();
+        }
+        Ok(output)
+    }
+
+    /// The cut that keeps ordinary traffic within the budget, and never below the floor.
+    fn set_cut(&mut self, now: Time) {
+        let started = self.started.unwrap_or(now);
+        let days = (now.since(started) as f64 / NS_PER_D as f64).max(1.0);
+        let judged = self.windows as f64 * Detector::ALL.len() as f64 / days;
+        self.cut = self.plan.windows_per_finding_min.max(judged / self.plan.findings_per_day);
+    }
+
+    fn is_fit_due(&self, now: Time) -> bool {
+        let Some(started) = self.started else { return false };
+        let hours = now.since(started) / NS_PER_H;
+        // Quiet hours are skipped, so a boundary is passed rather than met.
+        let hour = self.hour.unwrap_or(now);
+        let before = hour.since(started) / NS_PER_H;
+        FIRST_FITS_H.iter().any(|fit| before < *fit && *fit <= hours)
+            || now.floor(NS_PER_D) > hour.floor(NS_PER_D)
+    }
+
+    /// Draws peer groups and fits joint models, and swaps them in whole.
+    fn fit(&mut self) {
+        let mut vectors: Vec<_> =
+            self.partitions.iter().flat_map(Partition::profile_vectors).collect();
+        vectors.sort_by_key(|(hash, _)| *hash);
+        vectors.truncate(peer_groups::IDENTITIES_MAX);
+        let vectors: Vec<_> = vectors.into_iter().map(|(_, vector)| vector).collect();
+        let groups = PeerGroups::fit(&vectors, SEED);
+        self.population.disband();
+        for partition in &mut self.partitions {
+            partition.regroup(groups.as_ref());
+        }
+        self.population.absorb(self.partitions.iter_mut().map(|it| &mut it.contribution));
+        let all: Vec<_> = self.partitions.iter().flat_map(Partition::feature_vectors).collect();
+        let of = |group: Option<u8>| {
+            let rows: Vec<_> = all.iter().filter(|it| group.is_none() || it.0 == group).collect();
+            let matrix = Array2::from_shape_fn((rows.len(), FEATURES), |(row, column)| {
+                rows.get(row).and_then(|it| it.1.get(column)).map_or(0.0, |it| f64::from(*it))
+            });
+            if rows.len() < joint::VECTORS_MIN { None } else { JointModel::fit(&matrix, SEED).ok() }
+        };
+        let count = groups.as_ref().map_or(0, PeerGroups::len);
+        self.models = Models {
+            version: self.models.version + 1,
+            everyone: of(None),
+            by_group: (0..count).map(|group| of(Some(group as u8))).collect(),
+        };
+    }
+
+    /// What was counted so far.
+    pub fn tally(&self) -> Tally {
+        let sum = |of: fn(&Partition) -> u64| self.partitions.iter().map(of).sum();
+        Tally {
+            identities: sum(|it| it.identities.len() as u64),
+            windows: self.windows,
+            overflowed_calls: sum(|it| it.overflowed_calls),
+            state_bytes: sum(|it| it.state_bytes as u64),
+        }
+    }
+
+    /// The latest state of each identity, as rows of `identities`, in batches.
+    ///
+    /// # Errors
+    ///
+    /// Arrow refused a batch: a defect of this crate.
+    pub fn identities(&self, endpoints: &Endpoints) -> Result<Vec<RecordBatch>, ArrowError> {
+        const ROWS_MAX: usize = 65_536;
+        let context = Context {
+            plan: &self.plan,
+            endpoints,
+            population: &self.population,
+            calibration: &self.calibration,
+            models: &self.models,
+            hour: self.hour.unwrap_or_default(),
+            cut: self.cut,
+        };
+        let mut batches = Vec::new();
+        let mut rows = Rows::of(Table::Identities);
+        for identity in self.partitions.iter().flat_map(|partition| &partition.identities) {
+            rows.push_identity(identity, &context);
+            if rows.len() >= ROWS_MAX {
+                batches.push(rows.finish()?);
+            }
+        }
+        if rows.len() > 0 {
+            batches.push(rows.finish()?);
+        }
+        Ok(batches)
+    }
+
+    /// The latest state of each endpoint, as rows of `endpoints`.
+    ///
+    /// # Errors
+    ///
+    /// Arrow refused a batch: a defect of this crate.
+    pub fn endpoints(&self, endpoints: &Endpoints) -> Result<RecordBatch, ArrowError> {
+        let mut rows = Rows::of(Table::Endpoints);
+        rows.push_endpoints(endpoints, &self.population);
+        rows.finish()
+    }
+}

@@ -1,0 +1,130 @@
+//! Numbers and names as a person reads them.
+
+use crate::identity::Identity;
+use model::PrincipalType;
+use std::fmt::Write as _;
+
+/// A whole number with a thin space between thousands: `11 204`; small fractions keep a decimal.
+pub(crate) fn number(value: f64) -> String {
+    if value.abs() < 10.0 && value.fract().abs() > 0.05 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{:.0}", value.abs());
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if value <= -0.5 {
+        out.push('-');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes in decimal units: `2.3 GB`.
+pub(crate) fn bytes(value: f64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let mut value = value.max(0.0);
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or("B");
+    if unit == 0 || value >= 99.5 { format!("{value:.0} {name}") } else { format!("{value:.1} {name}") }
+}
+
+/// A span of time: `40 s`, `6 min`, `2.5 h`, `61 d`.
+pub(crate) fn span(ns: i64) -> String {
+    let seconds = ns.max(0) as f64 / 1e9;
+    match seconds {
+        s if s < 1.0 => format!("{:.0} ms", s * 1_000.0),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 2.0 * 3_600.0 => format!("{:.0} min", s / 60.0),
+        s if s < 2.0 * 86_400.0 => format!("{:.1} h", s / 3_600.0),
+        s => format!("{:.0} d", s / 86_400.0),
+    }
+}
+
+/// A share: `97 %`, `0.2 %`.
+pub(crate) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
+/// How often that is seen: `1 in 20 000 windows`.
+pub(crate) fn odds(score: f64) -> String {
+    if score >= 1e9 {
+        return "rarer than 1 in a billion windows of ordinary traffic".to_owned();
+    }
+    // Two digits say all that a tail knows.
+    let scale = 10_f64.powf(score.max(1.0).log10().floor() - 1.0).max(1.0);
+    format!("about 1 in {} windows of ordinary traffic", number((score / scale).round() * scale))
+}
+
+/// The identity as the subject of a sentence: `consumer acme-mobile`, `address 203.0.113.9`.
+pub(crate) fn subject(identity: &Identity) -> String {
+    let kind = match identity.kind {
+        PrincipalType::User => "user",
+        PrincipalType::Service => "service",
+        PrincipalType::Consumer => "consumer",
+        PrincipalType::Application => "application",
+        PrincipalType::ApiKey => "key",
+        PrincipalType::Client => "client",
+        PrincipalType::Mtls => "certificate",
+        PrincipalType::Session => "session",
+        PrincipalType::Ip => "address",
+        PrincipalType::Anonymous => "callers without any identity",
+    };
+    if identity.kind == PrincipalType::Anonymous {
+        kind.to_owned()
+    } else {
+        format!("{kind} {}", identity.name)
+    }
+}
+
+/// What the statement rests on: own history and peers.
+pub(crate) fn history(identity: &Identity, peers: u32) -> String {
+    let mut out = String::new();
+    let hours = identity.learned;
+    let result = if hours == 0 {
+        write!(out, "it has no history of its own; {} peers stand for it", number(f64::from(peers)))
+    } else {
+        write!(
+            out,
+            "this rests on {} active {} of its own ({} calls over {}) and {} peers",
+            number(f64::from(hours)),
+            if hours == 1 { "hour" } else { "hours" },
+            number(identity.calls as f64),
+            span(identity.last_seen.since(identity.first_seen)),
+            number(f64::from(peers)),
+        )
+    };
+    debug_assert!(result.is_ok(), "writing to a string cannot fail");
+    out
+}
+
+/// A text as an SQL literal.
+pub(crate) fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_sizes_have_units() {
+        assert_eq!(number(11_204.0), "11\u{202f}204");
+        assert_eq!(number(0.2), "0.2");
+        assert_eq!(number(999.0), "999");
+        assert_eq!(bytes(2.31e9), "2.3 GB");
+        assert_eq!(bytes(12.0), "12 B");
+        assert_eq!(span(41_000_000_000), "41 s");
+        assert_eq!(percent(0.002), "0.2 %");
+        assert_eq!(odds(23_456.0), "about 1 in 23\u{202f}000 windows of ordinary traffic");
+        assert_eq!(quote("o'brien"), "'o''brien'");
+    }
+}

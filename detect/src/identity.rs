@@ -1,0 +1,285 @@
+//! One identity's habits: what is kept of it between its windows.
+
+use crate::population::Measure;
+use crate::statistics::{Moments, Sketch};
+use crate::open_window::OpenWindow;
+use model::time::NS_PER_D;
+use model::{EndpointId, Endpoints, PrincipalType, Time};
+
+/// Endpoints that one identity's profile holds; the rarest make room for new ones.
+const PROFILE_ENDPOINTS_MAX: usize = 512;
+/// Endpoints of one identity whose objects are counted.
+const OBJECT_ENDPOINTS_MAX: usize = 64;
+/// Days after which half of what was learned is forgotten.
+const HALF_LIFE_DAYS: f32 = 14.0;
+
+/// What an identity did before on one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) endpoint: EndpointId,
+    /// Learned calls, decayed.
+    pub(crate) calls: f32,
+}
+
+/// The endpoints that an identity uses, sorted by number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Profile {
+    known: Vec<Known>,
+    /// Learned calls over all endpoints, decayed.
+    pub(crate) total: f64,
+    /// Endpoints that made room for others.
+    pub(crate) dropped: u32,
+    folds_seen: u32,
+}
+
+impl Profile {
+    pub(crate) fn known(&self) -> &[Known] {
+        &self.known
+    }
+
+    pub(crate) fn calls(&self, endpoint: EndpointId) -> f64 {
+        self.known
+            .binary_search_by_key(&endpoint, |known| known.endpoint)
+            .ok()
+            .and_then(|index| self.known.get(index))
+            .map_or(0.0, |known| f64::from(known.calls))
+    }
+
+    /// Adds learned calls; `true` if the endpoint is new to the profile.
+    pub(crate) fn add(&mut self, endpoint: EndpointId, calls: f64) -> bool {
+        self.total += calls;
+        match self.known.binary_search_by_key(&endpoint, |known| known.endpoint) {
+            Ok(index) => {
+                if let Some(known) = self.known.get_mut(index) {
+                    known.calls += calls as f32;
+                }
+                false
+            }
+            Err(index) => {
+                if self.known.len() >= PROFILE_ENDPOINTS_MAX {
+                    self.drop_rarest();
+                    return self.add_anew(endpoint, calls);
+                }
+                if self.known.len() == self.known.capacity() {
+                    // Doubling would waste half of a small profile, and there are many of those.
+                    self.known.reserve_exact((self.known.len() / 4).max(2));
+                }
+                self.known.insert(index, Known { endpoint, calls: calls as f32 });
+                true
+            }
+        }
+    }
+
+    fn add_anew(&mut self, endpoint: EndpointId, calls: f64) -> bool {
+        if let Err(index) = self.known.binary_search_by_key(&endpoint, |known| known.endpoint) {
+            self.known.insert(index, Known { endpoint, calls: calls as f32 });
+        }
+        true
+    }
+
+    fn drop_rarest(&mut self) {
+        let rarest = self.known.iter().enumerate().min_by(|(_, a), (_, b)| a.calls.total_cmp(&b.calls));
+        if let Some((index, _)) = rarest {
+            self.known.remove(index);
+            self.dropped += 1;
+        }
+    }
+
+    /// The chance that a call goes to an endpoint not used before: Good–Turing, N1 / N.
+    ///
+    /// One imagined new endpoint keeps it above zero (Good, Biometrika 40, 1953).
+    pub(crate) fn p_new(&self) -> f64 {
+        let once = self.known.iter().filter(|known| known.calls < 1.5).count();
+        ((once as f64 + 0.5) / (self.total + 1.0)).min(1.0)
+    }
+
+    /// Follows the folds of the learned templates.
+    pub(crate) fn follow(&mut self, endpoints: &Endpoints) {
+        if self.folds_seen == endpoints.folds() {
+            return;
+        }
+        self.folds_seen = endpoints.folds();
+        for known in &mut self.known {
+            known.endpoint = endpoints.resolve(known.endpoint);
+        }
+        self.known.sort_by_key(|known| known.endpoint);
+        self.known.dedup_by(|later, kept| {
+            let same = later.endpoint == kept.endpoint;
+            if same {
+                kept.calls += later.calls;
+            }
+            same
+        });
+    }
+
+    fn decay(&mut self, factor: f32) {
+        for known in &mut self.known {
+            known.calls *= factor;
+        }
+        self.total *= f64::from(factor);
+    }
+}
+
+/// Distinct objects per active hour at one endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ObjectHabit {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) per_hour: Moments,
+    pub(crate) most: u32,
+}
+
+/// One identity: its name, its habits and, while it is active, its open window.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// The tenant, `None` for the default one: most are, and 16 bytes are 16 bytes.
+    pub(crate) tenant: Option<Box<str>>,
+    pub(crate) name: Box<str>,
+    pub(crate) hash: u64,
+    pub(crate) kind: PrincipalType,
+    pub(crate) source: &'static str,
+    pub(crate) group: Option<u8>,
+    pub(crate) first_seen: Time,
+    pub(crate) last_seen: Time,
+    pub(crate) calls: u64,
+    pub(crate) days: u16,
+    pub(crate) last_day: i32,
+    pub(crate) decayed_day: i32,
+    pub(crate) hours: u32,
+    pub(crate) learned: u32,
+    pub(crate) withheld: u32,
+    pub(crate) profile: Profile,
+    pub(crate) counts: [Moments; Measure::COUNT],
+    pub(crate) most: [u32; Measure::COUNT],
+    pub(crate) bytes: Sketch,
+    pub(crate) objects: Vec<ObjectHabit>,
+    pub(crate) open: Option<Box<OpenWindow>>,
+}
+
+impl Identity {
+    pub(crate) fn new(name: &str, hash: u64, kind: PrincipalType, first_seen: Time) -> Self {
+        Self {
+            tenant: None,
+            name: name.into(),
+            hash,
+            kind,
+            source: "",
+            group: None,
+            first_seen,
+            last_seen: first_seen,
+            calls: 0,
+            days: 0,
+            last_day: i32::MIN,
+            decayed_day: (first_seen.ns() / NS_PER_D) as i32,
+            hours: 0,
+            learned: 0,
+            withheld: 0,
+            profile: Profile::default(),
+            counts: [Moments::default(); Measure::COUNT],
+            most: [0; Measure::COUNT],
+            bytes: Sketch::default(),
+            objects: Vec::new(),
+            open: None,
+        }
+    }
+
+    pub(crate) fn tenant(&self) -> &str {
+        self.tenant.as_deref().unwrap_or("default")
+    }
+
+    /// Days between the first and the last call.
+    pub(crate) fn history_days(&self) -> f64 {
+        self.last_seen.since(self.first_seen).max(0) as f64 / NS_PER_D as f64
+    }
+
+    /// `prior` before anything of its own was learned, `young` for three windows, then `active`.
+    pub(crate) const fn baseline_state(&self) -> &'static str {
+        match self.learned {
+            0 => "prior",
+            1..=2 => "young",
+            _ => "active",
+        }
+    }
+
+    pub(crate) fn objects_at(&self, endpoint: EndpointId) -> Option<&ObjectHabit> {
+        self.objects.iter().find(|habit| habit.endpoint == endpoint)
+    }
+
+    pub(crate) fn objects_mut(&mut self, endpoint: EndpointId) -> Option<&mut ObjectHabit> {
+        let index = match self.objects.iter().position(|habit| habit.endpoint == endpoint) {
+            Some(index) => index,
+            None if self.objects.len() < OBJECT_ENDPOINTS_MAX => {
+                if self.objects.len() == self.objects.capacity() {
+                    self.objects.reserve_exact((self.objects.len() / 4).max(1));
+                }
+                self.objects.push(ObjectHabit { endpoint, per_hour: Moments::default(), most: 0 });
+                self.objects.len() - 1
+            }
+            None => return None,
+        };
+        self.objects.get_mut(index)
+    }
+
+    /// Forgets by the days that passed since the last time.
+    pub(crate) fn age(&mut self, now: Time) {
+        let today = (now.ns() / NS_PER_D) as i32;
+        let days = today - self.decayed_day;
+        if days <= 0 {
+            return;
+        }
+        self.decayed_day = today;
+        let factor = (-(days as f32) / HALF_LIFE_DAYS).exp2();
+        self.profile.decay(factor);
+        self.bytes.decay(factor);
+        for moments in &mut self.counts {
+            moments.decay(factor);
+        }
+        for habit in &mut self.objects {
+            habit.per_hour.decay(factor);
+        }
+    }
+
+    /// Bytes of memory that this identity takes, its open window left out.
+    pub(crate) fn state_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.name.len()
+            + self.profile.known.capacity() * size_of::<Known>()
+            + self.objects.capacity() * size_of::<ObjectHabit>()
+            + self.bytes.heap_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_explorer_expects_new_things_and_a_routine_does_not() {
+        let (mut explorer, mut routine) = (Profile::default(), Profile::default());
+        for call in 0..100 {
+            explorer.add(EndpointId(call), 1.0);
+            routine.add(EndpointId(call % 3), 1.0);
+        }
+        assert!(explorer.p_new() > 0.9, "{}", explorer.p_new());
+        assert!(routine.p_new() < 0.01, "{}", routine.p_new());
+    }
+
+    #[test]
+    fn a_full_profile_lets_the_rarest_go() {
+        let mut profile = Profile::default();
+        for endpoint in 0..PROFILE_ENDPOINTS_MAX as u32 + 10 {
+            profile.add(EndpointId(endpoint), 1.0 + f64::from(endpoint));
+        }
+        assert_eq!(profile.known().len(), PROFILE_ENDPOINTS_MAX);
+        assert_eq!(profile.dropped, 10);
+        assert!(profile.calls(EndpointId(0)) < 0.5 && profile.calls(EndpointId(100)) > 1.0);
+    }
+
+    #[test]
+    fn half_is_forgotten_in_a_fortnight() {
+        let start = Time::from_ns(NS_PER_D * 20_000);
+        let mut identity = Identity::new("a", 1, PrincipalType::User, start);
+        identity.profile.add(EndpointId(1), 100.0);
+        identity.age(start.plus(14 * NS_PER_D));
+        assert!((identity.profile.calls(EndpointId(1)) - 50.0).abs() < 0.01);
+    }
+}

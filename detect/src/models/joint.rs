@@ -1,0 +1,378 @@
+//! The joint law of feature vectors: PCA, a Gaussian mixture on the leading components, and the
+//! error of the reconstruction from them.
+//!
+//! The law is that of a mixture of probabilistic PCA (Tipping and Bishop, Neural Computation 11,
+//! 1999) with shared axes: density(x) = mixture(leading components of x) · N(rest of x; 0, σ²). linfa
+//! keeps its mixture's density private, so it is computed here from weights, means and precisions.
+
+use linfa::DatasetBase;
+use linfa::traits::Fit;
+use linfa_clustering::GaussianMixtureModel;
+use linfa_reduction::Pca;
+use ndarray::{Array1, Array2, ArrayView1, Axis};
+use rand_xoshiro::Xoshiro256Plus;
+use rand_xoshiro::rand_core::SeedableRng;
+
+/// Share of the variance that the leading components keep.
+const VARIANCE_KEPT: f64 = 0.9;
+/// Most leading components.
+const COMPONENTS_MAX: usize = 8;
+/// Most Gaussians in the mixture.
+const MIXTURE_MAX: usize = 4;
+/// Fewest vectors that a model is fitted to.
+pub const VECTORS_MIN: usize = 100;
+/// A feature further out than this many scales says no more than this.
+const SCALES_MAX: f64 = 50.0;
+/// Added to each variance of the mixture, so that a constant feature is no singularity.
+const REGULARIZATION: f64 = 1e-3;
+
+/// Why a model could not be fitted.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FitError {
+    /// Too few vectors.
+    #[error("{got} vectors are too few to fit a joint model, {VECTORS_MIN} are needed")]
+    TooFew {
+        /// How many there were.
+        got: usize,
+    },
+    /// All vectors are the same.
+    #[error("no feature varies, so there is nothing to fit")]
+    Constant,
+    /// linfa could not decompose or fit.
+    #[error("linfa could not fit the {what}: {why}")]
+    Linfa {
+        /// Which model.
+        what: &'static str,
+        /// Its words.
+        why: String,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Gaussian {
+    ln_weight: f64,
+    mean: Array1<f64>,
+    precision: Array2<f64>,
+    /// ½ ln |precision| − (k/2) ln 2π.
+    ln_norm: f64,
+}
+
+/// A fitted joint law.
+#[derive(Clone, Debug)]
+pub struct JointModel {
+    centre: Array1<f64>,
+    scale: Array1<f64>,
+    mean: Array1<f64>,
+    /// Leading components, one a row.
+    axes: Array2<f64>,
+    mixture: Vec<Gaussian>,
+    /// Variance of each left-out direction.
+    rest_variance: f64,
+    rest_dimensions: f64,
+    middle: f64,
+    upper: f64,
+}
+
+/// What the model says of one vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Joint {
+    /// −ln of the density, up to a constant; higher is odder.
+    pub energy: f64,
+    /// −log10 of the share of the fitted vectors that are as odd, extended beyond them; may be
+    /// below 0 for the most ordinary.
+    pub surprise: f64,
+    /// Each feature's part of the energy.
+    pub parts: Vec<f64>,
+}
+
+impl JointModel {
+    /// Fits the law to `vectors`, one a row, with a fixed seed.
+    pub fn fit(vectors: &Array2<f64>, seed: u64) -> Result<Self, FitError> {
+        let (rows, columns) = vectors.dim();
+        if rows < VECTORS_MIN {
+            return Err(FitError::TooFew { got: rows });
+        }
+        let (centre, scale) = robust_scale(vectors);
+        let scaled = Array2::from_shape_fn((rows, columns), |(row, column)| {
+            scaled_value(vectors[[row, column]], centre[column], scale[column])
+        });
+        let total: f64 = scaled.var_axis(Axis(0), 1.0).sum();
+        if total <= 0.0 {
+            return Err(FitError::Constant);
+        }
+        let pca = Pca::params(columns).fit(&DatasetBase::from(scaled.clone()));
+        let pca = pca.map_err(|error| FitError::Linfa { what: "PCA", why: error.to_string() })?;
+        let variances = pca.singular_values().mapv(|sigma| sigma * sigma / (rows as f64 - 1.0));
+        let kept = leading(&variances, columns);
+        let axes = pca.components().slice_axis(Axis(0), ndarray::Slice::from(..kept)).to_owned();
+        let mean = pca.mean().clone();
+        let rest: f64 = variances.iter().skip(kept).sum();
+        let rest_dimensions = (columns - kept) as f64;
+        let rest_variance = (rest / rest_dimensions.max(1.0)).max(REGULARIZATION);
+        let leading = (&scaled - &mean).dot(&axes.t());
+        let mixture = fit_mixture(&leading, seed)?;
+        let mut model = Self {
+            centre,
+            scale,
+            mean,
+            axes,
+            mixture,
+            rest_variance,
+            rest_dimensions,
+            middle: 0.0,
+            upper: 1.0,
+        };
+        let mut energies: Vec<f64> = vectors.rows().into_iter().map(|row| model.energy(row)).collect();
+        energies.sort_by(f64::total_cmp);
+        let at = |share: f64| energies.get((share * (rows - 1) as f64) as usize).copied().unwrap_or(0.0);
+        model.middle = at(0.5);
+        model.upper = at(0.95).max(model.middle + 0.5);
+        Ok(model)
+    }
+
+    fn scaled(&self, vector: ArrayView1<'_, f64>) -> Array1<f64> {
+        let scaled = vector
+            .iter()
+            .zip(&self.centre)
+            .zip(&self.scale)
+            .map(|((value, centre), scale)| scaled_value(*value, *centre, *scale));
+        &scaled.collect::<Array1<f64>>() - &self.mean
+    }
+
+    /// −ln of the density of a vector.
+    pub fn energy(&self, vector: ArrayView1<'_, f64>) -> f64 {
+        let scaled = self.scaled(vector);
+        let leading = self.axes.dot(&scaled);
+        self.rest_energy(&scaled, &leading) + self.mixture_energy(&leading).0
+    }
+
+    /// −ln of the Gaussian density of what the leading components leave out.
+    fn rest_energy(&self, scaled: &Array1<f64>, leading: &Array1<f64>) -> f64 {
+        let error = (scaled.dot(scaled) - leading.dot(leading)).max(0.0);
+        let ln_norm = (2.0 * std::f64::consts::PI * self.rest_variance).ln();
+        0.5 * (error / self.rest_variance + self.rest_dimensions * ln_norm)
+    }
+
+    /// −ln of the mixture's density (log-sum-exp), and its likeliest Gaussian.
+    fn mixture_energy(&self, leading: &Array1<f64>) -> (f64, Option<&Gaussian>) {
+        let ln_density = |gaussian: &Gaussian| {
+            let away = leading - &gaussian.mean;
+            gaussian.ln_weight + gaussian.ln_norm - 0.5 * away.dot(&gaussian.precision.dot(&away))
+        };
+        let likeliest = self
+            .mixture
+            .iter()
+            .map(|gaussian| (ln_density(gaussian), gaussian))
+            .max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let Some((highest, gaussian)) = likeliest else { return (0.0, None) };
+        let sum: f64 = self.mixture.iter().map(|it| (ln_density(it) - highest).exp()).sum();
+        (-(highest + sum.ln()), Some(gaussian))
+    }
+
+    /// What the model says of one vector, each feature's part included.
+    pub fn judge(&self, vector: ArrayView1<'_, f64>) -> Joint {
+        let scaled = self.scaled(vector);
+        let leading = self.axes.dot(&scaled);
+        let (mixture_energy, likeliest) = self.mixture_energy(&leading);
+        let energy = self.rest_energy(&scaled, &leading) + mixture_energy;
+        let rest = &scaled - &self.axes.t().dot(&leading);
+        let inside = likeliest.map_or_else(
+            || Array1::zeros(scaled.len()),
+            |gaussian| self.axes.t().dot(&gaussian.precision.dot(&(&leading - &gaussian.mean))),
+        );
+        let parts = (&rest * &rest / self.rest_variance + &scaled * &inside).mapv(|part| part.max(0.0));
+        Joint { energy, surprise: self.surprise(energy), parts: parts.to_vec() }
+    }
+
+    /// The middle of the fitted energies: what is expected of an ordinary vector.
+    pub const fn ordinary(&self) -> f64 {
+        self.middle
+    }
+
+    /// Through the middle and the 95th percentile of the fitted energies: an exponential tail.
+    fn surprise(&self, energy: f64) -> f64 {
+        std::f64::consts::LOG10_2 + (energy - self.middle) / (self.upper - self.middle)
+    }
+}
+
+/// How many components keep [`VARIANCE_KEPT`] of the variance.
+fn leading(variances: &Array1<f64>, columns: usize) -> usize {
+    let total: f64 = variances.sum();
+    let mut sum = 0.0;
+    let enough = variances.iter().position(|variance| {
+        sum += variance;
+        sum >= VARIANCE_KEPT * total
+    });
+    enough.map_or(columns, |index| index + 1).min(COMPONENTS_MAX).min(columns.saturating_sub(1)).max(1)
+}
+
+fn fit_mixture(leading: &Array2<f64>, seed: u64) -> Result<Vec<Gaussian>, FitError> {
+    let dataset = DatasetBase::from(leading.clone());
+    let mut best: Option<(f64, GaussianMixtureModel<f64>)> = None;
+    let mut why = String::new();
+    for count in 1..=MIXTURE_MAX {
+        let rng = Xoshiro256Plus::seed_from_u64(seed);
+        let fitted = GaussianMixtureModel::params_with_rng(count, rng)
+            .n_runs(2)
+            .tolerance(1e-3)
+            .reg_covariance(REGULARIZATION)
+            .fit(&dataset);
+        match fitted {
+            Ok(model) => {
+                let bic = bic(&gaussians(&model), leading);
+                if best.as_ref().is_none_or(|(lowest, _)| bic < *lowest) {
+                    best = Some((bic, model));
+                }
+            }
+            Err(error) => why = error.to_string(),
+        }
+    }
+    match best {
+        Some((_, model)) => Ok(gaussians(&model)),
+        None => Err(FitError::Linfa { what: "Gaussian mixture", why }),
+    }
+}
+
+/// Bayesian information criterion of a mixture (Schwarz, Ann. Statist. 6, 1978); lower is better.
+fn bic(mixture: &[Gaussian], leading: &Array2<f64>) -> f64 {
+    let (rows, k) = (leading.nrows() as f64, leading.ncols() as f64);
+    let ln_likelihood: f64 = leading
+        .rows()
+        .into_iter()
+        .map(|row| {
+            let terms = mixture.iter().map(|gaussian| {
+                let away = &row - &gaussian.mean;
+                let square = away.dot(&gaussian.precision.dot(&away));
+                gaussian.ln_weight + gaussian.ln_norm - 0.5 * square
+            });
+            let terms: Vec<f64> = terms.collect();
+            let highest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            highest + terms.iter().map(|term| (term - highest).exp()).sum::<f64>().ln()
+        })
+        .sum();
+    let per_gaussian = 1.0 + k + k * (k + 1.0) / 2.0;
+    let parameters = mixture.len() as f64 * per_gaussian - 1.0;
+    parameters * rows.ln() - 2.0 * ln_likelihood
+}
+
+fn gaussians(model: &GaussianMixtureModel<f64>) -> Vec<Gaussian> {
+    let k = model.means().ncols() as f64;
+    let each = model.weights().iter().zip(model.means().rows()).zip(model.precisions().outer_iter());
+    each.map(|((weight, mean), precision)| Gaussian {
+        ln_weight: weight.max(1e-300).ln(),
+        mean: mean.to_owned(),
+        ln_norm: 0.5 * ln_determinant(precision.to_owned())
+            - 0.5 * k * (2.0 * std::f64::consts::PI).ln(),
+        precision: precision.to_owned(),
+    })
+    .collect()
+}
+
+/// ln of the determinant of a symmetric positive definite matrix, by Gaussian elimination.
+fn ln_determinant(mut matrix: Array2<f64>) -> f64 {
+    let n = matrix.nrows();
+    let mut ln = 0.0;
+    for pivot in 0..n {
+        let head = matrix[[pivot, pivot]].max(1e-300);
+        ln += head.ln();
+        for row in pivot + 1..n {
+            let factor = matrix[[row, pivot]] / head;
+            for column in pivot..n {
+                matrix[[row, column]] -= factor * matrix[[pivot, column]];
+            }
+        }
+    }
+    ln
+}
+
+/// Median and scaled MAD of each column; where the MAD is nothing, the standard deviation stands in.
+fn robust_scale(vectors: &Array2<f64>) -> (Array1<f64>, Array1<f64>) {
+    let columns = vectors.ncols();
+    let (mut centre, mut scale) = (Array1::zeros(columns), Array1::ones(columns));
+    for (index, column) in vectors.columns().into_iter().enumerate() {
+        let mut values = column.to_vec();
+        let median = median_of(&mut values);
+        let mut away: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
+        let mad = median_of(&mut away) * 1.482_6;
+        let deviation = column.std(0.0);
+        centre[index] = median;
+        scale[index] = match (mad > 1e-9, deviation > 1e-9) {
+            // A feature that is mostly constant has a tiny MAD: its rare values must not dwarf the rest.
+            (true, _) => mad.max(deviation / 4.0),
+            (false, true) => deviation,
+            (false, false) => 1.0,
+        };
+    }
+    (centre, scale)
+}
+
+fn median_of(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn scaled_value(value: f64, centre: f64, scale: f64) -> f64 {
+    ((value - centre) / scale).clamp(-SCALES_MAX, SCALES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cloud along a line in five dimensions, from quantiles instead of draws.
+    fn cloud(rows: usize) -> Array2<f64> {
+        Array2::from_shape_fn((rows, 5), |(row, column)| {
+            let along = ((row * 37 % rows) as f64 / rows as f64 - 0.5) * 6.0;
+            let noise = ((row * (column + 3) * 7919 % 1009) as f64 / 1009.0 - 0.5) * 0.4;
+            along * [1.0, 0.8, -0.5, 0.0, 0.3][column] + noise
+        })
+    }
+
+    #[test]
+    fn what_lies_off_the_cloud_is_odder_than_what_lies_on_it() {
+        let vectors = cloud(400);
+        let model = JointModel::fit(&vectors, 7).unwrap();
+        let ordinary = model.judge(vectors.row(17));
+        let mut off = vectors.row(17).to_owned();
+        off[3] += 5.0;
+        let odd = model.judge(off.view());
+        assert!(odd.surprise > 3.0 + ordinary.surprise, "{odd:?} against {ordinary:?}");
+        let largest = odd.parts.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+        assert_eq!(largest, 3, "the shifted feature is named: {:?}", odd.parts);
+    }
+
+    #[test]
+    fn a_fit_is_the_same_every_time() {
+        let vectors = cloud(300);
+        let [a, b] = [(); 2].map(|()| JointModel::fit(&vectors, 7).unwrap());
+        assert_eq!(a.judge(vectors.row(3)), b.judge(vectors.row(3)));
+    }
+
+    #[test]
+    fn the_mixture_density_integrates_to_one() {
+        let model = JointModel::fit(&cloud(400), 7).unwrap();
+        let one = Array2::from_shape_fn((400, 1), |(row, _)| model.axes.dot(&model.scaled(cloud(400).row(row)))[0]);
+        let mixture = fit_mixture(&one, 7).unwrap();
+        let (low, step) = (-60.0, 0.01);
+        let sum: f64 = (0..12_000)
+            .map(|i| {
+                let x = low + f64::from(i) * step;
+                mixture
+                    .iter()
+                    .map(|it| {
+                        let away = x - it.mean[0];
+                        (it.ln_weight + it.ln_norm - 0.5 * away * away * it.precision[[0, 0]]).exp()
+                    })
+                    .sum::<f64>()
+                    * step
+            })
+            .sum();
+        assert!((sum - 1.0).abs() < 1e-3, "{sum}");
+    }
+
+    #[test]
+    fn too_little_and_too_plain_is_refused() {
+        assert_eq!(JointModel::fit(&cloud(50), 7).unwrap_err(), FitError::TooFew { got: 50 });
+        assert_eq!(JointModel::fit(&Array2::zeros((200, 5)), 7).unwrap_err(), FitError::Constant);
+    }
+}

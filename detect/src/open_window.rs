@@ -1,0 +1,584 @@
+//! The window that is open: what one identity has done in the current hour.
+//!
+//! The per-event path adds integers and compares them with tripwires; a crossed tripwire is
+//! returned as a bit of [`Crossed`], and only then does a detector compute.
+
+use crate::statistics::Moments;
+use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
+use model::{Detector, EndpointId, Evidence, Event, FindingId, Int, Kind, PrincipalTrust, Time};
+
+/// The lengths of the sub-windows in which calls are counted.
+pub(crate) const SPEED_SPANS_NS: [i64; 3] = [10 * NS_PER_S, NS_PER_MIN, 10 * NS_PER_MIN];
+/// Distinct values that are told apart in one set; beyond it a count says "at least".
+pub(crate) const DISTINCT_MAX: usize = 8_192;
+/// Endpoints whose objects are counted in one hour.
+const OBJECT_SETS_MAX: usize = 64;
+/// Endpoints that are told apart in one hour.
+const HOUR_ENDPOINTS_MAX: usize = 2_048;
+/// Networks and user agents that are told apart in one hour.
+const SOURCES_MAX: usize = 64;
+/// Endpoints that are new to the identity and remembered in one hour.
+pub(crate) const NOVEL_MAX: usize = 64;
+/// Failures at an endpoint from which on a success there is a success after failures.
+const FAILED_BEFORE_SUCCESS: u32 = 3;
+/// Names that failed authentication claimed and that are remembered in one hour.
+pub(crate) const CLAIMED_MAX: usize = 256;
+
+/// Detectors whose tripwire an event crossed: one bit each.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Crossed(u32);
+
+impl Crossed {
+    pub(crate) const fn add(&mut self, detector: Detector) {
+        self.0 |= 1 << detector as u32;
+    }
+
+    pub(crate) const fn has(self, detector: Detector) -> bool {
+        self.0 & (1 << detector as u32) != 0
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A bounded set of 64-bit hashes, sorted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Distinct(Vec<u64>);
+
+impl Distinct {
+    /// Adds `hash`; `true` if it is new. At `max` values the set is full and nothing is new.
+    pub(crate) fn add(&mut self, hash: u64, max: usize) -> bool {
+        match self.0.binary_search(&hash) {
+            Err(index) if self.0.len() < max => {
+                self.0.insert(index, hash);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+        self.0.shrink_to(KEEP_MAX);
+    }
+}
+
+/// Elements of capacity that a recycled window keeps in each list.
+const KEEP_MAX: usize = 32;
+
+/// Calls per endpoint in this hour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndpointCalls {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) calls: u32,
+    pub(crate) refused: u32,
+    /// Refused for want of authentication.
+    pub(crate) failed: u32,
+    pub(crate) bytes_out: f64,
+    /// What one call here says of [`crate::detectors::not_itself`]; the baseline stands still while
+    /// the window is open.
+    pub(crate) log_ratio: f32,
+    /// −log2 p(endpoint | identity).
+    pub(crate) bits: f32,
+}
+
+/// The objects that were read at one endpoint in this hour.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectSet {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) objects: Distinct,
+    /// The numeric ids among them, in the order read, bounded like the set.
+    pub(crate) numbers: Vec<u64>,
+    pub(crate) answered: u32,
+    pub(crate) first: Time,
+    pub(crate) last: Time,
+    pub(crate) tripwire: u32,
+}
+
+/// An endpoint that is new to the identity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Novel {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) status: u16,
+    pub(crate) at: Time,
+}
+
+/// Calls in an aligned sub-window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Speed {
+    pub(crate) start: i64,
+    pub(crate) calls: u32,
+    pub(crate) tripwire: u32,
+    pub(crate) peak: u32,
+    pub(crate) peak_start: i64,
+    pub(crate) closed: Moments,
+}
+
+/// A finding that was raised while the window was open.
+#[derive(Clone, Debug)]
+pub(crate) struct Raised {
+    pub(crate) detector: Detector,
+    pub(crate) entity: Option<EndpointId>,
+    pub(crate) id: FindingId,
+    pub(crate) detected_at: Time,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// A histogram over 32 octaves, two bins each.
+#[derive(Clone, Debug)]
+pub(crate) struct Octaves {
+    bins: [u16; 64],
+    base: u32,
+}
+
+impl Octaves {
+    const fn from_octave(base: u32) -> Self {
+        Self { bins: [0; 64], base }
+    }
+
+    fn add(&mut self, value: u64) {
+        let octave = (63 - (value | 1).leading_zeros()).clamp(self.base, self.base + 31);
+        let half = if octave == 0 { 0 } else { (value >> (octave - 1)) & 1 };
+        let index = ((octave - self.base) * 2) as usize + half as usize;
+        if let Some(bin) = self.bins.get_mut(index) {
+            *bin = bin.saturating_add(1);
+        }
+    }
+
+    /// The value at `quantile` (0 to 1), to within a bin; `None` without any.
+    pub(crate) fn quantile(&self, quantile: f64) -> Option<f64> {
+        let total: u64 = self.bins.iter().map(|bin| u64::from(*bin)).sum();
+        if total == 0 {
+            return None;
+        }
+        let wanted = (quantile * total as f64).max(1.0);
+        let mut before = 0_u64;
+        for (index, bin) in self.bins.iter().enumerate() {
+            before += u64::from(*bin);
+            if before as f64 >= wanted {
+                let octave = self.base + index as u32 / 2;
+                // The middle of the bin, on the log scale.
+                let low = (octave as f64).exp2() * if index % 2 == 0 { 1.0 } else { 1.5 };
+                return Some(low * 1.2);
+            }
+        }
+        None
+    }
+
+    fn clear(&mut self) {
+        self.bins = [0; 64];
+    }
+}
+
+/// Answers by class.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Statuses {
+    pub(crate) s2xx: u32,
+    pub(crate) s3xx: u32,
+    pub(crate) s401: u32,
+    pub(crate) s403: u32,
+    pub(crate) s404: u32,
+    pub(crate) s4xx: u32,
+    pub(crate) s5xx: u32,
+    pub(crate) unknown: u32,
+}
+
+/// One identity's current hour.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenWindow {
+    pub(crate) start: Time,
+    pub(crate) first: Time,
+    pub(crate) last: Time,
+    pub(crate) calls: u32,
+    pub(crate) writes: u32,
+    pub(crate) statuses: Statuses,
+    pub(crate) bytes_out: f64,
+    pub(crate) bytes_in: f64,
+    pub(crate) sized: u32,
+    pub(crate) bytes_tripwire: f64,
+    pub(crate) endpoints: Vec<EndpointCalls>,
+    pub(crate) novel: Vec<Novel>,
+    pub(crate) novel_seen: u32,
+    pub(crate) objects: Vec<ObjectSet>,
+    pub(crate) denied: Distinct,
+    pub(crate) denied_calls: u32,
+    pub(crate) denied_first: Time,
+    pub(crate) denied_last: Time,
+    pub(crate) denied_tripwire: u32,
+    pub(crate) failures: u32,
+    pub(crate) failures_tripwire: u32,
+    pub(crate) failures_first: Time,
+    pub(crate) failures_last: Time,
+    pub(crate) claimed: Distinct,
+    pub(crate) claimed_names: Vec<Box<str>>,
+    pub(crate) successes_after: u32,
+    pub(crate) networks: Distinct,
+    pub(crate) user_agents: Distinct,
+    pub(crate) durations: Octaves,
+    pub(crate) gaps: Octaves,
+    pub(crate) speeds: [Speed; 3],
+    /// Sum over calls of ln p(endpoint | others) − ln p(endpoint | this identity).
+    pub(crate) log_ratio: f64,
+    /// Sum over calls of −log2 p(endpoint | this identity).
+    pub(crate) surprisal_bits: f64,
+    pub(crate) itself_tripwire: u32,
+    pub(crate) raised: Vec<Raised>,
+}
+
+impl OpenWindow {
+    pub(crate) fn new() -> Self {
+        let start = Time::from_ns(0);
+        Self {
+            start,
+            first: start,
+            last: start,
+            calls: 0,
+            writes: 0,
+            statuses: Statuses::default(),
+            bytes_out: 0.0,
+            bytes_in: 0.0,
+            sized: 0,
+            bytes_tripwire: f64::INFINITY,
+            endpoints: Vec::new(),
+            novel: Vec::new(),
+            novel_seen: 0,
+            objects: Vec::new(),
+            denied: Distinct::default(),
+            denied_calls: 0,
+            denied_first: start,
+            denied_last: start,
+            denied_tripwire: u32::MAX,
+            failures: 0,
+            failures_tripwire: u32::MAX,
+            failures_first: start,
+            failures_last: start,
+            claimed: Distinct::default(),
+            claimed_names: Vec::new(),
+            successes_after: 0,
+            networks: Distinct::default(),
+            user_agents: Distinct::default(),
+            durations: Octaves::from_octave(10),
+            gaps: Octaves::from_octave(20),
+            speeds: [Speed::default(); 3],
+            log_ratio: 0.0,
+            surprisal_bits: 0.0,
+            itself_tripwire: u32::MAX,
+            raised: Vec::new(),
+        }
+    }
+
+    /// Empties a closed window and keeps its memory for the next identity.
+    pub(crate) fn recycle(mut self: Box<Self>) -> Box<Self> {
+        let mut fresh = Self::new();
+        for list in [&mut self.denied, &mut self.claimed, &mut self.networks, &mut self.user_agents] {
+            list.clear();
+        }
+        self.endpoints.clear();
+        self.endpoints.shrink_to(KEEP_MAX);
+        self.novel.clear();
+        self.objects.clear();
+        self.durations.clear();
+        self.gaps.clear();
+        fresh.endpoints = self.endpoints;
+        fresh.novel = self.novel;
+        fresh.objects = self.objects;
+        fresh.denied = self.denied;
+        fresh.claimed = self.claimed;
+        fresh.networks = self.networks;
+        fresh.user_agents = self.user_agents;
+        self.endpoints = Vec::new();
+        *self = fresh;
+        self
+    }
+
+    /// The hour's end (exclusive).
+    pub(crate) const fn end(&self) -> Time {
+        self.start.plus(NS_PER_H)
+    }
+
+    /// Adds one call at `endpoint`, at event time `now` (never before the call before it).
+    pub(crate) fn add(&mut self, event: &Event, endpoint: EndpointId, now: Time) -> Crossed {
+        let mut crossed = Crossed::default();
+        if self.calls == 0 {
+            self.first = now;
+        } else {
+            self.gaps.add(now.since(self.last).max(0) as u64);
+        }
+        self.last = now;
+        self.calls += 1;
+        self.add_speed(now, &mut crossed);
+        let status = event.status();
+        self.add_status(event, status, now, &mut crossed);
+        self.add_sizes(event, &mut crossed);
+        if let (Some(object), Some(200..=299) | None) = (event.object, status) {
+            self.add_object(endpoint, object, event.object_kind, now, &mut crossed);
+        }
+        if let Some(duration) = event.int(Int::DurationNs) {
+            self.durations.add(duration.max(0) as u64);
+        }
+        crossed
+    }
+
+    fn add_speed(&mut self, now: Time, crossed: &mut Crossed) {
+        for (speed, span) in self.speeds.iter_mut().zip(SPEED_SPANS_NS) {
+            if now.ns() >= speed.start + span || speed.calls == 0 {
+                speed.close();
+                speed.start = now.floor(span).ns();
+            }
+            speed.calls += 1;
+            if speed.calls > speed.peak {
+                speed.peak = speed.calls;
+                speed.peak_start = speed.start;
+            }
+            if speed.calls >= speed.tripwire {
+                crossed.add(Detector::MachineSpeed);
+            }
+        }
+    }
+
+    fn add_status(&mut self, event: &Event, status: Option<u16>, now: Time, crossed: &mut Crossed) {
+        let statuses = &mut self.statuses;
+        match status {
+            Some(200..=299) => statuses.s2xx += 1,
+            Some(300..=399) => statuses.s3xx += 1,
+            Some(401 | 407) => statuses.s401 += 1,
+            Some(403) => statuses.s403 += 1,
+            Some(404) => statuses.s404 += 1,
+            Some(400..=499) => statuses.s4xx += 1,
+            Some(500..=599) => statuses.s5xx += 1,
+            _ => statuses.unknown += 1,
+        }
+        if matches!(status, Some(403 | 404)) {
+            if self.denied_calls == 0 {
+                self.denied_first = now;
+            }
+            self.denied_last = now;
+            self.denied_calls += 1;
+            let new = self.denied.add(event.endpoint_hash, DISTINCT_MAX);
+            if new && self.denied.len() >= self.denied_tripwire as usize {
+                crossed.add(Detector::DeniedProbing);
+            }
+        }
+        if matches!(status, Some(401 | 407)) || event.principal_trust == PrincipalTrust::Claimed {
+            if self.failures == 0 {
+                self.failures_first = now;
+            }
+            self.failures_last = now;
+            self.failures += 1;
+            if self.failures >= self.failures_tripwire {
+                crossed.add(Detector::AuthFailures);
+            }
+        }
+    }
+
+    fn add_sizes(&mut self, event: &Event, crossed: &mut Crossed) {
+        self.bytes_in += event.bytes_in().unwrap_or(0) as f64;
+        let Some(bytes) = event.bytes_out() else { return };
+        self.sized += 1;
+        self.bytes_out += bytes as f64;
+        if self.bytes_out >= self.bytes_tripwire {
+            crossed.add(Detector::EgressSpike);
+        }
+    }
+
+    /// Adds the call to its endpoint's count; `first_look` is asked once per endpoint and hour for
+    /// the call's log ratio and bits. `true` if the endpoint is new in this hour.
+    pub(crate) fn add_endpoint(
+        &mut self,
+        event: &Event,
+        endpoint: EndpointId,
+        first_look: impl FnOnce() -> (f64, f64),
+    ) -> bool {
+        let status = event.status();
+        let refused = u32::from(matches!(status, Some(401 | 403 | 404 | 407)));
+        let bytes_out = event.bytes_out().unwrap_or(0) as f64;
+        let found = self.endpoints.iter_mut().find(|seen| seen.endpoint == endpoint);
+        let (log_ratio, bits, is_new) = if let Some(seen) = found {
+            seen.calls += 1;
+            seen.refused += refused;
+            seen.bytes_out += bytes_out;
+            if matches!(status, Some(200..=299)) && seen.failed >= FAILED_BEFORE_SUCCESS {
+                self.successes_after += 1;
+            }
+            seen.failed += u32::from(matches!(status, Some(401 | 407)));
+            (seen.log_ratio, seen.bits, false)
+        } else {
+            let (log_ratio, bits) = first_look();
+            let (log_ratio, bits) = (log_ratio as f32, bits as f32);
+            let room = self.endpoints.len() < HOUR_ENDPOINTS_MAX;
+            if room {
+                let failed = u32::from(matches!(status, Some(401 | 407)));
+                let calls = 1;
+                self.endpoints.push(EndpointCalls {
+                    endpoint,
+                    calls,
+                    refused,
+                    failed,
+                    bytes_out,
+                    log_ratio,
+                    bits,
+                });
+            }
+            (log_ratio, bits, room)
+        };
+        self.log_ratio += f64::from(log_ratio);
+        self.surprisal_bits += f64::from(bits);
+        is_new
+    }
+
+    fn add_object(
+        &mut self,
+        endpoint: EndpointId,
+        object: u64,
+        kind: Kind,
+        now: Time,
+        crossed: &mut Crossed,
+    ) {
+        let index = match self.objects.iter().position(|set| set.endpoint == endpoint) {
+            Some(index) => index,
+            None if self.objects.len() < OBJECT_SETS_MAX => {
+                self.objects.push(ObjectSet::new(endpoint, now));
+                self.objects.len() - 1
+            }
+            None => return,
+        };
+        let Some(set) = self.objects.get_mut(index) else { return };
+        set.answered += 1;
+        set.last = now;
+        if set.objects.add(object, DISTINCT_MAX) {
+            if let Kind::Number(number) = kind {
+                set.numbers.push(number);
+            }
+            if set.objects.len() >= set.tripwire as usize {
+                crossed.add(Detector::ObjectEnumeration);
+            }
+        }
+    }
+
+    /// Adds the source's network and user agent, as hashes.
+    pub(crate) fn add_source(&mut self, network: Option<u64>, user_agent: Option<u64>) {
+        if let Some(network) = network {
+            self.networks.add(network, SOURCES_MAX);
+        }
+        if let Some(user_agent) = user_agent {
+            self.user_agents.add(user_agent, SOURCES_MAX);
+        }
+    }
+
+    /// Adds a name that failed authentication claimed.
+    pub(crate) fn add_claimed(&mut self, hash: u64, name: &str) {
+        const NAMES_KEPT_MAX: usize = 5;
+        if self.claimed.add(hash, CLAIMED_MAX) && self.claimed_names.len() < NAMES_KEPT_MAX {
+            self.claimed_names.push(name.into());
+        }
+    }
+
+    /// Closes the sub-windows at the hour's end.
+    pub(crate) fn close_speeds(&mut self) {
+        self.speeds.iter_mut().for_each(Speed::close);
+    }
+
+    /// Bytes of memory that this window takes.
+    pub(crate) fn state_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.endpoints.capacity() * size_of::<EndpointCalls>()
+            + self.novel.capacity() * size_of::<Novel>()
+            + self.objects.capacity() * size_of::<ObjectSet>()
+            + self.objects.iter().map(ObjectSet::heap_bytes).sum::<usize>()
+            + 8 * (self.denied.0.capacity()
+                + self.claimed.0.capacity()
+                + self.networks.0.capacity()
+                + self.user_agents.0.capacity())
+    }
+}
+
+impl Speed {
+    fn close(&mut self) {
+        if self.calls > 0 {
+            self.closed.add(f64::from(self.calls), 1.0);
+            self.calls = 0;
+        }
+    }
+}
+
+impl ObjectSet {
+    fn new(endpoint: EndpointId, now: Time) -> Self {
+        Self {
+            endpoint,
+            objects: Distinct::default(),
+            numbers: Vec::new(),
+            answered: 0,
+            first: now,
+            last: now,
+            tripwire: OBJECTS_TRIPWIRE_MIN,
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        8 * (self.objects.0.capacity() + self.numbers.capacity())
+    }
+
+    /// The share of neighbouring numeric ids, sorted, that differ by one; `None` below 10 ids.
+    pub(crate) fn consecutive_share(&self) -> Option<f64> {
+        let mut numbers = self.numbers.clone();
+        numbers.sort_unstable();
+        numbers.dedup();
+        if numbers.len() < 10 {
+            return None;
+        }
+        let next = numbers.windows(2).filter(|pair| matches!(pair, [a, b] if b - a == 1)).count();
+        Some(next as f64 / (numbers.len() - 1) as f64)
+    }
+}
+
+/// Fewer distinct objects in an hour than this are never looked at before the hour closes.
+const OBJECTS_TRIPWIRE_MIN: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_within_its_bin() {
+        let mut octaves = Octaves::from_octave(10);
+        for value in 1..=1_000_u64 {
+            octaves.add(value * 1_000);
+        }
+        let median = octaves.quantile(0.5).unwrap();
+        assert!((400_000.0..700_000.0).contains(&median), "{median}");
+        assert_eq!(Octaves::from_octave(10).quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_full_set_takes_nothing_more() {
+        let mut set = Distinct::default();
+        assert!(set.add(3, 2) && !set.add(3, 2) && set.add(9, 2) && !set.add(5, 2));
+        assert_eq!(set.len(), 2);
+    }
+
+    #[test]
+    fn neighbouring_ids_are_noticed() {
+        let mut set = ObjectSet::new(EndpointId(0), Time::from_ns(0));
+        set.numbers = (100..200).collect();
+        assert_eq!(set.consecutive_share(), Some(1.0));
+        set.numbers = (0..100).map(|id| id * 7).collect();
+        assert_eq!(set.consecutive_share(), Some(0.0));
+    }
+
+    #[test]
+    fn calls_are_counted_in_aligned_windows() {
+        let mut window = OpenWindow::new();
+        for second in [0, 1, 2, 11, 12, 61] {
+            let at = Time::from_ns(second * NS_PER_S);
+            window.add(&Event::at(at), EndpointId(0), at);
+        }
+        window.close_speeds();
+        assert_eq!(window.speeds.map(|speed| speed.peak), [3, 5, 6]);
+        assert_eq!(window.speeds.map(|speed| speed.closed.n as u32), [3, 2, 1]);
+    }
+}

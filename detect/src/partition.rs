@@ -1,0 +1,467 @@
+//! One virtual partition: the identities that hash to it, and all of their state.
+
+use crate::alarm::{self, Alarm};
+use crate::detectors::{self, Reading, View, not_itself};
+use crate::engine::Context;
+use crate::identity::Identity;
+use crate::models::features::{self, FEATURES};
+use crate::models::peer_groups;
+use crate::open_window::{Crossed, NOVEL_MAX, Novel, OpenWindow};
+use crate::population::{Contribution, Measure};
+use crate::rows::Rows;
+use hashbrown::HashTable;
+use model::limit::PARTITIONS;
+use model::tables::Table;
+use model::time::{NS_PER_D, NS_PER_H};
+use model::{
+    Detector, EndpointId, Event, EventBatch, Finding, PrincipalTrust, PrincipalType, Text, Time,
+};
+
+/// Windows that are recycled rather than freed.
+const SPARE_MAX: usize = 4_096;
+/// Feature vectors that one partition keeps for the joint model.
+const VECTORS_MAX: usize = 256;
+/// A signal below this surprise is not worth a row, unless its detector ranks all windows.
+const SIGNAL_SURPRISE_MIN: f64 = 2.0;
+/// The name under which identities beyond the memory budget are counted together.
+const OVERFLOW: &str = "{overflow}";
+
+/// What a partition is told, in the order of event time.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// A call of one of its identities.
+    Call(&'a EventBatch, &'a Event),
+    /// Somebody authenticated from an address whose attempts failed before: the address's hash.
+    SuccessAfterFailure(u64, Time),
+}
+
+/// A feature vector with what is needed to draw a fair, repeatable sample.
+#[derive(Clone, Debug)]
+struct Sampled {
+    key: u64,
+    slot: u32,
+    vector: [f32; FEATURES],
+}
+
+/// The identities of one partition.
+#[derive(Debug)]
+pub struct Partition {
+    index: HashTable<u32>,
+    pub(crate) identities: Vec<Identity>,
+    active: Vec<u32>,
+    spare: Vec<Box<OpenWindow>>,
+    pub(crate) contribution: Contribution,
+    sample: Vec<Sampled>,
+    pub(crate) windows: Rows,
+    pub(crate) signals: Rows,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) state_bytes: usize,
+    /// The largest window that was open: what one identity may take while it is active.
+    pub(crate) open_bytes_max: usize,
+    pub(crate) overflowed_calls: u64,
+    readings: Vec<Reading>,
+}
+
+impl Partition {
+    pub(crate) fn new() -> Self {
+        Self {
+            index: HashTable::new(),
+            identities: Vec::new(),
+            active: Vec::new(),
+            spare: Vec::new(),
+            contribution: Contribution {
+                surprises: vec![Vec::new(); Detector::ALL.len()],
+                ..Contribution::default()
+            },
+            sample: Vec::new(),
+            windows: Rows::of(Table::Windows),
+            signals: Rows::of(Table::Signals),
+            findings: Vec::new(),
+            state_bytes: 0,
+            open_bytes_max: 0,
+            overflowed_calls: 0,
+            readings: Vec::new(),
+        }
+    }
+
+    /// Takes items in the order of event time, all within the hour that the context names.
+    pub(crate) fn process(&mut self, context: &Context<'_>, items: &[Item<'_>]) {
+        for item in items {
+            match item {
+                Item::Call(batch, event) => self.call(context, batch, event),
+                Item::SuccessAfterFailure(source, time) => {
+                    self.success_after_failure(context, *source, *time);
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, context: &Context<'_>, batch: &EventBatch, event: &Event) {
+        let slot = self.slot_of(context, batch, event);
+        let Some(identity) = self.identities.get_mut(slot as usize) else { return };
+        let mut open = match identity.open.take() {
+            Some(open) => open,
+            None => {
+                self.active.push(slot);
+                begin(context, identity, self.spare.pop())
+            }
+        };
+        let endpoint = context.endpoints.resolve(event.endpoint_id);
+        let now = event.time.max(open.last).max(open.start);
+        identity.calls += 1;
+        identity.last_seen = identity.last_seen.max(now);
+        let mut crossed = open.add(event, endpoint, now);
+        add_texts(&mut open, batch, event);
+        let looked = || not_itself::of_call(context.population, identity, endpoint);
+        if open.add_endpoint(event, endpoint, looked) {
+            novelty(identity, &mut open, event, endpoint, now, &mut crossed);
+        }
+        if open.calls >= open.itself_tripwire {
+            crossed.add(Detector::NotItself);
+        }
+        note_endpoint(&mut self.contribution, event, endpoint, now);
+        if !open.raised.is_empty() {
+            alarm::add_evidence(&mut open, batch, event, endpoint);
+        }
+        if !crossed.is_empty() {
+            let alarm = Alarm { batch, event, now };
+            alarm::sound(context, identity, &mut open, crossed, Some(&alarm), &mut self.findings);
+        }
+        identity.open = Some(open);
+    }
+
+    fn slot_of(&mut self, context: &Context<'_>, batch: &EventBatch, event: &Event) -> u32 {
+        let name = batch.text(event, Text::PrincipalId).unwrap_or("anonymous");
+        let hash = event.principal_hash;
+        if let Some(slot) = self.find(hash, name) {
+            return slot;
+        }
+        let full = self.state_bytes >= context.plan.state_bytes_max as usize / PARTITIONS;
+        if full {
+            self.overflowed_calls += 1;
+            return self.find(0, OVERFLOW).unwrap_or_else(|| self.add(0, OVERFLOW, event));
+        }
+        let slot = self.add(hash, name, event);
+        let tenant = batch.text(event, Text::TenantId).filter(|tenant| *tenant != "default");
+        if let Some(identity) = self.identities.get_mut(slot as usize) {
+            identity.tenant = tenant.map(Into::into);
+        }
+        slot
+    }
+
+    fn find(&self, hash: u64, name: &str) -> Option<u32> {
+        let same = |slot: &u32| {
+            self.identities
+                .get(*slot as usize)
+                .is_some_and(|identity| identity.hash == hash && &*identity.name == name)
+        };
+        self.index.find(hash, same).copied()
+    }
+
+    fn add(&mut self, hash: u64, name: &str, event: &Event) -> u32 {
+        let slot = self.identities.len() as u32;
+        let mut identity = Identity::new(name, hash, event.principal_type, event.time);
+        identity.source = event.principal_source;
+        self.state_bytes += identity.state_bytes();
+        self.identities.push(identity);
+        let identities = &self.identities;
+        self.index.insert_unique(hash, slot, |slot| {
+            identities.get(*slot as usize).map_or(0, |identity| identity.hash)
+        });
+        slot
+    }
+
+    fn success_after_failure(&mut self, context: &Context<'_>, source: u64, now: Time) {
+        let same = |slot: &u32| {
+            self.identities.get(*slot as usize).is_some_and(|identity| identity.hash == source)
+        };
+        let Some(slot) = self.index.find(source, same).copied() else { return };
+        let Some(identity) = self.identities.get_mut(slot as usize) else { return };
+        let Some(mut open) = identity.open.take() else { return };
+        if open.failures > 0 {
+            open.successes_after += 1;
+            open.last = open.last.max(now);
+            let mut crossed = Crossed::default();
+            crossed.add(Detector::AuthFailures);
+            alarm::sound(context, identity, &mut open, crossed, None, &mut self.findings);
+        }
+        identity.open = Some(open);
+    }
+
+    /// Closes the hour: scores every open window against the baseline as it was, then learns.
+    pub(crate) fn close(&mut self, context: &Context<'_>) {
+        let active = std::mem::take(&mut self.active);
+        for slot in &active {
+            self.close_one(context, *slot);
+        }
+        self.active = active;
+        self.active.clear();
+        if self.sample.len() > VECTORS_MAX {
+            self.sample.sort_unstable_by_key(|sampled| sampled.key);
+            self.sample.truncate(VECTORS_MAX);
+        }
+    }
+
+    fn close_one(&mut self, context: &Context<'_>, slot: u32) {
+        let Some(identity) = self.identities.get_mut(slot as usize) else { return };
+        let Some(mut open) = identity.open.take() else { return };
+        open.close_speeds();
+        let before = identity.state_bytes();
+        let open_bytes = open.state_bytes();
+        let mut readings = std::mem::take(&mut self.readings);
+        readings.clear();
+        let view = context.view(identity, &open);
+        for detector in Detector::ALL {
+            let from = readings.len();
+            detectors::read(*detector, &view, &mut readings);
+            let oddest = readings.iter().skip(from).map(|reading| reading.surprise as f32);
+            let oddest = oddest.fold(0.0_f32, f32::max);
+            if let Some(surprises) = self.contribution.surprises.get_mut(*detector as usize) {
+                surprises.push(oddest);
+            }
+        }
+        self.contribution.windows += 1;
+        alarm::settle(context, identity, &mut open, &readings, &mut self.findings);
+        for reading in &readings {
+            let ranks_all = matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
+            if ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN {
+                let score = context.calibration.score(reading.detector, reading.surprise);
+                self.signals.push_signal(identity, context.endpoints, reading, score);
+            }
+        }
+        self.readings = readings;
+        self.windows.push_window(identity, &open);
+        if open.raised.is_empty() {
+            self.sample.push(Sampled {
+                key: sample_key(identity.hash, open.start),
+                slot,
+                vector: features::of(&open),
+            });
+        }
+        learn(context, &mut self.contribution, identity, &open);
+        self.state_bytes += identity.state_bytes().saturating_sub(before);
+        self.open_bytes_max = self.open_bytes_max.max(open_bytes);
+        if self.spare.len() < SPARE_MAX {
+            self.spare.push(open.recycle());
+        }
+    }
+
+    /// Profile vectors of identities with enough history, with their hashes.
+    pub(crate) fn profile_vectors(&self) -> Vec<(u64, [f64; peer_groups::DIMENSIONS])> {
+        let each = self.identities.iter();
+        each.filter_map(|it| Some((it.hash, peer_groups::vector(it)?))).collect()
+    }
+
+    /// Puts every identity into its group of `groups`, and its history behind that group.
+    pub(crate) fn regroup(&mut self, groups: Option<&peer_groups::PeerGroups>) {
+        for identity in &mut self.identities {
+            identity.group = groups.and_then(|groups| {
+                peer_groups::vector(identity).map(|vector| groups.nearest(&vector))
+            });
+            self.contribution.enrol(identity);
+        }
+    }
+
+    /// The sampled feature vectors, with the groups that their identities are in now.
+    pub(crate) fn feature_vectors(&self) -> impl Iterator<Item = (Option<u8>, &[f32; FEATURES])> {
+        self.sample.iter().map(|sampled| {
+            let group = self.identities.get(sampled.slot as usize).and_then(|it| it.group);
+            (group, &sampled.vector)
+        })
+    }
+
+    /// How many windows are open.
+    pub(crate) fn open_windows(&self) -> usize {
+        self.active.len()
+    }
+}
+
+fn begin(
+    context: &Context<'_>,
+    identity: &mut Identity,
+    spare: Option<Box<OpenWindow>>,
+) -> Box<OpenWindow> {
+    let mut open = spare.unwrap_or_else(|| Box::new(OpenWindow::new()));
+    open.start = context.hour;
+    identity.age(context.hour);
+    identity.profile.follow(context.endpoints);
+    identity.hours += 1;
+    let day = (context.hour.ns() / NS_PER_D) as i32;
+    if identity.last_day != day {
+        identity.last_day = day;
+        identity.days = identity.days.saturating_add(1);
+    }
+    let empty = OpenWindow::new();
+    detectors::set_tripwires(&context.view(identity, &empty), &mut open);
+    open
+}
+
+fn add_texts(open: &mut OpenWindow, batch: &EventBatch, event: &Event) {
+    let hash = |column| batch.text(event, column).map(text_hash);
+    open.add_source(hash(Text::ClientNet), hash(Text::UserAgentOriginal));
+    if let Some(method) = batch.text(event, Text::HttpRequestMethod) {
+        open.writes += u32::from(matches!(method, "POST" | "PUT" | "PATCH" | "DELETE"));
+    }
+    if event.principal_trust == PrincipalTrust::Claimed
+        && let Some(name) = batch.text(event, Text::PrincipalClaimed)
+    {
+        open.add_claimed(text_hash(name), name);
+    }
+}
+
+fn novelty(
+    identity: &Identity,
+    open: &mut OpenWindow,
+    event: &Event,
+    endpoint: EndpointId,
+    now: Time,
+    crossed: &mut Crossed,
+) {
+    if identity.profile.calls(endpoint) > 0.0 || identity.learned == 0 {
+        return;
+    }
+    open.novel_seen += 1;
+    if open.novel.len() < NOVEL_MAX {
+        open.novel.push(Novel { endpoint, status: event.status().unwrap_or(0), at: now });
+        crossed.add(Detector::FirstSeenEndpoint);
+    }
+}
+
+fn note_endpoint(contribution: &mut Contribution, event: &Event, endpoint: EndpointId, now: Time) {
+    contribution.calls += 1;
+    let named = !matches!(event.principal_type, PrincipalType::Ip | PrincipalType::Anonymous);
+    if let Some(habit) = contribution.endpoint_mut(endpoint) {
+        if habit.calls == 0 {
+            habit.first_seen = now;
+        }
+        habit.last_seen = habit.last_seen.max(now);
+        habit.calls += 1;
+        habit.authenticated += u64::from(named);
+    }
+}
+
+/// Learns a closed window: nothing from one that raised a finding, little from one that looks like
+/// somebody else's.
+fn learn(
+    context: &Context<'_>,
+    contribution: &mut Contribution,
+    identity: &mut Identity,
+    open: &OpenWindow,
+) {
+    const WEIGHT_MIN: f64 = 1e-3;
+    let weight = not_itself::gate(identity, open);
+    if !open.raised.is_empty() || weight < WEIGHT_MIN {
+        identity.withheld += 1;
+        return;
+    }
+    let first = identity.learned == 0;
+    identity.learned += 1;
+    if first {
+        contribution.everyone.members += 1;
+    }
+    let group = identity.group;
+    for seen in &open.endpoints {
+        let endpoint = context.endpoints.resolve(seen.endpoint);
+        let calls = f64::from(seen.calls) * weight;
+        contribution.add_mix(endpoint, calls);
+        if identity.profile.add(endpoint, calls) {
+            contribution.everyone.add_user(endpoint);
+            if let Some(group) = contribution.group_mut(group) {
+                group.add_user(endpoint);
+            }
+            if let Some(habit) = contribution.endpoint_mut(endpoint) {
+                habit.identities += 1;
+            }
+        }
+    }
+    learn_counts(contribution, identity, open, weight);
+    if open.sized > 0 {
+        identity.bytes.add(open.bytes_out, weight);
+        contribution.everyone.bytes.add(open.bytes_out, weight);
+        if let Some(group) = contribution.group_mut(group) {
+            group.bytes.add(open.bytes_out, weight);
+        }
+    }
+    for set in &open.objects {
+        let (endpoint, count) = (context.endpoints.resolve(set.endpoint), set.objects.len());
+        contribution.objects.add(count as f64, weight);
+        if let Some(habit) = contribution.endpoint_mut(endpoint) {
+            habit.objects.add(count as f64, weight);
+        }
+        if let Some(habit) = identity.objects_mut(endpoint) {
+            habit.per_hour.add(count as f64, weight);
+            habit.most = habit.most.max(count as u32);
+        }
+    }
+}
+
+fn learn_counts(
+    contribution: &mut Contribution,
+    identity: &mut Identity,
+    open: &OpenWindow,
+    weight: f64,
+) {
+    let mut add = |measure: Measure, moments: &crate::statistics::Moments, peak: u32| {
+        let index = measure as usize;
+        if let (Some(own), Some(most)) =
+            (identity.counts.get_mut(index), identity.most.get_mut(index))
+        {
+            own.merge(moments, weight);
+            *most = (*most).max(peak);
+        }
+        if let Some(sums) = contribution.everyone.counts.get_mut(index) {
+            sums.merge(moments, weight);
+        }
+        if let Some(sums) =
+            contribution.group_mut(identity.group).and_then(|group| group.counts.get_mut(index))
+        {
+            sums.merge(moments, weight);
+        }
+    };
+    let speeds = [Measure::CallsPer10S, Measure::CallsPerMin, Measure::CallsPer10Min];
+    for (measure, speed) in speeds.into_iter().zip(&open.speeds) {
+        add(measure, &speed.closed, speed.peak);
+    }
+    let hours = [
+        (Measure::DeniedPerHour, open.denied.len() as u32),
+        (Measure::FailuresPerHour, open.failures),
+    ];
+    for (measure, count) in hours {
+        let mut one = crate::statistics::Moments::default();
+        one.add(f64::from(count), 1.0);
+        add(measure, &one, count);
+    }
+}
+
+fn text_hash(text: &str) -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    // A fixed seed: the hash reaches counts of distinct values, which must be the same every time.
+    let mut hasher = foldhash::fast::FixedState::with_seed(0x68_6162_6974_7573).build_hasher();
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+fn sample_key(hash: u64, start: Time) -> u64 {
+    let hour = start.ns() / NS_PER_H;
+    // SplitMix64's finaliser (Steele, Lea and Flood, OOPSLA 2014): fair, whatever the inputs.
+    let mut key = hash ^ (hour as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    key ^ (key >> 31)
+}
+
+pub(crate) fn view_of<'a>(
+    context: &Context<'a>,
+    identity: &'a Identity,
+    open: &'a OpenWindow,
+) -> View<'a> {
+    View {
+        plan: context.plan,
+        endpoints: context.endpoints,
+        population: context.population,
+        calibration: context.calibration,
+        models: context.models,
+        identity,
+        open,
+    }
+}

@@ -1,0 +1,298 @@
+//! What is ordinary for everyone, for a peer group, and for an endpoint.
+//!
+//! Each partition adds to a [`Contribution`] of its own; at hour boundaries the contributions are
+//! merged into the [`Population`] in the order of the partitions, so that threads and workers do
+//! not change results.
+
+use crate::identity::Identity;
+use crate::statistics::moments::Sums;
+use crate::statistics::{Moments, Predictive, Sketch};
+use model::{EndpointId, Endpoints, Time};
+
+/// Counts that are kept per window for every identity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Measure {
+    /// Calls in an active window of 10 s.
+    CallsPer10S,
+    /// Calls in an active window of 1 min.
+    CallsPerMin,
+    /// Calls in an active window of 10 min.
+    CallsPer10Min,
+    /// Distinct endpoints refused in an active hour.
+    DeniedPerHour,
+    /// Failed authentications in an active hour.
+    FailuresPerHour,
+}
+
+impl Measure {
+    pub(crate) const COUNT: usize = 5;
+}
+
+/// Fewest members of a peer group that may stand for the peers.
+const MEMBERS_MIN: u32 = 20;
+/// Calls in the tenant from which on everyone may stand for the peers.
+const CALLS_MIN: u64 = 2_000;
+
+/// The sums over the members of a group.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) members: u32,
+    pub(crate) counts: [Sums; Measure::COUNT],
+    pub(crate) bytes: Sketch,
+    /// Members that use each endpoint, by the endpoint's number.
+    pub(crate) users: Vec<u32>,
+}
+
+impl Group {
+    fn absorb(&mut self, other: &Self) {
+        self.members += other.members;
+        for (own, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            own.absorb(theirs);
+        }
+        self.bytes.merge(&other.bytes);
+        grow(&mut self.users, other.users.len());
+        for (own, theirs) in self.users.iter_mut().zip(&other.users) {
+            *own += theirs;
+        }
+    }
+
+    fn clear(&mut self) {
+        self.members = 0;
+        self.counts = [Sums::default(); Measure::COUNT];
+        self.bytes.clear();
+        self.users.clear();
+    }
+
+    pub(crate) fn add_user(&mut self, endpoint: EndpointId) {
+        let index = endpoint.0 as usize;
+        grow(&mut self.users, index + 1);
+        if let Some(users) = self.users.get_mut(index) {
+            *users += 1;
+        }
+    }
+
+    pub(crate) fn users_of(&self, endpoint: EndpointId) -> u32 {
+        self.users.get(endpoint.0 as usize).copied().unwrap_or(0)
+    }
+}
+
+/// What is known of one endpoint over all identities.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EndpointHabit {
+    pub(crate) first_seen: Time,
+    pub(crate) last_seen: Time,
+    pub(crate) calls: u64,
+    /// Calls with a principal that is not merely an address.
+    pub(crate) authenticated: u64,
+    pub(crate) identities: u32,
+    /// Distinct objects answered 2xx, per identity and active hour.
+    pub(crate) objects: Sums,
+}
+
+impl EndpointHabit {
+    fn absorb(&mut self, other: &Self) {
+        if other.calls > 0 {
+            if self.calls == 0 || other.first_seen < self.first_seen {
+                self.first_seen = other.first_seen;
+            }
+            self.last_seen = self.last_seen.max(other.last_seen);
+        }
+        self.calls += other.calls;
+        self.authenticated += other.authenticated;
+        self.identities += other.identities;
+        self.objects.absorb(&other.objects);
+    }
+}
+
+/// What one partition saw since the last exchange.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contribution {
+    pub(crate) calls: u64,
+    pub(crate) windows: u64,
+    pub(crate) everyone: Group,
+    pub(crate) groups: Vec<Group>,
+    /// Learned calls per endpoint: the mix of everyone.
+    pub(crate) mix: Vec<f64>,
+    pub(crate) endpoints: Vec<EndpointHabit>,
+    pub(crate) objects: Sums,
+    pub(crate) surprises: Vec<Vec<f32>>,
+}
+
+impl Contribution {
+    pub(crate) fn endpoint_mut(&mut self, endpoint: EndpointId) -> Option<&mut EndpointHabit> {
+        let index = endpoint.0 as usize;
+        grow(&mut self.endpoints, index + 1);
+        self.endpoints.get_mut(index)
+    }
+
+    pub(crate) fn add_mix(&mut self, endpoint: EndpointId, calls: f64) {
+        let index = endpoint.0 as usize;
+        grow(&mut self.mix, index + 1);
+        if let Some(mix) = self.mix.get_mut(index) {
+            *mix += calls;
+        }
+    }
+
+    pub(crate) fn group_mut(&mut self, group: Option<u8>) -> Option<&mut Group> {
+        let index = usize::from(group?);
+        if self.groups.len() <= index {
+            self.groups.resize_with(index + 1, Group::default);
+        }
+        self.groups.get_mut(index)
+    }
+
+    /// Adds an identity's whole history to its group, after the groups were drawn anew.
+    pub(crate) fn enrol(&mut self, identity: &Identity) {
+        let Some(group) = self.group_mut(identity.group) else { return };
+        group.members += 1;
+        for (sums, own) in group.counts.iter_mut().zip(&identity.counts) {
+            sums.merge(own, 1.0);
+        }
+        group.bytes.merge(&identity.bytes);
+        for known in identity.profile.known() {
+            group.add_user(known.endpoint);
+        }
+    }
+}
+
+/// What is ordinary in the tenant, as of the last exchange.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Population {
+    pub(crate) calls: u64,
+    pub(crate) everyone: Group,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) mix: Vec<f64>,
+    pub(crate) mix_total: f64,
+    pub(crate) mix_kinds: u32,
+    pub(crate) endpoints: Vec<EndpointHabit>,
+    pub(crate) objects: Sums,
+}
+
+impl Population {
+    /// Merges and empties the contributions, in the order of the partitions.
+    pub(crate) fn absorb<'a>(&mut self, contributions: impl Iterator<Item = &'a mut Contribution>) {
+        for contribution in contributions {
+            self.calls += contribution.calls;
+            self.everyone.absorb(&contribution.everyone);
+            if self.groups.len() < contribution.groups.len() {
+                self.groups.resize_with(contribution.groups.len(), Group::default);
+            }
+            for (own, theirs) in self.groups.iter_mut().zip(&contribution.groups) {
+                own.absorb(theirs);
+            }
+            grow(&mut self.mix, contribution.mix.len());
+            for (own, theirs) in self.mix.iter_mut().zip(&contribution.mix) {
+                *own += theirs;
+            }
+            grow(&mut self.endpoints, contribution.endpoints.len());
+            for (own, theirs) in self.endpoints.iter_mut().zip(&contribution.endpoints) {
+                own.absorb(theirs);
+            }
+            self.objects.absorb(&contribution.objects);
+            contribution.calls = 0;
+            contribution.windows = 0;
+            contribution.everyone.clear();
+            contribution.groups.iter_mut().for_each(Group::clear);
+            contribution.mix.clear();
+            contribution.endpoints.clear();
+            contribution.objects = Sums::default();
+        }
+        self.mix_total = self.mix.iter().sum();
+        self.mix_kinds = self.mix.iter().filter(|calls| **calls > 0.0).count() as u32;
+    }
+
+    /// Moves what is known of folded endpoints to the endpoints that they became part of.
+    pub(crate) fn fold(&mut self, endpoints: &Endpoints) {
+        for index in 0..self.endpoints.len().max(self.mix.len()) {
+            let old = EndpointId(index as u32);
+            let new = endpoints.resolve(old);
+            if new == old {
+                continue;
+            }
+            let target = new.0 as usize;
+            grow(&mut self.mix, target + 1);
+            grow(&mut self.endpoints, target + 1);
+            if let Some(calls) = self.mix.get_mut(index).map(std::mem::take)
+                && let Some(slot) = self.mix.get_mut(target)
+            {
+                *slot += calls;
+            }
+            if let Some(habit) = self.endpoints.get_mut(index).map(std::mem::take)
+                && let Some(slot) = self.endpoints.get_mut(target)
+            {
+                slot.absorb(&habit);
+            }
+            for group in self.groups.iter_mut().chain([&mut self.everyone]) {
+                if let Some(users) = group.users.get_mut(index).map(std::mem::take) {
+                    grow(&mut group.users, target + 1);
+                    if let Some(slot) = group.users.get_mut(target) {
+                        // The same members may use several of the folded endpoints.
+                        *slot = (*slot).max(users);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Forgets the groups: they are about to be drawn anew.
+    pub(crate) fn disband(&mut self) {
+        self.groups.clear();
+    }
+
+    /// Whether enough is known of anyone to judge a newcomer.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.everyone.members >= MEMBERS_MIN || self.calls >= CALLS_MIN
+    }
+
+    /// The peers of an identity: its group where that is large enough, else everyone.
+    pub(crate) fn peers(&self, identity: &Identity) -> &Group {
+        identity
+            .group
+            .and_then(|group| self.groups.get(usize::from(group)))
+            .filter(|group| group.members >= MEMBERS_MIN)
+            .unwrap_or(&self.everyone)
+    }
+
+    /// What an identity's next window should count; `None` while there is too little to go by.
+    pub(crate) fn predictive(&self, identity: &Identity, measure: Measure) -> Option<Predictive> {
+        if !self.is_ready() {
+            return None;
+        }
+        let peers = self.peers(identity).counts.get(measure as usize)?;
+        Predictive::of(identity.counts.get(measure as usize)?, peers)
+    }
+
+    /// What an identity's next active hour should count of distinct objects at an endpoint.
+    pub(crate) fn objects(&self, own: &Moments, endpoint: EndpointId) -> Option<Predictive> {
+        /// Identity-hours from which on an endpoint speaks for itself.
+        const HOURS_MIN: f64 = 20.0;
+        if !self.is_ready() {
+            return None;
+        }
+        let here = self.endpoints.get(endpoint.0 as usize).map(|habit| &habit.objects);
+        let prior = here.filter(|sums| sums.n >= HOURS_MIN).unwrap_or(&self.objects);
+        if prior.n < HOURS_MIN && own.n < HOURS_MIN as f32 {
+            return None;
+        }
+        Predictive::of(own, prior)
+    }
+
+    /// The share of everyone's learned calls that go to an endpoint, `without` taken away; above 0.
+    pub(crate) fn share(&self, endpoint: EndpointId, without: f64, without_total: f64) -> f64 {
+        let calls = self.mix.get(endpoint.0 as usize).copied().unwrap_or(0.0);
+        // One call is spread evenly over all kinds and one unseen kind, so that nothing is impossible.
+        let unseen = 1.0 / (f64::from(self.mix_kinds) + 1.0);
+        ((calls - without).max(0.0) + unseen) / ((self.mix_total - without_total).max(0.0) + 1.0)
+    }
+
+    /// What is known of an endpoint.
+    pub(crate) fn endpoint(&self, endpoint: EndpointId) -> Option<&EndpointHabit> {
+        self.endpoints.get(endpoint.0 as usize).filter(|habit| habit.calls > 0)
+    }
+}
+
+fn grow<T: Clone + Default>(values: &mut Vec<T>, len: usize) {
+    if values.len() < len {
+        values.resize(len, T::default());
+    }
+}

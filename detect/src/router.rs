@@ -1,0 +1,100 @@
+//! The router: which partition an event belongs to, and who else must hear of it.
+
+use hashbrown::HashMap;
+use model::time::NS_PER_H;
+use model::{Event, EventBatch, PrincipalTrust, PrincipalType, Text, Time};
+
+/// Addresses with recent failures that are watched for a success.
+const WATCHED_MAX: usize = 65_536;
+
+/// Sees every event in order and remembers which addresses failed to authenticate.
+#[derive(Debug, Default)]
+pub struct Router {
+    /// Address → hash of the principal that its failures are charged to, and the last failure.
+    watched: HashMap<Box<str>, (u64, Time)>,
+}
+
+/// Somebody authenticated from an address that failed before: the note for the address's partition.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Note {
+    /// The partition that owns the address's state.
+    pub partition: usize,
+    /// The hash of the principal that the failures were charged to.
+    pub source: u64,
+}
+
+impl Router {
+    /// Looks at one event; a note says that the failures of its address were followed by success.
+    pub fn see(&mut self, batch: &EventBatch, event: &Event) -> Option<Note> {
+        let failed = event.principal_trust == PrincipalTrust::Claimed
+            || matches!(event.status(), Some(401 | 407));
+        if !failed && self.watched.is_empty() {
+            return None;
+        }
+        let address = batch.text(event, Text::ClientAddress)?;
+        if failed {
+            // Only failures that are charged to the address: its successes come under other names.
+            if event.principal_type == PrincipalType::Ip {
+                self.watch(address, event);
+            }
+            return None;
+        }
+        let named = !matches!(event.principal_type, PrincipalType::Ip | PrincipalType::Anonymous);
+        let (source, last) = *self.watched.get(address)?;
+        let recent = event.time.since(last) < NS_PER_H;
+        let succeeded = matches!(event.status(), Some(200..=299));
+        (named && recent && succeeded).then(|| {
+            self.watched.remove(address);
+            Note { partition: partition_of(source), source }
+        })
+    }
+
+    fn watch(&mut self, address: &str, event: &Event) {
+        if self.watched.len() >= WATCHED_MAX {
+            self.watched.retain(|_, (_, last)| event.time.since(*last) < NS_PER_H);
+        }
+        if self.watched.len() < WATCHED_MAX {
+            self.watched.insert(address.into(), (event.principal_hash, event.time));
+        }
+    }
+}
+
+const fn partition_of(principal_hash: u64) -> usize {
+    (principal_hash >> 60) as usize % model::limit::PARTITIONS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Int;
+
+    fn event(batch: &mut EventBatch, second: i64, kind: PrincipalType, status: i64) -> Event {
+        let mut event = Event::at(Time::from_ns(second * 1_000_000_000));
+        batch.set_text(&mut event, Text::ClientAddress, "203.0.113.9");
+        event.principal_type = kind;
+        event.principal_hash = if kind == PrincipalType::Ip { 9 << 60 } else { 2 << 60 };
+        event.set_int(Int::HttpResponseStatusCode, status);
+        event
+    }
+
+    #[test]
+    fn a_success_after_failures_reaches_the_address() {
+        let (mut router, mut batch) = (Router::default(), EventBatch::default());
+        let early = event(&mut batch, 0, PrincipalType::Consumer, 200);
+        let failed = event(&mut batch, 1, PrincipalType::Ip, 401);
+        let success = event(&mut batch, 2, PrincipalType::Consumer, 200);
+        assert_eq!(router.see(&batch, &early), None);
+        assert_eq!(router.see(&batch, &failed), None);
+        assert_eq!(router.see(&batch, &success), Some(Note { partition: 9, source: 9 << 60 }));
+        assert_eq!(router.see(&batch, &success), None, "said once per run of failures");
+    }
+
+    #[test]
+    fn an_hour_later_it_is_forgotten() {
+        let (mut router, mut batch) = (Router::default(), EventBatch::default());
+        let failed = event(&mut batch, 1, PrincipalType::Ip, 401);
+        let success = event(&mut batch, 3_700, PrincipalType::Consumer, 200);
+        router.see(&batch, &failed);
+        assert_eq!(router.see(&batch, &success), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! Closed windows and signals as Arrow record batches.
+
+use crate::detectors::Reading;
+use crate::engine::Context;
+use crate::identity::Identity;
+use crate::open_window::OpenWindow;
+use crate::population::Population;
+use crate::statistics::sketch::View;
+use arrow::array::{
+    ArrayBuilder, ArrayRef, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow::error::ArrowError;
+use model::tables::Table;
+use model::{Endpoints, Time};
+use std::sync::Arc;
+
+/// One column under construction; which kind each is, the table's schema says.
+#[derive(Debug)]
+enum Column {
+    Text(StringBuilder),
+    Time(TimestampMicrosecondBuilder),
+    Count(Int64Builder),
+    Number(Float64Builder),
+}
+
+/// One value of a row.
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    Text(&'a str),
+    Time(Time),
+    Count(i64),
+    Number(f64),
+    Null,
+}
+
+impl From<u32> for Value<'_> {
+    fn from(count: u32) -> Self {
+        Self::Count(i64::from(count))
+    }
+}
+
+impl From<usize> for Value<'_> {
+    fn from(count: usize) -> Self {
+        Self::Count(count as i64)
+    }
+}
+
+impl From<f64> for Value<'_> {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Option<f64>> for Value<'_> {
+    fn from(number: Option<f64>) -> Self {
+        number.map_or(Self::Null, Self::Number)
+    }
+}
+
+/// Rows of one table under construction.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    table: Table,
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+impl Rows {
+    pub(crate) fn of(table: Table) -> Self {
+        let columns = table
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| match field.data_type() {
+                arrow::datatypes::DataType::Utf8 => Column::Text(StringBuilder::new()),
+                arrow::datatypes::DataType::Int64 => Column::Count(Int64Builder::new()),
+                arrow::datatypes::DataType::Float64 => Column::Number(Float64Builder::new()),
+                _ => Column::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
+            })
+            .collect();
+        Self { table, columns, rows: 0 }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.rows
+    }
+
+    fn push(&mut self, values: &[Value<'_>]) {
+        debug_assert_eq!(values.len(), self.columns.len(), "a row has a value for each column");
+        for (column, value) in self.columns.iter_mut().zip(values) {
+            match (column, value) {
+                (Column::Text(column), Value::Text(value)) => column.append_value(value),
+                (Column::Time(column), Value::Time(time)) => {
+                    column.append_value(time.ns().div_euclid(1_000));
+                }
+                (Column::Count(column), Value::Count(value)) => column.append_value(*value),
+                (Column::Number(column), Value::Number(value)) => column.append_value(*value),
+                (Column::Text(column), _) => column.append_null(),
+                (Column::Time(column), _) => column.append_null(),
+                (Column::Count(column), _) => column.append_null(),
+                (Column::Number(column), _) => column.append_null(),
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// Takes the rows out, as a batch of the table's schema.
+    pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        self.rows = 0;
+        let columns: Vec<ArrayRef> = self
+            .columns
+            .iter_mut()
+            .map(|column| match column {
+                Column::Text(column) => ArrayBuilder::finish(column),
+                Column::Time(column) => Arc::new(column.finish()),
+                Column::Count(column) => ArrayBuilder::finish(column),
+                Column::Number(column) => ArrayBuilder::finish(column),
+            })
+            .collect();
+        RecordBatch::try_new(self.table.schema(), columns)
+    }
+
+    /// Adds a row to `signals`.
+    pub(crate) fn push_signal(
+        &mut self,
+        identity: &Identity,
+        endpoints: &Endpoints,
+        reading: &Reading,
+        score: f64,
+    ) {
+        let seconds = reading.end.since(reading.start) / model::time::NS_PER_S;
+        self.push(&[
+            Value::Text(identity.tenant()),
+            Value::Text(&identity.name),
+            Value::Text(reading.entity.map_or("", |endpoint| endpoints.name(endpoint))),
+            Value::Text(reading.detector.as_str()),
+            Value::Time(reading.start),
+            Value::Time(reading.end),
+            Value::Count(seconds),
+            reading.observed.into(),
+            reading.expected.into(),
+            reading.surprise.into(),
+            score.into(),
+        ]);
+    }
+
+    /// Adds a row to `windows`.
+    pub(crate) fn push_window(&mut self, identity: &Identity, open: &OpenWindow) {
+        let calls = f64::from(open.calls.max(1));
+        let statuses = &open.statuses;
+        let objects: usize = open.objects.iter().map(|set| set.objects.len()).sum();
+        let peak = |index: usize| open.speeds.get(index).map_or(0, |speed| speed.peak);
+        let ms = |quantile| open.durations.quantile(quantile).map(|ns| ns / 1e6);
+        let s = |quantile| open.gaps.quantile(quantile).map(|ns| ns / 1e9);
+        self.push(&[
+            Value::Text(identity.tenant()),
+            Value::Text(&identity.name),
+            Value::Time(open.start),
+            Value::Time(open.end()),
+            Value::Count(3_600),
+            open.calls.into(),
+            statuses.s2xx.into(),
+            statuses.s3xx.into(),
+            statuses.s401.into(),
+            statuses.s403.into(),
+            statuses.s404.into(),
+            statuses.s4xx.into(),
+            statuses.s5xx.into(),
+            statuses.unknown.into(),
+            open.endpoints.len().into(),
+            open.novel_seen.into(),
+            open.denied.len().into(),
+            objects.into(),
+            open.networks.len().into(),
+            open.user_agents.len().into(),
+            open.bytes_in.into(),
+            open.bytes_out.into(),
+            open.sized.into(),
+            (f64::from(open.writes) / calls).into(),
+            peak(0).into(),
+            peak(1).into(),
+            ms(0.5).into(),
+            ms(0.95).into(),
+            s(0.05).into(),
+            s(0.5).into(),
+            s(0.95).into(),
+            (open.surprisal_bits / calls).into(),
+        ]);
+    }
+
+    /// Adds a row to `identities`.
+    pub(crate) fn push_identity(&mut self, identity: &Identity, context: &Context<'_>) {
+        let profile = &identity.profile;
+        let mut usual: Vec<_> = profile.known().iter().collect();
+        usual.sort_by(|a, b| b.calls.total_cmp(&a.calls).then(a.endpoint.cmp(&b.endpoint)));
+        let usual: Vec<_> = usual
+            .into_iter()
+            .take(5)
+            .map(|known| {
+                let share = f64::from(known.calls) / profile.total.max(1e-9);
+                let name = context.endpoints.name(known.endpoint);
+                format!("{name} ({})", crate::explain::percent(share))
+            })
+            .collect();
+        let peers = context.population.peers(identity).members;
+        self.push(&[
+            Value::Text(identity.tenant()),
+            Value::Text(&identity.name),
+            Value::Text(identity.kind.as_str()),
+            Value::Text(identity.source),
+            Value::Text(identity.baseline_state()),
+            Value::Time(identity.first_seen),
+            Value::Time(identity.last_seen),
+            Value::Count(identity.calls as i64),
+            identity.hours.into(),
+            profile.known().len().into(),
+            profile.p_new().into(),
+            Value::Text(&usual.join(", ")),
+            (identity.calls as f64 / f64::from(identity.hours.max(1))).into(),
+            identity.bytes.quantile(View::Fast, 0.5).into(),
+            Value::Count(identity.group.map_or(-1, i64::from)),
+            Value::Count(i64::from(peers)),
+            identity.learned.into(),
+            identity.withheld.into(),
+            identity.state_bytes().into(),
+        ]);
+    }
+
+    /// Adds every endpoint that was called to `endpoints`.
+    pub(crate) fn push_endpoints(&mut self, endpoints: &Endpoints, population: &Population) {
+        for (index, habit) in population.endpoints.iter().enumerate() {
+            if habit.calls == 0 {
+                continue;
+            }
+            let id = model::EndpointId(index as u32);
+            let objects = population
+                .objects(&crate::statistics::Moments::default(), id)
+                .filter(|_| habit.objects.n > 0.0)
+                .map(|law| law.quantile(2.0));
+            self.push(&[
+                Value::Text(endpoints.name(id)),
+                Value::Text(endpoints.source(id).as_str()),
+                Value::Time(habit.first_seen),
+                Value::Time(habit.last_seen),
+                Value::Count(habit.calls as i64),
+                habit.identities.into(),
+                (habit.authenticated as f64 / habit.calls as f64).into(),
+                objects.into(),
+            ]);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Sizes: a sparse log-binned histogram with a decayed and an undecayed view.
+
+/// Bins per unit of ln(1 + x): a bin is 13 % wide.
+const BINS_PER_UNIT: f64 = 8.0;
+/// ln(1 + x) of the largest size that is told apart (e³⁶ bytes are 4 exabytes).
+const UNITS_MAX: f64 = 36.0;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bin {
+    at: u16,
+    fast: f32,
+    slow: f32,
+}
+
+/// A histogram of ln(1 + x), sparse and sorted; at most 289 bins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sketch {
+    bins: Vec<Bin>,
+}
+
+/// The middle and the spread of ln(1 + x).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The median of ln(1 + x).
+    pub median: f64,
+    /// The median absolute deviation of ln(1 + x) from it.
+    pub mad: f64,
+    /// The weight that it rests on, in windows.
+    pub n: f64,
+}
+
+/// Which view of a sketch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum View {
+    /// Decayed: what has been usual lately.
+    Fast,
+    /// Undecayed: what has been usual at all, so that slow drift cannot launder itself.
+    Slow,
+}
+
+impl Sketch {
+    /// Adds one size of at least 0, weighed by `weight` (0 to 1).
+    pub fn add(&mut self, size: f64, weight: f64) {
+        let at = bin_of(size);
+        let weight = weight as f32;
+        match self.bins.binary_search_by_key(&at, |bin| bin.at) {
+            Ok(index) => {
+                if let Some(bin) = self.bins.get_mut(index) {
+                    bin.fast += weight;
+                    bin.slow += weight;
+                }
+            }
+            Err(index) => self.bins.insert(index, Bin { at, fast: weight, slow: weight }),
+        }
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for bin in &other.bins {
+            match self.bins.binary_search_by_key(&bin.at, |own| own.at) {
+                Ok(index) => {
+                    if let Some(own) = self.bins.get_mut(index) {
+                        own.fast += bin.fast;
+                        own.slow += bin.slow;
+                    }
+                }
+                Err(index) => self.bins.insert(index, *bin),
+            }
+        }
+    }
+
+    /// Forgets a part of the decayed view: its weights times `factor` (0 to 1).
+    pub fn decay(&mut self, factor: f32) {
+        for bin in &mut self.bins {
+            bin.fast *= factor;
+        }
+    }
+
+    /// The size at `quantile` (0 to 1) of a view; 0 without any.
+    pub fn quantile(&self, view: View, quantile: f64) -> f64 {
+        let total = self.weight(view);
+        let mut before = 0.0;
+        for bin in &self.bins {
+            let weight = bin.weight(view);
+            if weight > 0.0 && before + weight >= quantile * total {
+                let within = ((quantile * total - before) / weight).clamp(0.0, 1.0);
+                return ((f64::from(bin.at) + within) / BINS_PER_UNIT).exp_m1();
+            }
+            before += weight;
+        }
+        0.0
+    }
+
+    /// The total weight of a view, in windows.
+    pub fn weight(&self, view: View) -> f64 {
+        self.bins.iter().map(|bin| bin.weight(view)).sum()
+    }
+
+    /// Median and MAD of ln(1 + x), `None` without any weight.
+    pub fn spread(&self, view: View) -> Option<Spread> {
+        let n = self.weight(view);
+        if n <= 0.0 {
+            return None;
+        }
+        let median = self.quantile(view, 0.5).ln_1p();
+        Some(Spread { median, mad: self.mad(view, median, n), n })
+    }
+
+    fn mad(&self, view: View, median: f64, n: f64) -> f64 {
+        let middle = |bin: &Bin| (f64::from(bin.at) + 0.5) / BINS_PER_UNIT;
+        // The bins lie on both sides of the median; walk outwards from it on whichever is nearer.
+        let split = self.bins.partition_point(|bin| middle(bin) < median);
+        let (mut left, mut right) = (split, split);
+        let mut covered = 0.0;
+        loop {
+            let below = left.checked_sub(1).and_then(|index| self.bins.get(index));
+            let above = self.bins.get(right);
+            let (bin, distance) = match (below, above) {
+                (Some(b), Some(a)) if median - middle(b) <= middle(a) - median => {
+                    (b, median - middle(b))
+                }
+                (_, Some(a)) => (a, middle(a) - median),
+                (Some(b), None) => (b, median - middle(b)),
+                (None, None) => return 0.0,
+            };
+            covered += bin.weight(view);
+            if covered >= n / 2.0 {
+                return distance.max(0.0);
+            }
+            if right < self.bins.len() && std::ptr::eq(bin, self.bins.get(right).unwrap_or(bin)) {
+                right += 1;
+            } else {
+                left -= 1;
+            }
+        }
+    }
+
+    /// Bytes of memory behind this sketch.
+    pub fn heap_bytes(&self) -> usize {
+        self.bins.capacity() * size_of::<Bin>()
+    }
+
+    /// Empties the sketch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.bins.clear();
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.bins.is_empty()
+    }
+}
+
+impl Bin {
+    fn weight(&self, view: View) -> f64 {
+        f64::from(match view {
+            View::Fast => self.fast,
+            View::Slow => self.slow,
+        })
+    }
+}
+
+fn bin_of(size: f64) -> u16 {
+    (size.max(0.0).ln_1p().min(UNITS_MAX) * BINS_PER_UNIT) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sketch_of(sizes: &[f64]) -> Sketch {
+        let mut sketch = Sketch::default();
+        for size in sizes {
+            sketch.add(*size, 1.0);
+        }
+        sketch
+    }
+
+    proptest! {
+        #[test]
+        fn median_and_mad_are_within_a_bin_of_the_exact_ones(
+            sizes in proptest::collection::vec(0.0_f64..1e9, 3..200),
+        ) {
+            let spread = sketch_of(&sizes).spread(View::Slow).unwrap();
+            let median_of = |mut values: Vec<f64>| {
+                values.sort_by(f64::total_cmp);
+                values[(values.len() - 1) / 2]
+            };
+            let logs: Vec<f64> = sizes.iter().map(|size| size.ln_1p()).collect();
+            let median = median_of(logs.clone());
+            prop_assert!((spread.median - median).abs() <= 0.15, "{} against {median}", spread.median);
+            let mad = median_of(logs.iter().map(|log| (log - median).abs()).collect());
+            prop_assert!((spread.mad - mad).abs() <= 0.4, "{} against {mad}", spread.mad);
+        }
+
+        #[test]
+        fn merging_is_adding(a in proptest::collection::vec(0.0_f64..1e6, 0..50), b in proptest::collection::vec(0.0_f64..1e6, 0..50)) {
+            let mut merged = sketch_of(&a);
+            merged.merge(&sketch_of(&b));
+            prop_assert_eq!(merged, sketch_of(&[a, b].concat()));
+        }
+    }
+
+    #[test]
+    fn what_is_decayed_stays_in_the_slow_view() {
+        let mut sketch = sketch_of(&[1_000.0; 10]);
+        sketch.decay(0.0);
+        sketch.add(1e6, 1.0);
+        assert!(sketch.quantile(View::Fast, 0.5) > 9e5);
+        assert!(sketch.quantile(View::Slow, 0.5) < 1_200.0);
+    }
+}

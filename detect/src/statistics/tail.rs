@@ -1,0 +1,96 @@
+//! Upper tail probabilities, said as surprise: −log10 of the probability.
+
+use super::gamma::ln_beta_regularized;
+use std::f64::consts::LN_10;
+
+/// Surprise of a count of at least `count` under a negative binomial law.
+///
+/// `mean` is above zero, `variance` any number: at or below the mean the law is all but Poisson.
+/// The law is the predictive of a Poisson count whose rate is Gamma distributed (Gelman et al.,
+/// Bayesian Data Analysis, 3rd ed., §2.6), with size r = mean² / (variance − mean):
+/// P(X ≥ k) = I_{1−p}(k, r), p = r / (r + mean) (Abramowitz & Stegun 26.5.26). At least 0, finite.
+pub fn negative_binomial(count: f64, mean: f64, variance: f64) -> f64 {
+    // Beyond this size the law cannot be told from Poisson's.
+    const SIZE_MAX: f64 = 1e5;
+    if count < 0.5 {
+        return 0.0;
+    }
+    let mean = mean.max(1e-6);
+    let excess = variance - mean;
+    let size = if excess > mean * mean / SIZE_MAX { mean * mean / excess } else { SIZE_MAX };
+    -ln_beta_regularized(count, size, mean / (size + mean)) / LN_10
+}
+
+/// Surprise of a value of at least `t` under Student's law with `freedom` degrees of freedom.
+///
+/// P(T ≥ t) = ½ I_{ν/(ν+t²)}(ν/2, ½) for t ≥ 0 (Abramowitz & Stegun 26.7.1). Finite, and
+/// strictly growing in `t`.
+pub fn student(t: f64, freedom: f64) -> f64 {
+    let ln_both = ln_beta_regularized(freedom / 2.0, 0.5, freedom / (freedom + t * t));
+    if t >= 0.0 {
+        (std::f64::consts::LN_2 - ln_both) / LN_10
+    } else {
+        -(1.0 - 0.5 * ln_both.exp()).log10()
+    }
+}
+
+/// Surprise of the largest of `n` values when a single one has `surprise`: 1 − (1 − p)ⁿ.
+pub fn largest_of(surprise: f64, n: f64) -> f64 {
+    if n <= 1.0 {
+        return surprise;
+    }
+    let p = 10_f64.powf(-surprise);
+    if p * n < 1e-6 {
+        return surprise - n.log10();
+    }
+    let any = -((n * (-p).ln_1p()).exp_m1());
+    -any.max(f64::MIN_POSITIVE).log10()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use statrs::distribution::{ContinuousCDF, DiscreteCDF, NegativeBinomial, StudentsT};
+
+    proptest! {
+        #[test]
+        fn negative_binomial_agrees_with_the_reference(
+            count in 1_u64..400, mean in 0.1_f64..200.0, over in 1.05_f64..30.0,
+        ) {
+            let variance = mean * over;
+            let size = mean * mean / (variance - mean);
+            let law = NegativeBinomial::new(size, size / (size + mean)).unwrap();
+            let reference = law.sf(count - 1);
+            let ours = 10_f64.powf(-negative_binomial(count as f64, mean, variance));
+            prop_assert!((ours - reference).abs() <= 1e-7, "{ours} against {reference}");
+        }
+
+        #[test]
+        fn student_agrees_with_the_reference(t in -30.0_f64..30.0, freedom in 1.0_f64..60.0) {
+            let reference = StudentsT::new(0.0, 1.0, freedom).unwrap().sf(t);
+            let ours = 10_f64.powf(-student(t, freedom));
+            prop_assert!((ours - reference).abs() <= 1e-7, "{ours} against {reference}");
+        }
+
+        #[test]
+        fn more_is_odder(count in 1_u32..100_000, mean in 0.01_f64..1e4, over in 1.0_f64..100.0) {
+            let at = |count: u32| negative_binomial(f64::from(count), mean, mean * over);
+            prop_assert!(at(count + 1) >= at(count));
+            prop_assert!(at(count).is_finite());
+        }
+    }
+
+    #[test]
+    fn a_tail_too_small_for_a_float_still_has_a_surprise() {
+        let surprise = negative_binomial(1e6, 1.0, 1.5);
+        assert!(surprise > 1e5 && surprise.is_finite(), "{surprise}");
+        assert!(student(1e9, 30.0) > student(1e8, 30.0));
+    }
+
+    #[test]
+    fn the_largest_of_many_is_less_surprising() {
+        assert!((largest_of(6.0, 100.0) - 4.0).abs() < 1e-3);
+        assert!((largest_of(0.301_03, 2.0) - 0.124_94).abs() < 1e-3);
+    }
+}
