@@ -371,6 +371,11 @@ impl EventBatch {
         Span { offset: offset as u32, len: value.len() as u32 }
     }
 
+    /// The events, to be changed, beside the text that they point into.
+    pub fn parts_mut(&mut self) -> (&mut [Event], Texts<'_>) {
+        (&mut self.events, Texts(&self.arena))
+    }
+
     /// Bytes of text in this batch.
     pub fn text_bytes(&self) -> usize {
         self.arena.len()
@@ -380,6 +385,18 @@ impl EventBatch {
     pub fn clear(&mut self) {
         self.arena.clear();
         self.events.clear();
+    }
+}
+
+/// The text of a batch, apart from its events.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts<'a>(&'a str);
+
+impl<'a> Texts<'a> {
+    /// The text of a column, `None` where the log had none; never the empty string.
+    pub fn get(self, event: &Event, column: Text) -> Option<&'a str> {
+        let Span { offset, len } = event.text[column as usize];
+        if len == 0 { None } else { self.0.get(offset as usize..(offset + len) as usize) }
     }
 }
 

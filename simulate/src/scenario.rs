@@ -1,0 +1,254 @@
+//! A scenario: how many of whom, from when, for how long, and whether anything goes wrong.
+
+use crate::attacks;
+use crate::calendar::{NS_PER_D, NS_PER_H, NS_PER_S};
+use crate::cast::Cast;
+use crate::merge::merge;
+use crate::record::Record;
+use crate::truth::Truth;
+
+/// The longest scenario, in hours: 400 days.
+const HOURS_MAX: u32 = 400 * 24;
+/// The most identities of one kind.
+const CAST_MAX: u32 = 100_000;
+/// The earliest and the latest start, in seconds since the epoch: the years 2001 to 2099.
+const STARTS_S: (i64, i64) = (978_307_200, 4_102_444_799);
+
+/// What to generate. The default is the demo: a Monday with about 300 identities and attacks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Scenario {
+    /// The seed: the same scenario gives the same records.
+    pub seed: u64,
+    /// The first second, since the Unix epoch; held within the years 2001 to 2099.
+    pub start_s: i64,
+    /// How long it lasts, in hours; at most 9 600.
+    pub hours: u32,
+    /// How many people there are; at most 100 000.
+    pub people: u32,
+    /// How many services there are; at most 100 000.
+    pub services: u32,
+    /// How many AI agents there are; at most 100 000.
+    pub agents: u32,
+    /// Whether attacks happen. They are planned into the last 24 hours, after the twelfth; what
+    /// would begin before the scenario, or finds no suitable victim, is left out.
+    pub attacks: bool,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            start_s: 1_772_409_600, // 2026-03-02T00:00:00Z, a Monday
+            hours: 24,
+            people: 220,
+            services: 50,
+            agents: 40,
+            attacks: true,
+        }
+    }
+}
+
+/// The time that a scenario covers, in nanoseconds since the epoch.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "names end in their unit")]
+pub(crate) struct Span {
+    pub(crate) start_ns: i64,
+    /// The end, exclusive.
+    pub(crate) end_ns: i64,
+    /// Where the last 24 hours begin; before the start in a shorter scenario.
+    pub(crate) day_ns: i64,
+    /// When new endpoints are deployed: ten hours into the last 24.
+    pub(crate) deploy_ns: i64,
+}
+
+impl Scenario {
+    fn span(&self) -> Span {
+        let start_ns = self.start_s.clamp(STARTS_S.0, STARTS_S.1) * NS_PER_S;
+        let end_ns = start_ns + i64::from(self.hours.min(HOURS_MAX)) * NS_PER_H;
+        let day_ns = end_ns - NS_PER_D;
+        Span { start_ns, end_ns, day_ns, deploy_ns: day_ns + 10 * NS_PER_H }
+    }
+
+    fn bounded(&self) -> Self {
+        Self {
+            people: self.people.min(CAST_MAX),
+            services: self.services.min(CAST_MAX),
+            agents: self.agents.min(CAST_MAX),
+            ..self.clone()
+        }
+    }
+}
+
+/// Generates the scenario's records in time order, and says what was in them.
+pub fn generate(scenario: &Scenario, sink: &mut dyn FnMut(&Record)) -> Truth {
+    let scenario = scenario.bounded();
+    let span = scenario.span();
+    let mut cast = Cast::new(&scenario, span);
+    let raids =
+        if scenario.attacks { attacks::plan(scenario.seed, &mut cast, span) } else { Vec::new() };
+    let (mut actors, twins) = cast.into_actors();
+    let mut attacks = Vec::new();
+    for raid in raids {
+        attacks.push(raid.attack);
+        actors.extend(raid.actors);
+    }
+    attacks.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
+    merge(scenario.seed, actors, sink);
+    Truth { attacks, twins }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prng::mix;
+    use crate::truth::{Attack, Strength};
+    use std::collections::BTreeSet;
+
+    fn small() -> Scenario {
+        Scenario { people: 40, services: 12, agents: 20, ..Scenario::default() }
+    }
+
+    /// A hash of every byte of the scenario's log.
+    fn fingerprint(scenario: &Scenario) -> u64 {
+        let (mut hash, mut line) = (0, Vec::new());
+        generate(scenario, &mut |record| {
+            line.clear();
+            crate::kong::write(record, &mut line);
+            hash = line.iter().fold(hash, |hash, byte| mix(hash ^ u64::from(*byte)));
+        });
+        hash
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes_and_another_gives_others() {
+        let scenario = Scenario { hours: 24, people: 20, services: 8, agents: 8, ..small() };
+        assert_eq!(fingerprint(&scenario), fingerprint(&scenario));
+        assert_ne!(fingerprint(&scenario), fingerprint(&Scenario { seed: 2, ..scenario.clone() }));
+        assert_eq!(generate(&scenario, &mut |_| {}), generate(&scenario, &mut |_| {}));
+    }
+
+    #[test]
+    fn records_come_in_time_order_within_the_span_and_each_has_its_own_id() {
+        let scenario = Scenario { hours: 30, ..small() };
+        let span = scenario.span();
+        let (mut last_ns, mut ids, mut count) = (span.start_ns, BTreeSet::new(), 0);
+        generate(&scenario, &mut |record| {
+            assert!(last_ns <= record.time_ns && record.time_ns < span.end_ns);
+            last_ns = record.time_ns;
+            ids.insert(record.request_id);
+            count += 1;
+        });
+        assert_eq!(ids.len(), count);
+    }
+
+    /// For each attack, its principal's calls within its interval and before it.
+    fn calls_of(attacks: &[Attack], scenario: &Scenario) -> Vec<(u32, u32)> {
+        let mut counts = vec![(0, 0); attacks.len()];
+        generate(scenario, &mut |record| {
+            let time_s = record.time_ns as f64 / NS_PER_S as f64;
+            for (attack, (within, before)) in attacks.iter().zip(&mut counts) {
+                if record.caller.principal() == attack.principal {
+                    *within += u32::from((attack.start_s..=attack.end_s).contains(&time_s));
+                    *before += u32::from(time_s < attack.start_s);
+                }
+            }
+        });
+        counts
+    }
+
+    #[test]
+    fn every_attack_is_in_the_traffic_by_its_principal_and_in_its_interval() {
+        let scenario = small();
+        let truth = generate(&scenario, &mut |_| {});
+        assert_eq!(truth.attacks.len(), 12);
+        let start_s = scenario.start_s as f64;
+        let counts = calls_of(&truth.attacks, &scenario);
+        for (attack, (within, before)) in truth.attacks.iter().zip(counts) {
+            assert!(attack.start_s >= start_s + 12.5 * 3_600.0, "{}", attack.name);
+            assert!(attack.end_s <= start_s + 23.0 * 3_600.0, "{}", attack.name);
+            assert!(within >= 3, "{} has {within} calls", attack.name);
+            // Addresses that fail to authenticate are new; everybody else has a baseline.
+            assert_eq!(before == 0, attack.detector == "auth_failures", "{}", attack.name);
+        }
+        let victims: BTreeSet<_> = truth.attacks.iter().map(|it| &it.principal).collect();
+        let twins: BTreeSet<_> = truth.twins.iter().map(|it| &it.principal).collect();
+        assert_eq!(victims.len(), truth.attacks.len());
+        assert!(victims.is_disjoint(&twins));
+        assert_eq!(truth.twins.len(), 4);
+        assert!(truth.attacks.iter().any(|it| it.strength == Strength::Loud));
+    }
+
+    #[test]
+    fn a_scenario_without_attacks_has_none_and_a_short_one_too() {
+        let quiet = Scenario { attacks: false, ..small() };
+        let mut refused = 0;
+        let truth = generate(&quiet, &mut |record| refused += usize::from(record.status == 401));
+        assert_eq!((truth.attacks.len(), truth.twins.len()), (0, 4));
+        assert!(refused < 200, "{refused}");
+        let short = Scenario { hours: 23, ..small() };
+        assert_eq!(generate(&short, &mut |_| {}).attacks, []);
+    }
+
+    #[test]
+    fn people_work_by_day_and_services_through_the_night() {
+        let (mut people, mut services) = ([0_u32; 24], [0_u32; 24]);
+        let quiet = Scenario { attacks: false, ..Scenario::default() };
+        generate(&quiet, &mut |record| {
+            let hour = (record.time_ns / NS_PER_H % 24) as usize;
+            if record.caller.consumer.is_none() {
+                return;
+            }
+            if record.caller.user_agent.starts_with("Mozilla") {
+                people[hour] += 1;
+            } else if record.caller.client_address.starts_with("10.20.") {
+                services[hour] += 1;
+            }
+        });
+        assert!(people[2] * 8 < people[10], "{people:?}");
+        assert!(services[2] * 3 > services[10], "{services:?}");
+    }
+
+    #[test]
+    fn new_endpoints_are_used_by_many_only_after_their_deployment() {
+        let scenario = Scenario { attacks: false, ..Scenario::default() };
+        let (mut users, deploy_ns) = (BTreeSet::new(), scenario.span().deploy_ns);
+        generate(&scenario, &mut |record| {
+            if record.path.starts_with("/v2/") {
+                assert!(record.time_ns >= deploy_ns);
+                users.insert(record.caller.principal().to_owned());
+            }
+        });
+        assert!(users.len() > 20, "{}", users.len());
+    }
+
+    #[test]
+    fn the_demo_has_hundreds_of_identities_and_a_few_hundred_thousand_records() {
+        let (mut consumers, mut records) = (BTreeSet::new(), 0);
+        generate(&Scenario::default(), &mut |record| {
+            records += 1;
+            consumers.extend(record.caller.consumer.as_ref().map(|it| it.id.clone()));
+        });
+        assert!((250_000..400_000).contains(&records), "{records}");
+        assert_eq!(consumers.len(), 310);
+    }
+
+    #[test]
+    fn a_weekend_is_quieter_than_a_workday() {
+        let mut days = [0_u32; 7];
+        let week = Scenario { hours: 7 * 24, attacks: false, services: 0, agents: 0, ..small() };
+        let start_ns = week.span().start_ns;
+        generate(&week, &mut |record| {
+            let is_person = record.caller.consumer.is_some();
+            days[((record.time_ns - start_ns) / NS_PER_D) as usize] += u32::from(is_person);
+        });
+        assert!(days[6] * 4 < days[1], "{days:?}");
+    }
+
+    #[test]
+    fn absurd_numbers_are_held_within_the_limits() {
+        let scenario = Scenario { start_s: i64::MIN, hours: 0, people: 0, services: 0, ..small() };
+        assert_eq!(generate(&scenario, &mut |_| panic!("no time, no calls")).attacks, []);
+        let span = Scenario { start_s: i64::MAX, hours: u32::MAX, ..small() }.span();
+        assert!(span.start_ns < span.end_ns);
+    }
+}
