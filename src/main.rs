@@ -1,2 +1,101 @@
-//! Skeleton.
-fn main() {}
+//! The binary: reads the command line, the environment and the clock, and composes the crates.
+
+mod cli;
+mod commands;
+mod config;
+mod inputs;
+mod keeper;
+mod order;
+mod pipeline;
+mod progress;
+mod render;
+mod summary;
+mod workers;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use commands::{Ended, Failure, Setting};
+use config::Config;
+use std::io::{Read as _, Write as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        // Some input could not be read: the rest was, and the exit code says that not all is well.
+        Ok(Ended::Partly) => ExitCode::from(1),
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            note(&format!("error: {}", render::plain(&full(error.as_ref()))));
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Ended, Failure> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(processors).build()?;
+    let setting = Setting {
+        config: Config::load(cli.config.as_deref())?,
+        store: cli.store.clone(),
+        output: render::format_or_default(cli.output),
+        runtime: runtime.handle().clone(),
+        fresh_key: entropy()?,
+        processors,
+    };
+    match &cli.command {
+        Command::Demo(args) => commands::demo::run(&setting, args),
+        Command::Replay(args) => commands::replay::run(&setting, args),
+        Command::Normalize(args) => commands::normalize::run(&setting, args),
+        Command::Formats(args) => commands::formats::run(&setting, args),
+        Command::Findings(args) => commands::findings::run(&setting, args),
+        Command::Explain(args) => commands::explain::run(&setting, args),
+        Command::Query(args) => commands::query::run(&setting, args),
+        Command::Identity(args) => commands::identity::run(&setting, args),
+        Command::Check(args) => commands::check::run(&setting, args),
+    }
+}
+
+/// 32 bytes from the system's source of randomness.
+fn entropy() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| format!("cannot read /dev/urandom for a key: {error}; give --key-file"))?;
+    Ok(bytes)
+}
+
+/// An error with all that caused it, on one line.
+fn full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text.replace('\n', " ")
+}
+
+/// Somebody who reads our output, such as `head`, has seen enough.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Says a line on standard error.
+fn note(line: &str) {
+    // Nobody is left to tell if standard error is closed.
+    writeln!(std::io::stderr().lock(), "{line}").ok();
+}

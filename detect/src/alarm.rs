@@ -192,7 +192,8 @@ fn severity(score: f64, danger: f64) -> Severity {
 fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
     let text = |column| batch.text(event, column);
     let method = text(Text::HttpRequestMethod).or(text(Text::RpcMethod)).unwrap_or("-");
-    let target = text(Text::UrlPath).or(text(Text::HttpRoute)).or(text(Text::Endpoint)).unwrap_or("-");
+    let target =
+        text(Text::UrlPath).or(text(Text::HttpRoute)).or(text(Text::Endpoint)).unwrap_or("-");
     Evidence {
         time: event.time,
         request: format!("{method} {target}"),

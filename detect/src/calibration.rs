@@ -131,14 +131,20 @@ impl Law {
         }
         let threshold = at(TAIL_SHARE);
         let exceedances = n as f64 * TAIL_SHARE;
-        let (quarter, sixteenth) = (at(TAIL_SHARE / 4.0) - threshold, at(TAIL_SHARE / 16.0) - threshold);
+        let (quarter, sixteenth) =
+            (at(TAIL_SHARE / 4.0) - threshold, at(TAIL_SHARE / 16.0) - threshold);
         // x(t) = σ/ξ (t^−ξ − 1): the ratio of the two quantiles is 4^ξ + 1.
-        let raw_shape =
-            if quarter > 0.0 { ((sixteenth / quarter - 1.0).max(1e-3)).ln() / 4_f64.ln() } else { 0.0 };
+        let raw_shape = if quarter > 0.0 {
+            ((sixteenth / quarter - 1.0).max(1e-3)).ln() / 4_f64.ln()
+        } else {
+            0.0
+        };
         let (weight, prior) = SHAPE_PRIOR;
-        let shape = ((exceedances * raw_shape + weight * prior) / (exceedances + weight)).clamp(0.02, 0.5);
+        let shape =
+            ((exceedances * raw_shape + weight * prior) / (exceedances + weight)).clamp(0.02, 0.5);
         let raw_scale = quarter * shape / (4_f64.powf(shape) - 1.0);
-        let scale = (exceedances * raw_scale + SCALE_PRIOR * scale_prior) / (exceedances + SCALE_PRIOR);
+        let scale =
+            (exceedances * raw_scale + SCALE_PRIOR * scale_prior) / (exceedances + SCALE_PRIOR);
         let mut knots = [0.0; KNOTS + 1];
         for (index, knot) in knots.iter_mut().enumerate() {
             let surprise = threshold * index as f64 / KNOTS as f64;
@@ -211,8 +217,9 @@ mod tests {
     #[test]
     fn a_higher_surprise_has_no_lower_score() {
         let calibration = calibrated(&exponential(5_000, 1.3));
-        let scores: Vec<_> =
-            (0..400).map(|i| calibration.score(Detector::EgressSpike, f64::from(i) * 0.1)).collect();
+        let scores: Vec<_> = (0..400)
+            .map(|i| calibration.score(Detector::EgressSpike, f64::from(i) * 0.1))
+            .collect();
         assert!(scores.windows(2).all(|pair| pair[0] <= pair[1] * 1.000_001), "{scores:?}");
     }
 

@@ -33,7 +33,11 @@ pub(crate) fn bytes(value: f64) -> String {
         unit += 1;
     }
     let name = UNITS.get(unit).copied().unwrap_or("B");
-    if unit == 0 || value >= 99.5 { format!("{value:.0} {name}") } else { format!("{value:.1} {name}") }
+    if unit == 0 || value >= 99.5 {
+        format!("{value:.0} {name}")
+    } else {
+        format!("{value:.1} {name}")
+    }
 }
 
 /// A span of time: `40 s`, `6 min`, `2.5 h`, `61 d`.
@@ -51,7 +55,11 @@ pub(crate) fn span(ns: i64) -> String {
 /// A share: `97 %`, `0.2 %`.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    if percent > 0.0 && percent < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+    if percent > 0.0 && percent < 9.95 {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.0} %")
+    }
 }
 
 /// How often that is seen: `1 in 20 000 windows`.

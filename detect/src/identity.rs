@@ -1,8 +1,8 @@
 //! One identity's habits: what is kept of it between its windows.
 
+use crate::open_window::OpenWindow;
 use crate::population::Measure;
 use crate::statistics::{Moments, Sketch};
-use crate::open_window::OpenWindow;
 use model::time::NS_PER_D;
 use model::{EndpointId, Endpoints, PrincipalType, Time};
 
@@ -78,7 +78,8 @@ impl Profile {
     }
 
     fn drop_rarest(&mut self) {
-        let rarest = self.known.iter().enumerate().min_by(|(_, a), (_, b)| a.calls.total_cmp(&b.calls));
+        let rarest =
+            self.known.iter().enumerate().min_by(|(_, a), (_, b)| a.calls.total_cmp(&b.calls));
         if let Some((index, _)) = rarest {
             self.known.remove(index);
             self.dropped += 1;

@@ -22,3 +22,8 @@ pub use engine::{Engine, Output, Tally, Task};
 pub use partition::Item;
 pub use router::{Note, Router};
 pub use settings::{Plan, Settings, SettingsError};
+
+/// The first 16 hexadecimal digits of a text's BLAKE3 hash: a name for a configuration or a run.
+pub fn short_hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
+}

@@ -5,7 +5,7 @@
 
 use crate::statistics::Moments;
 use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
-use model::{Detector, EndpointId, Evidence, Event, FindingId, Int, Kind, PrincipalTrust, Time};
+use model::{Detector, EndpointId, Event, Evidence, FindingId, Int, Kind, PrincipalTrust, Time};
 
 /// The lengths of the sub-windows in which calls are counted.
 pub(crate) const SPEED_SPANS_NS: [i64; 3] = [10 * NS_PER_S, NS_PER_MIN, 10 * NS_PER_MIN];
@@ -275,7 +275,8 @@ impl OpenWindow {
     /// Empties a closed window and keeps its memory for the next identity.
     pub(crate) fn recycle(mut self: Box<Self>) -> Box<Self> {
         let mut fresh = Self::new();
-        for list in [&mut self.denied, &mut self.claimed, &mut self.networks, &mut self.user_agents] {
+        for list in [&mut self.denied, &mut self.claimed, &mut self.networks, &mut self.user_agents]
+        {
             list.clear();
         }
         self.endpoints.clear();

@@ -223,7 +223,8 @@ impl Partition {
         self.contribution.windows += 1;
         alarm::settle(context, identity, &mut open, &readings, &mut self.findings);
         for reading in &readings {
-            let ranks_all = matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
+            let ranks_all =
+                matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
             if ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN {
                 let score = context.calibration.score(reading.detector, reading.surprise);
                 self.signals.push_signal(identity, context.endpoints, reading, score);

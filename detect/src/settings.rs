@@ -92,7 +92,7 @@ impl Settings {
             windows_per_finding_min: *windows_per_finding_min,
             enabled,
             state_bytes_max: *state_bytes_max,
-            config_hash: blake3::hash(said.as_bytes()).to_hex().chars().take(16).collect(),
+            config_hash: crate::short_hash(&said),
         })
     }
 }

@@ -1,1 +1,135 @@
-//! Being written.
+//! The formats that are read: one module and one line of the table each.
+
+mod address;
+mod call;
+mod canonical;
+#[cfg(test)]
+pub(crate) mod check;
+mod clf;
+mod envoy;
+mod envoy_json;
+pub(crate) mod event;
+pub(crate) mod field;
+mod generic_json;
+#[cfg(test)]
+mod hostile;
+mod kong;
+mod measure;
+mod nginx_json;
+pub(crate) mod record;
+mod request;
+#[cfg(test)]
+mod speed;
+
+pub(crate) use address::Network;
+
+use crate::reject::Reject;
+use field::Field;
+use model::TimeKind;
+use record::Record;
+
+macro_rules! formats {
+    ($($(#[$doc:meta])* $variant:ident => $module:ident;)+) => {
+        /// A format of access logs.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum FormatId { $($(#[$doc])* $variant),+ }
+
+        impl FormatId {
+            /// Every format; where two recognise a record, the earlier one reads it.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub(crate) const fn format(self) -> &'static Format {
+                match self { $(Self::$variant => &$module::FORMAT),+ }
+            }
+        }
+    };
+}
+
+formats! {
+    /// The columns of an event by their own names.
+    Canonical => canonical;
+    /// Kong's log plugins.
+    Kong => kong;
+    /// Envoy's and Envoy Gateway's JSON access log.
+    EnvoyJson => envoy_json;
+    /// NGINX with a JSON template.
+    NginxJson => nginx_json;
+    /// Envoy's default text line.
+    Envoy => envoy;
+    /// The common log format of NGINX and Apache.
+    Clf => clf;
+    /// Any JSON whose field names tell what they are.
+    GenericJson => generic_json;
+}
+
+impl FormatId {
+    /// The format's name in configuration and in `source_format`.
+    pub const fn as_str(self) -> &'static str {
+        self.format().name
+    }
+
+    /// What the format is, in one line.
+    pub const fn about(self) -> &'static str {
+        self.format().about
+    }
+
+    /// The format of that name or alias, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|id| {
+            let format = id.format();
+            format.name == name || format.aliases.contains(&name)
+        })
+    }
+}
+
+impl std::fmt::Display for FormatId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What there is to know about a format.
+#[derive(Debug)]
+pub(crate) struct Format {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    /// The fields, best first where several fill one slot.
+    pub(crate) fields: &'static [Field],
+    pub(crate) reader: Reader,
+    /// Which instant the format's times name.
+    pub(crate) time_kind: TimeKind,
+    /// An event needs a status, or a method and a path.
+    pub(crate) needs_request: bool,
+    /// The format names the client only in a forwarded list: its first entry counts.
+    pub(crate) forwarded_only: bool,
+}
+
+/// How a format's records are read.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    /// JSON objects: by the table of fields.
+    Json {
+        /// Sets of names of which one must be there for the format to be recognised.
+        signatures: &'static [&'static [&'static str]],
+        /// What is left to do when the fields are in their slots.
+        finish: Finish,
+        /// Broken JSON of the known kinds is mended.
+        mends: bool,
+    },
+    /// Lines of text: by a scanner.
+    Text(Scan),
+}
+
+/// Derives slots from slots.
+pub(crate) type Finish = fn(&mut Record<'_>);
+/// Fills a record from a line of text.
+pub(crate) type Scan = for<'a> fn(&'a str, &mut Record<'a>) -> Result<(), Reject>;
+
+/// Nothing is left to do.
+const fn nothing(_: &mut Record<'_>) {}
+
+/// Whether a record says what was asked or what was answered.
+pub(crate) fn has_request(record: &mut Record<'_>) -> bool {
+    request::is_there(record)
+}

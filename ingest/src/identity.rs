@@ -1,1 +1,173 @@
-//! Being written.
+//! Who a call is by: the first identity that counts, and how far the log may be believed about it.
+
+use crate::format::FormatId;
+use crate::format::field::{How, OVERRIDE, Raw, Rule, Slot};
+use crate::format::record::Record;
+use model::{PrincipalTrust, PrincipalType, Text};
+
+/// Names that stand for nobody; one of them must never become a giant principal.
+const SENTINELS: [&str; 14] = [
+    "-",
+    "null",
+    "(null)",
+    "none",
+    "nil",
+    "undefined",
+    "unknown",
+    "n/a",
+    "anonymous",
+    "anonymoususer",
+    "00000000",
+    "system:anonymous",
+    "system:unauthenticated",
+    "<nil>",
+];
+
+/// The rule of a principal that a canonical event brings along.
+const GIVEN: &str = "canonical.principal_id";
+/// The rule of a client address.
+pub(crate) const BY_ADDRESS: &str = "client_address";
+/// The rule of a client network.
+pub(crate) const BY_NETWORK: &str = "client_net";
+/// The rule of a caller whose credentials were refused.
+const CLAIMED: &str = "claimed";
+/// The rule, and the name, of a caller of whom nothing is known.
+pub(crate) const ANONYMOUS: &str = "anonymous";
+
+/// Whether a name stands for nobody.
+pub(crate) fn is_sentinel(name: &str) -> bool {
+    name.is_empty() || SENTINELS.iter().any(|it| it.eq_ignore_ascii_case(name))
+}
+
+/// An identity that a record names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate<'r> {
+    pub(crate) id: &'r str,
+    /// Who issued the identity's token.
+    pub(crate) issuer: Option<&'r str>,
+    pub(crate) kind: PrincipalType,
+    pub(crate) trust: PrincipalTrust,
+    pub(crate) source: &'static str,
+    /// Only its fingerprint may be kept.
+    pub(crate) is_secret: bool,
+}
+
+/// Whom a record names, and whether the call is to be counted for that name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resolved<'r> {
+    pub(crate) named: Option<Candidate<'r>>,
+    /// The credentials were refused: the principal is the source, and this name is only claimed.
+    pub(crate) is_claimed: bool,
+}
+
+impl Resolved<'_> {
+    /// The type, trust and rule when the principal is the source address, if that is known.
+    pub(crate) const fn by_source(
+        &self,
+        by: Option<&'static str>,
+    ) -> (PrincipalType, PrincipalTrust, &'static str) {
+        let kind = if by.is_some() { PrincipalType::Ip } else { PrincipalType::Anonymous };
+        match by {
+            _ if self.is_claimed => (kind, PrincipalTrust::Claimed, CLAIMED),
+            Some(source) => (kind, PrincipalTrust::Inferred, source),
+            None => (kind, PrincipalTrust::Inferred, ANONYMOUS),
+        }
+    }
+}
+
+/// Finds whom a record names.
+pub(crate) fn resolve<'r>(
+    record: &'r Record<'_>,
+    status: Option<u16>,
+    client: Option<&str>,
+) -> Resolved<'r> {
+    let named = given(record, client).or_else(|| candidate(record));
+    let refused = matches!(status, Some(401 | 407));
+    let is_claimed = refused && named.is_some_and(|it| it.trust == PrincipalTrust::Asserted);
+    Resolved { named, is_claimed }
+}
+
+/// The principal that a canonical event brings along.
+fn given<'r>(record: &'r Record<'_>, client: Option<&str>) -> Option<Candidate<'r>> {
+    let id = record.text(Slot::Text(Text::PrincipalId))?;
+    let text = |raw| record.text(Slot::Raw(raw));
+    let kind = text(Raw::PrincipalType).and_then(PrincipalType::from_name);
+    let is_nobody = id == ANONYMOUS && kind == Some(PrincipalType::Anonymous);
+    if is_sentinel(id) && !is_nobody {
+        return None;
+    }
+    let kind =
+        kind.unwrap_or(if client == Some(id) { PrincipalType::Ip } else { PrincipalType::User });
+    let trust = text(Raw::PrincipalTrust).and_then(PrincipalTrust::from_name);
+    let trust = trust.unwrap_or(match kind {
+        PrincipalType::Ip => PrincipalTrust::Inferred,
+        _ => PrincipalTrust::Asserted,
+    });
+    let source = text(Raw::PrincipalSource).and_then(source_of).unwrap_or(match kind {
+        PrincipalType::Ip => BY_ADDRESS,
+        _ => GIVEN,
+    });
+    Some(Candidate { id, issuer: None, kind, trust, source, is_secret: false })
+}
+
+/// The best identity candidate of a record.
+fn candidate<'r>(record: &'r Record<'_>) -> Option<Candidate<'r>> {
+    let base = Slot::Raw(Raw::IdOverride).index();
+    let mut bits = record.present() >> base;
+    while bits != 0 {
+        let raw = *Raw::IDENTITIES.get(bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        let Some(filled) = record.filled(Slot::Raw(raw)) else { continue };
+        let (Some(Rule { source, kind, trust }), Some(id)) =
+            (filled.field.rule, record.text_of(filled.value))
+        else {
+            continue;
+        };
+        let trust = match record.text(Slot::Raw(Raw::CertificateVerify)) {
+            Some(verify) if raw == Raw::IdCertificate => {
+                if !verify.eq_ignore_ascii_case("success") {
+                    continue;
+                }
+                PrincipalTrust::Verified
+            }
+            _ => trust,
+        };
+        let id = id.trim();
+        if is_sentinel(id) {
+            continue;
+        }
+        let is_secret = filled.field.how == How::Secret;
+        let issuer = record.text(Slot::Raw(Raw::Issuer)).filter(|_| raw == Raw::IdSubject);
+        return Some(Candidate { id, issuer, kind, trust, source, is_secret });
+    }
+    None
+}
+
+/// The rule of that id, if there is one.
+fn source_of(id: &str) -> Option<&'static str> {
+    let fixed = [GIVEN, BY_ADDRESS, BY_NETWORK, CLAIMED, ANONYMOUS];
+    let rules = FormatId::ALL.iter().flat_map(|it| it.format().fields).chain([&OVERRIDE]);
+    let rules = rules.filter_map(|field| field.rule).map(|rule| rule.source);
+    fixed.into_iter().chain(rules).find(|it| *it == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_has_many_names() {
+        for name in ["", "-", "NULL", "Anonymous", "system:anonymous", "AnonymousUser", "N/A"] {
+            assert!(is_sentinel(name), "{name}");
+        }
+        assert!(!is_sentinel("nobody-in-particular"));
+    }
+
+    #[test]
+    fn every_rule_is_found_by_its_id() {
+        for id in ["kong.consumer.id", "claimed", "client_net", "settings.principal_field"] {
+            assert_eq!(source_of(id), Some(id));
+        }
+        assert_eq!(source_of("made.up"), None);
+    }
+}

@@ -1,1 +1,462 @@
-//! Being written.
+//! JSON records, read in one pass: known fields go to their slots, all else is skipped unread.
+
+use crate::format::field::{Field, OVERRIDE};
+use crate::format::record::{Record, Value};
+use model::ParseFlags;
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use std::fmt;
+
+/// Fields of one record that are looked at; the rest is skipped and flagged.
+const FIELDS_MAX: usize = 256;
+/// Levels of objects that a field's name may go down.
+const DEPTH_MAX: usize = 8;
+
+/// The known fields of a format, by name.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    nodes: Vec<Node>,
+}
+
+/// The names inside one object: a hash table that is never more than a quarter full.
+#[derive(Clone, Debug)]
+struct Node {
+    entries: Vec<Entry>,
+    mask: usize,
+    /// Each element of a list here is a call of its own.
+    is_list: bool,
+}
+
+/// A known name: what it fills, where it goes down.
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    name: Box<str>,
+    field: Option<(&'static Field, u16)>,
+    child: Option<usize>,
+}
+
+impl Table {
+    /// The table of a format's fields; `principal_field`, unless empty, comes before them all.
+    pub(crate) fn new(fields: &'static [Field], principal_field: &str) -> Self {
+        let mut draft = vec![Draft::default()];
+        if !principal_field.is_empty() {
+            add(&mut draft, 0, principal_field, (&OVERRIDE, 0));
+        }
+        for (rank, field) in (1..).zip(fields) {
+            add(&mut draft, 0, field.name, (field, rank));
+        }
+        Self { nodes: draft.into_iter().map(Node::new).collect() }
+    }
+
+    #[inline]
+    fn find(&self, node: usize, name: &str) -> Option<&Entry> {
+        let node = self.nodes.get(node)?;
+        let mut index = hash(name.as_bytes()) as usize;
+        loop {
+            let entry = node.entries.get(index & node.mask)?;
+            // Most names are written as in the table, which is quicker to see.
+            if &*entry.name == name || entry.name.eq_ignore_ascii_case(name) {
+                return Some(entry);
+            }
+            if entry.name.is_empty() {
+                return None;
+            }
+            index += 1;
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Draft {
+    entries: Vec<Entry>,
+    is_list: bool,
+}
+
+impl Node {
+    fn new(draft: Draft) -> Self {
+        let size = (draft.entries.len() * 4).next_power_of_two().max(4);
+        let mut entries = vec![Entry::default(); size];
+        for entry in draft.entries {
+            let mut index = hash(entry.name.as_bytes()) as usize;
+            while entries.get(index & (size - 1)).is_some_and(|it| !it.name.is_empty()) {
+                index += 1;
+            }
+            if let Some(place) = entries.get_mut(index & (size - 1)) {
+                *place = entry;
+            }
+        }
+        Self { entries, mask: size - 1, is_list: draft.is_list }
+    }
+}
+
+/// Adds a dotted name under every way to nest it: `a.b` is a key as well as `b` inside `a`.
+fn add(draft: &mut Vec<Draft>, node: usize, name: &str, field: (&'static Field, u16)) {
+    let flat = entry(draft, node, name);
+    flat.field.get_or_insert(field);
+    for (at, _) in name.match_indices('.') {
+        let (head, tail) = (name.get(..at).unwrap_or(""), name.get(at + 1..).unwrap_or(""));
+        // A leading dot is part of a name.
+        if head.is_empty() || tail.is_empty() {
+            continue;
+        }
+        let (head, is_list) = head.strip_suffix("[]").map_or((head, false), |head| (head, true));
+        let next = draft.len();
+        let child = *entry(draft, node, head).child.get_or_insert(next);
+        if child == next {
+            draft.push(Draft { entries: Vec::new(), is_list });
+        }
+        add(draft, child, tail, field);
+    }
+}
+
+fn entry<'d>(draft: &'d mut [Draft], node: usize, name: &str) -> &'d mut Entry {
+    let entries = &mut draft[node].entries;
+    let index = entries.iter().position(|it| it.name.eq_ignore_ascii_case(name));
+    let index = index.unwrap_or_else(|| {
+        entries.push(Entry { name: name.into(), ..Entry::default() });
+        entries.len() - 1
+    });
+    &mut entries[index]
+}
+
+/// A hash of a name's length, beginning and end, blind to ASCII case.
+#[inline]
+fn hash(name: &[u8]) -> u64 {
+    let (head, tail) = if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
+        (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
+    } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
+        (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail)))
+    } else {
+        let last = name.last().map_or(0, |it| u64::from(*it));
+        (
+            name.first().map_or(0, |it| u64::from(*it)),
+            last << 8 | name.get(1).map_or(0, |it| u64::from(*it)),
+        )
+    };
+    let mixed = (head | 0x2020_2020_2020_2020) ^ (tail | 0x2020_2020_2020_2020).rotate_left(29);
+    let mixed = (mixed ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed >> 40
+}
+
+/// Why a line could not be read as JSON.
+#[derive(Debug)]
+pub(crate) struct Malformed;
+
+/// Reads a line: one object, or a list of objects; calls `each` after each object.
+pub(crate) fn read<'a>(
+    line: &'a str,
+    table: &Table,
+    record: &mut Record<'a>,
+    each: &mut dyn FnMut(&mut Record<'a>),
+) -> Result<(), Malformed> {
+    let mut json = sonic_rs::Deserializer::from_str(line);
+    (&mut json).deserialize_any(Line { table, record, each }).map_err(|_| Malformed)?;
+    json.end().map_err(|_| Malformed)
+}
+
+struct Line<'t, 'r, 'a> {
+    table: &'t Table,
+    record: &'r mut Record<'a>,
+    each: &'r mut dyn FnMut(&mut Record<'a>),
+}
+
+impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list of objects")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
+        self.record.clear();
+        Object { table: self.table, node: 0, depth: 0, record: self.record }.visit_map(map)?;
+        (self.each)(self.record);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        loop {
+            self.record.clear();
+            let object = Object { table: self.table, node: 0, depth: 0, record: self.record };
+            if seq.next_element_seed(object)?.is_none() {
+                return Ok(());
+            }
+            (self.each)(self.record);
+        }
+    }
+}
+
+struct Object<'t, 'r, 'a> {
+    table: &'t Table,
+    node: usize,
+    depth: usize,
+    record: &'r mut Record<'a>,
+}
+
+impl<'a> DeserializeSeed<'a> for Object<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { table, node, depth, record } = self;
+        while let Some(entry) = map.next_key_seed(Name { table, node })? {
+            record.fields += 1;
+            match entry {
+                Some(entry) if record.fields <= FIELDS_MAX => {
+                    map.next_value_seed(Scalar { table, entry, depth, record })?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if record.fields > FIELDS_MAX {
+            record.flags.insert(ParseFlags::TRUNCATED);
+        }
+        Ok(())
+    }
+}
+
+/// Looks a key up without keeping it.
+struct Name<'t> {
+    table: &'t Table,
+    node: usize,
+}
+
+impl<'a, 't> DeserializeSeed<'a> for Name<'t> {
+    type Value = Option<&'t Entry>;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'t> Visitor<'_> for Name<'t> {
+    type Value = Option<&'t Entry>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    #[inline]
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.table.find(self.node, name))
+    }
+}
+
+/// The value of a known name.
+struct Scalar<'t, 'r, 'a> {
+    table: &'t Table,
+    entry: &'t Entry,
+    depth: usize,
+    record: &'r mut Record<'a>,
+}
+
+impl<'a> Scalar<'_, '_, 'a> {
+    #[inline]
+    fn put(self, value: Value<'a>) {
+        if let Some((field, rank)) = self.entry.field {
+            self.record.put(field, rank, value);
+        }
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Scalar<'_, '_, 'a> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    #[inline]
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
+        self.put(Value::Line(text));
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if let Some((field, rank)) = self.entry.field {
+            self.record.put_copied(field, rank, text);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
+        match i64::try_from(number) {
+            Ok(number) => self.put(Value::Int(number)),
+            // An id of 64 bits keeps its digits; a time or size of this height is no number of ours.
+            Err(_) => return self.visit_str(&number.to_string()),
+        }
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.put(Value::Int(number));
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.put(Value::Float(number));
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { table, entry, depth, record } = self;
+        if let Some(node) = entry.child
+            && depth < DEPTH_MAX
+        {
+            return Object { table, node, depth: depth + 1, record }.visit_map(map);
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { table, entry, depth, record } = self;
+        let is_list = entry.child.and_then(|it| table.nodes.get(it)).is_some_and(|it| it.is_list);
+        let mut elements = 0_usize;
+        if depth >= DEPTH_MAX {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        let depth = depth + 1;
+        while seq.next_element_seed(Scalar { table, entry, depth, record })?.is_some() {
+            elements += 1;
+            if is_list {
+                record.end_call();
+            }
+        }
+        if elements > 1 && entry.field.is_some() {
+            record.flags.insert(ParseFlags::LIST_VALUE);
+        }
+        Ok(())
+    }
+}
+
+/// The names in the first object of a line.
+pub(crate) fn names(line: &str) -> Result<Vec<String>, Malformed> {
+    let mut json = sonic_rs::Deserializer::from_str(line);
+    (&mut json).deserialize_any(Names).map_err(|_| Malformed)
+}
+
+struct Names;
+
+impl<'a> DeserializeSeed<'a> for Names {
+    type Value = Vec<String>;
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Names {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list of objects")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            map.next_value::<IgnoredAny>()?;
+            if names.len() < FIELDS_MAX {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let names = seq.next_element_seed(Self)?;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        names.ok_or_else(|| A::Error::custom("an empty list"))
+    }
+}
+
+/// Mends what a JSON template does without `escape=json`: `\xHH` in a string, and a value left out.
+///
+/// `None` where there is nothing of this kind to mend.
+pub(crate) fn repair(line: &str) -> Option<String> {
+    let bytes = line.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len() + 16);
+    let (mut in_string, mut mended, mut index) = (false, false, 0);
+    while let Some(&byte) = bytes.get(index) {
+        index += 1;
+        match byte {
+            b'\\' if in_string => match bytes.get(index..) {
+                Some([b'x', high, low, ..])
+                    if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+                {
+                    index += 3;
+                    mended = true;
+                    push_byte(hex(*high) << 4 | hex(*low), &mut out);
+                }
+                Some([next, ..]) => {
+                    index += 1;
+                    out.extend([b'\\', *next]);
+                }
+                _ => return None,
+            },
+            b'"' => {
+                in_string = !in_string;
+                out.push(byte);
+            }
+            b':' if !in_string => {
+                out.push(byte);
+                let rest = bytes.get(index..).unwrap_or_default();
+                if matches!(rest.trim_ascii_start(), [b',' | b'}', ..]) {
+                    out.extend(b"null");
+                    mended = true;
+                }
+            }
+            _ => out.push(byte),
+        }
+    }
+    mended.then(|| String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Appends a byte that was written `\xHH`; bytes of 0x80 and above form UTF-8 with their neighbours.
+fn push_byte(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'"' | b'\\' => out.extend([b'\\', byte]),
+        0..0x20 => out.extend(format!("\\u{byte:04x}").bytes()),
+        _ => out.push(byte),
+    }
+}
+
+/// The value of a hexadecimal digit.
+pub(crate) fn hex(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).unwrap_or_default() as u8
+}

@@ -5,7 +5,7 @@
 pub mod chunk;
 pub mod endpoint;
 pub mod format;
-pub mod identity;
+mod identity;
 mod json;
 pub mod ndjson;
 pub mod parse;
@@ -16,3 +16,6 @@ pub mod source;
 mod timestamp;
 
 pub use chunk::Chunk;
+pub use format::FormatId;
+pub use parse::{Parsed, Parser, Settings, SettingsError};
+pub use reject::{Reject, Rejects};

@@ -1,1 +1,363 @@
-//! Being written.
+//! From lines to events: pure, and the same for every thread that does it.
+
+use crate::Chunk;
+use crate::format::event::{Origin, Policy, Writer};
+use crate::format::record::Record;
+use crate::format::{Finish, FormatId, Network, Reader};
+use crate::json::{self, Table};
+use crate::redact::Key;
+use crate::reject::{Reject, Rejects};
+use crate::sniff;
+use model::{EventBatch, ParseFlags, Position, Time};
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher as _;
+
+/// Trusted proxy networks that may be configured.
+pub const TRUSTED_PROXIES_MAX: usize = 256;
+/// Bytes of a tenant's name, and of the name of the principal's field.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Bytes of text that an event takes, about: to reserve memory once.
+const EVENT_TEXT_BYTES: usize = 400;
+/// Bytes of a line, about.
+const LINE_BYTES: usize = 200;
+
+/// How records become events.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The JSON field that names the principal, before all others; dots go into objects. Empty: the
+    /// format's own order.
+    pub principal_field: String,
+    /// Networks (CIDR) of proxies whose `X-Forwarded-For` is believed; at most 256.
+    pub trusted_proxies: Vec<String>,
+    /// Whether principals and addresses are replaced by keyed pseudonyms.
+    pub pseudonymize: bool,
+    /// Whether callers without an identity are told apart by network (/24, /64) and not by address.
+    pub group_by_network: bool,
+    /// The tenant of events that name none.
+    pub tenant_id: String,
+    /// Whether the values of harmless query parameters are kept.
+    pub keep_query_values: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            principal_field: String::new(),
+            trusted_proxies: Vec::new(),
+            pseudonymize: false,
+            group_by_network: false,
+            tenant_id: "default".to_owned(),
+            keep_query_values: true,
+        }
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SettingsError {
+    /// A network that cannot be read.
+    #[error("`trusted_proxies` holds `{0}`, which is no network: write `10.0.0.0/8` or an address")]
+    Network(String),
+    /// More networks than allowed.
+    #[error("`trusted_proxies` holds {0} networks: {TRUSTED_PROXIES_MAX} are allowed, join some")]
+    Networks(usize),
+    /// A name of no or of too many bytes.
+    #[error("`{field}` is {bytes} bytes long: write 1 to {NAME_BYTES_MAX}")]
+    Name {
+        /// The setting.
+        field: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl Settings {
+    /// Checks these settings, which is the only way to a [`Parser`].
+    ///
+    /// `key` is the secret key of fingerprints and pseudonyms: with another key, the same API key
+    /// is another principal.
+    pub fn check(&self, key: [u8; 32]) -> Result<Parser, SettingsError> {
+        let Self {
+            principal_field,
+            trusted_proxies,
+            pseudonymize,
+            group_by_network,
+            tenant_id,
+            keep_query_values,
+        } = self;
+        for (field, bytes, bytes_min) in
+            [("principal_field", principal_field.len(), 0), ("tenant_id", tenant_id.len(), 1)]
+        {
+            if !(bytes_min..=NAME_BYTES_MAX).contains(&bytes) {
+                return Err(SettingsError::Name { field, bytes });
+            }
+        }
+        if trusted_proxies.len() > TRUSTED_PROXIES_MAX {
+            return Err(SettingsError::Networks(trusted_proxies.len()));
+        }
+        let network = |text: &String| {
+            Network::parse(text).ok_or_else(|| SettingsError::Network(text.clone()))
+        };
+        let trusted = trusted_proxies.iter().map(network).collect::<Result<_, _>>()?;
+        let table = |id: &FormatId| Table::new(id.format().fields, principal_field);
+        Ok(Parser {
+            policy: Policy {
+                key: Key::new(key),
+                tenant: tenant_id.clone(),
+                trusted,
+                pseudonymize: *pseudonymize,
+                group_by_network: *group_by_network,
+                keep_query_values: *keep_query_values,
+            },
+            tables: FormatId::ALL.iter().map(table).collect(),
+        })
+    }
+}
+
+/// Turns lines into events. It holds no state: threads share one.
+#[derive(Debug)]
+pub struct Parser {
+    policy: Policy,
+    /// The names that each format knows, in the order of [`FormatId::ALL`].
+    tables: Vec<Table>,
+}
+
+/// What a chunk holds.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// The events, in input order.
+    pub batch: EventBatch,
+    /// The records that are none.
+    pub rejects: Rejects,
+    /// How many records there were: lines that are not blank, and elements of arrays.
+    pub records: u64,
+    /// The earliest and the latest time of an event.
+    pub times: Option<(Time, Time)>,
+}
+
+impl Parsed {
+    /// The latest time of an event.
+    pub fn max_time(&self) -> Option<Time> {
+        self.times.map(|(_, last)| last)
+    }
+}
+
+impl Parser {
+    /// Parses a chunk; every record becomes events or a counted reject.
+    ///
+    /// `format` is what the input was declared to be or looks like; a record that it rejects is
+    /// tried as what the record looks like.
+    pub fn parse(&self, chunk: &Chunk, format: Option<FormatId>) -> Parsed {
+        let mut run = Run::new(self, chunk);
+        for (line, _) in &chunk.oversize {
+            run.reject(Reject::LineTooLong, Position { source: chunk.source, line: *line }, b"");
+        }
+        let mut record = Record::new();
+        let whole = std::str::from_utf8(&chunk.bytes).ok();
+        let mut start = 0;
+        let ends = memchr::memchr_iter(b'\n', &chunk.bytes).chain([chunk.bytes.len()]);
+        for (number, end) in (chunk.first_line..).zip(ends) {
+            let position = Position { source: chunk.source, line: number };
+            let range = start..end;
+            start = end + 1;
+            match whole {
+                Some(text) => {
+                    let line = text.get(range).unwrap_or("").trim_ascii();
+                    if !line.is_empty() {
+                        run.line(line, format, position, &mut record);
+                    }
+                }
+                None => run.bytes(chunk.bytes.get(range).unwrap_or_default(), format, position),
+            }
+        }
+        run.parsed
+    }
+
+    /// Whether a line is one event or more in a format.
+    pub(crate) fn accepts(&self, line: &str, format: FormatId) -> Result<(), Reject> {
+        let chunk = Chunk::default();
+        let mut run = Run::new(self, &chunk);
+        run.read(line, format, Position::default(), &mut Record::new())?;
+        match run.parsed.rejects.iter().next() {
+            Some((reason, _)) if run.parsed.batch.events.is_empty() => Err(reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fills a record as a JSON format does; `None` for text formats and what is malformed.
+    pub(crate) fn fill<'a>(
+        &self,
+        line: &'a str,
+        format: FormatId,
+        record: &mut Record<'a>,
+    ) -> Option<()> {
+        match &format.format().reader {
+            Reader::Json { finish, .. } => {
+                let table = self.tables.get(format as usize)?;
+                json::read(line, table, record, &mut |record| finish(record)).ok()
+            }
+            Reader::Text(scan) => {
+                record.clear();
+                scan(line, record).ok()
+            }
+        }
+    }
+}
+
+/// The parsing of one chunk.
+#[derive(Debug)]
+struct Run<'p> {
+    parser: &'p Parser,
+    writer: Writer<'p>,
+    parsed: Parsed,
+}
+
+impl<'p> Run<'p> {
+    fn new(parser: &'p Parser, chunk: &Chunk) -> Self {
+        let events = chunk.bytes.len() / LINE_BYTES + 1;
+        let batch = EventBatch::with_capacity(events, events * EVENT_TEXT_BYTES);
+        let parsed = Parsed { batch, ..Parsed::default() };
+        Self { parser, writer: Writer::new(&parser.policy), parsed }
+    }
+
+    fn reject(&mut self, reason: Reject, position: Position, record: &[u8]) {
+        self.parsed.records += 1;
+        self.parsed.rejects.add(reason, position, record);
+    }
+
+    /// A line of bytes that may not be UTF-8.
+    fn bytes(&mut self, bytes: &[u8], format: Option<FormatId>, position: Position) {
+        let bytes = bytes.trim_ascii();
+        if bytes.is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let first = self.parsed.batch.events.len();
+        self.line(&text, format, position, &mut Record::new());
+        if matches!(text, std::borrow::Cow::Owned(_)) {
+            for event in self.parsed.batch.events.iter_mut().skip(first) {
+                event.parse_flags.insert(ParseFlags::INVALID_UTF8);
+            }
+        }
+    }
+
+    fn line<'a>(
+        &mut self,
+        line: &'a str,
+        format: Option<FormatId>,
+        position: Position,
+        record: &mut Record<'a>,
+    ) {
+        let reason = match format {
+            Some(format) => match self.read(line, format, position, record) {
+                Ok(()) => return,
+                Err(reason) => Some(reason),
+            },
+            None => None,
+        };
+        let other = match sniff::look(line) {
+            Ok(other) if Some(other) != format => self.read(line, other, position, record),
+            Ok(_) => Err(Reject::UnknownFormat),
+            Err(reason) => Err(reason),
+        };
+        if let Err(of_other) = other {
+            self.reject(reason.unwrap_or(of_other), position, line.as_bytes());
+        }
+    }
+
+    /// Reads a line in a format; on an error nothing was kept.
+    fn read<'a>(
+        &mut self,
+        line: &'a str,
+        format: FormatId,
+        position: Position,
+        record: &mut Record<'a>,
+    ) -> Result<(), Reject> {
+        let mut hasher = SipHasher13::new_with_keys(0, 0);
+        hasher.write(line.as_bytes());
+        let origin = Origin { format, position, content_hash: hasher.finish() };
+        match &format.format().reader {
+            Reader::Text(scan) => {
+                record.clear();
+                scan(line, record)?;
+                self.write(record, origin)
+            }
+            Reader::Json { finish, mends, .. } => match self.json(line, *finish, origin, record) {
+                Err(Reject::MalformedJson) if *mends => {
+                    let mended = json::repair(line).ok_or(Reject::MalformedJson)?;
+                    let first = self.parsed.batch.events.len();
+                    self.json(&mended, *finish, origin, &mut Record::new())?;
+                    for event in self.parsed.batch.events.iter_mut().skip(first) {
+                        event.parse_flags.insert(ParseFlags::REPAIRED_JSON);
+                    }
+                    Ok(())
+                }
+                result => result,
+            },
+        }
+    }
+
+    fn json<'a>(
+        &mut self,
+        line: &'a str,
+        finish: Finish,
+        origin: Origin,
+        record: &mut Record<'a>,
+    ) -> Result<(), Reject> {
+        let is_list = line.starts_with('[');
+        let parser = self.parser;
+        let table = parser.tables.get(origin.format as usize).ok_or(Reject::UnknownFormat)?;
+        let (mut result, mut elements) = (Ok(()), 0_u64);
+        let read = json::read(line, table, record, &mut |record| {
+            finish(record);
+            // The elements of a list are told apart by their place in it.
+            let content_hash = origin.content_hash.wrapping_add(elements);
+            elements += 1;
+            let written = self.write(record, Origin { content_hash, ..origin });
+            match written {
+                Err(reason) if is_list => self.reject(reason, origin.position, b""),
+                written => result = written,
+            }
+        });
+        match read {
+            // What stood before the break in a list is kept; the rest counts as one reject.
+            Err(_) if is_list && elements > 0 => {
+                self.reject(Reject::MalformedJson, origin.position, b"");
+                Ok(())
+            }
+            Err(_) => {
+                // An object that is whole may be followed by garbage: then it is not to be believed.
+                if elements > 0 && result.is_ok() {
+                    self.parsed.batch.events.pop();
+                    self.parsed.records -= 1;
+                }
+                Err(Reject::MalformedJson)
+            }
+            Ok(()) => result,
+        }
+    }
+
+    /// Writes the events of a filled record.
+    fn write(&mut self, record: &mut Record<'_>, origin: Origin) -> Result<(), Reject> {
+        if record.calls.is_empty() {
+            return self.write_one(record, origin);
+        }
+        let calls = std::mem::take(&mut record.calls);
+        for (index, call) in (0_u64..).zip(&calls) {
+            record.restore(call);
+            let content_hash = origin.content_hash.wrapping_add(index << 32);
+            self.write_one(record, Origin { content_hash, ..origin })?;
+        }
+        Ok(())
+    }
+
+    fn write_one(&mut self, record: &mut Record<'_>, origin: Origin) -> Result<(), Reject> {
+        let time = self.writer.write(record, origin, &mut self.parsed.batch)?;
+        self.parsed.records += 1;
+        let (first, last) = self.parsed.times.unwrap_or((time, time));
+        self.parsed.times = Some((first.min(time), last.max(time)));
+        Ok(())
+    }
+}

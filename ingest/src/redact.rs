@@ -1,1 +1,204 @@
-//! Being written.
+//! Secrets and personal data, taken out of texts before anything is kept.
+
+mod detect;
+mod query;
+
+pub(crate) use query::query;
+
+use crate::endpoint::{SegmentKind, classify};
+use std::fmt::Write as _;
+
+/// Bytes that a path segment has at least before it may be a random token.
+const TOKEN_BYTES_MIN: usize = 16;
+
+/// The secret key of fingerprints and pseudonyms.
+#[derive(Clone)]
+pub(crate) struct Key([u8; 32]);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+impl Key {
+    pub(crate) const fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// Appends the fingerprint of a secret: `key:` and 16 hexadecimal digits.
+    pub(crate) fn fingerprint(&self, secret: &str, out: &mut String) {
+        let hash = blake3::keyed_hash(&self.0, secret.as_bytes());
+        out.push_str("key:");
+        hexadecimal(hash.as_bytes().first_chunk::<8>(), out);
+    }
+
+    /// Appends the pseudonym of a name: `pseudonym:` and 32 hexadecimal digits.
+    pub(crate) fn pseudonym(&self, tenant: &str, kind: &str, name: &str, out: &mut String) {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        for part in [tenant, kind, name] {
+            hasher.update(part.as_bytes());
+            hasher.update(&[0xff]);
+        }
+        out.push_str("pseudonym:");
+        hexadecimal(hasher.finalize().as_bytes().first_chunk::<16>(), out);
+    }
+}
+
+fn hexadecimal<const N: usize>(bytes: Option<&[u8; N]>, out: &mut String) {
+    for byte in bytes.into_iter().flatten() {
+        // Writing to a string cannot fail.
+        let _infallible = write!(out, "{byte:02x}");
+    }
+}
+
+/// Whether a text has the form of a fingerprint.
+fn is_fingerprint(text: &str) -> bool {
+    text.strip_prefix("key:")
+        .is_some_and(|it| it.len() == 16 && it.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Whether a text is a pseudonym already.
+pub(crate) fn is_pseudonym(text: &str) -> bool {
+    text.strip_prefix("pseudonym:").is_some_and(|it| it.len() == 32)
+}
+
+/// The beginning of a text, at most `bytes_max` bytes of whole characters, and whether it was cut.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> (&str, bool) {
+    if text.len() <= bytes_max {
+        return (text, false);
+    }
+    (text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(""), true)
+}
+
+/// Whether any detector matches.
+pub(crate) fn is_clean(text: &str) -> bool {
+    detect::next(text.as_bytes(), 0).is_none()
+}
+
+/// Whether a text is or holds a credential; e-mail addresses and card numbers are none.
+pub(crate) fn holds_credential(text: &str) -> bool {
+    let mut from = 0;
+    while let Some(hit) = detect::next(text.as_bytes(), from) {
+        if hit.kind.is_credential() {
+            return true;
+        }
+        from = hit.to;
+    }
+    false
+}
+
+/// Appends a text with what the detectors find replaced; returns whether they found anything.
+pub(crate) fn text(text: &str, out: &mut String) -> bool {
+    let (mut kept, mut found) = (0, false);
+    while let Some(hit) = detect::next(text.as_bytes(), kept) {
+        out.push_str(text.get(kept..hit.from).unwrap_or(""));
+        out.push_str(hit.kind.placeholder());
+        (kept, found) = (hit.to, true);
+    }
+    out.push_str(text.get(kept..).unwrap_or(""));
+    found
+}
+
+/// Appends a decoded path with secret and personal segments replaced; returns whether it changed.
+pub(crate) fn path(path: &str, key: &Key, out: &mut String) -> bool {
+    let suspect = |segment: &str| {
+        segment.len() >= TOKEN_BYTES_MIN || segment.starts_with('+') || segment.contains('@')
+    };
+    if !may_hold(path) {
+        return text(path, out);
+    }
+    let mut changed = false;
+    for (index, segment) in path.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        // `logo@2x.png` is a file.
+        let is_file = ["@1x.", "@2x.", "@3x."].iter().any(|it| segment.contains(it));
+        let is_open = suspect(segment) && !is_fingerprint(segment) && !is_file;
+        let kind = if is_open { classify(segment) } else { SegmentKind::Literal };
+        changed |= match kind {
+            SegmentKind::Jwt | SegmentKind::Email | SegmentKind::Phone => {
+                out.push_str(kind.placeholder());
+                true
+            }
+            SegmentKind::Token => {
+                // Random segments stay apart from each other without being shown.
+                key.fingerprint(segment, out);
+                true
+            }
+            _ => text(segment, out),
+        };
+    }
+    changed
+}
+
+/// Whether a path has a segment that must be looked at: one pass, for every event.
+fn may_hold(path: &str) -> bool {
+    let mut length = 0;
+    path.bytes().any(|byte| {
+        length = if byte == b'/' { 0 } else { length + 1 };
+        length >= TOKEN_BYTES_MIN || byte == b'@' || byte == b'+'
+    })
+}
+
+/// Appends the beginning of a rejected record: detectors, and the values of all secret names.
+pub(crate) fn excerpt(record: &str, out: &mut String) {
+    let mut clean = String::new();
+    text(record, &mut clean);
+    query::named_values(&clean, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(input: &str, expected: &str) {
+        let mut out = String::new();
+        path(input, &Key::new([7; 32]), &mut out);
+        assert_eq!(out, expected, "{input}");
+    }
+
+    #[test]
+    fn a_path_keeps_its_words_and_ids() {
+        check("/users/42/orders", "/users/42/orders");
+        check("/files/report@2x.png", "/files/report@2x.png");
+        check(
+            "/users/3f9a6c1e-0000-4000-8000-0123456789ab",
+            "/users/3f9a6c1e-0000-4000-8000-0123456789ab",
+        );
+        check("", "");
+    }
+
+    #[test]
+    fn a_path_loses_its_secrets_and_persons() {
+        check("/users/jane.doe@example.com/x", "/users/{email}/x");
+        check("/verify/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln/x", "/verify/{jwt}/x");
+        check("/call/+4915112345678", "/call/{phone}");
+        check("/pay/4111111111111111", "/pay/{card}");
+        check("/k/AKIAIOSFODNN7EXAMPLE.txt", "/k/{key}.txt");
+    }
+
+    #[test]
+    fn a_random_segment_becomes_its_fingerprint() {
+        let mut out = String::new();
+        path("/reset/Zx8Kq2LmP0vT9sWbR4yN7uEd", &Key::new([7; 32]), &mut out);
+        assert!(out.starts_with("/reset/key:") && out.len() == "/reset/key:".len() + 16, "{out}");
+    }
+
+    #[test]
+    fn a_pseudonym_depends_on_tenant_kind_and_key() {
+        let of = |key: u8, tenant, kind| {
+            let mut out = String::new();
+            Key::new([key; 32]).pseudonym(tenant, kind, "jane", &mut out);
+            assert!(is_pseudonym(&out), "{out}");
+            out
+        };
+        let all =
+            [of(1, "a", "user"), of(2, "a", "user"), of(1, "b", "user"), of(1, "a", "client")];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(format!("{:?}", Key::new([9; 32])), "Key(..)");
+    }
+}

@@ -1,1 +1,158 @@
-//! Being written.
+//! Why a record is not an event: a closed set of reasons, counted, with a few redacted samples.
+
+use crate::redact;
+use model::Position;
+use std::fmt;
+
+/// Samples kept of each reason.
+pub const REJECT_SAMPLES_MAX: usize = 5;
+/// Bytes of a record shown in a sample.
+const EXCERPT_BYTES_MAX: usize = 120;
+
+macro_rules! rejects {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal, $cure:literal;)+) => {
+        /// Why a record is not an event.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Reject { $($(#[$doc])* $variant),+ }
+
+        impl Reject {
+            /// Every reason, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The reason's name in summaries and metrics.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// What a person can do about it.
+            pub const fn cure(self) -> &'static str {
+                match self { $(Self::$variant => $cure),+ }
+            }
+        }
+    };
+}
+
+rejects! {
+    /// The line begins like JSON and is not JSON.
+    MalformedJson => "malformed_json", "write one JSON object per line";
+    /// No known format has this shape.
+    UnknownFormat => "unknown_format", "name the format, or log JSON with a time, a status, a method and a path";
+    /// No field holds a time.
+    NoTime => "no_time", "add a field `time` in RFC 3339 or as a Unix time";
+    /// The time lies outside the years 2001 to 2100.
+    TimeOutOfRange => "time_out_of_range", "check the time's unit and the clock that wrote it";
+    /// There is a time, but neither a status nor a method and path.
+    NoRequest => "no_request", "add the status, or the method and the path";
+    /// The line is longer than `LINE_BYTES_MAX`.
+    LineTooLong => "line_too_long", "leave request and response bodies out of the log";
+    /// The line is an error or application message.
+    NotAccessLog => "not_access_log", "send the access log only; nothing is lost";
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One rejected record.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sample {
+    /// Where it stands.
+    pub position: Position,
+    /// Why it was rejected.
+    pub reason: Reject,
+    /// How it begins, redacted and without control characters.
+    pub excerpt: String,
+}
+
+/// Rejected records: how many for each reason, and the first few.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Rejects {
+    counts: [u64; Reject::ALL.len()],
+    samples: Vec<Sample>,
+}
+
+impl Rejects {
+    /// Counts a record, and keeps its redacted beginning while there are few.
+    pub(crate) fn add(&mut self, reason: Reject, position: Position, record: &[u8]) {
+        let Some(count) = self.counts.get_mut(reason as usize) else { return };
+        *count += 1;
+        if *count <= REJECT_SAMPLES_MAX as u64 {
+            self.samples.push(Sample { position, reason, excerpt: excerpt(record) });
+        }
+    }
+
+    /// Adds the rejects of later input.
+    pub fn merge(&mut self, later: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(later.counts) {
+            *count += more;
+        }
+        for sample in &later.samples {
+            let same = self.samples.iter().filter(|it| it.reason == sample.reason).count();
+            if same < REJECT_SAMPLES_MAX {
+                self.samples.push(sample.clone());
+            }
+        }
+    }
+
+    /// How many records were rejected.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// How many records were rejected for a reason.
+    pub fn count(&self, reason: Reject) -> u64 {
+        self.counts.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// The reasons that occurred, with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (Reject, u64)> + '_ {
+        Reject::ALL
+            .iter()
+            .map(|reason| (*reason, self.count(*reason)))
+            .filter(|(_, count)| *count > 0)
+    }
+
+    /// The first few rejected records of each reason, in input order within a reason.
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+}
+
+/// The redacted beginning of a record.
+fn excerpt(record: &[u8]) -> String {
+    // More than is shown is redacted, so that a secret at the cut is still whole when it is looked for.
+    let head = record.get(..EXCERPT_BYTES_MAX * 4).unwrap_or(record);
+    let text = String::from_utf8_lossy(head);
+    let mut clean = String::new();
+    redact::excerpt(&text, &mut clean);
+    let clean: String =
+        clean.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect();
+    redact::cut(&clean, EXCERPT_BYTES_MAX).0.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_go_on_after_the_samples_are_full() {
+        let mut rejects = Rejects::default();
+        for line in 0..20 {
+            rejects.add(Reject::NoTime, Position { source: 0, line }, b"{}");
+        }
+        let mut all = rejects.clone();
+        all.merge(&rejects);
+        assert_eq!((all.total(), all.count(Reject::NoTime)), (40, 40));
+        assert_eq!(all.samples().len(), REJECT_SAMPLES_MAX);
+        assert_eq!(all.iter().collect::<Vec<_>>(), [(Reject::NoTime, 40)]);
+    }
+
+    #[test]
+    fn an_excerpt_shows_no_secret_and_no_control_character() {
+        let shown = excerpt(b"GET /x?api_key=c4n4ry-0000&b=1 AKIAIOSFODNN7EXAMPLE \x1b[31m\n");
+        assert!(!shown.contains("c4n4ry") && !shown.contains("AKIA"), "{shown}");
+        assert!(!shown.contains('\u{1b}'), "{shown}");
+    }
+}

@@ -1,1 +1,268 @@
-//! Being written.
+//! What format records are in: recognised by signatures and by trying, refused rather than guessed.
+
+use crate::format::record::Record;
+use crate::format::{FormatId, Reader};
+use crate::json;
+use crate::parse::{Parser, Settings};
+use crate::reject::{Reject, Rejects};
+use model::Position;
+use std::fmt;
+use std::sync::LazyLock;
+
+/// Records of a sample that vote.
+pub const VOTES_MAX: usize = 200;
+/// Of the records that are not mere messages, the part in percent that must be recognised.
+const RECOGNISED_PERCENT_MIN: u64 = 50;
+
+/// A parser with the default settings; its key is not secret, and nothing it makes is kept.
+static PARSER: LazyLock<Option<Parser>> = LazyLock::new(|| Settings::default().check([0; 32]).ok());
+
+/// Why a sample is in no format that is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// Records that were looked at.
+    pub records: u64,
+    /// Records that some format could read.
+    pub recognised: u64,
+    /// Why the others could not be read.
+    pub rejects: Rejects,
+    /// The format that comes closest.
+    pub closest: Option<FormatId>,
+    /// What the records lack for it.
+    pub missing: Vec<&'static str>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { records, recognised, rejects, closest, missing } = self;
+        if *records == 0 {
+            return f.write_str("the input holds no records: give a file with access log lines");
+        }
+        write!(f, "no format reads this input: {recognised} of {records} records were understood")?;
+        for (index, (reason, count)) in rejects.iter().enumerate() {
+            write!(f, "{}{reason} {count}", if index == 0 { " (" } else { ", " })?;
+        }
+        if rejects.total() > 0 {
+            f.write_str(")")?;
+        }
+        if let Some(closest) = closest {
+            write!(f, "; the closest format is {closest}")?;
+        }
+        if !missing.is_empty() {
+            write!(f, ", which also needs: {}", missing.join(", "))?;
+        }
+        if let Some((reason, _)) = rejects.iter().max_by_key(|(_, count)| *count) {
+            write!(f, "; {}", reason.cure())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The votes of a sample's records.
+#[derive(Debug, Default)]
+struct Votes {
+    counts: [u64; FormatId::ALL.len()],
+    guesses: [u64; FormatId::ALL.len()],
+    rejects: Rejects,
+    records: u64,
+}
+
+/// The format of an input, from a sample of its first bytes.
+pub fn stream(sample: &[u8]) -> Result<FormatId, Refusal> {
+    let mut votes = Votes::default();
+    for (line, text) in (1..).zip(lines(sample)) {
+        votes.records += 1;
+        let guess = look(&text);
+        if let (Ok(guess), Some(count)) =
+            (guess, guess.ok().and_then(|it| votes.guesses.get_mut(it as usize)))
+        {
+            *count += u64::from(guess as usize <= FormatId::ALL.len());
+        }
+        match guess.and_then(|it| accepts(&text, it).map(|()| it)) {
+            Ok(format) => {
+                if let Some(count) = votes.counts.get_mut(format as usize) {
+                    *count += 1;
+                }
+            }
+            Err(reason) => votes.rejects.add(reason, Position { source: 0, line }, text.as_bytes()),
+        }
+    }
+    votes.decide(sample)
+}
+
+impl Votes {
+    fn decide(self, sample: &[u8]) -> Result<FormatId, Refusal> {
+        let recognised: u64 = self.counts.iter().sum();
+        let messages = self.rejects.count(Reject::NotAccessLog);
+        let best = best(&self.counts);
+        match best {
+            Some(format)
+                if recognised * 100 >= (self.records - messages) * RECOGNISED_PERCENT_MIN =>
+            {
+                Ok(format)
+            }
+            best => {
+                let closest = best.or_else(|| self::best(&self.guesses));
+                let missing = closest.map(|it| missing(sample, it)).unwrap_or_default();
+                let Self { rejects, records, .. } = self;
+                Err(Refusal { records, recognised, rejects, closest, missing })
+            }
+        }
+    }
+}
+
+/// The format with the most votes; of two with as many, the earlier.
+fn best(counts: &[u64]) -> Option<FormatId> {
+    let most = counts.iter().copied().max().filter(|it| *it > 0)?;
+    let index = counts.iter().position(|it| *it == most)?;
+    FormatId::ALL.get(index).copied()
+}
+
+/// What the first record of a sample lacks for a format.
+fn missing(sample: &[u8], format: FormatId) -> Vec<&'static str> {
+    use crate::format::field::{Raw, Slot};
+    let Some((parser, text)) = PARSER.as_ref().zip(lines(sample).next()) else { return Vec::new() };
+    let mut record = Record::new();
+    if parser.fill(&text, format, &mut record).is_none() {
+        return Vec::new();
+    }
+    let mut missing = Vec::new();
+    if !record.has(Slot::Raw(Raw::Time)) {
+        missing.push("a time");
+    }
+    if !crate::format::has_request(&mut record) {
+        missing.push("a status, or a method and a path");
+    }
+    missing
+}
+
+/// The format of one record, if it is an event in it.
+pub fn record(line: &[u8]) -> Option<FormatId> {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_ascii();
+    let format = look(text).ok()?;
+    accepts(text, format).ok().map(|()| format)
+}
+
+fn accepts(line: &str, format: FormatId) -> Result<(), Reject> {
+    PARSER.as_ref().ok_or(Reject::UnknownFormat)?.accepts(line, format)
+}
+
+/// What a line looks like, without reading it as that.
+pub(crate) fn look(line: &str) -> Result<FormatId, Reject> {
+    if is_json(line) {
+        return look_json(line);
+    }
+    // `[2026-…] "` is Envoy's; other lines that begin with a bracket are messages.
+    let is_envoy = matches!(
+        line.as_bytes(),
+        [b'[', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]
+    ) && line.contains("] \"");
+    Ok(if is_envoy { FormatId::Envoy } else { FormatId::Clf })
+}
+
+/// JSON begins with `{`, or with `[` and then `{` or `]`.
+fn is_json(line: &str) -> bool {
+    match line.as_bytes() {
+        [b'{', ..] => true,
+        [b'[', rest @ ..] => matches!(rest.trim_ascii_start(), [b'{' | b']', ..]),
+        _ => false,
+    }
+}
+
+fn look_json(line: &str) -> Result<FormatId, Reject> {
+    let names = match json::names(line) {
+        Ok(names) => names,
+        Err(_) => json::repair(line)
+            .and_then(|mended| json::names(&mended).ok())
+            .ok_or(Reject::MalformedJson)?,
+    };
+    let has = |name: &&str| names.iter().any(|it| it == name);
+    let is_signed = |id: &FormatId| match &id.format().reader {
+        Reader::Json { signatures, .. } => signatures.iter().any(|set| set.iter().all(has)),
+        Reader::Text(_) => false,
+    };
+    Ok(FormatId::ALL.iter().copied().find(is_signed).unwrap_or(FormatId::GenericJson))
+}
+
+/// The lines of a sample that are not blank; the last one only if it is whole.
+fn lines(sample: &[u8]) -> impl Iterator<Item = String> + '_ {
+    let whole = match memchr::memrchr(b'\n', sample) {
+        Some(end) => sample.get(..end).unwrap_or(sample),
+        None => sample,
+    };
+    let lines = whole.split(|it| *it == b'\n').map(<[u8]>::trim_ascii);
+    lines
+        .filter(|it| !it.is_empty())
+        .take(VOTES_MAX)
+        .map(|it| String::from_utf8_lossy(it).into_owned())
+}
+
+/// A field of the source and the columns that it fills.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mapped {
+    /// The field's name in the source.
+    pub field: &'static str,
+    /// The canonical columns.
+    pub column: &'static str,
+    /// How its value is read: the unit, or that only a fingerprint is kept. Empty: as it stands.
+    pub unit: &'static str,
+    /// Records of the sample that had it.
+    pub records: u64,
+}
+
+/// What `formats explain` prints: the format that a sample would be read in, and its mapping.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Explanation {
+    /// The format.
+    pub format: FormatId,
+    /// Records that were looked at.
+    pub records: u64,
+    /// The fields that fill a column, in the order of the columns.
+    pub mapping: Vec<Mapped>,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.format, self.format.about())?;
+        for Mapped { field, column, unit, records } in &self.mapping {
+            write!(f, "  {field} -> {column}")?;
+            if !unit.is_empty() {
+                write!(f, " [{unit}]")?;
+            }
+            writeln!(f, " in {records} of {} records", self.records)?;
+        }
+        Ok(())
+    }
+}
+
+/// Explains how a sample would be read, or why it would not.
+pub fn explain(sample: &[u8]) -> Result<Explanation, Refusal> {
+    let format = stream(sample)?;
+    let mut seen: Vec<(usize, Mapped)> = Vec::new();
+    let mut records = 0;
+    for text in lines(sample) {
+        let mut record = Record::new();
+        let Some(parser) = PARSER.as_ref() else { break };
+        if parser.fill(&text, format, &mut record).is_none() {
+            continue;
+        }
+        records += 1;
+        let mut bits = record.present();
+        while bits != 0 {
+            let index = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            let Some(field) = record.at(index).map(|it| it.field) else { continue };
+            if let Some((_, mapped)) = seen.iter_mut().find(|(_, it)| it.field == field.name) {
+                mapped.records += 1;
+            } else {
+                let (column, unit) = (field.slot.column(), field.how.unit());
+                seen.push((index, Mapped { field: field.name, column, unit, records: 1 }));
+            }
+        }
+    }
+    seen.sort_by_key(|(index, _)| *index);
+    Ok(Explanation { format, records, mapping: seen.into_iter().map(|(_, it)| it).collect() })
+}

@@ -1,1 +1,38 @@
-//! Skeleton.
+//! The store: a directory of Parquet files, written one run at a time and read with SQL.
+//!
+//! * [`Store`] — the directory: created, opened, asked in SQL (`query`).
+//! * [`Writer`] — one run's rows: nothing of it is visible until [`Writer::commit`], then all of it.
+//! * `group` — rows cut into row groups of fixed size, however they were batched.
+//! * `encode` — one table's row groups turned into Parquet files, one thread behind the caller.
+//! * `publish` — the steps of a commit, in the order that makes a crash harmless.
+//! * `manifest` — which files are visible: the one file whose replacement is the commit.
+//! * `scan` — a table as SQL sees it: the visible files, and no others.
+//! * `layout`, `key`, `lock` — names in the directory, the fingerprint key, the writer's lock.
+//! * `finding` — findings as rows.
+//!
+//! A store has one writer at a time and any number of readers, in one process or in many. Nothing
+//! here reads a clock, the environment or a source of entropy: the same rows written under the same
+//! [`RunId`] leave the same bytes.
+
+mod directory;
+mod encode;
+mod error;
+mod finding;
+mod group;
+mod key;
+mod layout;
+mod lock;
+mod manifest;
+mod publish;
+mod query;
+mod scan;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use directory::Store;
+pub use error::StoreError;
+pub use layout::RunId;
+pub use query::quote;
+pub use writer::{Count, Writer, Written};

@@ -49,7 +49,9 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         .find(|novel| novel.at >= view.open.denied_first && (200..300).contains(&novel.status));
     let outcome = accepted.map_or_else(
         || ", and nothing new was accepted since".to_owned(),
-        |novel| format!(", then accepted for the first time on {}", view.endpoints.name(novel.endpoint)),
+        |novel| {
+            format!(", then accepted for the first time on {}", view.endpoints.name(novel.endpoint))
+        },
     );
     let most = view.identity.most.get(Measure::DeniedPerHour as usize).copied().unwrap_or(0);
     Words {
@@ -69,7 +71,10 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             number(reading.law.value_at(cut).unwrap_or(reading.observed) - 1.0),
         ),
         contributors: by_endpoint(view, |calls| f64::from(calls.refused)),
-        evidence_sql: windows_sql(view, "endpoints_denied_distinct, status_403, status_404, requests"),
+        evidence_sql: windows_sql(
+            view,
+            "endpoints_denied_distinct, status_403, status_404, requests",
+        ),
         danger: if accepted.is_some() { 0.85 } else { ABOUT.danger },
     }
 }

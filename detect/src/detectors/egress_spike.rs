@@ -86,7 +86,10 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let usual = if view.identity.learned == 0 {
         "it was never seen before".to_owned()
     } else {
-        format!("its own largest hour so far had {}", bytes(view.identity.bytes.quantile(Kept::Slow, 1.0)))
+        format!(
+            "its own largest hour so far had {}",
+            bytes(view.identity.bytes.quantile(Kept::Slow, 1.0))
+        )
     };
     Words {
         sentence: format!(

@@ -23,8 +23,20 @@ const DAYS_MIN: u16 = 3;
 const PEERS_MIN: u32 = 20;
 /// Words in a path that make an endpoint sensitive: administration, access and bulk.
 const SENSITIVE: [&str; 14] = [
-    "admin", "role", "permission", "grant", "polic", "token", "secret", "credential", "apikey",
-    "api-key", "export", "dump", "backup", "config",
+    "admin",
+    "role",
+    "permission",
+    "grant",
+    "polic",
+    "token",
+    "secret",
+    "credential",
+    "apikey",
+    "api-key",
+    "export",
+    "dump",
+    "backup",
+    "config",
 ];
 
 /// Whether an endpoint's name says administration, access or bulk.
@@ -96,8 +108,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             number(reading.observed),
             history(view.identity, peers_of(view)),
         ),
-        counterfactual: "would be ordinary had it, or several of its peers, used the endpoint before"
-            .to_owned(),
+        counterfactual:
+            "would be ordinary had it, or several of its peers, used the endpoint before".to_owned(),
         contributors: view
             .open
             .novel

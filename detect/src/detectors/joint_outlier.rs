@@ -74,7 +74,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             number(f64::from(view.open.calls)),
             history(view.identity, peers_of(view)),
         ),
-        counterfactual: "would be ordinary with the named features at their usual values".to_owned(),
+        counterfactual: "would be ordinary with the named features at their usual values"
+            .to_owned(),
         contributors,
         evidence_sql: windows_sql(
             view,

@@ -43,7 +43,8 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     oddest.filter(|reading| {
         let length = reading.end.since(reading.start);
         let min = SPEED_SPANS_NS.iter().position(|span| *span == length);
-        min.and_then(|index| CALLS_MIN.get(index)).is_some_and(|min| reading.observed >= f64::from(*min))
+        min.and_then(|index| CALLS_MIN.get(index))
+            .is_some_and(|min| reading.observed >= f64::from(*min))
     })
 }
 
@@ -92,7 +93,10 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             number(upper),
             history(view.identity, peers_of(view)),
         ),
-        counterfactual: format!("would be ordinary at {} calls in {length} or fewer", number(ordinary)),
+        counterfactual: format!(
+            "would be ordinary at {} calls in {length} or fewer",
+            number(ordinary)
+        ),
         contributors: by_endpoint(view, |calls| f64::from(calls.calls)),
         evidence_sql: windows_sql(view, "requests, requests_per_10s_max, requests_per_min_max"),
         danger: ABOUT.danger,

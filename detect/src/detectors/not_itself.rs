@@ -38,7 +38,11 @@ const GATE: f64 = 5.0;
 /// The identity's own calls are smoothed towards everyone's mix with the weight of the number of its
 /// distinct endpoints (Witten and Bell, IEEE Trans. Inf. Theory 37, 1991): an identity that uses
 /// many endpoints is given more leave to use another.
-pub(crate) fn of_call(population: &Population, identity: &Identity, endpoint: EndpointId) -> (f64, f64) {
+pub(crate) fn of_call(
+    population: &Population,
+    identity: &Identity,
+    endpoint: EndpointId,
+) -> (f64, f64) {
     let own = identity.profile.calls(endpoint);
     let total = identity.profile.total;
     let escape = identity.profile.known().len() as f64 + ESCAPE_MIN;

@@ -22,7 +22,8 @@ pub(crate) fn read(view: &View<'_>, out: &mut Vec<Reading>) {
         if set.objects.len() < OBJECTS_MIN {
             continue;
         }
-        let own = view.identity.objects_at(set.endpoint).map_or_else(Moments::default, |it| it.per_hour);
+        let own =
+            view.identity.objects_at(set.endpoint).map_or_else(Moments::default, |it| it.per_hour);
         let Some(law) = view.population.objects(&own, set.endpoint) else { continue };
         let observed = set.objects.len() as f64;
         out.push(Reading {

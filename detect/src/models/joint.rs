@@ -4,11 +4,16 @@
 //! The law is that of a mixture of probabilistic PCA (Tipping and Bishop, Neural Computation 11,
 //! 1999) with shared axes: density(x) = mixture(leading components of x) · N(rest of x; 0, σ²). linfa
 //! keeps its mixture's density private, so it is computed here from weights, means and precisions.
+//!
+//! The axes are the eigenvectors of the covariance, by linfa's dense solver. linfa-reduction's `Pca`
+//! gives the same axes (a test compares them), but its iterative solver (LOBPCG) is made for few
+//! components of large matrices: on two dozen features, some of them constant or collinear, it
+//! meets NaN and panics.
 
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::GaussianMixtureModel;
-use linfa_reduction::Pca;
+use linfa_linalg::eigh::{EigSort, Eigh};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -96,16 +101,13 @@ impl JointModel {
         let scaled = Array2::from_shape_fn((rows, columns), |(row, column)| {
             scaled_value(vectors[[row, column]], centre[column], scale[column])
         });
-        let total: f64 = scaled.var_axis(Axis(0), 1.0).sum();
-        if total <= 0.0 {
+        let mean = scaled.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(columns));
+        let (variances, axes) = principal_axes(&scaled, &mean)?;
+        if variances.sum() <= 0.0 {
             return Err(FitError::Constant);
         }
-        let pca = Pca::params(columns).fit(&DatasetBase::from(scaled.clone()));
-        let pca = pca.map_err(|error| FitError::Linfa { what: "PCA", why: error.to_string() })?;
-        let variances = pca.singular_values().mapv(|sigma| sigma * sigma / (rows as f64 - 1.0));
         let kept = leading(&variances, columns);
-        let axes = pca.components().slice_axis(Axis(0), ndarray::Slice::from(..kept)).to_owned();
-        let mean = pca.mean().clone();
+        let axes = axes.slice_axis(Axis(0), ndarray::Slice::from(..kept)).to_owned();
         let rest: f64 = variances.iter().skip(kept).sum();
         let rest_dimensions = (columns - kept) as f64;
         let rest_variance = (rest / rest_dimensions.max(1.0)).max(REGULARIZATION);
@@ -122,9 +124,11 @@ impl JointModel {
             middle: 0.0,
             upper: 1.0,
         };
-        let mut energies: Vec<f64> = vectors.rows().into_iter().map(|row| model.energy(row)).collect();
+        let mut energies: Vec<f64> =
+            vectors.rows().into_iter().map(|row| model.energy(row)).collect();
         energies.sort_by(f64::total_cmp);
-        let at = |share: f64| energies.get((share * (rows - 1) as f64) as usize).copied().unwrap_or(0.0);
+        let at =
+            |share: f64| energies.get((share * (rows - 1) as f64) as usize).copied().unwrap_or(0.0);
         model.middle = at(0.5);
         model.upper = at(0.95).max(model.middle + 0.5);
         Ok(model)
@@ -180,7 +184,8 @@ impl JointModel {
             || Array1::zeros(scaled.len()),
             |gaussian| self.axes.t().dot(&gaussian.precision.dot(&(&leading - &gaussian.mean))),
         );
-        let parts = (&rest * &rest / self.rest_variance + &scaled * &inside).mapv(|part| part.max(0.0));
+        let parts =
+            (&rest * &rest / self.rest_variance + &scaled * &inside).mapv(|part| part.max(0.0));
         Joint { energy, surprise: self.surprise(energy), parts: parts.to_vec() }
     }
 
@@ -195,6 +200,21 @@ impl JointModel {
     }
 }
 
+/// Variances, largest first, and the axes that they lie along, one a row.
+fn principal_axes(
+    scaled: &Array2<f64>,
+    mean: &Array1<f64>,
+) -> Result<(Array1<f64>, Array2<f64>), FitError> {
+    let centred = scaled - mean;
+    let covariance = centred.t().dot(&centred) / (scaled.nrows() as f64 - 1.0).max(1.0);
+    let failed = |error: linfa_linalg::LinalgError| FitError::Linfa {
+        what: "principal axes",
+        why: error.to_string(),
+    };
+    let (variances, vectors) = covariance.eigh().map_err(failed)?.sort_eig_desc();
+    Ok((variances.mapv(|variance| variance.max(0.0)), vectors.reversed_axes()))
+}
+
 /// How many components keep [`VARIANCE_KEPT`] of the variance.
 fn leading(variances: &Array1<f64>, columns: usize) -> usize {
     let total: f64 = variances.sum();
@@ -203,7 +223,11 @@ fn leading(variances: &Array1<f64>, columns: usize) -> usize {
         sum += variance;
         sum >= VARIANCE_KEPT * total
     });
-    enough.map_or(columns, |index| index + 1).min(COMPONENTS_MAX).min(columns.saturating_sub(1)).max(1)
+    enough
+        .map_or(columns, |index| index + 1)
+        .min(COMPONENTS_MAX)
+        .min(columns.saturating_sub(1))
+        .max(1)
 }
 
 fn fit_mixture(leading: &Array2<f64>, seed: u64) -> Result<Vec<Gaussian>, FitError> {
@@ -257,7 +281,8 @@ fn bic(mixture: &[Gaussian], leading: &Array2<f64>) -> f64 {
 
 fn gaussians(model: &GaussianMixtureModel<f64>) -> Vec<Gaussian> {
     let k = model.means().ncols() as f64;
-    let each = model.weights().iter().zip(model.means().rows()).zip(model.precisions().outer_iter());
+    let each =
+        model.weights().iter().zip(model.means().rows()).zip(model.precisions().outer_iter());
     each.map(|((weight, mean), precision)| Gaussian {
         ln_weight: weight.max(1e-300).ln(),
         mean: mean.to_owned(),
@@ -351,7 +376,9 @@ mod tests {
     #[test]
     fn the_mixture_density_integrates_to_one() {
         let model = JointModel::fit(&cloud(400), 7).unwrap();
-        let one = Array2::from_shape_fn((400, 1), |(row, _)| model.axes.dot(&model.scaled(cloud(400).row(row)))[0]);
+        let one = Array2::from_shape_fn((400, 1), |(row, _)| {
+            model.axes.dot(&model.scaled(cloud(400).row(row)))[0]
+        });
         let mixture = fit_mixture(&one, 7).unwrap();
         let (low, step) = (-60.0, 0.01);
         let sum: f64 = (0..12_000)
@@ -368,6 +395,27 @@ mod tests {
             })
             .sum();
         assert!((sum - 1.0).abs() < 1e-3, "{sum}");
+    }
+
+    #[test]
+    fn the_axes_are_those_of_linfa_reduction_where_it_converges() {
+        let vectors = cloud(400);
+        let mean = vectors.mean_axis(Axis(0)).unwrap();
+        let (_, axes) = principal_axes(&vectors, &mean).unwrap();
+        let reference = linfa_reduction::Pca::params(1).fit(&DatasetBase::from(vectors)).unwrap();
+        let cosine = axes.row(0).dot(&reference.components().row(0)).abs();
+        assert!(cosine > 0.999_9, "{cosine}");
+    }
+
+    #[test]
+    fn constant_and_collinear_features_are_no_obstacle() {
+        let vectors = Array2::from_shape_fn((300, 22), |(row, column)| match column {
+            0..8 => (row % 17) as f64 * (column + 1) as f64,
+            8..12 => (row * 31 % 101) as f64,
+            _ => 0.0,
+        });
+        let model = JointModel::fit(&vectors, 7).unwrap();
+        assert!(model.judge(vectors.row(5)).surprise.is_finite());
     }
 
     #[test]

@@ -41,8 +41,7 @@ pub fn ln_beta_regularized(a: f64, b: f64, x: f64) -> f64 {
     if x >= 1.0 {
         return 0.0;
     }
-    let ln_front =
-        ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p();
+    let ln_front = ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p();
     if x < (a + 1.0) / (a + b + 2.0) {
         ln_front + beta_fraction(a, b, x).ln() - a.ln()
     } else {

@@ -1,0 +1,242 @@
+//! Client addresses: ports and brackets stripped, forwarded lists resolved, networks named.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Entries of a forwarded list that are looked at, from the right.
+const FORWARDED_MAX: usize = 32;
+
+/// An address as a log gave it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Address<'a> {
+    /// The host, without brackets and port.
+    pub(crate) host: &'a str,
+    /// The host as an address; IPv4 inside IPv6 is IPv4. `None` for a host name.
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) port: Option<u16>,
+}
+
+/// Splits `host`, `host:port`, `[v6]`, `[v6]:port`; `None` for what cannot be a host.
+pub(crate) fn parse(text: &str) -> Option<Address<'_>> {
+    if let Some(ip) = ipv4(text.as_bytes()) {
+        return Some(Address { host: text, ip: Some(IpAddr::V4(ip)), port: None });
+    }
+    let text = text.trim().trim_matches('"');
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, tail) = rest.split_once(']')?;
+            (host, tail.strip_prefix(':'))
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) if !port.contains(':') => (host, Some(port)),
+            _ => (text, None),
+        },
+    };
+    let bare = host.split_once('%').map_or(host, |(bare, _zone)| bare);
+    let ip = bare.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if ip.is_none() && (host.is_empty() || host.len() > 253 || !host.bytes().all(named)) {
+        return None;
+    }
+    Some(Address { host, ip, port: port.and_then(|it| it.parse().ok()) })
+}
+
+/// `203.0.113.9`, without the cost of the general parser.
+fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    if bytes.len() > 15 {
+        return None;
+    }
+    let (mut octets, mut filled, mut number, mut digits) = ([0_u8; 4], 0_usize, 0_u32, 0);
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => {
+                // A leading zero may mean octal; the general parser refuses it too.
+                if digits > 0 && number == 0 {
+                    return None;
+                }
+                number = number * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && filled < 3 => {
+                *octets.get_mut(filled)? = u8::try_from(number).ok()?;
+                (filled, number, digits) = (filled + 1, 0, 0);
+            }
+            _ => return None,
+        }
+    }
+    if filled != 3 || digits == 0 || digits > 3 {
+        return None;
+    }
+    octets[3] = u8::try_from(number).ok()?;
+    Some(Ipv4Addr::from(octets))
+}
+
+/// Appends the address's network: its /24, or its /64.
+pub(crate) fn write_net(ip: IpAddr, out: &mut String) {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            for octet in [a, b, c] {
+                write_octet(octet, out);
+                out.push('.');
+            }
+            out.push_str("0/24");
+        }
+        IpAddr::V6(ip) => {
+            let network = Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX));
+            // Writing to a string cannot fail.
+            let _infallible = write!(out, "{network}/64");
+        }
+    }
+}
+
+fn write_octet(octet: u8, out: &mut String) {
+    let digits = [octet / 100, octet / 10 % 10, octet % 10];
+    let skip = if octet >= 100 {
+        0
+    } else if octet >= 10 {
+        1
+    } else {
+        2
+    };
+    for digit in digits.into_iter().skip(skip) {
+        out.push(char::from(b'0' + digit));
+    }
+}
+
+/// A network of trusted proxies.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Network {
+    base: u128,
+    mask: u128,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/8`, `2001:db8::/32` or a single address.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (ip, length) = match text.split_once('/') {
+            Some((ip, length)) => (ip, Some(length.parse::<u32>().ok()?)),
+            None => (text, None),
+        };
+        let ip = ip.trim().parse::<IpAddr>().ok()?.to_canonical();
+        let width = if ip.is_ipv4() { 32 } else { 128 };
+        let length = length.unwrap_or(width);
+        if length > width {
+            return None;
+        }
+        let mask = u128::MAX.checked_shl(width - length).unwrap_or(0);
+        Some(Self { base: bits(ip) & mask, mask })
+    }
+
+    fn holds(self, ip: IpAddr) -> bool {
+        bits(ip) & self.mask == self.base
+    }
+}
+
+/// An address as 128 bits, IPv4 inside IPv6.
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+/// The client behind trusted proxies: the rightmost entry of `forwarded` that is none of them.
+///
+/// `None` where the peer is not trusted or the list does not say.
+pub(crate) fn behind<'a>(
+    peer: Option<IpAddr>,
+    forwarded: &'a str,
+    trusted: &[Network],
+) -> Option<Address<'a>> {
+    let is_trusted = |ip: IpAddr| trusted.iter().any(|it| it.holds(ip));
+    if trusted.is_empty() || peer.is_some_and(|ip| !is_trusted(ip)) {
+        return None;
+    }
+    let entries = forwarded.rsplit(',').take(FORWARDED_MAX).map(parse);
+    // An entry that cannot be read (obfuscated, `unknown`) ends the chain of trust.
+    let mut last = None;
+    for entry in entries {
+        let Some(address @ Address { ip: Some(ip), .. }) = entry else { break };
+        last = Some(address);
+        if !is_trusted(ip) {
+            break;
+        }
+    }
+    last
+}
+
+/// The first entry of a forwarded list.
+pub(crate) fn first(forwarded: &str) -> Option<Address<'_>> {
+    parse(forwarded.split(',').next()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let shown = parse(text).map_or_else(
+            || "none".to_owned(),
+            |it| {
+                let mut net = String::new();
+                if let Some(ip) = it.ip {
+                    write_net(ip, &mut net);
+                }
+                format!("{} {net} {:?}", it.host, it.port)
+            },
+        );
+        assert_eq!(shown, expected, "{text}");
+    }
+
+    #[test]
+    fn ports_and_brackets_are_no_part_of_an_address() {
+        check("203.0.113.9", "203.0.113.9 203.0.113.0/24 None");
+        check("203.0.113.9:8080", "203.0.113.9 203.0.113.0/24 Some(8080)");
+        check("[2001:db8::1]:443", "2001:db8::1 2001:db8::/64 Some(443)");
+        check("2001:db8::1", "2001:db8::1 2001:db8::/64 None");
+        check("::ffff:203.0.113.9", "::ffff:203.0.113.9 203.0.113.0/24 None");
+        check("host.example.com", "host.example.com  None");
+        check("<script>", "none");
+        check("", "none");
+    }
+
+    #[test]
+    fn the_quick_parser_agrees_with_the_general_one() {
+        for text in [
+            "1.2.3.4",
+            "0.0.0.0",
+            "255.255.255.255",
+            "256.1.1.1",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "1..2.3",
+            ".1.2.3",
+            "1.2.3.",
+        ] {
+            assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_skipped_from_the_right() {
+        let trusted = [Network::parse("10.0.0.0/8").unwrap()];
+        let peer = "10.0.0.1".parse().ok();
+        let host = |list| behind(peer, list, &trusted).map(|it| it.host.trim());
+        assert_eq!(host("1.1.1.1, 203.0.113.9, 10.2.3.4"), Some("203.0.113.9"));
+        assert_eq!(host("10.9.9.9"), Some("10.9.9.9"));
+        assert_eq!(host("203.0.113.9, unknown"), None);
+        assert_eq!(behind("9.9.9.9".parse().ok(), "1.1.1.1", &trusted), None);
+        assert_eq!(behind(peer, "1.1.1.1", &[]), None);
+    }
+
+    #[test]
+    fn a_network_is_read_or_refused() {
+        assert!(Network::parse("0.0.0.0/0").is_some_and(|it| it.holds(IpAddr::from([8, 8, 8, 8]))));
+        assert!(Network::parse("2001:db8::/32").is_some());
+        assert_eq!(Network::parse("10.0.0.0/33"), None);
+        assert_eq!(Network::parse("ten"), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! The check that the tests of all formats go through, and the tests over the shared samples.
+
+use crate::format::FormatId;
+use crate::parse::{Parsed, Parser, Settings};
+use crate::{Chunk, ndjson};
+use model::{EventBatch, Text};
+use serde_json::{Map, Value};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// A parser for tests.
+pub(crate) fn parser(settings: &Settings) -> Parser {
+    settings.check([42; 32]).expect("settings that can be used")
+}
+
+/// Parses lines with the default settings.
+pub(crate) fn parse(lines: &[u8], format: Option<FormatId>) -> Parsed {
+    let chunk = Chunk { bytes: lines.to_vec(), first_line: 1, ..Chunk::default() };
+    parser(&Settings::default()).parse(&chunk, format)
+}
+
+/// The events of a batch as the objects that `normalize` writes.
+pub(crate) fn objects(batch: &EventBatch) -> Vec<Map<String, Value>> {
+    let mut out = Vec::new();
+    for event in &batch.events {
+        ndjson::write(batch, event, batch.text(event, Text::Endpoint).unwrap_or(""), &mut out);
+    }
+    let lines = out.split(|it| *it == b'\n').filter(|it| !it.is_empty());
+    lines.map(|it| serde_json::from_slice(it).expect("NDJSON that can be read")).collect()
+}
+
+/// Checks columns of the one event of a line, written `column=value`; `column=` has no value.
+/// `reject=reason` expects no event.
+#[track_caller]
+pub(crate) fn check(format: FormatId, line: &str, expected: &[&str]) {
+    let parsed = parse(line.as_bytes(), Some(format));
+    let objects = objects(&parsed.batch);
+    let shown = |name: &str| {
+        let reason = parsed.rejects.iter().next().map(|(reason, _)| reason.to_string());
+        match (name, objects.first().and_then(|it| it.get(name))) {
+            ("reject", _) => reason.unwrap_or_default(),
+            ("events", _) => objects.len().to_string(),
+            (_, Some(Value::String(text))) => text.clone(),
+            (_, Some(value)) => value.to_string(),
+            (_, None) => String::new(),
+        }
+    };
+    for pair in expected {
+        let (name, value) = pair.split_once('=').expect("column=value");
+        assert_eq!(shown(name), value, "{name} of {line}");
+    }
+}
+
+fn samples(folder: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/samples").join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("skipped: there are no samples at {}", path.display());
+    None
+}
+
+/// Fields where the expectation and the design differ, and why.
+const DISAGREEMENTS: [(&str, &[u64], &str, &str); 5] = [
+    ("vrl_apache", &[1], "*", "the year 2000 is before the first time that an event may carry"),
+    ("vrl_common", &[1, 4], "*", "the year 2000 is before the first time that an event may carry"),
+    ("vrl_apache", &[4, 5, 6, 7, 10], "*", "an error line, not an access"),
+    ("vrl_nginx", &[16, 17, 18, 19, 20, 21, 22, 23, 24], "*", "an error line, not an access"),
+    ("envoy_docs", &[4], "*", "a record without a time"),
+];
+
+fn is_disagreement(file: &str, line: u64, field: &str) -> bool {
+    DISAGREEMENTS.iter().any(|(of, lines, what, _)| {
+        *of == file && lines.contains(&line) && ["*", field].contains(what)
+    })
+}
+
+/// Whether the expected value is what the event says.
+fn agrees(field: &str, expected: &Value, object: &Map<String, Value>) -> bool {
+    let found = object.get(field).unwrap_or(&Value::Null);
+    let time_of = |value: &Value| value.as_str().and_then(crate::timestamp::text).map(|it| it.time);
+    match field {
+        // The expectation is the logged end; where the duration is known, the event has the start.
+        "time" if object.get("time_kind") == Some(&Value::from("end_minus_duration")) => {
+            let duration = object.get("duration_ns").and_then(Value::as_i64).unwrap_or_default();
+            time_of(found).map(|it| it.plus(duration)) == time_of(expected)
+        }
+        "time" => time_of(found) == time_of(expected),
+        _ => found == expected,
+    }
+}
+
+#[test]
+fn the_samples_are_read_as_expected() {
+    let Some(root) = samples("formats") else { return };
+    let mut wrong = Vec::new();
+    let mut fields = 0;
+    for folder in ["nginx", "apache", "kong", "envoy"] {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder of samples") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+            let Some(stem) = name.strip_suffix(".expected.jsonl") else { continue };
+            let log = std::fs::read(path.with_file_name(format!("{stem}.log"))).expect("a log");
+            let lines: Vec<_> = log.split(|it| *it == b'\n').collect();
+            for wanted in std::fs::read_to_string(&path).expect("expectations").lines() {
+                let wanted: Value = serde_json::from_str(wanted).expect("an expectation");
+                let number = wanted["line"].as_u64().expect("a line number");
+                let parsed = parse(lines[number as usize - 1], None);
+                let objects = objects(&parsed.batch);
+                let Some(expect) = wanted["expect"].as_object() else { continue };
+                for (field, value) in expect {
+                    fields += 1;
+                    let ok = match field.as_str() {
+                        "_reject" | "_not_access_log" => objects.is_empty(),
+                        "_records" => value.as_u64() == Some(objects.len() as u64),
+                        "_repairable" => objects.len() == 1,
+                        "_no_request" => objects.iter().all(|it| !it.contains_key("url_path")),
+                        "_must_redact" => true, // the canary test looks for these
+                        _ => objects.first().is_some_and(|it| agrees(field, value, it)),
+                    };
+                    if !ok && !is_disagreement(stem, number, field) {
+                        let found = objects.first().and_then(|it| it.get(field));
+                        wrong.push(format!(
+                            "{stem}:{number} {field}: {value} is {found:?} {:?}",
+                            parsed.rejects
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    println!("{fields} expected fields, {} wrong", wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_line_of_the_real_logs_is_an_event() {
+    let Some(root) = samples("logs") else { return };
+    for (name, lines) in [("apache_semicomplete.log.gz", 10_000), ("secrepo.log.gz", 1_219)] {
+        let file = std::fs::File::open(root.join(name)).expect("a log");
+        let mut bytes = Vec::new();
+        flate2::read::MultiGzDecoder::new(file).read_to_end(&mut bytes).expect("a whole log");
+        assert_eq!(crate::sniff::stream(&bytes), Ok(FormatId::Clf), "{name}");
+        let parsed = parse(&bytes, Some(FormatId::Clf));
+        assert_eq!(parsed.rejects.total(), 0, "{name}: {:?}", parsed.rejects);
+        assert_eq!(parsed.batch.events.len(), lines, "{name}");
+    }
+}

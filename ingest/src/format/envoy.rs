@@ -1,0 +1,154 @@
+//! Envoy's default text line: `[time] "request" code flags rx tx ms ms "xff" "ua" "id" "host" "peer"`.
+
+use super::field::{Field, How, Raw};
+use super::record::{Record, Value};
+use super::{Format, Reader};
+use crate::reject::Reject;
+use model::{Int, ParseFlags, Text, TimeKind};
+
+pub(super) static FORMAT: Format = Format {
+    name: "envoy",
+    about: "Envoy's default text access log",
+    aliases: &["envoy_text"],
+    fields: FIELDS,
+    reader: Reader::Text(scan),
+    time_kind: TimeKind::Start,
+    needs_request: true,
+    forwarded_only: true,
+};
+
+static FIELDS: &[Field] = &[
+    Field::raw("start_time", Raw::Time),
+    Field::raw("request", Raw::RequestLine),
+    Field::int("response_code", Int::HttpResponseStatusCode),
+    Field::raw("response_flags", Raw::ResponseFlags),
+    Field::int("bytes_received", Int::HttpRequestBodySize),
+    Field::int("bytes_sent", Int::HttpResponseBodySize),
+    Field::span("duration", Int::DurationNs, How::Millis),
+    Field::span("x-envoy-upstream-service-time", Int::UpstreamDurationNs, How::Millis),
+    Field::raw("x-forwarded-for", Raw::Forwarded),
+    Field::text("user-agent", Text::UserAgentOriginal),
+    Field::text("x-request-id", Text::RequestId),
+    Field::raw(":authority", Raw::Host),
+];
+/// The numbers between request and quoted fields.
+const NUMBERS: usize = 6;
+/// Where they begin in [`FIELDS`].
+const NUMBERS_AT: usize = 2;
+/// Where the quoted fields begin.
+const QUOTED_AT: usize = NUMBERS_AT + NUMBERS;
+
+fn put<'a>(record: &mut Record<'a>, at: usize, text: &'a str) {
+    if let Some(field) = FIELDS.get(at) {
+        record.put(field, 0, Value::Line(text));
+    }
+}
+
+fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
+    let line = line.trim_ascii();
+    let unknown = Reject::UnknownFormat;
+    let (time, rest) =
+        line.strip_prefix('[').and_then(|it| it.split_once("] \"")).ok_or(unknown)?;
+    // The text is not escaped, but no request line of Envoy's holds a quote, a space and numbers.
+    let ends = |at: usize| {
+        let tail = rest.get(at + 1..)?;
+        numbers(tail).map(|(numbers, quoted)| (at, numbers, quoted))
+    };
+    let found = memchr::memchr_iter(b'"', rest.as_bytes()).find_map(ends);
+    let (at, numbers, quoted) = found.ok_or(unknown)?;
+    put(record, 0, time);
+    put(record, 1, rest.get(..at).unwrap_or(""));
+    for (index, number) in numbers.into_iter().enumerate() {
+        put(record, NUMBERS_AT + index, number);
+    }
+    // Callers write the user agent: what follows it is found from the right.
+    let quoted = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or("");
+    let Some((forwarded, rest)) = quoted.split_once("\" \"") else {
+        record.flags.insert(ParseFlags::EXTRA_FIELDS);
+        put(record, QUOTED_AT, quoted);
+        return Ok(());
+    };
+    put(record, QUOTED_AT, forwarded);
+    let mut from_right = rest.rsplitn(4, "\" \"");
+    let fields = [from_right.next(), from_right.next(), from_right.next(), from_right.next()];
+    if let [Some(_upstream), Some(authority), Some(id), Some(user_agent)] = fields {
+        put(record, QUOTED_AT + 1, user_agent);
+        put(record, QUOTED_AT + 2, id);
+        put(record, QUOTED_AT + 3, authority);
+    } else {
+        record.flags.insert(ParseFlags::EXTRA_FIELDS);
+        put(record, QUOTED_AT + 1, rest.split_once("\" \"").map_or(rest, |(it, _)| it));
+    }
+    Ok(())
+}
+
+/// ` 204 - 154 0 226 100 ` and the rest: code, flags, bytes in, bytes out, two times.
+fn numbers(text: &str) -> Option<([&str; NUMBERS], &str)> {
+    let mut rest = text.strip_prefix(' ')?;
+    let mut found = [""; NUMBERS];
+    for (index, slot) in found.iter_mut().enumerate() {
+        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        let is_number = !word.is_empty() && word.bytes().all(|it| it.is_ascii_digit());
+        let is_flags =
+            index == 1 && word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b',');
+        if !is_number && !is_flags && word != "-" {
+            return None;
+        }
+        (*slot, rest) = (word, after);
+    }
+    Some((found, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::FormatId;
+    use crate::format::check::check;
+
+    #[test]
+    fn the_default_line_fills_its_columns() {
+        check(
+            FormatId::Envoy,
+            r#"[2026-03-01T00:00:00.002Z] "POST /a/7?x=1 HTTP/2" 201 - 15 30 12 9 "203.0.113.9, 10.0.0.1" "a" b" "id-1" "api.example.com:8443" "10.0.0.2:80""#,
+            &[
+                "time=2026-03-01T00:00:00.002Z",
+                "time_kind=start",
+                "time_precision=ms",
+                "endpoint=POST /a/{int}",
+                "http_response_status_code=201",
+                "http_request_body_size=15",
+                "http_response_body_size=30",
+                "duration_ns=12000000",
+                "upstream_duration_ns=9000000",
+                "client_address=203.0.113.9",
+                "user_agent_original=a\" b",
+                "request_id=id-1",
+                "server_address=api.example.com",
+                "server_port=8443",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_client_that_left_has_no_status() {
+        check(
+            FormatId::Envoy,
+            r#"[2026-03-01T00:00:00.002Z] "GET /a\"b HTTP/1.1" 0 DC 0 0 5003 - "[2001:db8::1]:99" "-" "-" "h" "-""#,
+            &[
+                "http_response_status_code=",
+                "parse_flags=32",
+                "upstream_duration_ns=",
+                "client_address=2001:db8::1",
+                "client_net=2001:db8::/64",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_line_without_its_numbers_is_refused() {
+        check(
+            FormatId::Envoy,
+            r#"[2026-03-01T00:00:00.002Z] "GET / HTTP/1.1" ok"#,
+            &["reject=unknown_format"],
+        );
+    }
+}

@@ -1,0 +1,411 @@
+//! From a record to a canonical event: the one place where columns are derived and redacted.
+
+use super::address::{self, Address, Network};
+use super::field::{How, Raw, Slot};
+use super::record::{Record, Value};
+use super::{Format, FormatId, measure, request};
+use crate::identity::{self, ANONYMOUS, BY_ADDRESS, BY_NETWORK, Candidate};
+use crate::redact::{self, Key};
+use crate::reject::Reject;
+use model::limit::{IDENTITY_BYTES_MAX, TEXT_BYTES_MAX, USER_AGENT_BYTES_MAX};
+use model::{Event, EventBatch, Int, ParseFlags, Position, Text, Time};
+use siphasher::sip::SipHasher13;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::net::IpAddr;
+
+/// Texts that were found clean and are remembered.
+const CLEAN_MAX: usize = 256;
+
+/// What the settings say about events.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) key: Key,
+    pub(crate) tenant: String,
+    pub(crate) trusted: Vec<Network>,
+    pub(crate) pseudonymize: bool,
+    pub(crate) group_by_network: bool,
+    pub(crate) keep_query_values: bool,
+}
+
+/// Writes events, one after the other, and remembers what repeats.
+#[derive(Debug)]
+pub(crate) struct Writer<'p> {
+    pub(super) policy: &'p Policy,
+    /// Hashes of texts that no detector matched: user agents repeat.
+    clean: [u64; CLEAN_MAX],
+    state: foldhash::fast::RandomState,
+    pub(super) decoded: String,
+    pub(super) endpoint: String,
+    pub(super) scratch: String,
+}
+
+/// What identifies an event from outside its record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) format: FormatId,
+    pub(crate) position: Position,
+    pub(crate) content_hash: u64,
+}
+
+impl<'p> Writer<'p> {
+    pub(crate) fn new(policy: &'p Policy) -> Self {
+        Self {
+            policy,
+            clean: [0; CLEAN_MAX],
+            state: foldhash::fast::RandomState::default(),
+            decoded: String::new(),
+            endpoint: String::new(),
+            scratch: String::new(),
+        }
+    }
+
+    /// Appends a record's event to a batch; returns its time, or why the record is none.
+    pub(crate) fn write(
+        &mut self,
+        record: &mut Record<'_>,
+        origin: Origin,
+        batch: &mut EventBatch,
+    ) -> Result<Time, Reject> {
+        let format = origin.format.format();
+        let (stamp, how) = measure::stamp(record)?;
+        if format.needs_request && !request::is_there(record) {
+            return Err(Reject::NoRequest);
+        }
+        let mut event = Event::at(stamp.time);
+        event.source_format = origin.format.as_str();
+        event.position = origin.position;
+        event.content_hash = origin.content_hash;
+        measure::integers(record, &mut event);
+        measure::time(record, &mut event, stamp, how, format);
+        let record = &*record;
+        event.parse_flags.insert(record.flags);
+        self.plain(record, &mut event, batch);
+        self.request(record, &mut event, batch);
+        let client = self.client(record, format, &mut event, batch);
+        self.principal(record, client, &mut event, batch);
+        provenance(record, &mut event);
+        let time = event.time;
+        batch.events.push(event);
+        Ok(time)
+    }
+
+    /// The columns that are taken over as they are.
+    fn plain(&mut self, record: &Record<'_>, event: &mut Event, batch: &mut EventBatch) {
+        let mut bits = record.present() & PLAIN;
+        while bits != 0 {
+            let column = Text::ALL.get(bits.trailing_zeros() as usize).copied();
+            bits &= bits - 1;
+            let Some((column, text)) =
+                column.and_then(|it| Some((it, record.text(Slot::Text(it))?)))
+            else {
+                continue;
+            };
+            match column {
+                Text::UserAgentOriginal => {
+                    self.free(column, (text, USER_AGENT_BYTES_MAX), event, batch);
+                }
+                Text::ResourceUri | Text::PolicyReason | Text::ToolName | Text::HttpRoute => {
+                    self.free(column, (text, TEXT_BYTES_MAX), event, batch);
+                }
+                Text::HttpRequestReferrer => self.referrer(text, event, batch),
+                Text::PrincipalName | Text::CredentialId | Text::SessionId | Text::AgentName => {
+                    self.name(column, text, false, event, batch);
+                }
+                _ if text.len() <= IDENTITY_BYTES_MAX && !redact::holds_credential(text) => {
+                    batch.set_text(event, column, text);
+                }
+                _ => self.free(column, (text, TEXT_BYTES_MAX), event, batch),
+            }
+        }
+        if !event.has_text(Text::TenantId) {
+            batch.set_text(event, Text::TenantId, &self.policy.tenant);
+        }
+        if let Some(parent) = record.text(Slot::Raw(Raw::Traceparent)) {
+            traceparent(parent, event, batch);
+        }
+        if event.has_text(Text::McpMethodName) && !event.has_text(Text::RpcSystem) {
+            batch.set_text(event, Text::RpcSystem, "mcp");
+        }
+    }
+
+    /// A text that may hold anything: detectors, then the limit.
+    fn free(
+        &mut self,
+        column: Text,
+        (text, bytes_max): (&str, usize),
+        event: &mut Event,
+        batch: &mut EventBatch,
+    ) {
+        if self.is_clean(text) {
+            put(column, text, bytes_max, event, batch);
+            return;
+        }
+        self.scratch.clear();
+        redact::text(text, &mut self.scratch);
+        event.parse_flags.insert(ParseFlags::REDACTED);
+        put(column, &self.scratch, bytes_max, event, batch);
+    }
+
+    fn is_clean(&mut self, text: &str) -> bool {
+        let hash = self.state.hash_one(text) | 1;
+        let slot = self.clean.get_mut(hash as usize >> 8 & (CLEAN_MAX - 1));
+        match slot {
+            Some(known) if *known == hash => true,
+            slot => {
+                let is_clean = redact::is_clean(text);
+                if let (true, Some(slot)) = (is_clean, slot) {
+                    *slot = hash;
+                }
+                is_clean
+            }
+        }
+    }
+
+    fn referrer(&mut self, text: &str, event: &mut Event, batch: &mut EventBatch) {
+        let column = Text::HttpRequestReferrer;
+        let Some((page, query)) = text.split_once('?') else {
+            return self.free(column, (text, TEXT_BYTES_MAX), event, batch);
+        };
+        self.scratch.clear();
+        let mut changed = redact::text(page, &mut self.scratch);
+        self.scratch.push('?');
+        changed |= redact::query(query, self.policy.keep_query_values, &mut self.scratch);
+        if changed {
+            event.parse_flags.insert(ParseFlags::REDACTED);
+        }
+        put(column, &self.scratch, TEXT_BYTES_MAX, event, batch);
+    }
+
+    /// The name of somebody or something: verbatim, unless it is or holds a credential.
+    fn name(
+        &mut self,
+        column: Text,
+        name: &str,
+        is_secret: bool,
+        event: &mut Event,
+        batch: &mut EventBatch,
+    ) {
+        let policy = self.policy;
+        let is_person =
+            matches!(column, Text::PrincipalId | Text::PrincipalName | Text::PrincipalClaimed);
+        if is_secret || redact::holds_credential(name) {
+            batch.write_text(event, column, |out| policy.key.fingerprint(name, out));
+            event.parse_flags.insert(ParseFlags::REDACTED);
+        } else if policy.pseudonymize && is_person && !redact::is_pseudonym(name) {
+            batch.write_text(event, column, |out| {
+                policy.key.pseudonym(&policy.tenant, "principal", name, out);
+            });
+        } else {
+            put(column, name, IDENTITY_BYTES_MAX, event, batch);
+        }
+    }
+
+    /// The client's address and network, after trusted proxies; returns the address.
+    fn client(
+        &mut self,
+        record: &Record<'_>,
+        format: &Format,
+        event: &mut Event,
+        batch: &mut EventBatch,
+    ) -> Option<IpAddr> {
+        let seen = record.text(Slot::Raw(Raw::Client));
+        let seen = seen.or_else(|| record.text(Slot::Text(Text::ClientAddress)));
+        let forwarded = record.text(Slot::Raw(Raw::Forwarded));
+        let peer = seen.and_then(address::parse);
+        let trusted = &self.policy.trusted;
+        let peer_ip = peer.and_then(|it| it.ip);
+        let behind = forwarded.and_then(|list| match address::behind(peer_ip, list, trusted) {
+            None if trusted.is_empty() && (format.forwarded_only || peer.is_none()) => {
+                address::first(list)
+            }
+            found => found,
+        });
+        if let (Some(_), Some(peer)) = (behind, peer.or(behind).filter(|_| peer.is_some())) {
+            self.address(Text::NetworkPeerAddress, peer, event, batch);
+        }
+        let Some(client) = behind.or(peer) else {
+            if let Some(seen) = seen.filter(|it| redact::is_pseudonym(it)) {
+                batch.set_text(event, Text::ClientAddress, seen);
+                if let Some(net) = record.text(Slot::Text(Text::ClientNet)) {
+                    put(Text::ClientNet, net, 64, event, batch);
+                }
+            }
+            return None;
+        };
+        self.address(Text::ClientAddress, client, event, batch);
+        if let Some(ip) = client.ip {
+            batch.write_text(event, Text::ClientNet, |out| address::write_net(ip, out));
+        }
+        if let (Some(port), None) = (client.port.filter(|it| *it > 0), event.int(Int::ClientPort)) {
+            event.set_int(Int::ClientPort, i64::from(port));
+        }
+        client.ip
+    }
+
+    fn address(
+        &self,
+        column: Text,
+        address: Address<'_>,
+        event: &mut Event,
+        batch: &mut EventBatch,
+    ) {
+        let policy = self.policy;
+        let host = address.host.trim();
+        if policy.pseudonymize {
+            let key = &policy.key;
+            batch.write_text(event, column, |out| {
+                key.pseudonym(&policy.tenant, "address", host, out)
+            });
+            return;
+        }
+        match address.ip {
+            Some(ip @ IpAddr::V6(_)) => batch.set_text(event, column, &ip.to_string()),
+            Some(ip) if host.contains(':') => batch.set_text(event, column, &ip.to_string()),
+            _ => batch.set_text(event, column, host),
+        }
+    }
+
+    /// The principal, its hash, and the identities beside it.
+    fn principal(
+        &mut self,
+        record: &Record<'_>,
+        client: Option<IpAddr>,
+        event: &mut Event,
+        batch: &mut EventBatch,
+    ) {
+        for (raw, column) in [
+            (Raw::IdCredential, Text::CredentialId),
+            (Raw::IdClient, Text::ClientAppId),
+            (Raw::IdApplication, Text::ClientAppId),
+            (Raw::IdCertificate, Text::TlsClientSubject),
+            (Raw::IdSession, Text::SessionId),
+        ] {
+            if let Some(filled) = record.filled(Slot::Raw(raw))
+                && let Some(id) = record.text_of(filled.value)
+                && !identity::is_sentinel(id)
+            {
+                self.name(column, id, filled.field.how == How::Secret, event, batch);
+            }
+        }
+        let address = batch.text(event, Text::ClientAddress);
+        let resolved = identity::resolve(record, event.status(), address);
+        match resolved.named {
+            Some(named) if !resolved.is_claimed => {
+                (event.principal_type, event.principal_trust, event.principal_source) =
+                    (named.kind, named.trust, named.source);
+                self.named(Text::PrincipalId, named, event, batch);
+                // A user name beside a better identity is that identity's name.
+                let user = record.text(Slot::Raw(Raw::IdUser)).filter(|it| !identity::is_sentinel(it));
+                if let (Some(user), false) = (user, event.has_text(Text::PrincipalName))
+                    && user != named.id
+                {
+                    self.name(Text::PrincipalName, user, false, event, batch);
+                }
+                if let Some(claimed) = record.text(Slot::Text(Text::PrincipalClaimed)) {
+                    self.name(Text::PrincipalClaimed, claimed, false, event, batch);
+                }
+            }
+            named => {
+                if let Some(named) = named {
+                    self.named(Text::PrincipalClaimed, named, event, batch);
+                    EventBatch::clear_text(event, Text::PrincipalName);
+                }
+                let by_net = self.policy.group_by_network && client.is_some();
+                let (column, by) = if by_net {
+                    (Text::ClientNet, BY_NETWORK)
+                } else {
+                    (Text::ClientAddress, BY_ADDRESS)
+                };
+                let by = event.has_text(column).then_some(by);
+                (event.principal_type, event.principal_trust, event.principal_source) =
+                    resolved.by_source(by);
+                match by {
+                    Some(_) => EventBatch::alias_text(event, Text::PrincipalId, column),
+                    None => batch.set_text(event, Text::PrincipalId, ANONYMOUS),
+                }
+            }
+        }
+        let mut hasher = SipHasher13::new_with_keys(0, 0);
+        hasher.write(batch.text(event, Text::TenantId).unwrap_or("").as_bytes());
+        hasher.write(&[0xff]);
+        hasher.write(batch.text(event, Text::PrincipalId).unwrap_or("").as_bytes());
+        event.principal_hash = hasher.finish();
+    }
+
+    fn named(
+        &mut self,
+        column: Text,
+        named: Candidate<'_>,
+        event: &mut Event,
+        batch: &mut EventBatch,
+    ) {
+        if let Some(issuer) = named.issuer {
+            let id = format!("{issuer}|{}", named.id);
+            return self.name(column, &id, named.is_secret, event, batch);
+        }
+        self.name(column, named.id, named.is_secret, event, batch);
+    }
+}
+
+/// The text columns that need no column beside them, one bit each.
+const PLAIN: u128 = {
+    let derived = [
+        Text::HttpRequestMethod,
+        Text::HttpRequestMethodOriginal,
+        Text::UrlPath,
+        Text::UrlQuery,
+        Text::UrlOriginal,
+        Text::Endpoint,
+        Text::ClientAddress,
+        Text::ClientNet,
+        Text::PrincipalId,
+        Text::PrincipalClaimed,
+    ];
+    let mut bits = (1 << Text::COUNT) - 1;
+    let mut index = 0;
+    while index < derived.len() {
+        bits &= !(1 << derived[index] as u128);
+        index += 1;
+    }
+    bits
+};
+
+pub(super) fn put(
+    column: Text,
+    text: &str,
+    bytes_max: usize,
+    event: &mut Event,
+    batch: &mut EventBatch,
+) {
+    let (text, was_cut) = redact::cut(text, bytes_max);
+    flag(event, ParseFlags::TRUNCATED, was_cut);
+    batch.set_text(event, column, text);
+}
+
+pub(super) fn flag(event: &mut Event, flag: ParseFlags, is_set: bool) {
+    if is_set {
+        event.parse_flags.insert(flag);
+    }
+}
+
+/// `00-<trace>-<span>-01`
+fn traceparent(parent: &str, event: &mut Event, batch: &mut EventBatch) {
+    let mut parts = parent.split('-').skip(1);
+    for (column, length) in [(Text::TraceId, 32), (Text::SpanId, 16)] {
+        let part = parts.next().unwrap_or("");
+        let is_id = part.len() == length && part.bytes().all(|it| it.is_ascii_hexdigit());
+        if is_id && !event.has_text(column) {
+            batch.set_text(event, column, part);
+        }
+    }
+}
+
+/// Takes over what a canonical event says about how it was read.
+fn provenance(record: &Record<'_>, event: &mut Event) {
+    if let Some(format) = record.text(Slot::Raw(Raw::SourceFormat)).and_then(FormatId::from_name) {
+        event.source_format = format.as_str();
+    }
+    if let Some(Value::Int(flags)) = record.filled(Slot::Raw(Raw::ParseFlags)).map(|it| it.value) {
+        event.parse_flags.insert(ParseFlags(u32::try_from(flags).unwrap_or_default() & 0xfff));
+    }
+}

@@ -1,0 +1,181 @@
+//! Kong's log plugins: `http-log`, `file-log`, `tcp-log`, `kafka-log`, with AI and MCP parts.
+
+use super::field::{Field, How, Raw, identity};
+use super::record::{Call, Record, Value};
+use super::{Format, Reader};
+use model::{Int, Text, TimeKind};
+
+pub(super) static FORMAT: Format = Format {
+    name: "kong",
+    about: "Kong gateway logs (http-log, file-log, tcp-log, kafka-log), also as arrays",
+    aliases: &[],
+    fields: FIELDS,
+    reader: Reader::Json {
+        signatures: &[
+            &["latencies", "started_at", "request"],
+            &["started_at", "request", "response", "client_ip"],
+        ],
+        finish,
+        mends: false,
+    },
+    time_kind: TimeKind::Start,
+    needs_request: true,
+    forwarded_only: false,
+};
+
+static FIELDS: &[Field] = &[
+    Field::raw("started_at", Raw::Time),
+    Field::span("latencies.request", Int::DurationNs, How::Millis),
+    Field::span("latencies.proxy", Int::UpstreamDurationNs, How::Millis),
+    Field::text("request.method", Text::HttpRequestMethod),
+    Field::raw("request.uri", Raw::Target),
+    Field::raw("request.url", Raw::Url),
+    Field::int("request.size", Int::HttpRequestSize),
+    Field::text("request.id", Text::RequestId),
+    Field::raw("request.headers.host", Raw::Host),
+    Field::text("request.headers.user-agent", Text::UserAgentOriginal),
+    Field::text("request.headers.x-request-id", Text::RequestId),
+    Field::text("request.headers.mcp-method", Text::McpMethodName),
+    Field::text("request.headers.mcp-name", Text::ToolName),
+    Field::text("request.headers.mcp-protocol-version", Text::McpProtocolVersion),
+    Field::raw("request.headers.traceparent", Raw::Traceparent),
+    Field::raw("request.tls.client_verify", Raw::CertificateVerify),
+    Field::int("response.status", Int::HttpResponseStatusCode),
+    Field::int("response.size", Int::HttpResponseSize),
+    Field::int("upstream_status", Int::UpstreamStatusCode),
+    Field::raw("client_ip", Raw::Client),
+    Field::text("route.name", Text::GatewayRoute),
+    Field::text("route.id", Text::GatewayRoute),
+    Field::text("service.name", Text::GatewayService),
+    Field::text("service.id", Text::ApiId),
+    Field::text("workspace_name", Text::SourceInstance),
+    identity!("kong", "consumer.id", IdConsumer, Consumer, Verified),
+    Field::text("consumer.username", Text::PrincipalName),
+    Field::text("consumer.custom_id", Text::PrincipalName),
+    identity!("kong", "authenticated_entity.id", IdCredential, ApiKey, Verified),
+    identity!("kong", "ai.mcp.rpc[].mcp_session_id", IdSession, Session, Asserted).secret(),
+    identity!("kong", "ai.mcp.mcp_session_id", IdSession, Session, Asserted).secret(),
+    Field::text("ai.mcp.mcp_server_id", Text::McpServer),
+    Field::text("ai.mcp.protocol_version", Text::McpProtocolVersion),
+    Field::text("ai.mcp.rpc[].method", Text::McpMethodName),
+    Field::text("ai.mcp.rpc[].tool_name", Text::ToolName),
+    Field::int("ai.mcp.rpc[].error", Int::RpcErrorCode),
+    Field::int("ai.mcp.rpc[].error.code", Int::RpcErrorCode),
+    Field::text("ai.mcp.audit[].primitive", Text::RpcMethod),
+    Field::text("ai.mcp.audit[].primitive_name", Text::ToolName),
+    Field::text("ai.mcp.audit[].action", Text::PolicyDecision),
+    Field::text("ai.mcp.audit[].scope", Text::PolicyReason),
+    Field::text("ai.proxy.meta.request_model", Text::GenAiRequestModel),
+    Field::text("ai.proxy.meta.provider_name", Text::GenAiProviderName),
+    Field::int("ai.proxy.usage.prompt_tokens", Int::GenAiUsageInputTokens),
+    Field::int("ai.proxy.usage.prompt_token", Int::GenAiUsageInputTokens),
+    Field::int("ai.proxy.usage.completion_tokens", Int::GenAiUsageOutputTokens),
+    Field::int("ai.proxy.usage.completion_token", Int::GenAiUsageOutputTokens),
+];
+
+/// The places of a call's slots, in the order of `CALL_SLOTS`.
+const METHOD: usize = 0;
+const TOOL: usize = 1;
+const DECISION: usize = 3;
+const REASON: usize = 4;
+const PRIMITIVE: usize = 5;
+
+/// Joins what was called with what was decided about it.
+///
+/// A denied call has an audit entry only; an allowed one has both, which are one event.
+fn finish(record: &mut Record<'_>) {
+    if record.calls.is_empty() {
+        return;
+    }
+    let is_audit = |call: &Call<'_>| call[DECISION].is_some() || call[PRIMITIVE].is_some();
+    let (audits, mut calls): (Vec<_>, Vec<_>) = record.calls.drain(..).partition(is_audit);
+    for mut audit in audits {
+        let same = |call: &&mut Call<'_>| text(record, call, TOOL) == text(record, &audit, TOOL);
+        if let Some(call) = calls.iter_mut().find(same) {
+            call[DECISION] = audit[DECISION];
+            call[REASON] = audit[REASON];
+            continue;
+        }
+        // A list filter (no name) says nothing about a call that was made.
+        let Some(tool) = audit[TOOL] else { continue };
+        let method = match text(record, &audit, PRIMITIVE) {
+            Some("resource") => "resources/read",
+            Some("prompt") => "prompts/get",
+            _ => "tools/call",
+        };
+        audit[PRIMITIVE] = None;
+        audit[METHOD] = Some(super::record::Filled { value: Value::Line(method), ..tool });
+        calls.push(audit);
+    }
+    record.calls = calls;
+}
+
+fn text<'r>(record: &'r Record<'_>, call: &'r Call<'_>, place: usize) -> Option<&'r str> {
+    record.text_of(call.get(place).copied().flatten()?.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::FormatId;
+
+    #[track_caller]
+    fn check(fields: &str, expected: &[&str]) {
+        let line = format!(
+            r#"{{"started_at":1726783839538,"client_ip":"192.168.65.1","request":{{"method":"POST","uri":"/mcp","size":"139","headers":{{"apikey":"c4n4ry","user-agent":"x"}}}},"response":{{"status":200,"size":99}},"latencies":{{"request":173,"proxy":-1}},{fields}}}"#
+        );
+        crate::format::check::check(FormatId::Kong, &line, expected);
+    }
+
+    #[test]
+    fn a_consumer_is_the_principal_and_its_credential_stands_beside_it() {
+        check(
+            r#""consumer":{"id":"c-1","username":"acme","tags":{}},"authenticated_entity":{"id":"k-1"},"upstream_status":"""#,
+            &[
+                "principal_id=c-1",
+                "principal_type=consumer",
+                "principal_trust=verified",
+                "principal_source=kong.consumer.id",
+                "principal_name=acme",
+                "credential_id=k-1",
+                "http_request_size=139",
+                "http_response_size=99",
+                "upstream_duration_ns=",
+                "upstream_status_code=",
+            ],
+        );
+        check(
+            r#""authenticated_entity":{"id":"k-1"}"#,
+            &["principal_id=k-1", "principal_type=api_key"],
+        );
+    }
+
+    #[test]
+    fn every_mcp_call_is_an_event_of_its_own() {
+        check(
+            r#""ai":{"mcp":{"mcp_session_id":"s-1","rpc":[{"method":"tools/call","tool_name":"create_issue","payload":{"request":"c4n4ry"}},{"method":"tools/list","error":-32601}],"audit":[{"primitive":"tool","primitive_name":"create_issue","action":"allow","consumer":{"id":"x"}}]}}"#,
+            &[
+                "events=2",
+                "endpoint=mcp tools/call create_issue",
+                "endpoint_source=rpc",
+                "rpc_system=mcp",
+                "tool_name=create_issue",
+                "policy_decision=allow",
+                "principal_id=key:7c140b4b770326e3",
+                "principal_type=session",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_denied_mcp_call_is_known_from_the_audit_alone() {
+        check(
+            r#""ai":{"mcp":{"audit":[{"primitive":"tool","primitive_name":"drop_table","action":"deny","scope":"global"},{"primitive":"tool","primitive_name":null,"action":"allow"}]}}"#,
+            &[
+                "events=1",
+                "endpoint=mcp tools/call drop_table",
+                "policy_decision=deny",
+                "policy_reason=global",
+            ],
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Times, durations and other numbers of a record, in canonical units.
+
+use super::Format;
+use super::event::flag;
+use super::field::{How, Raw, Slot};
+use super::record::{Record, Value, last_of_list};
+use crate::reject::Reject;
+use crate::timestamp::{self, Stamp};
+use model::time::{NS_PER_D, NS_PER_S};
+use model::{Event, Int, ParseFlags, Text, TimeKind, TimePrecision};
+
+/// A longer duration is taken for a mistaken unit and left out.
+const DURATION_NS_MAX: i64 = 7 * NS_PER_D;
+
+/// The event's time as the record gave it.
+pub(super) fn stamp(record: &Record<'_>) -> Result<(Stamp, How), Reject> {
+    let filled = record.filled(Slot::Raw(Raw::Time)).ok_or(Reject::NoTime)?;
+    let stamp = match filled.value {
+        Value::Int(number) => timestamp::whole(number),
+        Value::Float(number) => timestamp::float(number),
+        text => record.text_of(text).and_then(timestamp::text),
+    };
+    let stamp = stamp.ok_or(Reject::NoTime)?;
+    if !stamp.time.is_plausible() {
+        return Err(Reject::TimeOutOfRange);
+    }
+    Ok((stamp, filled.field.how))
+}
+
+/// Which instant the time is; where it is the end and the duration is known, the start.
+pub(super) fn time(
+    record: &Record<'_>,
+    event: &mut Event,
+    stamp: Stamp,
+    how: How,
+    format: &Format,
+) {
+    flag(event, ParseFlags::TZ_ASSUMED, stamp.zone_assumed);
+    let precision = record.text(Slot::Raw(Raw::TimePrecision)).and_then(TimePrecision::from_name);
+    event.time_precision = precision.unwrap_or(stamp.precision);
+    let given = record.text(Slot::Raw(Raw::TimeKind)).and_then(TimeKind::from_name);
+    event.time_kind =
+        given.unwrap_or(if how == How::End { TimeKind::End } else { format.time_kind });
+    if let (None, TimeKind::End, Some(duration)) =
+        (given, event.time_kind, event.int(Int::DurationNs))
+    {
+        let start = event.time.plus(-duration);
+        if start.is_plausible() {
+            event.time = start;
+            event.time_kind = TimeKind::EndMinusDuration;
+        }
+    }
+}
+
+/// The integer columns.
+pub(super) fn integers(record: &mut Record<'_>, event: &mut Event) {
+    let mut bits = record.present() >> Text::COUNT & ((1 << Int::COUNT) - 1);
+    while bits != 0 {
+        let column = Int::ALL.get(bits.trailing_zeros() as usize).copied();
+        bits &= bits - 1;
+        let Some(column) = column else { continue };
+        let value = match column {
+            Int::DurationNs | Int::UpstreamDurationNs => duration(record, column),
+            Int::RpcErrorCode => error_code(record),
+            _ => record.int(Slot::Int(column)),
+        };
+        let Some(value) = value else { continue };
+        let fits = match column {
+            Int::HttpResponseStatusCode => {
+                flag(event, ParseFlags::CLIENT_ABORT, value == 0);
+                (100..600).contains(&value)
+            }
+            Int::UpstreamStatusCode => (100..600).contains(&value),
+            Int::ServerPort | Int::ClientPort => (1..65_536).contains(&value),
+            _ => true,
+        };
+        if fits {
+            event.set_int(column, value);
+        }
+    }
+}
+
+/// A JSON-RPC error code: the only integer below zero.
+fn error_code(record: &Record<'_>) -> Option<i64> {
+    match record.filled(Slot::Int(Int::RpcErrorCode))?.value {
+        Value::Int(code) => Some(code),
+        text => record.text_of(text)?.parse().ok(),
+    }
+}
+
+/// A duration in nanoseconds, `None` where it is negative or out of all proportion.
+fn duration(record: &mut Record<'_>, column: Int) -> Option<i64> {
+    let slot = Slot::Int(column);
+    let filled = record.filled(slot)?;
+    let mut is_list = false;
+    let (number, is_whole, suffix) = match filled.value {
+        Value::Int(number) => (number as f64, true, ""),
+        Value::Float(number) => (number, false, ""),
+        text => {
+            let (last, list) = last_of_list(record.text_of(text)?);
+            is_list = list;
+            let digits = |it: char| it.is_ascii_digit() || matches!(it, '.' | '-');
+            let end = last.find(|it| !digits(it)).unwrap_or(last.len());
+            let (number, suffix) = last.split_at(end);
+            (number.parse().ok()?, !number.contains('.'), suffix)
+        }
+    };
+    let unit_ns = match (suffix, filled.field.how) {
+        ("s", _) | ("", How::Seconds) => NS_PER_S as f64,
+        ("ms", _) | ("", How::Millis) => 1e6,
+        ("us" | "µs" | "μs", _) | ("", How::Micros) => 1e3,
+        ("ns", _) | ("", How::Nanos | How::Plain) => 1.0,
+        ("", How::Guess) if is_whole => 1e6,
+        ("", How::Guess) => NS_PER_S as f64,
+        _ => return None,
+    };
+    if is_list {
+        record.flags.insert(ParseFlags::LIST_VALUE);
+    }
+    let ns = (number * unit_ns).round();
+    (0.0..=DURATION_NS_MAX as f64).contains(&ns).then_some(ns as i64)
+}

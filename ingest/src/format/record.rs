@@ -1,0 +1,205 @@
+//! One record as its format gave it: a value per slot, borrowed from the line.
+
+use super::field::{Field, Slot};
+use model::{Int, ParseFlags, Text};
+use std::fmt::Write as _;
+
+/// Calls that one record may hold; further ones are left out and flagged.
+const CALLS_MAX: usize = 64;
+
+/// A scalar of a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    /// Text of the line itself.
+    Line(&'a str),
+    /// Text that had to be unescaped; it stands in the record's scratch text.
+    Scratch { from: u32, to: u32 },
+    /// A whole number.
+    Int(i64),
+    /// A number with decimals.
+    Float(f64),
+}
+
+/// A value, the field that gave it, and that field's place in the format's table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filled<'a> {
+    pub(crate) value: Value<'a>,
+    pub(crate) field: &'static Field,
+    pub(crate) rank: u16,
+}
+
+/// The slots that an exploded list may give anew for each of its elements.
+pub(crate) const CALL_SLOTS: [Slot; 7] = [
+    Slot::Text(Text::McpMethodName),
+    Slot::Text(Text::ToolName),
+    Slot::Text(Text::ResourceUri),
+    Slot::Text(Text::PolicyDecision),
+    Slot::Text(Text::PolicyReason),
+    Slot::Text(Text::RpcMethod),
+    Slot::Int(Int::RpcErrorCode),
+];
+
+/// One element of a list of calls.
+pub(crate) type Call<'a> = [Option<Filled<'a>>; CALL_SLOTS.len()];
+
+/// One record as its format gave it.
+#[derive(Debug)]
+pub(crate) struct Record<'a> {
+    values: [Option<Filled<'a>>; Slot::COUNT],
+    present: u128,
+    scratch: String,
+    /// The elements of exploded lists.
+    pub(crate) calls: Vec<Call<'a>>,
+    /// What was noticed so far.
+    pub(crate) flags: ParseFlags,
+    /// Fields seen so far.
+    pub(crate) fields: usize,
+}
+
+impl<'a> Record<'a> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            values: [None; Slot::COUNT],
+            present: 0,
+            scratch: String::new(),
+            calls: Vec::new(),
+            flags: ParseFlags(0),
+            fields: 0,
+        }
+    }
+
+    /// Empties the record and keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        self.present = 0;
+        self.scratch.clear();
+        self.calls.clear();
+        self.flags = ParseFlags(0);
+        self.fields = 0;
+    }
+
+    /// Takes a value, unless a better field has filled the slot.
+    pub(crate) fn put(&mut self, field: &'static Field, rank: u16, value: Value<'a>) {
+        let value = match value {
+            Value::Line("" | "-") => return,
+            Value::Int(number) if field.slot.is_text() => self.write(format_args!("{number}")),
+            Value::Float(number) if field.slot.is_text() => self.write(format_args!("{number}")),
+            value => value,
+        };
+        let index = field.slot.index();
+        let taken = self.present & 1 << index != 0;
+        if let (true, Some(Some(old))) = (taken, self.values.get(index))
+            && old.rank < rank
+        {
+            return;
+        }
+        if let Some(slot) = self.values.get_mut(index) {
+            *slot = Some(Filled { value, field, rank });
+            self.present |= 1 << index;
+        }
+    }
+
+    /// Takes a text that does not live as long as the line.
+    pub(crate) fn put_copied(&mut self, field: &'static Field, rank: u16, text: &str) {
+        if !matches!(text, "" | "-") {
+            let value = self.write(format_args!("{text}"));
+            self.put(field, rank, value);
+        }
+    }
+
+    fn write(&mut self, text: std::fmt::Arguments<'_>) -> Value<'a> {
+        let from = self.scratch.len() as u32;
+        // Writing to a string cannot fail.
+        let _infallible = self.scratch.write_fmt(text);
+        Value::Scratch { from, to: self.scratch.len() as u32 }
+    }
+
+    /// Ends one element of a list of calls.
+    pub(crate) fn end_call(&mut self) {
+        if self.calls.len() == CALLS_MAX {
+            self.flags.insert(ParseFlags::TRUNCATED);
+            return;
+        }
+        let call = CALL_SLOTS.map(|slot| self.filled(slot));
+        for slot in CALL_SLOTS {
+            self.forget(slot);
+        }
+        if call.iter().any(Option::is_some) {
+            self.calls.push(call);
+        }
+    }
+
+    /// Puts the values of a call back in their slots.
+    pub(crate) fn restore(&mut self, call: &Call<'a>) {
+        for (slot, filled) in CALL_SLOTS.into_iter().zip(call) {
+            self.forget(slot);
+            if let (Some(_), Some(place)) = (filled, self.values.get_mut(slot.index())) {
+                *place = *filled;
+                self.present |= 1 << slot.index();
+            }
+        }
+    }
+
+    pub(crate) const fn forget(&mut self, slot: Slot) {
+        self.present &= !(1 << slot.index());
+    }
+
+    pub(crate) const fn has(&self, slot: Slot) -> bool {
+        self.present & 1 << slot.index() != 0
+    }
+
+    /// The filled slots, one bit each.
+    pub(crate) const fn present(&self) -> u128 {
+        self.present
+    }
+
+    pub(crate) fn at(&self, index: usize) -> Option<Filled<'a>> {
+        self.values.get(index).copied().flatten()
+    }
+
+    pub(crate) fn filled(&self, slot: Slot) -> Option<Filled<'a>> {
+        if self.has(slot) { self.at(slot.index()) } else { None }
+    }
+
+    /// The text of a slot.
+    pub(crate) fn text(&self, slot: Slot) -> Option<&str> {
+        self.text_of(self.filled(slot)?.value)
+    }
+
+    /// A value's text, `None` for a number.
+    pub(crate) fn text_of<'r>(&'r self, value: Value<'a>) -> Option<&'r str> {
+        match value {
+            Value::Line(text) => Some(text),
+            Value::Scratch { from, to } => self.scratch.get(from as usize..to as usize),
+            Value::Int(_) | Value::Float(_) => None,
+        }
+    }
+
+    /// The whole number of a slot; of a list, the last one. Negative means unknown.
+    pub(crate) fn int(&mut self, slot: Slot) -> Option<i64> {
+        let number = match self.filled(slot)?.value {
+            Value::Int(number) => number,
+            Value::Float(number) if number.abs() < 9e15 => number as i64,
+            Value::Float(_) => return None,
+            text => {
+                let text = self.text_of(text)?;
+                let (last, is_list) = last_of_list(text);
+                let number = last.parse().ok().or_else(|| {
+                    last.parse::<f64>().ok().filter(|it| it.abs() < 9e15).map(|it| it as i64)
+                });
+                if is_list {
+                    self.flags.insert(ParseFlags::LIST_VALUE);
+                }
+                number?
+            }
+        };
+        (number >= 0).then_some(number)
+    }
+}
+
+/// The last entry of a list such as `502, 200 : 200`, and whether it was a list.
+pub(crate) fn last_of_list(text: &str) -> (&str, bool) {
+    match text.rsplit_once([',', ' ']) {
+        Some((_, last)) => (last.trim(), true),
+        None => (text, false),
+    }
+}

@@ -1,0 +1,208 @@
+//! Query strings: keys stay, secret and personal values go.
+
+use super::text;
+
+/// Names whose values are secret or personal, without regard to case and separators.
+const SECRET_NAMES: [&str; 55] = [
+    "accesskey",
+    "accesskeyid",
+    "accesstoken",
+    "apikey",
+    "apitoken",
+    "assertion",
+    "auth",
+    "authorization",
+    "authtoken",
+    "awsaccesskeyid",
+    "bearer",
+    "card",
+    "clientassertion",
+    "clientsecret",
+    "code",
+    "codeverifier",
+    "cookie",
+    "credential",
+    "credentials",
+    "csrf",
+    "cvc",
+    "cvv",
+    "email",
+    "iban",
+    "idtoken",
+    "jsessionid",
+    "jwt",
+    "key",
+    "login",
+    "nonce",
+    "otp",
+    "passwd",
+    "password",
+    "phone",
+    "pin",
+    "privatekey",
+    "pwd",
+    "refreshtoken",
+    "samlresponse",
+    "secret",
+    "session",
+    "sessionid",
+    "setcookie",
+    "sid",
+    "sig",
+    "signature",
+    "ssn",
+    "state",
+    "subscriptionkey",
+    "token",
+    "xamzcredential",
+    "xamzsecuritytoken",
+    "xamzsignature",
+    "xapikey",
+    "xgoogsignature",
+];
+/// Parts of a name that make it one of those, wherever they stand.
+const SECRET_PARTS: [&str; 7] =
+    ["apikey", "credential", "passw", "password", "secret", "signature", "token"];
+/// Bytes of a name that are looked at.
+const NAME_BYTES_MAX: usize = 48;
+/// What stands for a secret value.
+const REDACTED: &str = "REDACTED";
+
+/// Whether the value under a name is secret: `X-API-Key`, `access_token`, `user[password]`.
+pub(super) fn is_secret(name: &str) -> bool {
+    // Most names are short words that are on no list: a look at their first bytes is enough.
+    let mut folded = [0_u8; NAME_BYTES_MAX];
+    let mut length = 0;
+    let mut bytes = name.bytes();
+    while let Some(byte) = bytes.next() {
+        let byte = if byte == b'%' { escaped(&mut bytes) } else { byte };
+        if byte.is_ascii_alphanumeric() && length < NAME_BYTES_MAX {
+            folded[length] = byte.to_ascii_lowercase();
+            length += 1;
+        }
+    }
+    let Some(Ok(folded)) = folded.get(..length).map(std::str::from_utf8) else { return false };
+    SECRET_NAMES.binary_search(&folded).is_ok()
+        || (length > 4 && SECRET_PARTS.iter().any(|part| folded.contains(part)))
+}
+
+/// The byte of an escape whose `%` was taken.
+fn escaped(bytes: &mut std::str::Bytes<'_>) -> u8 {
+    let (Some(high), Some(low)) = (bytes.next(), bytes.next()) else { return b'%' };
+    crate::json::hex(high) << 4 | crate::json::hex(low)
+}
+
+/// Appends a query with secret values replaced; returns whether anything was.
+///
+/// Without `keep_values` no value stays: only whether it is a number.
+pub(crate) fn query(query: &str, keep_values: bool, out: &mut String) -> bool {
+    let mut changed = false;
+    for (index, pair) in query.split('&').enumerate() {
+        if index > 0 {
+            out.push('&');
+        }
+        let Some((name, value)) = pair.split_once('=') else {
+            changed |= text(pair, out);
+            continue;
+        };
+        changed |= text(name, out);
+        out.push('=');
+        if value.is_empty() {
+            continue;
+        }
+        if is_secret(name) {
+            out.push_str(REDACTED);
+            changed |= value != REDACTED;
+        } else if keep_values {
+            changed |= text(value, out);
+        } else {
+            let is_number = value == "{int}" || value.bytes().all(|it| it.is_ascii_digit());
+            out.push_str(if is_number { "{int}" } else { "{text}" });
+        }
+    }
+    changed
+}
+
+/// Appends any text with what follows a secret name (`name=…`, `"name": "…"`) replaced.
+pub(super) fn named_values(record: &str, out: &mut String) {
+    let is_name = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.');
+    let mut rest = record;
+    while let Some(start) = rest.find(is_name) {
+        let (before, from_name) = rest.split_at(start);
+        let end = from_name.find(|it| !is_name(it)).unwrap_or(from_name.len());
+        let (name, after) = from_name.split_at(end);
+        out.push_str(before);
+        out.push_str(name);
+        rest = after;
+        let value = after.trim_start_matches(['"', '\'', '\\', ' ']);
+        let is_bearer = ["bearer", "basic"].iter().any(|it| name.eq_ignore_ascii_case(it));
+        let value = match value.strip_prefix(['=', ':']) {
+            Some(value) if is_secret(name) => value,
+            None if is_bearer => value,
+            _ => continue,
+        };
+        let value = value.trim_start_matches(['"', '\'', '\\', ' ']);
+        out.push_str("=REDACTED");
+        // `Authorization: Bearer x` is two words.
+        let stop = |it: char| matches!(it, '"' | '&' | ',' | ';' | '}');
+        rest = value.find(stop).and_then(|at| value.get(at..)).unwrap_or("");
+    }
+    out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(input: &str, expected: &str) {
+        let mut out = String::new();
+        query(input, true, &mut out);
+        assert_eq!(out, expected, "{input}");
+    }
+
+    #[test]
+    fn the_lists_can_be_searched() {
+        assert!(SECRET_NAMES.is_sorted());
+    }
+
+    #[test]
+    fn keys_stay_and_secret_values_go() {
+        check("ids=1&ids=2&verbose&token=eyJhbGciOi.J.x", "ids=1&ids=2&verbose&token=REDACTED");
+        check(
+            "Access_Token=a&X-Amz-Signature=b&page=2",
+            "Access_Token=REDACTED&X-Amz-Signature=REDACTED&page=2",
+        );
+        check(
+            "user[password]=x&to%6ben=y&api%5Fkey=z",
+            "user[password]=REDACTED&to%6ben=REDACTED&api%5Fkey=REDACTED",
+        );
+        check("q=jane%40example.com&next=%2Fx", "q={email}&next=%2Fx");
+        check("token=&a=", "token=&a=");
+        check("", "");
+        check("eyJhbGciOi.J.x", "{jwt}");
+    }
+
+    #[test]
+    fn what_was_redacted_stays_as_it_is() {
+        check("token=REDACTED&q={email}", "token=REDACTED&q={email}");
+    }
+
+    #[test]
+    fn without_values_only_their_shape_stays() {
+        let mut out = String::new();
+        query("page=2&q=shoes&token=x", false, &mut out);
+        assert_eq!(out, "page={int}&q={text}&token=REDACTED");
+    }
+
+    #[test]
+    fn secret_names_are_found_in_any_notation() {
+        let mut out = String::new();
+        named_values(
+            r#"{"apikey":"c4n4ry","a":1} Authorization: Bearer c4n4ry, x password=c4n4ry"#,
+            &mut out,
+        );
+        assert!(!out.contains("c4n4ry"), "{out}");
+        assert!(out.contains(r#""a":1"#), "{out}");
+    }
+}

@@ -1,0 +1,192 @@
+//! The command line: what may be typed, and what it means.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Learns the habits of every identity that calls an API from gateway access logs, and says when one
+/// stops behaving like itself.
+#[derive(Debug, Parser)]
+#[command(name = "habitus", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Configuration file [default: habitus.toml, if there is one].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Directory of the store.
+    #[arg(long, global = true, value_name = "DIR", default_value = "./habitus-data")]
+    pub(crate) store: PathBuf,
+    /// How to print results [default: table on a terminal, ndjson otherwise].
+    #[arg(long, global = true, value_enum)]
+    pub(crate) output: Option<OutputFormat>,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    Table,
+    /// One JSON array.
+    Json,
+    /// One JSON object per line.
+    Ndjson,
+    /// With a header; times in ISO 8601, NULL is empty.
+    Csv,
+}
+
+/// What Habitus can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Generate a day of gateway traffic with known attacks, and show what is found in it.
+    Demo(Demo),
+    /// Read access logs, detect, and keep the findings in the store.
+    Replay(Replay),
+    /// Print access logs as canonical events, one JSON object per line.
+    Normalize(Normalize),
+    /// List the log formats, or explain how a file would be read.
+    Formats(Formats),
+    /// List findings.
+    Findings(Findings),
+    /// Explain one finding: the evidence, the band, what would have been ordinary.
+    Explain(Explain),
+    /// Ask the store in SQL.
+    Query(Query),
+    /// Show what is normal for one identity, and what was found about it.
+    Identity(IdentityArgs),
+    /// Check configuration, inputs and store without changing anything.
+    Check(Check),
+}
+
+/// How work is done.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Work {
+    /// Threads that do the work [default: the number of processors].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
+    /// Write one JSON object of what happened to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
+    /// File with the key of fingerprints: 64 hexadecimal digits [default: made once in the store].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// Which logs are read, and how.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Logs {
+    /// Files, globs, directories, or - for standard input; .gz and .zst are unpacked.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The logs' format [default: recognised from each file; see `habitus formats`].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) format: Option<String>,
+    /// Sort all events by time in memory, for logs that are out of order by more than 30 s.
+    #[arg(long)]
+    pub(crate) sort: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Seed of the traffic.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
+/// Arguments of `replay`.
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
+/// Arguments of `normalize`.
+#[derive(Args, Debug)]
+pub(crate) struct Normalize {
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
+/// Arguments of `formats`.
+#[derive(Args, Debug)]
+pub(crate) struct Formats {
+    /// What to do with them [default: list them].
+    #[command(subcommand)]
+    pub(crate) action: Option<FormatsAction>,
+}
+
+/// What can be done with formats.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FormatsAction {
+    /// Print the mapping that a file would be read with, or why it is refused.
+    Explain {
+        /// The file, or - for standard input.
+        file: String,
+    },
+}
+
+/// A span of time.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Span {
+    /// Only from this time on (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only before this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+}
+
+/// Arguments of `findings`.
+#[derive(Args, Debug)]
+pub(crate) struct Findings {
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// Only of this detector.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) detector: Option<String>,
+    /// Only about this identity.
+    #[arg(long, value_name = "ID")]
+    pub(crate) identity: Option<String>,
+    /// At most this many, the most severe first.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The finding's id, or the beginning of it.
+    pub(crate) id: String,
+}
+
+/// Arguments of `query`.
+#[derive(Args, Debug)]
+pub(crate) struct Query {
+    /// A SELECT over findings, findings_current, signals, windows, identities, endpoints,
+    /// identity_timeline.
+    pub(crate) sql: String,
+}
+
+/// Arguments of `identity`.
+#[derive(Args, Debug)]
+pub(crate) struct IdentityArgs {
+    /// The principal's id.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) span: Span,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Inputs to look at as well.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+}

@@ -1,0 +1,212 @@
+//! `habitus replay`: access logs in, explained findings out, queryable with SQL.
+
+use super::{Ended, Failure, Setting, declared_format, findings};
+use crate::cli::{Logs, OutputFormat, Replay, Work};
+use crate::inputs::{Inputs, Reading};
+use crate::keeper::Keeper;
+use crate::pipeline::{Passed, Pipeline, lateness_ns};
+use crate::progress::Progress;
+use crate::render;
+use crate::summary::Summary;
+use detect::Engine;
+use ingest::endpoint::Templates;
+use ingest::format::FormatId;
+use ingest::source::{Input, discover};
+use std::io::Write as _;
+use std::path::Path;
+use store::{RunId, Store};
+
+/// Findings that are shown at the end of a replay.
+const SHOWN_MAX: u32 = 20;
+
+/// A run of the main job.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    /// The inputs.
+    pub(crate) inputs: Vec<Input>,
+    /// The format that they are declared to have.
+    pub(crate) declared: Option<FormatId>,
+    /// Whether everything is sorted first.
+    pub(crate) sort: bool,
+    /// How work is done.
+    pub(crate) work: &'a Work,
+    /// What the progress bar is called.
+    pub(crate) what: &'static str,
+}
+
+/// Replays logs, and prints what was found.
+pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
+    let (inputs, mut problems) = find(&args.logs)?;
+    let declared = declared_format(&args.logs)?;
+    let job = Job { inputs, declared, sort: args.logs.sort, work: &args.work, what: "replay" };
+    let mut summary = run_job(setting, job)?;
+    problems.append(&mut summary.problems);
+    summary.problems = problems;
+    if let Some(path) = &args.work.summary {
+        write_summary(&summary, path)?;
+    }
+    report(&summary);
+    let query = findings::sql(setting.output, &[], SHOWN_MAX);
+    if setting.output == OutputFormat::Table {
+        let found = setting
+            .runtime
+            .block_on(async { Store::open(&setting.store).await?.query(&query).await })?;
+        let mut out = std::io::stdout().lock();
+        render::rows(&mut out, setting.output, &found.0, &found.1)?;
+        writeln!(out, "habitus explain ID   shows everything that a finding rests on")?;
+    } else {
+        super::query::print(setting, &findings::sql(setting.output, &[], u32::MAX))?;
+    }
+    if summary.events == 0 && !summary.problems.is_empty() {
+        return Err("no input could be read".into());
+    }
+    Ok(if summary.problems.is_empty() { Ended::Done } else { Ended::Partly })
+}
+
+/// The inputs that the command line names, and those of them that cannot be read.
+pub(crate) fn find(logs: &Logs) -> Result<(Vec<Input>, Vec<String>), Failure> {
+    let found = discover(&logs.files)?;
+    Ok((found.inputs, found.problems.iter().map(ToString::to_string).collect()))
+}
+
+/// Runs inputs through detection into the store.
+pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failure> {
+    let started = setting.now();
+    let threads = job.work.threads.map_or(setting.processors, usize::from);
+    let plan = setting.config.detect.check()?;
+    let store = create_store(setting, job.work)?;
+    let parser = setting.config.ingest.check(store.key())?;
+    let run = run_id(setting, &job)?;
+    let total = job.inputs.iter().map(|input| input.bytes).sum::<Option<u64>>();
+    let progress = Progress::over(total, job.what);
+    let mut inputs = Inputs::open(job.inputs, &Reading { parser: &parser, declared: job.declared });
+    let mut engine = Engine::new(plan);
+    let writer = store.writer(&run);
+    let mut keeper = Keeper::new(writer, setting.runtime.clone(), threads);
+    let pipeline = Pipeline {
+        reading: Reading { parser: &parser, declared: job.declared },
+        templates: Templates::new(setting.config.endpoints),
+        lateness_ns: (!job.sort).then(|| lateness_ns(setting.config.replay.lateness_seconds)),
+        threads,
+    };
+    let passed = pipeline.detect(&mut inputs, &mut engine, &mut keeper, &progress);
+    // A store that failed says more than a pipeline that could not hand over.
+    let kept = keeper.commit();
+    let passed = match (passed, kept) {
+        (Ok(passed), Ok(_)) => passed,
+        (_, Err(error)) => return Err(error.into()),
+        (Err(error), Ok(_)) => return Err(error.into()),
+    };
+    progress.done();
+    let seconds = (setting.now() - started).as_secs_f64();
+    let mut summary = Summary::of(&passed, &inputs, engine.tally(), seconds, threads);
+    summary.findings = passed.findings;
+    samples(&passed);
+    Ok(summary)
+}
+
+fn create_store(setting: &Setting, work: &Work) -> Result<Store, Failure> {
+    let key = work.key_file.as_deref().map(read_key).transpose()?;
+    Ok(setting.runtime.block_on(Store::create(&setting.store, key, setting.fresh_key))?)
+}
+
+/// The key of fingerprints: from the key file, else the store's, else one for this run alone.
+pub(crate) fn key_of(setting: &Setting, work: &Work) -> Result<[u8; 32], Failure> {
+    if let Some(path) = &work.key_file {
+        return read_key(path);
+    }
+    let store = setting.runtime.block_on(Store::open(&setting.store));
+    Ok(store.map_or(setting.fresh_key, |store| store.key()))
+}
+
+/// The run's id: the same for the same inputs under the same configuration, so that a replay
+/// replaces what it wrote before.
+fn run_id(setting: &Setting, job: &Job<'_>) -> Result<RunId, Failure> {
+    let mut said = format!("{:?} {} ", job.declared, job.sort);
+    for input in &job.inputs {
+        said.push_str(&format!("{} {:?} ", input.name, input.bytes));
+    }
+    said.push_str(&setting.config.to_toml());
+    Ok(RunId::new(&detect::short_hash(&said))?)
+}
+
+fn read_key(path: &Path) -> Result<[u8; 32], Failure> {
+    let bad =
+        |why: &str| format!("the key file {} {why}: write 64 hexadecimal digits", path.display());
+    let text =
+        std::fs::read_to_string(path).map_err(|error| bad(&format!("cannot be read ({error})")))?;
+    let text = text.trim();
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(bad("does not hold 64 digits").into());
+    }
+    let mut key = [0; 32];
+    for (byte, at) in key.iter_mut().zip((0..64).step_by(2)) {
+        let digits = text.get(at..at + 2).unwrap_or("");
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| bad("holds something else"))?;
+    }
+    Ok(key)
+}
+
+/// Writes the summary where the command line says.
+pub(crate) fn write_summary(summary: &Summary, path: &Path) -> Result<(), Failure> {
+    summary.write(path).map_err(|error| {
+        format!("cannot write the summary to {}: {error}; name another file", path.display()).into()
+    })
+}
+
+/// Says on standard error what went through.
+pub(crate) fn report(summary: &Summary) {
+    let mut lines = vec![format!(
+        "{} events in {:.1} s ({:.0} per second, {} threads): {} identities, {} windows, {} findings",
+        summary.events,
+        summary.seconds,
+        summary.events_per_second,
+        summary.threads,
+        summary.identities,
+        summary.windows,
+        summary.findings,
+    )];
+    if summary.rejected > 0 {
+        let reasons: Vec<_> = summary
+            .rejected_by_reason
+            .iter()
+            .map(|(reason, count)| format!("{count} {reason}"))
+            .collect();
+        lines.push(format!("rejected {} records: {}", summary.rejected, reasons.join(", ")));
+    }
+    if summary.late_not_scored > 0 {
+        lines.push(format!(
+            "{} events came after their hour had closed and are in no window: run with --sort",
+            summary.late_not_scored,
+        ));
+    }
+    lines.extend(summary.notes.iter().chain(&summary.problems).cloned());
+    for line in lines {
+        crate::note(&render::plain(&line));
+    }
+}
+
+/// Says on standard error what could not be read.
+pub(crate) fn report_rejects(summary: &Summary, passed: &Passed) {
+    samples(passed);
+    if summary.rejected > 0 {
+        crate::note(&format!("{} of {} records rejected", summary.rejected, summary.records));
+    }
+    for problem in summary.notes.iter().chain(&summary.problems) {
+        crate::note(&render::plain(problem));
+    }
+}
+
+/// Shows the first rejected records of each reason on standard error.
+fn samples(passed: &Passed) {
+    for sample in passed.rejects.samples().iter().take(5) {
+        crate::note(&render::plain(&format!(
+            "rejected: input {} line {}: {} ({}): {}",
+            sample.position.source,
+            sample.position.line,
+            sample.reason,
+            sample.reason.cure(),
+            sample.excerpt,
+        )));
+    }
+}

@@ -1,0 +1,195 @@
+//! The inputs: opened, recognised, read in rounds, so that all of them advance together in event time.
+
+use ingest::format::FormatId;
+use ingest::parse::{Parsed, Parser};
+use ingest::source::{Input, Reader};
+use ingest::{Chunk, sniff};
+use model::Time;
+
+/// Chunks that are read in one round.
+const ROUND_CHUNKS: usize = 16;
+/// Bytes of a chunk.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Inputs that are open at the same time; the others wait for their time.
+const OPEN_MAX: usize = 64;
+
+/// One input on its way.
+#[derive(Debug)]
+struct Stream {
+    input: Input,
+    reader: Option<Reader>,
+    format: Option<FormatId>,
+    /// The latest time that was read, or the first of the input while it was not.
+    front: Option<Time>,
+    is_done: bool,
+}
+
+/// All inputs of a run.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    streams: Vec<Stream>,
+    problems: Vec<String>,
+    notes: Vec<String>,
+    bytes_done: u64,
+    formats: Vec<(String, &'static str)>,
+}
+
+/// How inputs are to be read.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    /// Turns lines into events.
+    pub(crate) parser: &'a Parser,
+    /// The format that all inputs are declared to have.
+    pub(crate) declared: Option<FormatId>,
+}
+
+impl Inputs {
+    /// Opens each input, recognises its format, and looks when it begins.
+    ///
+    /// An input that cannot be read, or whose format is not recognised, becomes a problem; the
+    /// others go on.
+    pub(crate) fn open(inputs: Vec<Input>, reading: &Reading<'_>) -> Self {
+        let mut all = Self {
+            streams: Vec::new(),
+            problems: Vec::new(),
+            notes: Vec::new(),
+            bytes_done: 0,
+            formats: Vec::new(),
+        };
+        for input in inputs {
+            match open_one(input, reading) {
+                Ok(mut stream) => {
+                    let kept = all.streams.iter().filter(|it| it.reader.is_some()).count();
+                    if kept >= OPEN_MAX && stream.input.path.is_some() {
+                        stream.reader = None;
+                    }
+                    if let Some(format) = stream.format {
+                        all.formats.push((stream.input.name.clone(), format.as_str()));
+                    }
+                    all.streams.push(stream);
+                }
+                Err(problem) => {
+                    all.problems.push(problem);
+                }
+            }
+        }
+        all
+    }
+
+    /// The next chunks: of the inputs that lag behind in event time; none when all are read.
+    pub(crate) fn next_chunks(&mut self) -> Vec<(usize, Chunk)> {
+        let open = |stream: &&mut Stream| !stream.is_done;
+        let Some(lag) = self.streams.iter_mut().filter(open).map(|it| it.front).min() else {
+            return Vec::new();
+        };
+        let behind: Vec<usize> = (0..self.streams.len())
+            .filter(|index| {
+                self.streams.get(*index).is_some_and(|it| !it.is_done && it.front <= lag)
+            })
+            .take(ROUND_CHUNKS)
+            .collect();
+        let each = (ROUND_CHUNKS / behind.len().max(1)).max(1);
+        let mut chunks = Vec::with_capacity(ROUND_CHUNKS);
+        for index in behind {
+            for _ in 0..each {
+                match self.next_chunk(index) {
+                    Some(chunk) => chunks.push((index, chunk)),
+                    None => break,
+                }
+            }
+        }
+        if chunks.is_empty() && self.streams.iter().any(|it| !it.is_done) {
+            return self.next_chunks();
+        }
+        chunks
+    }
+
+    fn next_chunk(&mut self, index: usize) -> Option<Chunk> {
+        let stream = self.streams.get_mut(index)?;
+        if stream.reader.is_none() {
+            match Reader::open(&stream.input) {
+                Ok(reader) => stream.reader = Some(reader),
+                Err(error) => {
+                    self.problems.push(error.to_string());
+                    stream.is_done = true;
+                    return None;
+                }
+            }
+        }
+        let reader = stream.reader.as_mut()?;
+        let before = reader.bytes_read();
+        let next = reader.next(CHUNK_BYTES);
+        self.bytes_done += reader.bytes_read() - before;
+        match next {
+            Ok(Some(chunk)) => return Some(chunk),
+            Ok(None) => {
+                if let Some(problem) = reader.problem() {
+                    let list = if problem.is_note() { &mut self.notes } else { &mut self.problems };
+                    list.push(problem.to_string());
+                }
+            }
+            Err(error) => self.problems.push(error.to_string()),
+        }
+        stream.is_done = true;
+        stream.reader = None;
+        None
+    }
+
+    /// The declared or recognised format of an input.
+    pub(crate) fn format(&self, index: usize) -> Option<FormatId> {
+        self.streams.get(index).and_then(|stream| stream.format)
+    }
+
+    /// Notes how far an input got in event time.
+    pub(crate) fn advance(&mut self, index: usize, parsed: &Parsed) {
+        if let Some(stream) = self.streams.get_mut(index) {
+            stream.front = stream.front.max(parsed.max_time());
+        }
+    }
+
+    /// The time before which no input will bring an event, `None` once all inputs are read.
+    pub(crate) fn front(&self) -> Option<Time> {
+        let waiting = self.streams.iter().filter(|stream| !stream.is_done);
+        waiting.map(|stream| stream.front.unwrap_or(Time::MIN_EVENT)).min()
+    }
+
+    /// What went wrong, a line each.
+    pub(crate) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// What is worth a note but not wrong, a line each.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Bytes read, as stored.
+    pub(crate) const fn bytes_done(&self) -> u64 {
+        self.bytes_done
+    }
+
+    /// Each input's name and format.
+    pub(crate) fn formats(&self) -> &[(String, &'static str)] {
+        &self.formats
+    }
+}
+
+fn open_one(input: Input, reading: &Reading<'_>) -> Result<Stream, String> {
+    /// Bytes of the sample that are parsed to see when an input begins.
+    const FIRST_LINES_BYTES: usize = 16 * 1024;
+    let mut reader = Reader::open(&input).map_err(|error| error.to_string())?;
+    let sample = reader.sample();
+    let format = match reading.declared {
+        Some(format) => Some(format),
+        None if sample.is_empty() => None,
+        None => {
+            Some(sniff::stream(sample).map_err(|refusal| format!("{}: {refusal}", input.name))?)
+        }
+    };
+    let end = sample.len().min(FIRST_LINES_BYTES);
+    let lines = sample.get(..end).unwrap_or_default();
+    let lines = lines.iter().rposition(|byte| *byte == b'\n').and_then(|at| lines.get(..at));
+    let first = Chunk { bytes: lines.unwrap_or_default().to_vec(), ..Chunk::default() };
+    let front = reading.parser.parse(&first, format).times.map(|(first, _)| first);
+    Ok(Stream { input, reader: Some(reader), format, front, is_done: false })
+}

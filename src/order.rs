@@ -1,0 +1,141 @@
+//! The order of event time: events are held until nothing earlier can come, and released sorted.
+
+use model::{EventBatch, Time};
+use std::collections::VecDeque;
+
+/// Events that may be held; more means that an input is out of order by more than memory allows.
+pub(crate) const HELD_EVENTS_MAX: usize = 20_000_000;
+
+/// A held event: its place in the order, and where it is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Held {
+    /// The event's time.
+    pub(crate) time: Time,
+    content_hash: u64,
+    batch: u64,
+    index: u32,
+}
+
+#[derive(Debug)]
+struct Slot {
+    batch: EventBatch,
+    left: usize,
+}
+
+/// Holds events until they are due.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    slots: VecDeque<Slot>,
+    first: u64,
+    pending: Vec<Held>,
+    released: Option<Time>,
+    late: u64,
+}
+
+impl Order {
+    /// Takes in a batch.
+    pub(crate) fn push(&mut self, batch: EventBatch) {
+        let number = self.first + self.slots.len() as u64;
+        for (index, event) in batch.events.iter().enumerate() {
+            if self.released.is_some_and(|released| event.time < released) {
+                self.late += 1;
+            }
+            self.pending.push(Held {
+                time: event.time,
+                content_hash: event.content_hash,
+                batch: number,
+                index: index as u32,
+            });
+        }
+        self.slots.push_back(Slot { left: batch.events.len(), batch });
+    }
+
+    /// Takes out the events before `watermark`, sorted by time and then content; all without one.
+    pub(crate) fn release(&mut self, watermark: Option<Time>) -> Vec<Held> {
+        self.pending.sort();
+        let due = watermark.map_or(self.pending.len(), |watermark| {
+            self.pending.partition_point(|held| held.time < watermark)
+        });
+        let rest = self.pending.split_off(due);
+        let due = std::mem::replace(&mut self.pending, rest);
+        if let Some(last) = due.last() {
+            self.released = self.released.max(Some(last.time));
+        }
+        due
+    }
+
+    /// The batch of a released event and the event's index in it.
+    pub(crate) fn batch(&self, held: &Held) -> Option<(&EventBatch, usize)> {
+        let slot = self.slots.get((held.batch - self.first) as usize)?;
+        Some((&slot.batch, held.index as usize))
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn batch_mut(&mut self, held: &Held) -> Option<(&mut EventBatch, usize)> {
+        let slot = self.slots.get_mut((held.batch - self.first) as usize)?;
+        Some((&mut slot.batch, held.index as usize))
+    }
+
+    /// Gives up released events, and frees the batches that nobody needs any more.
+    pub(crate) fn settle(&mut self, done: &[Held]) {
+        for held in done {
+            if let Some(slot) = self.slots.get_mut((held.batch - self.first) as usize) {
+                slot.left -= 1;
+            }
+        }
+        while self.slots.front().is_some_and(|slot| slot.left == 0) {
+            self.slots.pop_front();
+            self.first += 1;
+        }
+    }
+
+    /// How many events are held.
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// How many events came after later ones had been released.
+    pub(crate) const fn late(&self) -> u64 {
+        self.late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Event;
+
+    fn batch(seconds: &[i64]) -> EventBatch {
+        let mut batch = EventBatch::default();
+        batch.events = seconds.iter().map(|s| Event::at(Time::from_ns(*s))).collect();
+        batch
+    }
+
+    fn times(held: &[Held]) -> Vec<i64> {
+        held.iter().map(|held| held.time.ns()).collect()
+    }
+
+    #[test]
+    fn events_are_released_in_order_once_nothing_earlier_can_come() {
+        let mut order = Order::default();
+        order.push(batch(&[5, 3, 9]));
+        let due = order.release(Some(Time::from_ns(5)));
+        assert_eq!(times(&due), [3]);
+        order.settle(&due);
+        order.push(batch(&[4, 6]));
+        let due = order.release(None);
+        assert_eq!(times(&due), [4, 5, 6, 9]);
+        order.settle(&due);
+        assert!(order.slots.is_empty() && order.late() == 0);
+    }
+
+    #[test]
+    fn a_straggler_is_counted_and_still_released() {
+        let mut order = Order::default();
+        order.push(batch(&[5, 9]));
+        order.release(Some(Time::from_ns(6)));
+        order.push(batch(&[2]));
+        assert_eq!(order.late(), 1);
+        assert_eq!(times(&order.release(None)), [2, 9]);
+    }
+}

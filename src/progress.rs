@@ -1,0 +1,43 @@
+//! Progress on standard error, only on a terminal: a bar with rate and time left.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal as _;
+
+/// A progress bar over the bytes of the inputs; silent where nobody looks.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar over `bytes` bytes, if they are known.
+    pub(crate) fn over(bytes: Option<u64>, what: &'static str) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self { bar: ProgressBar::hidden() };
+        }
+        let target = ProgressDrawTarget::stderr_with_hz(5);
+        let bar = ProgressBar::with_draw_target(bytes, target).with_prefix(what);
+        let template = match bytes {
+            Some(_) => "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} eta {eta} {msg}",
+            None => "{prefix} {spinner} {bytes} {bytes_per_sec} {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// Moves the bar.
+    pub(crate) fn at(&self, bytes: u64, events: u64, findings: u64) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.bar.set_position(bytes);
+        self.bar.set_message(format!("{events} events, {findings} findings raised or revised"));
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn done(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,117 @@
+//! What happened in a run, as one JSON object.
+
+use crate::inputs::Inputs;
+use crate::pipeline::Passed;
+use detect::Tally;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The summary of one run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Summary {
+    /// Records read: lines that are not blank, and elements of arrays.
+    pub(crate) records: u64,
+    /// Events that they held.
+    pub(crate) events: u64,
+    /// Records that held none.
+    pub(crate) rejected: u64,
+    /// The same by reason.
+    pub(crate) rejected_by_reason: BTreeMap<String, u64>,
+    /// Events that came after later ones had been released.
+    pub(crate) late: u64,
+    /// Late events whose hour had closed: in no window.
+    pub(crate) late_not_scored: u64,
+    /// Inputs that could not be read, or not to their end, a line each.
+    pub(crate) problems: Vec<String>,
+    /// What is worth a note but not wrong, such as an empty input.
+    pub(crate) notes: Vec<String>,
+    /// Each input's format.
+    pub(crate) formats: BTreeMap<String, String>,
+    /// First event time.
+    pub(crate) first_time: Option<String>,
+    /// Last event time.
+    pub(crate) last_time: Option<String>,
+    /// Wall-clock seconds from the first input to the commit.
+    pub(crate) seconds: f64,
+    /// Events over seconds.
+    pub(crate) events_per_second: f64,
+    /// Threads that did the work.
+    pub(crate) threads: usize,
+    /// Identities with state.
+    pub(crate) identities: u64,
+    /// Windows closed.
+    pub(crate) windows: u64,
+    /// Findings kept, each once.
+    pub(crate) findings: u64,
+    /// Events whose endpoint is none of its own, because there are too many.
+    pub(crate) endpoints_overflowed: u64,
+    /// Calls of identities beyond the memory budget.
+    pub(crate) identities_overflowed_calls: u64,
+    /// Estimated bytes of state of all identities.
+    pub(crate) state_bytes: u64,
+    /// Most memory that the process held, in bytes; 0 where the system does not say.
+    pub(crate) peak_rss_bytes: u64,
+    /// Peak memory over identities, the program's own included.
+    pub(crate) peak_rss_bytes_per_identity: f64,
+}
+
+impl Summary {
+    /// Puts together what the stages counted.
+    pub(crate) fn of(
+        passed: &Passed,
+        inputs: &Inputs,
+        tally: Tally,
+        seconds: f64,
+        threads: usize,
+    ) -> Self {
+        let peak = peak_rss_bytes();
+        Self {
+            records: passed.records,
+            events: passed.events,
+            rejected: passed.rejects.total(),
+            rejected_by_reason: passed
+                .rejects
+                .iter()
+                .map(|(reason, count)| (reason.as_str().to_owned(), count))
+                .collect(),
+            late: passed.late,
+            late_not_scored: passed.late_not_scored,
+            problems: inputs.problems().to_vec(),
+            notes: inputs.notes().to_vec(),
+            formats: inputs
+                .formats()
+                .iter()
+                .map(|(name, format)| (name.clone(), (*format).to_owned()))
+                .collect(),
+            first_time: passed.times.map(|(first, _)| first.to_string()),
+            last_time: passed.times.map(|(_, last)| last.to_string()),
+            seconds,
+            events_per_second: if seconds > 0.0 { passed.events as f64 / seconds } else { 0.0 },
+            threads,
+            identities: tally.identities,
+            windows: tally.windows,
+            findings: 0,
+            endpoints_overflowed: passed.endpoints_overflowed,
+            identities_overflowed_calls: tally.overflowed_calls,
+            state_bytes: tally.state_bytes,
+            peak_rss_bytes: peak,
+            peak_rss_bytes_per_identity: peak as f64 / tally.identities.max(1) as f64,
+        }
+    }
+
+    /// Writes the summary to a file.
+    pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        std::fs::write(path, text)
+    }
+}
+
+/// The most memory that this process ever held, as Linux counts it (`VmHWM`).
+fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}

@@ -1,0 +1,58 @@
+//! Running independent tasks on a fixed number of threads.
+
+use std::thread;
+
+/// Runs every task and yields the results in the order of the tasks.
+///
+/// With one thread, the calling thread does all the work. With more, the tasks are dealt out in
+/// turn; which thread runs which must not matter to the result. A task that panics takes the
+/// program with it.
+pub(crate) fn run<T: Send, R: Send>(
+    threads: usize,
+    tasks: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    if threads <= 1 || tasks.len() <= 1 {
+        return tasks.into_iter().map(work).collect();
+    }
+    let threads = threads.min(tasks.len());
+    let mut hands: Vec<Vec<(usize, T)>> = (0..threads).map(|_| Vec::new()).collect();
+    for (index, task) in tasks.into_iter().enumerate() {
+        if let Some(hand) = hands.get_mut(index % threads) {
+            hand.push((index, task));
+        }
+    }
+    let work = &work;
+    let mut results: Vec<(usize, R)> = thread::scope(|scope| {
+        let run = move |hand: Vec<(usize, T)>| -> Vec<(usize, R)> {
+            let each = hand.into_iter();
+            each.map(|(index, task)| (index, work(task))).collect()
+        };
+        let own = hands.pop().unwrap_or_default();
+        let others: Vec<_> = hands.into_iter().map(|hand| scope.spawn(move || run(hand))).collect();
+        let mut results = run(own);
+        for other in others {
+            match other.join() {
+                Ok(theirs) => results.extend(theirs),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        results
+    });
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::run;
+
+    #[test]
+    fn results_come_in_the_order_of_the_tasks() {
+        let tasks: Vec<u32> = (0..50).collect();
+        let expected: Vec<u32> = tasks.iter().map(|task| task * 2).collect();
+        for threads in [1, 2, 3, 64] {
+            assert_eq!(run(threads, tasks.clone(), |task| task * 2), expected, "{threads} threads");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Questions in SQL: each sees one state of the store, and none can change anything.
+
+use crate::directory::{Store, in_background};
+use crate::error::StoreError;
+use crate::manifest::Manifest;
+use crate::scan::Scan;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as Sql;
+use futures::StreamExt as _;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use model::tables::Table;
+use object_store::local::LocalFileSystem;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::{io, thread};
+use tokio::runtime::Builder;
+
+/// Bytes of one query's text.
+const SQL_BYTES_MAX: usize = 16 * 1024;
+/// Bytes that all queries of a store may work with at once; sorts and joins beyond it spill to disk.
+const WORK_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Bytes of temporary files of those that spill.
+const SPILL_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+/// Bytes of one answer.
+const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Threads' worth of work that one query is split into.
+const PARTITIONS: usize = 2;
+/// Stack of each thread that plans and runs a query, enough for the deepest SQL that is read; only
+/// what is touched takes memory.
+const STACK_BYTES: usize = 256 * 1024 * 1024;
+/// Characters kept of what the engine says about an error.
+const MESSAGE_CHARS_MAX: usize = 2_000;
+/// Under which name the engine knows the store's directory; its real path stays out of every plan.
+const ROOT: &str = "habitus://store/";
+/// What the engine puts before table names, and nobody wants to read.
+const CATALOG: (&str, &str) = ("habitus", "public");
+
+/// The views, each after those that it is made of.
+const VIEWS: [(&str, &str); 2] = [
+    ("findings_current", include_str!("../views/findings_current.sql")),
+    ("identity_timeline", include_str!("../views/identity_timeline.sql")),
+];
+
+/// The text as a literal of SQL: in quotes, with its own quotes doubled.
+pub fn quote(literal: &str) -> String {
+    format!("'{}'", literal.replace('\'', "''"))
+}
+
+/// What all queries of a store share: its files, and the limits.
+pub(crate) fn runtime(dir: &Path) -> Result<Arc<RuntimeEnv>, StoreError> {
+    let refused = |what: String| StoreError::Sql { what, tables: tables() };
+    let files = LocalFileSystem::new_with_prefix(dir).map_err(|e| refused(e.to_string()))?;
+    let root = ObjectStoreUrl::parse(ROOT).map_err(|e| refused(said(&e)))?;
+    let runtime = RuntimeEnvBuilder::new()
+        // By default the engine lists a directory once and never sees a later file.
+        .with_object_list_cache_limit(0)
+        .with_memory_limit(WORK_BYTES_MAX, 1.0)
+        .with_max_temp_directory_size(SPILL_BYTES_MAX)
+        .build_arc()
+        .map_err(|e| refused(said(&e)))?;
+    runtime.register_object_store(root.as_ref(), Arc::new(files));
+    Ok(runtime)
+}
+
+impl Store {
+    /// Answers a question in SQL over the tables and views, as they are when it is asked.
+    ///
+    /// Only reading is allowed: SELECT, WITH, EXPLAIN, SHOW and DESCRIBE. The answer may have
+    /// 512 MiB at most. Times are in UTC.
+    pub async fn query(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
+        if sql.len() > SQL_BYTES_MAX {
+            let what = format!("the SQL has {} bytes, and at most {SQL_BYTES_MAX}", sql.len());
+            return Err(StoreError::Sql { what, tables: tables() });
+        }
+        // Held until the answer is complete: a replay that ends meanwhile removes nothing.
+        let (manifest, _lock) = self.visible().await?;
+        let (store, sql) = (self.clone(), sql.to_owned());
+        on_deep_stacks(async move { store.ask(&manifest, &sql).await }).await
+    }
+
+    async fn ask(
+        &self,
+        manifest: &Manifest,
+        sql: &str,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
+        let session = self.session(manifest).await.map_err(failed)?;
+        let plan = read_only(&session.state(), sql).await?;
+        match collect(&session, plan).await {
+            Err(StoreError::Sql { what, tables }) => {
+                let (dir, manifest) = (self.dir().to_owned(), manifest.clone());
+                // The engine's words for a file that is gone would not say what to do about it.
+                in_background(move || manifest.check_files(&dir)).await?;
+                Err(StoreError::Sql { what, tables })
+            }
+            answer => answer,
+        }
+    }
+
+    /// A session over the files that `manifest` lists: one state, whatever is committed meanwhile.
+    async fn session(&self, manifest: &Manifest) -> Result<SessionContext, DataFusionError> {
+        let mut config = SessionConfig::new()
+            .with_target_partitions(PARTITIONS)
+            .with_information_schema(true)
+            .with_default_catalog_and_schema(CATALOG.0, CATALOG.1)
+            // The timeline's order is part of the view.
+            .with_enable_subquery_sort_elimination(false);
+        config.options_mut().execution.time_zone = Some("UTC".to_owned());
+        let session = SessionContext::new_with_config_rt(config, Arc::clone(self.runtime()));
+        let root = ObjectStoreUrl::parse(ROOT)?;
+        for table in Table::ALL {
+            let scan = Scan::new(root.clone(), manifest, table);
+            session.register_table(table.as_str(), Arc::new(scan))?;
+        }
+        for (_, view) in VIEWS {
+            session.sql(view).await?;
+        }
+        Ok(session)
+    }
+}
+
+/// Does the work on threads of its own, whose stacks hold deep expressions: the engine descends into
+/// them, and the stack of an ordinary worker would overflow, which ends the process.
+///
+/// Dropping the future ends the work at its next await.
+async fn on_deep_stacks<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let stopped = |error: io::Error| StoreError::Stopped(error.to_string());
+    let (mut send, receive) = oneshot::channel();
+    let ask = move || {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(PARTITIONS)
+            .max_blocking_threads(PARTITIONS)
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build();
+        let answer = match &runtime {
+            Ok(runtime) => match runtime.block_on(select(pin!(work), send.cancellation())) {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => return,
+            },
+            Err(error) => Err(StoreError::Stopped(error.to_string())),
+        };
+        // Refused only when nobody waits for the answer any more.
+        drop(send.send(answer));
+    };
+    let thread = thread::Builder::new().name("query".to_owned()).stack_size(STACK_BYTES);
+    thread.spawn(ask).map_err(stopped)?;
+    receive.await.map_err(|error| StoreError::Stopped(error.to_string()))?
+}
+
+/// Runs a plan and holds its answer, as long as it fits.
+async fn collect(
+    session: &SessionContext,
+    plan: LogicalPlan,
+) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
+    let frame = session.execute_logical_plan(plan).await.map_err(failed)?;
+    let mut answer = frame.execute_stream().await.map_err(failed)?;
+    let (mut batches, mut bytes) = (Vec::new(), 0);
+    while let Some(batch) = answer.next().await {
+        let batch = batch.map_err(failed)?;
+        bytes += bytes_of(&batch);
+        if bytes > ANSWER_BYTES_MAX {
+            let what = "its answer is too long".to_owned();
+            return Err(StoreError::TooLarge { bytes_max: ANSWER_BYTES_MAX, what });
+        }
+        batches.push(batch);
+    }
+    Ok((answer.schema(), batches))
+}
+
+/// The bytes of the rows themselves: a batch may be a slice of buffers that many share.
+fn bytes_of(batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter();
+    let bytes = columns.map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
+    bytes.sum()
+}
+
+/// The plan of a question; a refusal for everything that is no question.
+async fn read_only(state: &SessionState, sql: &str) -> Result<LogicalPlan, StoreError> {
+    let dialect = state.config_options().sql_parser.dialect;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(failed)?;
+    if !is_question(&statement) {
+        return Err(refused(&statement.to_string()));
+    }
+    let plan = state.statement_to_plan(statement).await.map_err(failed)?;
+    // What reads as a question may hold more: SELECT … INTO, EXPLAIN of an INSERT.
+    let nothing =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    nothing.verify_plan(&plan).map_err(|_| refused(sql))?;
+    Ok(plan)
+}
+
+fn is_question(statement: &Statement) -> bool {
+    match statement {
+        Statement::Statement(sql) => match &**sql {
+            Sql::Query(_)
+            | Sql::ExplainTable { .. }
+            | Sql::ShowColumns { .. }
+            | Sql::ShowFunctions { .. }
+            | Sql::ShowTables { .. }
+            | Sql::ShowVariable { .. } => true,
+            Sql::Explain { statement, .. } => matches!(**statement, Sql::Query(_)),
+            _ => false,
+        },
+        Statement::Explain(explain) => is_question(&explain.statement),
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => false,
+    }
+}
+
+fn refused(sql: &str) -> StoreError {
+    let words: Vec<_> = sql.split_whitespace().take(2).collect();
+    StoreError::ReadOnly { statement: shown(&words.join(" ")) }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "this is what `map_err` calls")]
+fn failed(error: DataFusionError) -> StoreError {
+    let what = said(&error);
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => {
+            StoreError::TooLarge { bytes_max: WORK_BYTES_MAX, what }
+        }
+        _ => StoreError::Sql { what, tables: tables() },
+    }
+}
+
+/// What the engine says, in one line and without its own prefixes.
+fn said(error: &DataFusionError) -> String {
+    let text = match error.find_root() {
+        DataFusionError::SQL(error, _) => error.to_string(),
+        root => root.message().into_owned(),
+    };
+    let text = text.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or_default();
+    let text = text.replace(&format!("{}.{}.", CATALOG.0, CATALOG.1), "");
+    shown(text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.'))
+}
+
+/// A text that is safe on a terminal: an error may quote values that a caller chose.
+fn shown(text: &str) -> String {
+    let text = text.chars().take(MESSAGE_CHARS_MAX);
+    text.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// The names of the tables and views, for those who mistyped one.
+fn tables() -> String {
+    let tables = Table::ALL.iter().map(|table| table.as_str());
+    tables.chain(VIEWS.iter().map(|(name, _)| *name)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_text_cannot_leave_its_quotes() {
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("o'brien"), "'o''brien'");
+        assert_eq!(quote("'; DROP TABLE findings; --"), "'''; DROP TABLE findings; --'");
+        assert_eq!(quote("\\'"), "'\\'''");
+    }
+}
