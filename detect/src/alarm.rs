@@ -35,9 +35,8 @@ pub(crate) fn sound(
         }
         readings.clear();
         let view = context.view(identity, open);
-        if detectors::may_raise(*detector, &view) {
-            detectors::read(*detector, &view, &mut readings);
-        }
+        detectors::read(*detector, &view, &mut readings);
+        readings.retain(|reading| detectors::may_raise(&view, reading));
         for reading in &readings {
             let score = context.calibration.score(reading.detector, reading.surprise);
             if score < context.cut || is_raised(open, reading) || open.raised.len() >= RAISED_MAX {
@@ -70,7 +69,7 @@ pub(crate) fn settle(
     for reading in readings {
         let score = context.calibration.score(reading.detector, reading.surprise);
         if !is_raised(open, reading) {
-            let may = detectors::may_raise(reading.detector, &context.view(identity, open));
+            let may = detectors::may_raise(&context.view(identity, open), reading);
             if score < context.cut || !may || open.raised.len() >= RAISED_MAX {
                 continue;
             }

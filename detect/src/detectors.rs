@@ -115,12 +115,16 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
     }
 }
 
-/// Whether a detector may raise a finding on what it knows of the identity.
-pub(crate) fn may_raise(detector: Detector, view: &View<'_>) -> bool {
-    match detector {
+/// Whether a reading may become a finding: enough happened, and enough is known of the identity.
+pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
+    match reading.detector {
+        Detector::ObjectEnumeration => object_enumeration::may_raise(reading),
+        Detector::EgressSpike => egress_spike::may_raise(reading),
+        Detector::AuthFailures => auth_failures::may_raise(reading),
+        Detector::DeniedProbing => denied_probing::may_raise(reading),
+        Detector::MachineSpeed => machine_speed::may_raise(reading),
         Detector::NotItself => not_itself::may_raise(view),
-        Detector::EgressSpike => egress_spike::may_raise(view),
-        _ => true,
+        Detector::FirstSeenEndpoint | Detector::JointOutlier => true,
     }
 }
 

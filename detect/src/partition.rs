@@ -214,10 +214,12 @@ impl Partition {
         for detector in Detector::ALL {
             let from = readings.len();
             detectors::read(*detector, &view, &mut readings);
-            let oddest = readings.iter().skip(from).map(|reading| reading.surprise as f32);
-            let oddest = oddest.fold(0.0_f32, f32::max);
-            if let Some(surprises) = self.contribution.surprises.get_mut(*detector as usize) {
-                surprises.push(oddest);
+            // Only windows that had anything to read count as ordinary traffic of this detector.
+            let of_this = readings.iter().skip(from).map(|reading| reading.surprise as f32);
+            if let Some(oddest) = of_this.reduce(f32::max)
+                && let Some(surprises) = self.contribution.surprises.get_mut(*detector as usize)
+            {
+                surprises.push(oddest.max(0.0));
             }
         }
         self.contribution.windows += 1;

@@ -12,6 +12,9 @@ use std::fmt;
 const FIELDS_MAX: usize = 256;
 /// Levels of objects that a field's name may go down.
 const DEPTH_MAX: usize = 8;
+/// Levels of objects and lists that are skipped as they are: the reader calls itself at each, and a
+/// line of brackets alone must not use up its stack.
+const LEVELS_MAX: usize = 32;
 
 /// The known fields of a format, by name.
 #[derive(Clone, Debug)]
@@ -150,6 +153,9 @@ pub(crate) fn read<'a>(
     record: &mut Record<'a>,
     each: &mut dyn FnMut(&mut Record<'a>),
 ) -> Result<(), Malformed> {
+    if is_deep(line) {
+        return Err(Malformed);
+    }
     let mut json = sonic_rs::Deserializer::from_str(line);
     (&mut json).deserialize_any(Line { table, record, each }).map_err(|_| Malformed)?;
     json.end().map_err(|_| Malformed)
@@ -366,6 +372,9 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
 
 /// The names in the first object of a line.
 pub(crate) fn names(line: &str) -> Result<Vec<String>, Malformed> {
+    if is_deep(line) {
+        return Err(Malformed);
+    }
     let mut json = sonic_rs::Deserializer::from_str(line);
     (&mut json).deserialize_any(Names).map_err(|_| Malformed)
 }
@@ -403,6 +412,45 @@ impl<'a> Visitor<'a> for Names {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         names.ok_or_else(|| A::Error::custom("an empty list"))
     }
+}
+
+/// Whether a line goes deeper than [`LEVELS_MAX`].
+fn is_deep(line: &str) -> bool {
+    // Few lines have so many brackets at all, and those are counted quickly.
+    memchr::memchr2_iter(b'{', b'[', line.as_bytes()).nth(LEVELS_MAX).is_some()
+        && prune(line).is_some()
+}
+
+/// Replaces what lies deeper than [`LEVELS_MAX`] by `null`; `None` where nothing does.
+pub(crate) fn prune(line: &str) -> Option<String> {
+    let bytes = line.as_bytes();
+    let mut out = String::new();
+    let (mut depth, mut kept, mut index, mut in_string) = (0_usize, 0, 0, false);
+    let mut pruned = false;
+    while let Some(byte) = bytes.get(index) {
+        match byte {
+            b'\\' if in_string => index += 1,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth == LEVELS_MAX + 1 {
+                    out.push_str(line.get(kept..index)?);
+                    out.push_str("null");
+                    pruned = true;
+                }
+            }
+            b'}' | b']' if !in_string => {
+                if depth == LEVELS_MAX + 1 {
+                    kept = index + 1;
+                }
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        index += 1;
+    }
+    out.push_str(if depth > LEVELS_MAX { "" } else { line.get(kept..)? });
+    pruned.then_some(out)
 }
 
 /// Mends what a JSON template does without `escape=json`: `\xHH` in a string, and a value left out.

@@ -285,12 +285,15 @@ impl<'p> Run<'p> {
                 self.write(record, origin)
             }
             Reader::Json { finish, mends, .. } => match self.json(line, *finish, origin, record) {
-                Err(Reject::MalformedJson) if *mends => {
-                    let mended = json::repair(line).ok_or(Reject::MalformedJson)?;
+                Err(Reject::MalformedJson) => {
+                    let pruned = json::prune(line).map(|it| (it, ParseFlags::TRUNCATED));
+                    let mend = || json::repair(line).filter(|_| *mends);
+                    let mended = pruned.or_else(|| Some((mend()?, ParseFlags::REPAIRED_JSON)));
+                    let (mended, flag) = mended.ok_or(Reject::MalformedJson)?;
                     let first = self.parsed.batch.events.len();
                     self.json(&mended, *finish, origin, &mut Record::new())?;
                     for event in self.parsed.batch.events.iter_mut().skip(first) {
-                        event.parse_flags.insert(ParseFlags::REPAIRED_JSON);
+                        event.parse_flags.insert(flag);
                     }
                     Ok(())
                 }
@@ -309,34 +312,35 @@ impl<'p> Run<'p> {
         let is_list = line.starts_with('[');
         let parser = self.parser;
         let table = parser.tables.get(origin.format as usize).ok_or(Reject::UnknownFormat)?;
-        let (mut result, mut elements) = (Ok(()), 0_u64);
+        let first = self.parsed.batch.events.len();
+        let (mut elements, mut reasons) = (0_u64, Vec::new());
         let read = json::read(line, table, record, &mut |record| {
             finish(record);
             // The elements of a list are told apart by their place in it.
             let content_hash = origin.content_hash.wrapping_add(elements);
             elements += 1;
-            let written = self.write(record, Origin { content_hash, ..origin });
-            match written {
-                Err(reason) if is_list => self.reject(reason, origin.position, b""),
-                written => result = written,
-            }
+            reasons.extend(self.write(record, Origin { content_hash, ..origin }).err());
         });
-        match read {
-            // What stood before the break in a list is kept; the rest counts as one reject.
-            Err(_) if is_list && elements > 0 => {
-                self.reject(Reject::MalformedJson, origin.position, b"");
-                Ok(())
-            }
-            Err(_) => {
-                // An object that is whole may be followed by garbage: then it is not to be believed.
-                if elements > 0 && result.is_ok() {
-                    self.parsed.batch.events.pop();
-                    self.parsed.records -= 1;
-                }
-                Err(Reject::MalformedJson)
-            }
-            Ok(()) => result,
+        reasons.extend(read.err().map(|_| Reject::MalformedJson));
+        // An object that is whole may be followed by garbage: then it is not to be believed. In a
+        // list, what stood before the break is kept.
+        if !is_list && !reasons.is_empty() {
+            self.take_back(first);
         }
+        if self.parsed.batch.events.len() == first {
+            return reasons.pop().map_or(Ok(()), Err);
+        }
+        for reason in reasons {
+            self.reject(reason, origin.position, b"");
+        }
+        Ok(())
+    }
+
+    /// Forgets the events from the `first` on.
+    fn take_back(&mut self, first: usize) {
+        let events = &mut self.parsed.batch.events;
+        self.parsed.records -= (events.len() - first) as u64;
+        events.truncate(first);
     }
 
     /// Writes the events of a filled record.

@@ -175,7 +175,8 @@ fn is_json(line: &str) -> bool {
 fn look_json(line: &str) -> Result<FormatId, Reject> {
     let names = match json::names(line) {
         Ok(names) => names,
-        Err(_) => json::repair(line)
+        Err(_) => json::prune(line)
+            .or_else(|| json::repair(line))
             .and_then(|mended| json::names(&mended).ok())
             .ok_or(Reject::MalformedJson)?,
     };

@@ -18,7 +18,7 @@ pub(crate) const ABOUT: About = About {
 const FAILURES_MIN: u32 = 10;
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
-    if view.open.failures < FAILURES_MIN {
+    if view.open.failures == 0 {
         return None;
     }
     let law = view.population.predictive(view.identity, Measure::FailuresPerHour)?;
@@ -33,6 +33,10 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         surprise: law.surprise(observed),
         law: Law::Count(law, 1.0),
     })
+}
+
+pub(crate) fn may_raise(reading: &Reading) -> bool {
+    reading.observed >= f64::from(FAILURES_MIN)
 }
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {

@@ -19,7 +19,7 @@ const REFUSED_MIN: u32 = 8;
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     let observed = view.open.denied.len() as f64;
-    if observed < f64::from(REFUSED_MIN) {
+    if observed == 0.0 {
         return None;
     }
     let law = view.population.predictive(view.identity, Measure::DeniedPerHour)?;
@@ -33,6 +33,10 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         surprise: law.surprise(observed),
         law: Law::Count(law, 1.0),
     })
+}
+
+pub(crate) fn may_raise(reading: &Reading) -> bool {
+    reading.observed >= f64::from(REFUSED_MIN)
 }
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {

@@ -50,8 +50,8 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     })
 }
 
-pub(crate) fn may_raise(view: &View<'_>) -> bool {
-    view.open.bytes_out >= BYTES_MIN
+pub(crate) fn may_raise(reading: &Reading) -> bool {
+    reading.observed >= BYTES_MIN
 }
 
 /// Centre, scale and degrees of freedom of ln(1 + bytes per active hour).

@@ -15,13 +15,10 @@ pub(crate) const ABOUT: About = About {
 };
 
 /// Fewer distinct objects in an hour than this are never a finding.
-const OBJECTS_MIN: usize = 20;
+const OBJECTS_MIN: f64 = 20.0;
 
 pub(crate) fn read(view: &View<'_>, out: &mut Vec<Reading>) {
     for set in &view.open.objects {
-        if set.objects.len() < OBJECTS_MIN {
-            continue;
-        }
         let own =
             view.identity.objects_at(set.endpoint).map_or_else(Moments::default, |it| it.per_hour);
         let Some(law) = view.population.objects(&own, set.endpoint) else { continue };
@@ -37,6 +34,10 @@ pub(crate) fn read(view: &View<'_>, out: &mut Vec<Reading>) {
             law: Law::Count(law, 1.0),
         });
     }
+}
+
+pub(crate) fn may_raise(reading: &Reading) -> bool {
+    reading.observed >= OBJECTS_MIN
 }
 
 pub(crate) fn raise_tripwire(open: &mut OpenWindow) {

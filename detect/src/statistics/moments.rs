@@ -111,7 +111,12 @@ impl Predictive {
     }
 
     /// Surprise of a count of at least `count`.
+    ///
+    /// At or below the mean it is called 0: nobody asks how unsurprising a thing is, and most are.
     pub fn surprise(&self, count: f64) -> f64 {
+        if count <= self.mean {
+            return 0.0;
+        }
         negative_binomial(count, self.mean, self.variance)
     }
 
