@@ -28,14 +28,18 @@ const SHAPE_PRIOR: (f64, f64) = (50.0, 0.1);
 const WINDOWS_MIN: u64 = 100;
 /// A law is fitted again when its sample has grown by this factor.
 const REFIT_GROWTH: f64 = 1.02;
+/// Beyond this a score says nothing more.
+const SCORE_MAX: f64 = 1e300;
 /// Points at which the empirical part is kept.
 const KNOTS: usize = 48;
 
-/// The surprises of one detector's recent windows.
+/// The surprises of one detector's recent windows: those in which it had anything to read.
 #[derive(Clone, Debug)]
 struct Sample {
     windows: Histogram<u64>,
     law: Law,
+    /// The share of all windows in which it had anything to read.
+    share: f64,
 }
 
 /// What the sample says about how often a surprise is exceeded.
@@ -53,12 +57,13 @@ struct Law {
 #[derive(Clone, Debug)]
 pub(crate) struct Calibration {
     samples: Vec<Sample>,
+    windows: f64,
 }
 
 impl Calibration {
     pub(crate) fn new() -> Self {
         let samples = Detector::ALL.iter().map(|_| Sample::new()).collect();
-        Self { samples }
+        Self { samples, windows: 0.0 }
     }
 
     /// Takes in the surprises of closed windows; they count from the next [`Calibration::fit`] on.
@@ -70,9 +75,12 @@ impl Calibration {
         }
     }
 
-    /// Fits every detector's law to what was learned.
-    pub(crate) fn fit(&mut self) {
+    /// Fits every detector's law to what was learned of `windows` more windows.
+    pub(crate) fn fit(&mut self, windows: u64) {
+        self.windows += windows as f64;
         for sample in &mut self.samples {
+            let read = sample.windows.len() as f64 + DOUBT_WINDOWS;
+            sample.share = (read / (self.windows + DOUBT_WINDOWS)).min(1.0);
             // A law moves little with a few more windows, and fitting one walks the histogram.
             if sample.windows.len() as f64 >= sample.law.n * REFIT_GROWTH {
                 sample.law = Law::of(&sample.windows);
@@ -82,8 +90,8 @@ impl Calibration {
 
     /// How many windows of ordinary traffic one must look at to see `surprise` once; at least 1.
     pub(crate) fn score(&self, detector: Detector, surprise: f64) -> f64 {
-        let law = self.samples.get(detector as usize).map(|sample| &sample.law);
-        law.map_or(1.0, |law| law.score(surprise))
+        let sample = self.samples.get(detector as usize);
+        sample.map_or(1.0, |sample| (sample.law.score(surprise) / sample.share).min(SCORE_MAX))
     }
 
     /// The smallest surprise with at least `score`.
@@ -106,7 +114,7 @@ impl Sample {
         let windows = Histogram::new_with_bounds(1, (SURPRISE_MAX * UNITS) as u64, 2);
         let windows = windows.unwrap_or_else(|_| unreachable_bounds());
         let law = Law::of(&windows);
-        Self { windows, law }
+        Self { windows, law, share: 1.0 }
     }
 }
 
@@ -185,7 +193,7 @@ mod tests {
     fn calibrated(surprises: &[f32]) -> Calibration {
         let mut calibration = Calibration::new();
         calibration.learn(Detector::EgressSpike, surprises);
-        calibration.fit();
+        calibration.fit(surprises.len() as u64);
         calibration
     }
 
@@ -212,6 +220,17 @@ mod tests {
         surprises.extend([30.0; 12]);
         let dirty = calibrated(&surprises).score(Detector::EgressSpike, 30.0);
         assert!(clean > 1e5 && dirty > 1e4, "{clean} fell to {dirty}");
+    }
+
+    #[test]
+    fn what_seldom_has_anything_to_read_is_rarer_for_it() {
+        let surprises = exponential(5_000, 0.5);
+        let mut seldom = Calibration::new();
+        seldom.learn(Detector::EgressSpike, &surprises);
+        seldom.fit(500_000);
+        let often = calibrated(&surprises).score(Detector::EgressSpike, 3.0);
+        let ratio = seldom.score(Detector::EgressSpike, 3.0) / often;
+        assert!((50.0..150.0).contains(&ratio), "{ratio}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::calibration::Calibration;
 use crate::detectors::View;
 use crate::identity::Identity;
-use crate::models::features::FEATURES;
+use crate::models::features::{self, FEATURES};
 use crate::models::joint::JointModel;
 use crate::models::peer_groups::{self, PeerGroups};
 use crate::models::{Models, joint};
@@ -25,7 +25,7 @@ const ROWS_MIN: usize = 4_096;
 /// Seed of every fitted model.
 const SEED: u64 = 0x6861_6269_7475_7301;
 /// Hours after the start at which models are fitted first; then at the end of every UTC day.
-const FIRST_FITS_H: [i64; 2] = [6, 12];
+const FIRST_FITS_H: [i64; 1] = [12];
 
 /// What one partition needs of the rest, for one hour.
 #[derive(Clone, Copy, Debug)]
@@ -174,6 +174,7 @@ impl Engine {
     /// Arrow refused a batch: a defect of this crate.
     pub fn exchange(&mut self, endpoints: &Endpoints, last: bool) -> Result<Output, ArrowError> {
         let mut output = Output { findings: self.drain_findings(), ..Output::default() };
+        let before = self.windows;
         for partition in &mut self.partitions {
             self.windows += partition.contribution.windows;
             for (detector, surprises) in
@@ -191,7 +192,7 @@ impl Engine {
                 }
             }
         }
-        self.calibration.fit();
+        self.calibration.fit(self.windows - before);
         self.population.absorb(self.partitions.iter_mut().map(|it| &mut it.contribution));
         if self.folds_seen != endpoints.folds() {
             self.folds_seen = endpoints.folds();
@@ -242,7 +243,7 @@ impl Engine {
             let matrix = Array2::from_shape_fn((rows.len(), FEATURES), |(row, column)| {
                 rows.get(row).and_then(|it| it.1.get(column)).map_or(0.0, |it| f64::from(*it))
             });
-            if rows.len() < joint::VECTORS_MIN { None } else { JointModel::fit(&matrix, SEED).ok() }
+            if rows.len() < joint::VECTORS_MIN { None } else { JointModel::fit(&matrix, features::SCALE_MIN, SEED).ok() }
         };
         let count = groups.as_ref().map_or(0, PeerGroups::len);
         self.models = Models {

@@ -86,10 +86,10 @@ pub(crate) fn subject(identity: &Identity) -> String {
         PrincipalType::Ip => "address",
         PrincipalType::Anonymous => "callers without any identity",
     };
-    if identity.kind == PrincipalType::Anonymous {
-        kind.to_owned()
-    } else {
-        format!("{kind} {}", identity.name)
+    match (&identity.label, identity.kind) {
+        (_, PrincipalType::Anonymous) => kind.to_owned(),
+        (Some(label), _) => format!("{kind} {label} ({})", identity.name),
+        (None, _) => format!("{kind} {}", identity.name),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::open_window::OpenWindow;
 use crate::population::Measure;
 use crate::statistics::{Moments, Sketch};
 use model::time::NS_PER_D;
-use model::{EndpointId, Endpoints, PrincipalType, Time};
+use model::{Detector, EndpointId, Endpoints, PrincipalType, Time};
 
 /// Endpoints that one identity's profile holds; the rarest make room for new ones.
 const PROFILE_ENDPOINTS_MAX: usize = 512;
@@ -121,6 +121,51 @@ impl Profile {
     }
 }
 
+/// Volume detectors whose findings may turn out to be a habit.
+const RECURRING: [Detector; 4] = [
+    Detector::ObjectEnumeration,
+    Detector::EgressSpike,
+    Detector::MachineSpeed,
+    Detector::JointOutlier,
+];
+/// Occasions, hours apart, after which a deviation of volume is a habit and is learned.
+const OCCASIONS_MIN: u8 = 3;
+
+/// How often volume detectors raised a finding, on occasions that are not one another's next hour.
+///
+/// Without this, a legitimate monthly export or a burst of an agent's skill would be a finding for
+/// ever, because windows with findings are not learned. Its price is written in the docs: whoever
+/// raises the same alarm on three separate occasions is believed on the fourth.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Recurrence {
+    occasions: [u8; RECURRING.len()],
+    last_hour: [i32; RECURRING.len()],
+}
+
+impl Recurrence {
+    /// Notes the findings of an hour; `true` if all of them have become a habit.
+    pub(crate) fn note(&mut self, raised: impl Iterator<Item = Detector>, hour: i32) -> bool {
+        let mut all = true;
+        for detector in raised {
+            let Some(index) = RECURRING.iter().position(|it| *it == detector) else {
+                all = false;
+                continue;
+            };
+            let (Some(occasions), Some(last)) =
+                (self.occasions.get_mut(index), self.last_hour.get_mut(index))
+            else {
+                continue;
+            };
+            if hour > *last + 1 {
+                *occasions = occasions.saturating_add(1);
+            }
+            *last = hour;
+            all &= *occasions >= OCCASIONS_MIN;
+        }
+        all
+    }
+}
+
 /// Distinct objects per active hour at one endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ObjectHabit {
@@ -135,6 +180,8 @@ pub(crate) struct Identity {
     /// The tenant, `None` for the default one: most are, and 16 bytes are 16 bytes.
     pub(crate) tenant: Option<Box<str>>,
     pub(crate) name: Box<str>,
+    /// What people call it, where the log says and it is not the id.
+    pub(crate) label: Option<Box<str>>,
     pub(crate) hash: u64,
     pub(crate) kind: PrincipalType,
     pub(crate) source: &'static str,
@@ -148,6 +195,7 @@ pub(crate) struct Identity {
     pub(crate) hours: u32,
     pub(crate) learned: u32,
     pub(crate) withheld: u32,
+    pub(crate) recurrence: Recurrence,
     pub(crate) profile: Profile,
     pub(crate) counts: [Moments; Measure::COUNT],
     pub(crate) most: [u32; Measure::COUNT],
@@ -161,6 +209,7 @@ impl Identity {
         Self {
             tenant: None,
             name: name.into(),
+            label: None,
             hash,
             kind,
             source: "",
@@ -174,6 +223,7 @@ impl Identity {
             hours: 0,
             learned: 0,
             withheld: 0,
+            recurrence: Recurrence::default(),
             profile: Profile::default(),
             counts: [Moments::default(); Measure::COUNT],
             most: [0; Measure::COUNT],
@@ -243,6 +293,7 @@ impl Identity {
     pub(crate) fn state_bytes(&self) -> usize {
         size_of::<Self>()
             + self.name.len()
+            + self.label.as_ref().map_or(0, |label| label.len())
             + self.profile.known.capacity() * size_of::<Known>()
             + self.objects.capacity() * size_of::<ObjectHabit>()
             + self.bytes.heap_bytes()
@@ -273,6 +324,16 @@ mod tests {
         assert_eq!(profile.known().len(), PROFILE_ENDPOINTS_MAX);
         assert_eq!(profile.dropped, 10);
         assert!(profile.calls(EndpointId(0)) < 0.5 && profile.calls(EndpointId(100)) > 1.0);
+    }
+
+    #[test]
+    fn the_third_occasion_makes_a_habit_and_one_long_one_does_not() {
+        let speed = || std::iter::once(Detector::MachineSpeed);
+        let mut recurrence = Recurrence::default();
+        assert!((100..120).all(|hour| !recurrence.note(speed(), hour)), "one long occasion");
+        assert!(!recurrence.note(speed(), 130));
+        assert!(recurrence.note(speed(), 140));
+        assert!(!recurrence.note(std::iter::once(Detector::NotItself), 150));
     }
 
     #[test]

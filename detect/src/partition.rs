@@ -1,13 +1,13 @@
 //! One virtual partition: the identities that hash to it, and all of their state.
 
 use crate::alarm::{self, Alarm};
-use crate::detectors::{self, Reading, View, not_itself};
+use crate::detectors::{self, Reading, View, egress_spike, not_itself};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
 use crate::models::peer_groups;
 use crate::open_window::{Crossed, NOVEL_MAX, Novel, OpenWindow};
-use crate::population::{Contribution, Measure};
+use crate::population::{Contribution, Group, Measure};
 use crate::rows::Rows;
 use hashbrown::HashTable;
 use model::limit::PARTITIONS;
@@ -145,6 +145,8 @@ impl Partition {
         let tenant = batch.text(event, Text::TenantId).filter(|tenant| *tenant != "default");
         if let Some(identity) = self.identities.get_mut(slot as usize) {
             identity.tenant = tenant.map(Into::into);
+            let label = batch.text(event, Text::PrincipalName).filter(|label| *label != name);
+            identity.label = label.map(Into::into);
         }
         slot
     }
@@ -353,7 +355,9 @@ fn learn(
 ) {
     const WEIGHT_MIN: f64 = 1e-3;
     let weight = not_itself::gate(identity, open);
-    if !open.raised.is_empty() || weight < WEIGHT_MIN {
+    let hour = (open.start.ns() / NS_PER_H) as i32;
+    let is_habit = identity.recurrence.note(open.raised.iter().map(|it| it.detector), hour);
+    if !is_habit || weight < WEIGHT_MIN {
         identity.withheld += 1;
         return;
     }
@@ -379,11 +383,16 @@ fn learn(
     }
     learn_counts(contribution, identity, open, weight);
     if open.sized > 0 {
+        let within = egress_spike::within(identity, open.bytes_out);
         identity.bytes.add(open.bytes_out, weight);
-        contribution.everyone.bytes.add(open.bytes_out, weight);
-        if let Some(group) = contribution.group_mut(group) {
+        let learn = |group: &mut Group| {
             group.bytes.add(open.bytes_out, weight);
-        }
+            if let Some(within) = within {
+                group.bytes_within.add(within, weight);
+            }
+        };
+        learn(&mut contribution.everyone);
+        contribution.group_mut(group).map(learn);
     }
     for set in &open.objects {
         let (endpoint, count) = (context.endpoints.resolve(set.endpoint), set.objects.len());

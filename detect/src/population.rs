@@ -39,6 +39,8 @@ pub(crate) struct Group {
     pub(crate) members: u32,
     pub(crate) counts: [Sums; Measure::COUNT],
     pub(crate) bytes: Sketch,
+    /// Squared distances of an hour's ln(1 + bytes) from its identity's own median.
+    pub(crate) bytes_within: Sums,
     /// Members that use each endpoint, by the endpoint's number.
     pub(crate) users: Vec<u32>,
 }
@@ -50,6 +52,7 @@ impl Group {
             own.absorb(theirs);
         }
         self.bytes.merge(&other.bytes);
+        self.bytes_within.absorb(&other.bytes_within);
         grow(&mut self.users, other.users.len());
         for (own, theirs) in self.users.iter_mut().zip(&other.users) {
             *own += theirs;
@@ -60,6 +63,7 @@ impl Group {
         self.members = 0;
         self.counts = [Sums::default(); Measure::COUNT];
         self.bytes.clear();
+        self.bytes_within = Sums::default();
         self.users.clear();
     }
 

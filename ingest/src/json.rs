@@ -126,20 +126,23 @@ fn entry<'d>(draft: &'d mut [Draft], node: usize, name: &str) -> &'d mut Entry {
 /// A hash of a name's length, beginning and end, blind to ASCII case.
 #[inline]
 fn hash(name: &[u8]) -> u64 {
-    let (head, tail) = if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-        (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
-    } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-        (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail)))
-    } else {
-        let last = name.last().map_or(0, |it| u64::from(*it));
-        (
-            name.first().map_or(0, |it| u64::from(*it)),
-            last << 8 | name.get(1).map_or(0, |it| u64::from(*it)),
-        )
+    let (head, tail) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+        _ => short(name),
     };
     let mixed = (head | 0x2020_2020_2020_2020) ^ (tail | 0x2020_2020_2020_2020).rotate_left(29);
     let mixed = (mixed ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed >> 40
+}
+
+/// The beginning and the end of a name of fewer than eight bytes.
+#[inline]
+fn short(name: &[u8]) -> (u64, u64) {
+    if let (Some(head), Some(tail)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        return (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail)));
+    }
+    let byte = |index| name.get(index).map_or(0, |it: &u8| u64::from(*it));
+    (byte(0), byte(1) | byte(2) << 8)
 }
 
 /// Why a line could not be read as JSON.

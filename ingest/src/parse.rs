@@ -172,6 +172,8 @@ impl Parser {
                 None => run.bytes(chunk.bytes.get(range).unwrap_or_default(), format, position),
             }
         }
+        let times = || run.parsed.batch.events.iter().map(|it| it.time);
+        run.parsed.times = times().min().zip(times().max());
         run.parsed
     }
 
@@ -358,10 +360,101 @@ impl<'p> Run<'p> {
     }
 
     fn write_one(&mut self, record: &mut Record<'_>, origin: Origin) -> Result<(), Reject> {
-        let time = self.writer.write(record, origin, &mut self.parsed.batch)?;
+        self.writer.write(record, origin, &mut self.parsed.batch)?;
         self.parsed.records += 1;
-        let (first, last) = self.parsed.times.unwrap_or((time, time));
-        self.parsed.times = Some((first.min(time), last.max(time)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::check::{objects, parser};
+
+    fn parsed(settings: &Settings, line: &str, format: FormatId) -> String {
+        let chunk = Chunk { bytes: line.as_bytes().to_vec(), first_line: 7, ..Chunk::default() };
+        let parsed = parser(settings).parse(&chunk, Some(format));
+        let object = objects(&parsed.batch).pop().unwrap_or_default();
+        ["principal_id", "principal_source", "client_address", "tenant_id", "url_query"]
+            .map(|name| object.get(name).and_then(|it| it.as_str()).unwrap_or("").to_owned())
+            .join(" ")
+    }
+
+    const LINE: &str = r#"{"time":"2026-03-10T03:36:59Z","status":200,"path":"/a?b=c","user":"jo","ip":"10.0.0.1","x_forwarded_for":"198.51.100.7, 203.0.113.9","auth":{"who":"svc"}}"#;
+
+    #[test]
+    fn settings_change_whom_an_event_is_counted_for() {
+        let default = Settings::default();
+        let check = |settings: Settings, expected: &str| {
+            assert_eq!(parsed(&settings, LINE, FormatId::GenericJson), expected);
+        };
+        check(default.clone(), "jo generic_json.user 10.0.0.1 default b=c");
+        check(
+            Settings {
+                principal_field: "auth.who".to_owned(),
+                tenant_id: "t".to_owned(),
+                ..default.clone()
+            },
+            "svc settings.principal_field 10.0.0.1 t b=c",
+        );
+        check(
+            Settings {
+                trusted_proxies: vec!["10.0.0.0/8".to_owned()],
+                keep_query_values: false,
+                ..default.clone()
+            },
+            "jo generic_json.user 203.0.113.9 default b={text}",
+        );
+        let anonymous = LINE.replace("jo", "-");
+        let by_network = Settings { group_by_network: true, ..default };
+        assert_eq!(
+            parsed(&by_network, &anonymous, FormatId::GenericJson),
+            "10.0.0.0/24 client_net 10.0.0.1 default b=c"
+        );
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used_are_refused() {
+        let refused =
+            |settings: Settings| settings.check([0; 32]).map(|_| ()).map_err(|it| it.to_string());
+        assert_eq!(
+            refused(Settings { trusted_proxies: vec!["ten".to_owned()], ..Settings::default() }),
+            Err("`trusted_proxies` holds `ten`, which is no network: write `10.0.0.0/8` or an address".to_owned())
+        );
+        assert_eq!(
+            refused(Settings { tenant_id: String::new(), ..Settings::default() }),
+            Err("`tenant_id` is 0 bytes long: write 1 to 128".to_owned())
+        );
+    }
+
+    #[test]
+    fn every_line_has_its_number_and_long_ones_are_counted() {
+        let chunk = Chunk {
+            source: 3,
+            first_line: 10,
+            bytes: b"x\n\n1.2.3.4 - - [10/Mar/2026:03:36:59 +0000] \"GET / HTTP/1.1\" 200 5\n"
+                .to_vec(),
+            oversize: vec![(11, 1_000_000)],
+        };
+        let parsed = parser(&Settings::default()).parse(&chunk, None);
+        assert_eq!(parsed.records, 3);
+        assert_eq!(parsed.batch.events[0].position, Position { source: 3, line: 12 });
+        let reasons: Vec<_> = parsed.rejects.iter().collect();
+        assert_eq!(reasons, [(Reject::UnknownFormat, 1), (Reject::LineTooLong, 1)]);
+        assert_eq!(parsed.max_time(), Some(parsed.batch.events[0].time));
+    }
+
+    #[test]
+    fn a_list_is_kept_up_to_where_it_breaks() {
+        let good = r#"{"time":"2026-03-10T03:36:59Z","status":200}"#;
+        let count = |text: String| {
+            let chunk = Chunk { bytes: text.into_bytes(), ..Chunk::default() };
+            let parsed = parser(&Settings::default()).parse(&chunk, Some(FormatId::GenericJson));
+            (parsed.batch.events.len(), parsed.rejects.total(), parsed.records)
+        };
+        assert_eq!(count(format!("[{good},{good}]")), (2, 0, 2));
+        assert_eq!(count(format!("[{good},{{\"a\":1}},{good}]")), (2, 1, 3));
+        assert_eq!(count(format!("[{good},{{\"a\":")), (1, 1, 2));
+        assert_eq!(count(format!("{good} garbage")), (0, 1, 1));
     }
 }

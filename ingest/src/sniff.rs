@@ -4,7 +4,7 @@ use crate::format::record::Record;
 use crate::format::{FormatId, Reader};
 use crate::json;
 use crate::parse::{Parser, Settings};
-use crate::reject::{Reject, Rejects};
+use crate::reject::{Reject, Rejects, Sample};
 use model::Position;
 use std::fmt;
 use std::sync::LazyLock;
@@ -24,8 +24,10 @@ pub struct Refusal {
     pub records: u64,
     /// Records that some format could read.
     pub recognised: u64,
-    /// Why the others could not be read.
-    pub rejects: Rejects,
+    /// Why the others could not be read, and how many for each reason.
+    pub reasons: Vec<(Reject, u64)>,
+    /// The first few of those, redacted.
+    pub samples: Vec<Sample>,
     /// The format that comes closest.
     pub closest: Option<FormatId>,
     /// What the records lack for it.
@@ -34,15 +36,15 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { records, recognised, rejects, closest, missing } = self;
+        let Self { records, recognised, reasons, samples: _, closest, missing } = self;
         if *records == 0 {
             return f.write_str("the input holds no records: give a file with access log lines");
         }
         write!(f, "no format reads this input: {recognised} of {records} records were understood")?;
-        for (index, (reason, count)) in rejects.iter().enumerate() {
+        for (index, (reason, count)) in reasons.iter().enumerate() {
             write!(f, "{}{reason} {count}", if index == 0 { " (" } else { ", " })?;
         }
-        if rejects.total() > 0 {
+        if !reasons.is_empty() {
             f.write_str(")")?;
         }
         if let Some(closest) = closest {
@@ -51,7 +53,7 @@ impl fmt::Display for Refusal {
         if !missing.is_empty() {
             write!(f, ", which also needs: {}", missing.join(", "))?;
         }
-        if let Some((reason, _)) = rejects.iter().max_by_key(|(_, count)| *count) {
+        if let Some((reason, _)) = reasons.iter().max_by_key(|(_, count)| *count) {
             write!(f, "; {}", reason.cure())?;
         }
         Ok(())
@@ -75,10 +77,8 @@ pub fn stream(sample: &[u8]) -> Result<FormatId, Refusal> {
     for (line, text) in (1..).zip(lines(sample)) {
         votes.records += 1;
         let guess = look(&text);
-        if let (Ok(guess), Some(count)) =
-            (guess, guess.ok().and_then(|it| votes.guesses.get_mut(it as usize)))
-        {
-            *count += u64::from(guess as usize <= FormatId::ALL.len());
+        if let Some(count) = guess.ok().and_then(|it| votes.guesses.get_mut(it as usize)) {
+            *count += 1;
         }
         match guess.and_then(|it| accepts(&text, it).map(|()| it)) {
             Ok(format) => {
@@ -107,7 +107,8 @@ impl Votes {
                 let closest = best.or_else(|| self::best(&self.guesses));
                 let missing = closest.map(|it| missing(sample, it)).unwrap_or_default();
                 let Self { rejects, records, .. } = self;
-                Err(Refusal { records, recognised, rejects, closest, missing })
+                let (reasons, samples) = (rejects.iter().collect(), rejects.samples().to_vec());
+                Err(Refusal { records, recognised, reasons, samples, closest, missing })
             }
         }
     }
@@ -266,4 +267,74 @@ pub fn explain(sample: &[u8]) -> Result<Explanation, Refusal> {
     }
     seen.sort_by_key(|(index, _)| *index);
     Ok(Explanation { format, records, mapping: seen.into_iter().map(|(_, it)| it).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(sample: &str, expected: &str) {
+        let shown = match stream(sample.as_bytes()) {
+            Ok(format) => format.to_string(),
+            Err(refusal) => refusal.to_string(),
+        };
+        assert_eq!(shown, expected);
+    }
+
+    const ACCESS: &str = "1.2.3.4 - - [10/Mar/2026:03:36:59 +0000] \"GET / HTTP/1.1\" 200 5\n";
+    const MESSAGE: &str = "2026/03/10 13:02:31 [error] 31#31: *1 open() failed\n";
+
+    #[test]
+    fn messages_between_accesses_do_not_matter() {
+        check(&format!("{ACCESS}{MESSAGE}{MESSAGE}{MESSAGE}"), "clf");
+    }
+
+    #[test]
+    fn a_json_line_of_another_kind_is_refused_with_what_it_lacks() {
+        check(
+            r#"{"level":"info","time":"2026-03-10T03:36:59Z","msg":"started"}"#,
+            "no format reads this input: 0 of 1 records were understood (no_request 1); the closest \
+             format is generic_json, which also needs: a status, or a method and a path; add the \
+             status, or the method and the path",
+        );
+    }
+
+    #[test]
+    fn what_is_mostly_not_understood_is_refused() {
+        check(
+            &format!("{ACCESS}what\nis\nthis\n"),
+            "no format reads this input: 1 of 4 records were understood (unknown_format 3); the \
+             closest format is clf; name the format, or log JSON with a time, a status, a method and \
+             a path",
+        );
+        check("", "the input holds no records: give a file with access log lines");
+    }
+
+    #[test]
+    fn a_line_that_is_cut_by_the_end_of_the_sample_has_no_vote() {
+        check(&format!("{ACCESS}1.2.3.4 - - [10/Mar"), "clf");
+    }
+
+    #[test]
+    fn an_explanation_names_fields_columns_and_units() {
+        let sample =
+            r#"{"time":"2026-03-10T03:36:59Z","status":200,"latency_ms":5,"api_key":"k","x":1}"#;
+        let explained = explain(sample.as_bytes()).map(|it| it.to_string());
+        let expected = "generic_json: any JSON access log with a time and a status, or a method and a \
+            path (ECS, OpenTelemetry names too)\n  latency_ms -> duration_ns [milliseconds] in 1 of 1 \
+            records\n  status -> http_response_status_code in 1 of 1 records\n  time -> time in 1 of 1 \
+            records\n  api_key -> credential_id, principal_id [kept as a fingerprint] in 1 of 1 records\n";
+        assert_eq!(explained.as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn every_format_has_a_name_of_its_own() {
+        for id in FormatId::ALL {
+            assert_eq!(FormatId::from_name(id.as_str()), Some(*id));
+            assert!(!id.about().is_empty());
+        }
+        assert_eq!(FormatId::from_name("nginx"), Some(FormatId::Clf));
+        assert_eq!(FormatId::from_name("syslog"), None);
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) fn whole(number: i64) -> Option<Stamp> {
 
 /// Reads a number with decimals; a 64-bit float holds no more than microseconds of a date.
 pub(crate) fn float(number: f64) -> Option<Stamp> {
-    if !number.is_finite() || number < 0.0 || number >= 9e18 {
+    if !(0.0..9e18).contains(&number) {
         return None;
     }
     let (unit_ns, precision) = unit(number);
@@ -125,9 +125,8 @@ fn iso(bytes: &[u8]) -> Option<Stamp> {
     let (ns, precision) = decimals(fraction)?;
     let time = Time::from_civil(date, clock, ns as u32)?;
     let (offset_s, zone_assumed) = match zone {
-        [b'Z' | b'z'] => (0, false),
         [] => (0, true),
-        b" UTC" | b" GMT" => (0, false),
+        [b'Z' | b'z'] | b" UTC" | b" GMT" => (0, false),
         [b' ', zone @ ..] | zone => (offset(zone)?, false),
     };
     Some(Stamp { time: time.plus(-offset_s * NS_PER_S), precision, zone_assumed })

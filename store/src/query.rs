@@ -36,7 +36,7 @@ const SPILL_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
 const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Threads' worth of work that one query is split into.
 const PARTITIONS: usize = 2;
-/// Stack of each thread that plans and runs a query, enough for the deepest SQL that is read; only
+/// Stack of each thread that plans and runs a query, enough for sums of thousands of terms; only
 /// what is touched takes memory.
 const STACK_BYTES: usize = 256 * 1024 * 1024;
 /// Characters kept of what the engine says about an error.

@@ -4,6 +4,7 @@ use super::{About, Law, Reading, View, Words, peers_of, windows_sql};
 use crate::explain::{history, number, span, subject};
 use crate::open_window::{CLAIMED_MAX, OpenWindow};
 use crate::population::Measure;
+use crate::statistics::tail::seen_before;
 use model::{Contributor, Detector};
 
 pub(crate) const ABOUT: About = About {
@@ -23,6 +24,11 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     }
     let law = view.population.predictive(view.identity, Measure::FailuresPerHour)?;
     let observed = f64::from(view.open.failures);
+    let most = view.identity.most.get(Measure::FailuresPerHour as usize).copied().unwrap_or(0);
+    let mut surprise = law.surprise(observed);
+    if observed <= f64::from(most) {
+        surprise = seen_before(surprise, f64::from(view.identity.learned));
+    }
     Some(Reading {
         detector: Detector::AuthFailures,
         entity: None,
@@ -30,7 +36,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         end: view.open.end(),
         observed,
         expected: law.mean,
-        surprise: law.surprise(observed),
+        surprise,
         law: Law::Count(law, 1.0),
     })
 }

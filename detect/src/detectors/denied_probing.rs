@@ -4,6 +4,7 @@ use super::{About, Law, Reading, View, Words, by_endpoint, peers_of, windows_sql
 use crate::explain::{history, number, span, subject};
 use crate::open_window::OpenWindow;
 use crate::population::Measure;
+use crate::statistics::tail::seen_before;
 use model::Detector;
 
 pub(crate) const ABOUT: About = About {
@@ -23,6 +24,11 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         return None;
     }
     let law = view.population.predictive(view.identity, Measure::DeniedPerHour)?;
+    let most = view.identity.most.get(Measure::DeniedPerHour as usize).copied().unwrap_or(0);
+    let mut surprise = law.surprise(observed);
+    if observed <= f64::from(most) {
+        surprise = seen_before(surprise, f64::from(view.identity.learned));
+    }
     Some(Reading {
         detector: Detector::DeniedProbing,
         entity: None,
@@ -30,7 +36,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         end: view.open.end(),
         observed,
         expected: law.mean,
-        surprise: law.surprise(observed),
+        surprise,
         law: Law::Count(law, 1.0),
     })
 }

@@ -2,9 +2,10 @@
 
 use super::{About, Law, Reading, View, Words, by_endpoint, peers_of, windows_sql};
 use crate::explain::{bytes, history, percent, subject};
+use crate::identity::Identity;
 use crate::open_window::OpenWindow;
-use crate::statistics::sketch::{Sketch, Spread, View as Kept};
-use crate::statistics::tail::student;
+use crate::statistics::sketch::{Spread, View as Kept};
+use crate::statistics::tail::{seen_before, student};
 use model::Detector;
 
 pub(crate) const ABOUT: About = About {
@@ -31,13 +32,19 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     let at = view.open.bytes_out.ln_1p();
     // Both views, and the larger surprise counts: slow drift cannot launder itself.
     let readings = [Kept::Fast, Kept::Slow].map(|kept| {
-        let peers = view.population.peers(view.identity).bytes.spread(kept)?;
-        let (centre, scale, freedom) = law(&view.identity.bytes, peers, kept);
+        let (centre, scale, freedom) = law(view, kept)?;
         let surprise = student((at - centre) / scale, freedom);
         Some((surprise, Law::Size { centre, scale, freedom }, centre))
     });
     let (surprise, law, centre) =
         readings.into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    // An hour like this that it had before, however seldom, is its own.
+    let like_this = view.identity.bytes.weight_from(view.open.bytes_out);
+    let surprise = if like_this >= 0.5 {
+        seen_before(surprise, view.identity.bytes.weight(Kept::Slow) / like_this)
+    } else {
+        surprise
+    };
     Some(Reading {
         detector: Detector::EgressSpike,
         entity: None,
@@ -55,23 +62,38 @@ pub(crate) fn may_raise(reading: &Reading) -> bool {
 }
 
 /// Centre, scale and degrees of freedom of ln(1 + bytes per active hour).
-fn law(own: &Sketch, peers: Spread, kept: Kept) -> (f64, f64, f64) {
-    let own = own.spread(kept).unwrap_or(Spread { median: peers.median, mad: peers.mad, n: 0.0 });
-    let n = own.n + PRIOR_WINDOWS;
-    let centre = (own.n * own.median + PRIOR_WINDOWS * peers.median) / n;
-    let own_sigma = own.mad * MAD_TO_SIGMA;
-    let peer_sigma = peers.mad * MAD_TO_SIGMA;
-    let away = peers.median - centre;
-    let variance =
-        (own.n * own_sigma.powi(2) + PRIOR_WINDOWS * (peer_sigma.powi(2) + away.powi(2))) / n;
+///
+/// The normal model with unknown mean (Gelman et al., Bayesian Data Analysis, 3rd ed., §5.4), made
+/// robust: identities differ by a variance B, one identity's hours by W. An identity without
+/// history is judged by B + W around its peers' median, one with history by W around its own.
+fn law(view: &View<'_>, kept: Kept) -> Option<(f64, f64, f64)> {
+    let group = view.population.peers(view.identity);
+    let peers = group.bytes.spread(kept)?;
+    let total = (peers.mad * MAD_TO_SIGMA).powi(2).max(SCALE_MIN.powi(2));
+    let sums = &group.bytes_within;
+    let usual_within = if sums.n > 0.0 { sums.sum / sums.n } else { total };
+    let own = view.identity.bytes.spread(kept).unwrap_or(Spread { n: 0.0, ..peers });
+    let own_within = (own.mad * MAD_TO_SIGMA).powi(2);
+    let within = (own.n * own_within + PRIOR_WINDOWS * usual_within) / (own.n + PRIOR_WINDOWS);
+    let within = within.max(SCALE_MIN.powi(2));
+    let between = (total - within).max(within);
+    let precision = 1.0 / between + own.n / within;
+    let centre = (peers.median / between + own.n * own.median / within) / precision;
     let freedom = (4.0 + own.n + peers.n / 20.0).min(30.0);
-    (centre, variance.sqrt().max(SCALE_MIN), freedom)
+    Some((centre, (within + 1.0 / precision).sqrt(), freedom))
+}
+
+/// Squared distance of a window's ln(1 + bytes) from the identity's own median, held to 3 units.
+pub(crate) fn within(identity: &Identity, bytes: f64) -> Option<f64> {
+    const HISTORY_MIN: f64 = 3.0;
+    let own = identity.bytes.spread(Kept::Slow).filter(|own| own.n >= HISTORY_MIN)?;
+    Some((bytes.ln_1p() - own.median).abs().min(3.0).powi(2))
 }
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
-    let Some(peers) = view.population.peers(view.identity).bytes.spread(Kept::Fast) else { return };
-    if view.population.is_ready() {
-        let (centre, scale, _) = law(&view.identity.bytes, peers, Kept::Fast);
+    if view.population.is_ready()
+        && let Some((centre, scale, _)) = law(view, Kept::Fast)
+    {
         open.bytes_tripwire = (centre + 3.0 * scale).min(36.0).exp_m1().max(BYTES_MIN);
     }
 }

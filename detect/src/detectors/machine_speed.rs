@@ -4,7 +4,7 @@ use super::{About, Law, Reading, View, Words, by_endpoint, later, peers_of, wind
 use crate::explain::{history, number, span, subject};
 use crate::open_window::{OpenWindow, SPEED_SPANS_NS};
 use crate::population::Measure;
-use crate::statistics::tail::largest_of;
+use crate::statistics::tail::{largest_of, seen_before};
 use model::{Detector, Time};
 
 pub(crate) const ABOUT: About = About {
@@ -26,7 +26,10 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         let windows = f64::from(speed.closed.n) + if speed.calls > 0 { 1.0 } else { 0.0 };
         // The peak is the largest of the hour's windows, and of three lengths.
         let n = windows.max(1.0) * MEASURES.len() as f64;
-        let surprise = largest_of(law.surprise(f64::from(speed.peak)), n);
+        let mut surprise = largest_of(law.surprise(f64::from(speed.peak)), n);
+        if view.identity.most.get(measure as usize).is_some_and(|most| speed.peak <= *most) {
+            surprise = seen_before(surprise, f64::from(view.identity.learned));
+        }
         if oddest.is_none_or(|oddest| surprise > oddest.surprise) {
             oddest = Some(Reading {
                 detector: Detector::MachineSpeed,

@@ -4,6 +4,7 @@ use super::{About, Law, Reading, View, Words, later, peers_of};
 use crate::explain::{history, number, percent, quote, span, subject};
 use crate::open_window::{DISTINCT_MAX, OpenWindow};
 use crate::statistics::Moments;
+use crate::statistics::tail::seen_before;
 use model::{Contributor, Detector};
 
 pub(crate) const ABOUT: About = About {
@@ -19,10 +20,14 @@ const OBJECTS_MIN: f64 = 20.0;
 
 pub(crate) fn read(view: &View<'_>, out: &mut Vec<Reading>) {
     for set in &view.open.objects {
-        let own =
-            view.identity.objects_at(set.endpoint).map_or_else(Moments::default, |it| it.per_hour);
+        let habit = view.identity.objects_at(set.endpoint);
+        let own = habit.map_or_else(Moments::default, |it| it.per_hour);
         let Some(law) = view.population.objects(&own, set.endpoint) else { continue };
         let observed = set.objects.len() as f64;
+        let mut surprise = law.surprise(observed);
+        if habit.is_some_and(|habit| set.objects.len() as u32 <= habit.most) {
+            surprise = seen_before(surprise, f64::from(own.n));
+        }
         out.push(Reading {
             detector: Detector::ObjectEnumeration,
             entity: Some(set.endpoint),
@@ -30,7 +35,7 @@ pub(crate) fn read(view: &View<'_>, out: &mut Vec<Reading>) {
             end: view.open.end(),
             observed,
             expected: law.mean,
-            surprise: law.surprise(observed),
+            surprise,
             law: Law::Count(law, 1.0),
         });
     }

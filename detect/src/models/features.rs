@@ -5,6 +5,9 @@ use crate::open_window::OpenWindow;
 /// How many features there are.
 pub(crate) const FEATURES: usize = 22;
 
+/// The least scale of a feature: a sixth more of something, or a share of 3 %, is never odd.
+pub(crate) const SCALE_MIN: f64 = 0.15;
+
 /// The features' names, as an explanation gives them.
 pub(crate) const NAMES: [&str; FEATURES] = [
     "calls",

@@ -27,7 +27,7 @@ const MIXTURE_MAX: usize = 4;
 /// Fewest vectors that a model is fitted to.
 pub const VECTORS_MIN: usize = 100;
 /// A feature further out than this many scales says no more than this.
-const SCALES_MAX: f64 = 50.0;
+const SCALES_MAX: f64 = 20.0;
 /// Added to each variance of the mixture, so that a constant feature is no singularity.
 const REGULARIZATION: f64 = 1e-3;
 
@@ -92,12 +92,15 @@ pub struct Joint {
 
 impl JointModel {
     /// Fits the law to `vectors`, one a row, with a fixed seed.
-    pub fn fit(vectors: &Array2<f64>, seed: u64) -> Result<Self, FitError> {
+    ///
+    /// No feature's scale is less than `scale_min`, in the feature's own unit; 0 leaves them as
+    /// they are.
+    pub fn fit(vectors: &Array2<f64>, scale_min: f64, seed: u64) -> Result<Self, FitError> {
         let (rows, columns) = vectors.dim();
         if rows < VECTORS_MIN {
             return Err(FitError::TooFew { got: rows });
         }
-        let (centre, scale) = robust_scale(vectors);
+        let (centre, scale) = robust_scale(vectors, scale_min);
         let scaled = Array2::from_shape_fn((rows, columns), |(row, column)| {
             scaled_value(vectors[[row, column]], centre[column], scale[column])
         });
@@ -311,7 +314,7 @@ fn ln_determinant(mut matrix: Array2<f64>) -> f64 {
 }
 
 /// Median and scaled MAD of each column; where the MAD is nothing, the standard deviation stands in.
-fn robust_scale(vectors: &Array2<f64>) -> (Array1<f64>, Array1<f64>) {
+fn robust_scale(vectors: &Array2<f64>, scale_min: f64) -> (Array1<f64>, Array1<f64>) {
     let columns = vectors.ncols();
     let (mut centre, mut scale) = (Array1::zeros(columns), Array1::ones(columns));
     for (index, column) in vectors.columns().into_iter().enumerate() {
@@ -326,7 +329,8 @@ fn robust_scale(vectors: &Array2<f64>) -> (Array1<f64>, Array1<f64>) {
             (true, _) => mad.max(deviation / 4.0),
             (false, true) => deviation,
             (false, false) => 1.0,
-        };
+        }
+        .max(scale_min);
     }
     (centre, scale)
 }
@@ -356,7 +360,7 @@ mod tests {
     #[test]
     fn what_lies_off_the_cloud_is_odder_than_what_lies_on_it() {
         let vectors = cloud(400);
-        let model = JointModel::fit(&vectors, 7).unwrap();
+        let model = JointModel::fit(&vectors, 0.0, 7).unwrap();
         let ordinary = model.judge(vectors.row(17));
         let mut off = vectors.row(17).to_owned();
         off[3] += 5.0;
@@ -369,13 +373,13 @@ mod tests {
     #[test]
     fn a_fit_is_the_same_every_time() {
         let vectors = cloud(300);
-        let [a, b] = [(); 2].map(|()| JointModel::fit(&vectors, 7).unwrap());
+        let [a, b] = [(); 2].map(|()| JointModel::fit(&vectors, 0.0, 7).unwrap());
         assert_eq!(a.judge(vectors.row(3)), b.judge(vectors.row(3)));
     }
 
     #[test]
     fn the_mixture_density_integrates_to_one() {
-        let model = JointModel::fit(&cloud(400), 7).unwrap();
+        let model = JointModel::fit(&cloud(400), 0.0, 7).unwrap();
         let one = Array2::from_shape_fn((400, 1), |(row, _)| {
             model.axes.dot(&model.scaled(cloud(400).row(row)))[0]
         });
@@ -414,13 +418,13 @@ mod tests {
             8..12 => (row * 31 % 101) as f64,
             _ => 0.0,
         });
-        let model = JointModel::fit(&vectors, 7).unwrap();
+        let model = JointModel::fit(&vectors, 0.0, 7).unwrap();
         assert!(model.judge(vectors.row(5)).surprise.is_finite());
     }
 
     #[test]
     fn too_little_and_too_plain_is_refused() {
-        assert_eq!(JointModel::fit(&cloud(50), 7).unwrap_err(), FitError::TooFew { got: 50 });
-        assert_eq!(JointModel::fit(&Array2::zeros((200, 5)), 7).unwrap_err(), FitError::Constant);
+        assert_eq!(JointModel::fit(&cloud(50), 0.0, 7).unwrap_err(), FitError::TooFew { got: 50 });
+        assert_eq!(JointModel::fit(&Array2::zeros((200, 5)), 0.0, 7).unwrap_err(), FitError::Constant);
     }
 }

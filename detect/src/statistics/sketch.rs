@@ -91,6 +91,12 @@ impl Sketch {
         0.0
     }
 
+    /// The undecayed weight at `size` and above, one bin (13 %) of slack included, in windows.
+    pub fn weight_from(&self, size: f64) -> f64 {
+        let from = bin_of(size).saturating_sub(1);
+        self.bins.iter().filter(|bin| bin.at >= from).map(|bin| f64::from(bin.slow)).sum()
+    }
+
     /// The total weight of a view, in windows.
     pub fn weight(&self, view: View) -> f64 {
         self.bins.iter().map(|bin| bin.weight(view)).sum()

@@ -34,6 +34,13 @@ pub fn student(t: f64, freedom: f64) -> f64 {
     }
 }
 
+/// Surprise of what was seen before: no more than once in all of `windows`.
+///
+/// A law that is too narrow for an identity's own past is corrected by that past.
+pub fn seen_before(surprise: f64, windows: f64) -> f64 {
+    surprise.min((windows.max(0.0) + 1.0).log10())
+}
+
 /// Surprise of the largest of `n` values when a single one has `surprise`: 1 − (1 − p)ⁿ.
 pub fn largest_of(surprise: f64, n: f64) -> f64 {
     if n <= 1.0 {

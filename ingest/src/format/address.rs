@@ -71,36 +71,28 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(octets))
 }
 
-/// Appends the address's network: its /24, or its /64.
-pub(crate) fn write_net(ip: IpAddr, out: &mut String) {
+/// Appends the network of an address: its /24, or its /64.
+pub(crate) fn write_net(address: &Address<'_>, out: &mut String) {
+    let Some(ip) = address.ip else { return };
+    // An IPv4 address is almost always written as its octets, and those are copied.
+    let octets =
+        address.host.rsplit_once('.').filter(|_| ip.is_ipv4() && !address.host.contains(':'));
+    if let Some((octets, _)) = octets {
+        out.push_str(octets.trim_ascii());
+        out.push_str(".0/24");
+        return;
+    }
     match ip {
         IpAddr::V4(ip) => {
             let [a, b, c, _] = ip.octets();
-            for octet in [a, b, c] {
-                write_octet(octet, out);
-                out.push('.');
-            }
-            out.push_str("0/24");
+            // Writing to a string cannot fail.
+            let _infallible = write!(out, "{a}.{b}.{c}.0/24");
         }
         IpAddr::V6(ip) => {
             let network = Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX));
             // Writing to a string cannot fail.
             let _infallible = write!(out, "{network}/64");
         }
-    }
-}
-
-fn write_octet(octet: u8, out: &mut String) {
-    let digits = [octet / 100, octet / 10 % 10, octet % 10];
-    let skip = if octet >= 100 {
-        0
-    } else if octet >= 10 {
-        1
-    } else {
-        2
-    };
-    for digit in digits.into_iter().skip(skip) {
-        out.push(char::from(b'0' + digit));
     }
 }
 
@@ -181,9 +173,7 @@ mod tests {
             || "none".to_owned(),
             |it| {
                 let mut net = String::new();
-                if let Some(ip) = it.ip {
-                    write_net(ip, &mut net);
-                }
+                write_net(&it, &mut net);
                 format!("{} {net} {:?}", it.host, it.port)
             },
         );

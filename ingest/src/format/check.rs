@@ -146,3 +146,21 @@ fn every_line_of_the_real_logs_is_an_event() {
         assert_eq!(parsed.batch.events.len(), lines, "{name}");
     }
 }
+#[test]
+fn survey() {
+    let root = samples("formats").unwrap();
+    let mut dirs: Vec<_> = std::fs::read_dir(&root).unwrap().map(|e| e.unwrap().path()).collect();
+    dirs.sort();
+    for dir in dirs {
+        for e in std::fs::read_dir(&dir).unwrap() {
+            let p = e.unwrap().path();
+            if p.extension().is_some_and(|e| e == "log") {
+                let bytes = std::fs::read(&p).unwrap();
+                let parsed = parse(&bytes, None);
+                let mut by = std::collections::BTreeMap::new();
+                for ev in &parsed.batch.events { *by.entry(ev.source_format).or_insert(0) += 1; }
+                println!("{:?} stream={:?} {by:?} rejects={:?}", p.strip_prefix(&root).unwrap(), crate::sniff::stream(&bytes).map_err(|_| "refused"), parsed.rejects.iter().collect::<Vec<_>>());
+            }
+        }
+    }
+}

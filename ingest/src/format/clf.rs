@@ -116,7 +116,7 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
         && (is_ip(second)
             || (second != "-"
                 && word(after_second).0 == "-"
-                && word(word(after_second).1).0 != ""));
+                && !word(word(after_second).1).0.is_empty()));
     let (client, rest) = if names_host {
         put(record, At::Host, first);
         (second, after_second)
@@ -206,19 +206,17 @@ fn extra<'a>(tail: &'a str, record: &mut Record<'a>) {
     let (_alternative, rest) = word(rest);
     // Address, length, time and status are lists when an upstream was tried again.
     let mut values = [""; 5];
-    let (mut filled, mut joins) = (0_usize, false);
+    let mut filled = 0_usize;
     for part in rest.split_ascii_whitespace() {
         if part == ":" {
             filled = filled.saturating_sub(1);
         } else {
-            joins = part.ends_with(',');
             if let Some(value) = values.get_mut(filled) {
                 *value = part.trim_end_matches(',');
             }
-            filled += usize::from(!joins);
+            filled += usize::from(!part.ends_with(','));
         }
     }
-    let _ = joins;
     let [_address, _length, time, status, id] = values;
     put(record, At::UpstreamTime, time);
     put(record, At::UpstreamStatus, status);

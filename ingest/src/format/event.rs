@@ -8,7 +8,7 @@ use crate::identity::{self, ANONYMOUS, BY_ADDRESS, BY_NETWORK, Candidate};
 use crate::redact::{self, Key};
 use crate::reject::Reject;
 use model::limit::{IDENTITY_BYTES_MAX, TEXT_BYTES_MAX, USER_AGENT_BYTES_MAX};
-use model::{Event, EventBatch, Int, ParseFlags, Position, Text, Time};
+use model::{Event, EventBatch, Int, ParseFlags, Position, Text};
 use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
@@ -47,6 +47,40 @@ pub(crate) struct Origin {
     pub(crate) content_hash: u64,
 }
 
+/// An event that is being written, and the batch that holds its texts.
+#[derive(Debug)]
+pub(super) struct Draft<'b> {
+    pub(super) event: Event,
+    batch: &'b mut EventBatch,
+}
+
+impl Draft<'_> {
+    pub(super) fn text(&self, column: Text) -> Option<&str> {
+        self.batch.text(&self.event, column)
+    }
+
+    pub(super) fn set(&mut self, column: Text, text: &str) {
+        self.batch.set_text(&mut self.event, column, text);
+    }
+
+    pub(super) fn write(&mut self, column: Text, write: impl FnOnce(&mut String)) {
+        self.batch.write_text(&mut self.event, column, write);
+    }
+
+    /// Sets a text, cut to a limit.
+    pub(super) fn put(&mut self, column: Text, text: &str, bytes_max: usize) {
+        let (text, was_cut) = redact::cut(text, bytes_max);
+        self.flag(ParseFlags::TRUNCATED, was_cut);
+        self.set(column, text);
+    }
+
+    pub(super) const fn flag(&mut self, flag: ParseFlags, is_set: bool) {
+        if is_set {
+            self.event.parse_flags.insert(flag);
+        }
+    }
+}
+
 impl<'p> Writer<'p> {
     pub(crate) fn new(policy: &'p Policy) -> Self {
         Self {
@@ -59,13 +93,13 @@ impl<'p> Writer<'p> {
         }
     }
 
-    /// Appends a record's event to a batch; returns its time, or why the record is none.
+    /// Appends a record's event to a batch, or says why the record is none.
     pub(crate) fn write(
         &mut self,
         record: &mut Record<'_>,
         origin: Origin,
         batch: &mut EventBatch,
-    ) -> Result<Time, Reject> {
+    ) -> Result<(), Reject> {
         let format = origin.format.format();
         let (stamp, how) = measure::stamp(record)?;
         if format.needs_request && !request::is_there(record) {
@@ -79,18 +113,19 @@ impl<'p> Writer<'p> {
         measure::time(record, &mut event, stamp, how, format);
         let record = &*record;
         event.parse_flags.insert(record.flags);
-        self.plain(record, &mut event, batch);
-        self.request(record, &mut event, batch);
-        let client = self.client(record, format, &mut event, batch);
-        self.principal(record, client, &mut event, batch);
         provenance(record, &mut event);
-        let time = event.time;
+        let mut draft = Draft { event, batch };
+        self.plain(record, &mut draft);
+        self.request(record, &mut draft);
+        let client = self.client(record, format, &mut draft);
+        self.principal(record, client, &mut draft);
+        let Draft { event, batch } = draft;
         batch.events.push(event);
-        Ok(time)
+        Ok(())
     }
 
     /// The columns that are taken over as they are.
-    fn plain(&mut self, record: &Record<'_>, event: &mut Event, batch: &mut EventBatch) {
+    fn plain(&mut self, record: &Record<'_>, draft: &mut Draft<'_>) {
         let mut bits = record.present() & PLAIN;
         while bits != 0 {
             let column = Text::ALL.get(bits.trailing_zeros() as usize).copied();
@@ -102,51 +137,45 @@ impl<'p> Writer<'p> {
             };
             match column {
                 Text::UserAgentOriginal => {
-                    self.free(column, (text, USER_AGENT_BYTES_MAX), event, batch);
+                    self.free(column, (text, USER_AGENT_BYTES_MAX), draft);
                 }
                 Text::ResourceUri | Text::PolicyReason | Text::ToolName | Text::HttpRoute => {
-                    self.free(column, (text, TEXT_BYTES_MAX), event, batch);
+                    self.free(column, (text, TEXT_BYTES_MAX), draft);
                 }
-                Text::HttpRequestReferrer => self.referrer(text, event, batch),
+                Text::HttpRequestReferrer => self.referrer(text, draft),
                 Text::PrincipalName | Text::CredentialId | Text::SessionId | Text::AgentName => {
-                    self.name(column, text, false, event, batch);
+                    self.name(column, text, false, draft);
                 }
                 _ if text.len() <= IDENTITY_BYTES_MAX && !redact::holds_credential(text) => {
-                    batch.set_text(event, column, text);
+                    draft.set(column, text);
                 }
-                _ => self.free(column, (text, TEXT_BYTES_MAX), event, batch),
+                _ => self.free(column, (text, TEXT_BYTES_MAX), draft),
             }
         }
-        if !event.has_text(Text::TenantId) {
-            batch.set_text(event, Text::TenantId, &self.policy.tenant);
+        if !draft.event.has_text(Text::TenantId) {
+            draft.set(Text::TenantId, &self.policy.tenant);
         }
         if let Some(parent) = record.text(Slot::Raw(Raw::Traceparent)) {
-            traceparent(parent, event, batch);
+            traceparent(parent, draft);
         }
-        if event.has_text(Text::McpMethodName) && !event.has_text(Text::RpcSystem) {
-            batch.set_text(event, Text::RpcSystem, "mcp");
+        if draft.event.has_text(Text::McpMethodName) && !draft.event.has_text(Text::RpcSystem) {
+            draft.set(Text::RpcSystem, "mcp");
         }
     }
 
     /// A text that may hold anything: detectors, then the limit.
-    fn free(
-        &mut self,
-        column: Text,
-        (text, bytes_max): (&str, usize),
-        event: &mut Event,
-        batch: &mut EventBatch,
-    ) {
+    fn free(&mut self, column: Text, (text, bytes_max): (&str, usize), draft: &mut Draft<'_>) {
         if self.is_clean(text) {
-            put(column, text, bytes_max, event, batch);
+            draft.put(column, text, bytes_max);
             return;
         }
         self.scratch.clear();
         redact::text(text, &mut self.scratch);
-        event.parse_flags.insert(ParseFlags::REDACTED);
-        put(column, &self.scratch, bytes_max, event, batch);
+        draft.flag(ParseFlags::REDACTED, true);
+        draft.put(column, &self.scratch, bytes_max);
     }
 
-    fn is_clean(&mut self, text: &str) -> bool {
+    pub(super) fn is_clean(&mut self, text: &str) -> bool {
         let hash = self.state.hash_one(text) | 1;
         let slot = self.clean.get_mut(hash as usize >> 8 & (CLEAN_MAX - 1));
         match slot {
@@ -161,42 +190,35 @@ impl<'p> Writer<'p> {
         }
     }
 
-    fn referrer(&mut self, text: &str, event: &mut Event, batch: &mut EventBatch) {
+    fn referrer(&mut self, text: &str, draft: &mut Draft<'_>) {
         let column = Text::HttpRequestReferrer;
         let Some((page, query)) = text.split_once('?') else {
-            return self.free(column, (text, TEXT_BYTES_MAX), event, batch);
+            return self.free(column, (text, TEXT_BYTES_MAX), draft);
         };
         self.scratch.clear();
         let mut changed = redact::text(page, &mut self.scratch);
         self.scratch.push('?');
         changed |= redact::query(query, self.policy.keep_query_values, &mut self.scratch);
         if changed {
-            event.parse_flags.insert(ParseFlags::REDACTED);
+            draft.flag(ParseFlags::REDACTED, true);
         }
-        put(column, &self.scratch, TEXT_BYTES_MAX, event, batch);
+        draft.put(column, &self.scratch, TEXT_BYTES_MAX);
     }
 
     /// The name of somebody or something: verbatim, unless it is or holds a credential.
-    fn name(
-        &mut self,
-        column: Text,
-        name: &str,
-        is_secret: bool,
-        event: &mut Event,
-        batch: &mut EventBatch,
-    ) {
+    fn name(&mut self, column: Text, name: &str, is_secret: bool, draft: &mut Draft<'_>) {
         let policy = self.policy;
         let is_person =
             matches!(column, Text::PrincipalId | Text::PrincipalName | Text::PrincipalClaimed);
         if is_secret || redact::holds_credential(name) {
-            batch.write_text(event, column, |out| policy.key.fingerprint(name, out));
-            event.parse_flags.insert(ParseFlags::REDACTED);
+            draft.write(column, |out| policy.key.fingerprint(name, out));
+            draft.flag(ParseFlags::REDACTED, true);
         } else if policy.pseudonymize && is_person && !redact::is_pseudonym(name) {
-            batch.write_text(event, column, |out| {
+            draft.write(column, |out| {
                 policy.key.pseudonym(&policy.tenant, "principal", name, out);
             });
         } else {
-            put(column, name, IDENTITY_BYTES_MAX, event, batch);
+            draft.put(column, name, IDENTITY_BYTES_MAX);
         }
     }
 
@@ -205,8 +227,7 @@ impl<'p> Writer<'p> {
         &mut self,
         record: &Record<'_>,
         format: &Format,
-        event: &mut Event,
-        batch: &mut EventBatch,
+        draft: &mut Draft<'_>,
     ) -> Option<IpAddr> {
         let seen = record.text(Slot::Raw(Raw::Client));
         let seen = seen.or_else(|| record.text(Slot::Text(Text::ClientAddress)));
@@ -221,58 +242,49 @@ impl<'p> Writer<'p> {
             found => found,
         });
         if let (Some(_), Some(peer)) = (behind, peer.or(behind).filter(|_| peer.is_some())) {
-            self.address(Text::NetworkPeerAddress, peer, event, batch);
+            self.address(Text::NetworkPeerAddress, peer, draft);
         }
         let Some(client) = behind.or(peer) else {
             if let Some(seen) = seen.filter(|it| redact::is_pseudonym(it)) {
-                batch.set_text(event, Text::ClientAddress, seen);
+                draft.set(Text::ClientAddress, seen);
                 if let Some(net) = record.text(Slot::Text(Text::ClientNet)) {
-                    put(Text::ClientNet, net, 64, event, batch);
+                    draft.put(Text::ClientNet, net, 64);
                 }
             }
             return None;
         };
-        self.address(Text::ClientAddress, client, event, batch);
-        if let Some(ip) = client.ip {
-            batch.write_text(event, Text::ClientNet, |out| address::write_net(ip, out));
-        }
-        if let (Some(port), None) = (client.port.filter(|it| *it > 0), event.int(Int::ClientPort)) {
-            event.set_int(Int::ClientPort, i64::from(port));
+        self.address(Text::ClientAddress, client, draft);
+        draft.write(Text::ClientNet, |out| address::write_net(&client, out));
+        if let (Some(port), None) =
+            (client.port.filter(|it| *it > 0), draft.event.int(Int::ClientPort))
+        {
+            draft.event.set_int(Int::ClientPort, i64::from(port));
         }
         client.ip
     }
 
-    fn address(
-        &self,
-        column: Text,
-        address: Address<'_>,
-        event: &mut Event,
-        batch: &mut EventBatch,
-    ) {
+    fn address(&self, column: Text, address: Address<'_>, draft: &mut Draft<'_>) {
         let policy = self.policy;
-        let host = address.host.trim();
+        let host = address.host.trim_ascii();
         if policy.pseudonymize {
             let key = &policy.key;
-            batch.write_text(event, column, |out| {
-                key.pseudonym(&policy.tenant, "address", host, out)
-            });
+            draft.write(column, |out| key.pseudonym(&policy.tenant, "address", host, out));
             return;
         }
         match address.ip {
-            Some(ip @ IpAddr::V6(_)) => batch.set_text(event, column, &ip.to_string()),
-            Some(ip) if host.contains(':') => batch.set_text(event, column, &ip.to_string()),
-            _ => batch.set_text(event, column, host),
+            Some(ip @ IpAddr::V6(_)) => draft.set(column, &ip.to_string()),
+            Some(ip) if host.contains(':') => draft.set(column, &ip.to_string()),
+            // Only a name may hold anything.
+            None if redact::holds_credential(host) => {
+                draft.write(column, |out| policy.key.fingerprint(host, out));
+                draft.flag(ParseFlags::REDACTED, true);
+            }
+            _ => draft.set(column, host),
         }
     }
 
     /// The principal, its hash, and the identities beside it.
-    fn principal(
-        &mut self,
-        record: &Record<'_>,
-        client: Option<IpAddr>,
-        event: &mut Event,
-        batch: &mut EventBatch,
-    ) {
+    fn principal(&mut self, record: &Record<'_>, client: Option<IpAddr>, draft: &mut Draft<'_>) {
         for (raw, column) in [
             (Raw::IdCredential, Text::CredentialId),
             (Raw::IdClient, Text::ClientAppId),
@@ -284,31 +296,35 @@ impl<'p> Writer<'p> {
                 && let Some(id) = record.text_of(filled.value)
                 && !identity::is_sentinel(id)
             {
-                self.name(column, id, filled.field.how == How::Secret, event, batch);
+                self.name(column, id, filled.field.how == How::Secret, draft);
             }
         }
-        let address = batch.text(event, Text::ClientAddress);
-        let resolved = identity::resolve(record, event.status(), address);
+        let address = draft.text(Text::ClientAddress);
+        let resolved = identity::resolve(record, draft.event.status(), address);
         match resolved.named {
             Some(named) if !resolved.is_claimed => {
-                (event.principal_type, event.principal_trust, event.principal_source) =
-                    (named.kind, named.trust, named.source);
-                self.named(Text::PrincipalId, named, event, batch);
+                (
+                    draft.event.principal_type,
+                    draft.event.principal_trust,
+                    draft.event.principal_source,
+                ) = (named.kind, named.trust, named.source);
+                self.named(Text::PrincipalId, named, draft);
                 // A user name beside a better identity is that identity's name.
-                let user = record.text(Slot::Raw(Raw::IdUser)).filter(|it| !identity::is_sentinel(it));
-                if let (Some(user), false) = (user, event.has_text(Text::PrincipalName))
+                let user =
+                    record.text(Slot::Raw(Raw::IdUser)).filter(|it| !identity::is_sentinel(it));
+                if let (Some(user), false) = (user, draft.event.has_text(Text::PrincipalName))
                     && user != named.id
                 {
-                    self.name(Text::PrincipalName, user, false, event, batch);
+                    self.name(Text::PrincipalName, user, false, draft);
                 }
                 if let Some(claimed) = record.text(Slot::Text(Text::PrincipalClaimed)) {
-                    self.name(Text::PrincipalClaimed, claimed, false, event, batch);
+                    self.name(Text::PrincipalClaimed, claimed, false, draft);
                 }
             }
             named => {
                 if let Some(named) = named {
-                    self.named(Text::PrincipalClaimed, named, event, batch);
-                    EventBatch::clear_text(event, Text::PrincipalName);
+                    self.named(Text::PrincipalClaimed, named, draft);
+                    EventBatch::clear_text(&mut draft.event, Text::PrincipalName);
                 }
                 let by_net = self.policy.group_by_network && client.is_some();
                 let (column, by) = if by_net {
@@ -316,34 +332,31 @@ impl<'p> Writer<'p> {
                 } else {
                     (Text::ClientAddress, BY_ADDRESS)
                 };
-                let by = event.has_text(column).then_some(by);
-                (event.principal_type, event.principal_trust, event.principal_source) =
-                    resolved.by_source(by);
+                let by = draft.event.has_text(column).then_some(by);
+                (
+                    draft.event.principal_type,
+                    draft.event.principal_trust,
+                    draft.event.principal_source,
+                ) = resolved.by_source(by);
                 match by {
-                    Some(_) => EventBatch::alias_text(event, Text::PrincipalId, column),
-                    None => batch.set_text(event, Text::PrincipalId, ANONYMOUS),
+                    Some(_) => EventBatch::alias_text(&mut draft.event, Text::PrincipalId, column),
+                    None => draft.set(Text::PrincipalId, ANONYMOUS),
                 }
             }
         }
         let mut hasher = SipHasher13::new_with_keys(0, 0);
-        hasher.write(batch.text(event, Text::TenantId).unwrap_or("").as_bytes());
+        hasher.write(draft.text(Text::TenantId).unwrap_or("").as_bytes());
         hasher.write(&[0xff]);
-        hasher.write(batch.text(event, Text::PrincipalId).unwrap_or("").as_bytes());
-        event.principal_hash = hasher.finish();
+        hasher.write(draft.text(Text::PrincipalId).unwrap_or("").as_bytes());
+        draft.event.principal_hash = hasher.finish();
     }
 
-    fn named(
-        &mut self,
-        column: Text,
-        named: Candidate<'_>,
-        event: &mut Event,
-        batch: &mut EventBatch,
-    ) {
+    fn named(&mut self, column: Text, named: Candidate<'_>, draft: &mut Draft<'_>) {
         if let Some(issuer) = named.issuer {
             let id = format!("{issuer}|{}", named.id);
-            return self.name(column, &id, named.is_secret, event, batch);
+            return self.name(column, &id, named.is_secret, draft);
         }
-        self.name(column, named.id, named.is_secret, event, batch);
+        self.name(column, named.id, named.is_secret, draft);
     }
 }
 
@@ -370,32 +383,14 @@ const PLAIN: u128 = {
     bits
 };
 
-pub(super) fn put(
-    column: Text,
-    text: &str,
-    bytes_max: usize,
-    event: &mut Event,
-    batch: &mut EventBatch,
-) {
-    let (text, was_cut) = redact::cut(text, bytes_max);
-    flag(event, ParseFlags::TRUNCATED, was_cut);
-    batch.set_text(event, column, text);
-}
-
-pub(super) fn flag(event: &mut Event, flag: ParseFlags, is_set: bool) {
-    if is_set {
-        event.parse_flags.insert(flag);
-    }
-}
-
 /// `00-<trace>-<span>-01`
-fn traceparent(parent: &str, event: &mut Event, batch: &mut EventBatch) {
+fn traceparent(parent: &str, draft: &mut Draft<'_>) {
     let mut parts = parent.split('-').skip(1);
     for (column, length) in [(Text::TraceId, 32), (Text::SpanId, 16)] {
         let part = parts.next().unwrap_or("");
         let is_id = part.len() == length && part.bytes().all(|it| it.is_ascii_hexdigit());
-        if is_id && !event.has_text(column) {
-            batch.set_text(event, column, part);
+        if is_id && !draft.event.has_text(column) {
+            draft.set(column, part);
         }
     }
 }

@@ -200,6 +200,7 @@ const IDENTITIES: &[Field] = &[
 
 const COUNT: usize = CALL.len() + MEASURES.len() + SURROUNDINGS.len() + IDENTITIES.len();
 
+#[expect(clippy::large_stack_arrays, reason = "it runs in the compiler only")]
 const fn concat() -> [Field; COUNT] {
     let parts = [CALL, MEASURES, SURROUNDINGS, IDENTITIES];
     let mut fields = [CALL[0]; COUNT];

@@ -73,7 +73,11 @@ fn a_mixed_stream_is_read_whatever_was_declared() {
     let mixed = SEEDS.join("\n");
     for format in formats() {
         let parsed = parse(mixed.as_bytes(), format);
-        assert_eq!((parsed.batch.events.len(), parsed.rejects.total()), (SEEDS.len(), 0), "{format:?}");
+        assert_eq!(
+            (parsed.batch.events.len(), parsed.rejects.total()),
+            (SEEDS.len(), 0),
+            "{format:?}"
+        );
     }
 }
 
@@ -155,7 +159,8 @@ fn deep_and_wide_json_is_skipped_without_harm() {
         check(FormatId::GenericJson, &line, &["http_response_status_code=200", "parse_flags=2"]);
         assert_eq!(sniff::record(line.as_bytes()), Some(FormatId::GenericJson));
     }
-    let open = format!(r#"{{"time":"2026-03-10T03:36:59Z","status":200,"a":{}"#, "[".repeat(60_000));
+    let open =
+        format!(r#"{{"time":"2026-03-10T03:36:59Z","status":200,"a":{}"#, "[".repeat(60_000));
     check(FormatId::GenericJson, &open, &["reject=malformed_json"]);
     let wide: String = (0..400).map(|it| format!(r#""k{it}":1,"#)).collect();
     let line = format!(r#"{{"time":"2026-03-10T03:36:59Z","status":200,{wide}"user":"late"}}"#);
@@ -183,13 +188,16 @@ fn pseudonyms_hide_persons_and_addresses() {
     for (before, after) in parsed.batch.events.iter().zip(&again.batch.events) {
         let principal = parsed.batch.text(before, Text::PrincipalId).unwrap_or("");
         assert!(principal.starts_with("pseudonym:"), "{principal}");
-        assert_eq!(parsed.batch.text(before, Text::ClientAddress).map(|it| it.starts_with("pseudonym:")), Some(true));
+        assert_eq!(
+            parsed.batch.text(before, Text::ClientAddress).map(|it| it.starts_with("pseudonym:")),
+            Some(true)
+        );
         assert_eq!(before.principal_hash, after.principal_hash, "what is a pseudonym stays one");
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(6000))]
 
     #[test]
     fn no_bytes_make_a_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {

@@ -1,7 +1,6 @@
 //! Times, durations and other numbers of a record, in canonical units.
 
 use super::Format;
-use super::event::flag;
 use super::field::{How, Raw, Slot};
 use super::record::{Record, Value, last_of_list};
 use crate::reject::Reject;
@@ -11,6 +10,12 @@ use model::{Event, Int, ParseFlags, Text, TimeKind, TimePrecision};
 
 /// A longer duration is taken for a mistaken unit and left out.
 const DURATION_NS_MAX: i64 = 7 * NS_PER_D;
+
+fn flag(event: &mut Event, flag: ParseFlags, is_set: bool) {
+    if is_set {
+        event.parse_flags.insert(flag);
+    }
+}
 
 /// The event's time as the record gave it.
 pub(super) fn stamp(record: &Record<'_>) -> Result<(Stamp, How), Reject> {
@@ -106,12 +111,11 @@ fn duration(record: &mut Record<'_>, column: Int) -> Option<i64> {
         }
     };
     let unit_ns = match (suffix, filled.field.how) {
-        ("s", _) | ("", How::Seconds) => NS_PER_S as f64,
+        ("", How::Guess) if is_whole => 1e6,
+        ("s", _) | ("", How::Seconds | How::Guess) => NS_PER_S as f64,
         ("ms", _) | ("", How::Millis) => 1e6,
         ("us" | "µs" | "μs", _) | ("", How::Micros) => 1e3,
         ("ns", _) | ("", How::Nanos | How::Plain) => 1.0,
-        ("", How::Guess) if is_whole => 1e6,
-        ("", How::Guess) => NS_PER_S as f64,
         _ => return None,
     };
     if is_list {

@@ -26,7 +26,7 @@ impl Secret {
         }
     }
 
-    pub(super) const fn is_credential(self) -> bool {
+    const fn is_credential(self) -> bool {
         matches!(self, Self::Jwt | Self::Key | Self::Userinfo)
     }
 }
@@ -43,37 +43,55 @@ pub(super) struct Hit {
 const LOOK_BYTES_MAX: usize = 320;
 
 /// The bytes that set a detector off.
-const TRIGGERS: [bool; 256] = {
+const TRIGGERS: [bool; 256] = table(b"0123456789@JKSz-_%");
+/// Those of credentials alone.
+const CREDENTIAL_TRIGGERS: [bool; 256] = table(b"@JKSz-_");
+
+const fn table(triggers: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
-    let triggers = b"0123456789@JKSz-_%";
     let mut index = 0;
     while index < triggers.len() {
         table[triggers[index] as usize] = true;
         index += 1;
     }
     table
-};
+}
 
 /// The first detected value at or after `from`.
 pub(super) fn next(text: &[u8], from: usize) -> Option<Hit> {
-    let mut at = from;
-    while let Some(&byte) = text.get(at) {
-        if !TRIGGERS[byte as usize] {
-            at += 1;
-            continue;
+    scan(text, from, &TRIGGERS)
+}
+
+/// The first credential; nothing else is looked for.
+pub(super) fn credential(text: &[u8]) -> Option<Hit> {
+    let mut from = 0;
+    loop {
+        let hit = scan(text, from, &CREDENTIAL_TRIGGERS)?;
+        if hit.kind.is_credential() {
+            return Some(hit);
         }
+        from = hit.to;
+    }
+}
+
+#[inline]
+fn scan(text: &[u8], from: usize, triggers: &[bool; 256]) -> Option<Hit> {
+    let mut at = from;
+    loop {
+        let skipped = text.get(at..)?.iter().position(|it| triggers[usize::from(*it)])?;
+        at += skipped;
+        let byte = *text.get(at)?;
         let before = text.get(from.max(at.saturating_sub(LOOK_BYTES_MAX))..at).unwrap_or_default();
         let after = text.get(at + 1..).unwrap_or_default();
         let hit = match byte {
             b'0'..=b'9' => {
                 let run = digits(text.get(at..).unwrap_or_default());
-                match card(before, text, at, run) {
-                    Some(hit) => Some(hit),
-                    None => {
-                        at += run;
-                        continue;
-                    }
+                let hit = card(before, text, at, run);
+                if hit.is_none() {
+                    at += run;
+                    continue;
                 }
+                hit
             }
             b'@' => address(before, at, after, at + 1),
             b'%' if after.starts_with(b"40") => {
@@ -87,7 +105,6 @@ pub(super) fn next(text: &[u8], from: usize) -> Option<Hit> {
         }
         at += 1;
     }
-    None
 }
 
 fn run(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
@@ -174,7 +191,7 @@ fn card(before: &[u8], text: &[u8], at: usize, run: usize) -> Option<Hit> {
     }
     let number = text.get(at..to)?;
     let count = number.iter().filter(|it| it.is_ascii_digit()).count();
-    let ends = !text.get(to).is_some_and(|it| it.is_ascii_alphanumeric());
+    let ends = !text.get(to).is_some_and(u8::is_ascii_alphanumeric);
     (ends && (13..=19).contains(&count) && luhn(number)).then_some(Hit {
         from: at,
         to,
@@ -193,7 +210,7 @@ fn luhn(number: &[u8]) -> bool {
             (_, doubled) => doubled,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// An e-mail address, or the user and password of a URL, around an `@`.
