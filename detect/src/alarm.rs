@@ -68,8 +68,8 @@ pub(crate) fn settle(
 ) {
     for reading in readings {
         let score = context.calibration.score(reading.detector, reading.surprise);
+        let may = detectors::may_raise(&context.view(identity, open), reading);
         if !is_raised(open, reading) {
-            let may = detectors::may_raise(&context.view(identity, open), reading);
             if score < context.cut || !may || open.raised.len() >= RAISED_MAX {
                 continue;
             }
@@ -83,6 +83,7 @@ pub(crate) fn settle(
         }
         let raised = open.raised.iter().find(|raised| is_of(raised, reading));
         if let Some(raised) = raised
+            && may
             && score >= context.cut
         {
             findings.push(finding(context, &context.view(identity, open), reading, raised));

@@ -26,6 +26,8 @@ const SCALE_PRIOR: f64 = 25.0;
 const SHAPE_PRIOR: (f64, f64) = (50.0, 0.1);
 /// Fewest windows for an empirical threshold.
 const WINDOWS_MIN: u64 = 100;
+/// Standard errors by which a fitted scale is raised.
+const CONFIDENCE: f64 = 2.0;
 /// A law is fitted again when its sample has grown by this factor.
 const REFIT_GROWTH: f64 = 1.02;
 /// Beyond this a score says nothing more.
@@ -38,7 +40,9 @@ const KNOTS: usize = 48;
 struct Sample {
     windows: Histogram<u64>,
     law: Law,
-    /// The share of all windows in which it had anything to read.
+    /// Windows in which it could have had something to read.
+    judged: f64,
+    /// The share of those in which it had.
     share: f64,
 }
 
@@ -57,13 +61,12 @@ struct Law {
 #[derive(Clone, Debug)]
 pub(crate) struct Calibration {
     samples: Vec<Sample>,
-    windows: f64,
 }
 
 impl Calibration {
     pub(crate) fn new() -> Self {
         let samples = Detector::ALL.iter().map(|_| Sample::new()).collect();
-        Self { samples, windows: 0.0 }
+        Self { samples }
     }
 
     /// Takes in the surprises of closed windows; they count from the next [`Calibration::fit`] on.
@@ -75,12 +78,18 @@ impl Calibration {
         }
     }
 
-    /// Fits every detector's law to what was learned of `windows` more windows.
-    pub(crate) fn fit(&mut self, windows: u64) {
-        self.windows += windows as f64;
+    /// Takes in how many more windows a detector could have read something in.
+    pub(crate) fn judge(&mut self, detector: Detector, windows: u64) {
+        if let Some(sample) = self.samples.get_mut(detector as usize) {
+            sample.judged += windows as f64;
+        }
+    }
+
+    /// Fits every detector's law to what was learned.
+    pub(crate) fn fit(&mut self) {
         for sample in &mut self.samples {
             let read = sample.windows.len() as f64 + DOUBT_WINDOWS;
-            sample.share = (read / (self.windows + DOUBT_WINDOWS)).min(1.0);
+            sample.share = (read / (sample.judged + DOUBT_WINDOWS)).min(1.0);
             // A law moves little with a few more windows, and fitting one walks the histogram.
             if sample.windows.len() as f64 >= sample.law.n * REFIT_GROWTH {
                 sample.law = Law::of(&sample.windows);
@@ -114,7 +123,7 @@ impl Sample {
         let windows = Histogram::new_with_bounds(1, (SURPRISE_MAX * UNITS) as u64, 2);
         let windows = windows.unwrap_or_else(|_| unreachable_bounds());
         let law = Law::of(&windows);
-        Self { windows, law, share: 1.0 }
+        Self { windows, law, judged: 0.0, share: 1.0 }
     }
 }
 
@@ -153,6 +162,9 @@ impl Law {
         let raw_scale = quarter * shape / (4_f64.powf(shape) - 1.0);
         let scale =
             (exceedances * raw_scale + SCALE_PRIOR * scale_prior) / (exceedances + SCALE_PRIOR);
+        // A scale estimated from k exceedances is known to within 1/√k: take its upper end, so that
+        // a small sample is never the reason for an alarm.
+        let scale = scale * (1.0 + CONFIDENCE / exceedances.sqrt());
         let mut knots = [0.0; KNOTS + 1];
         for (index, knot) in knots.iter_mut().enumerate() {
             let surprise = threshold * index as f64 / KNOTS as f64;
@@ -193,7 +205,8 @@ mod tests {
     fn calibrated(surprises: &[f32]) -> Calibration {
         let mut calibration = Calibration::new();
         calibration.learn(Detector::EgressSpike, surprises);
-        calibration.fit(surprises.len() as u64);
+        calibration.judge(Detector::EgressSpike, surprises.len() as u64);
+        calibration.fit();
         calibration
     }
 
@@ -227,7 +240,8 @@ mod tests {
         let surprises = exponential(5_000, 0.5);
         let mut seldom = Calibration::new();
         seldom.learn(Detector::EgressSpike, &surprises);
-        seldom.fit(500_000);
+        seldom.judge(Detector::EgressSpike, 500_000);
+        seldom.fit();
         let often = calibrated(&surprises).score(Detector::EgressSpike, 3.0);
         let ratio = seldom.score(Detector::EgressSpike, 3.0) / often;
         assert!((50.0..150.0).contains(&ratio), "{ratio}");

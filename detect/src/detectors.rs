@@ -115,6 +115,16 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
     }
 }
 
+/// Whether a detector could have something to read in the window, were there anything odd in it.
+pub(crate) fn could_read(detector: Detector, view: &View<'_>) -> bool {
+    match detector {
+        Detector::FirstSeenEndpoint => first_seen_endpoint::could_read(view),
+        Detector::JointOutlier => joint_outlier::could_read(view),
+        Detector::EgressSpike => view.open.sized > 0 && view.population.is_ready(),
+        _ => view.population.is_ready(),
+    }
+}
+
 /// Whether a reading may become a finding: enough happened, and enough is known of the identity.
 pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
     match reading.detector {

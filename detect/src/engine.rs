@@ -103,6 +103,8 @@ pub struct Engine {
     started: Option<Time>,
     cut: f64,
     windows: u64,
+    /// Windows that detectors judged, each detector's counted.
+    judged: u64,
     folds_seen: u32,
 }
 
@@ -120,6 +122,7 @@ impl Engine {
             started: None,
             cut,
             windows: 0,
+            judged: 0,
             folds_seen: 0,
         }
     }
@@ -174,9 +177,12 @@ impl Engine {
     /// Arrow refused a batch: a defect of this crate.
     pub fn exchange(&mut self, endpoints: &Endpoints, last: bool) -> Result<Output, ArrowError> {
         let mut output = Output { findings: self.drain_findings(), ..Output::default() };
-        let before = self.windows;
         for partition in &mut self.partitions {
             self.windows += partition.contribution.windows;
+            for (detector, judged) in Detector::ALL.iter().zip(&mut partition.contribution.judged) {
+                self.judged += *judged;
+                self.calibration.judge(*detector, std::mem::take(judged));
+            }
             for (detector, surprises) in
                 Detector::ALL.iter().zip(&mut partition.contribution.surprises)
             {
@@ -192,7 +198,7 @@ impl Engine {
                 }
             }
         }
-        self.calibration.fit(self.windows - before);
+        self.calibration.fit();
         self.population.absorb(self.partitions.iter_mut().map(|it| &mut it.contribution));
         if self.folds_seen != endpoints.folds() {
             self.folds_seen = endpoints.folds();
@@ -210,7 +216,7 @@ impl Engine {
     fn set_cut(&mut self, now: Time) {
         let started = self.started.unwrap_or(now);
         let days = (now.since(started) as f64 / NS_PER_D as f64).max(1.0);
-        let judged = self.windows as f64 * Detector::ALL.len() as f64 / days;
+        let judged = self.judged as f64 / days;
         self.cut = self.plan.windows_per_finding_min.max(judged / self.plan.findings_per_day);
     }
 
@@ -243,7 +249,11 @@ impl Engine {
             let matrix = Array2::from_shape_fn((rows.len(), FEATURES), |(row, column)| {
                 rows.get(row).and_then(|it| it.1.get(column)).map_or(0.0, |it| f64::from(*it))
             });
-            if rows.len() < joint::VECTORS_MIN { None } else { JointModel::fit(&matrix, features::SCALE_MIN, SEED).ok() }
+            if rows.len() < joint::VECTORS_MIN {
+                None
+            } else {
+                JointModel::fit(&matrix, features::SCALE_MIN, SEED).ok()
+            }
         };
         let count = groups.as_ref().map_or(0, PeerGroups::len);
         self.models = Models {

@@ -216,6 +216,11 @@ impl Partition {
         for detector in Detector::ALL {
             let from = readings.len();
             detectors::read(*detector, &view, &mut readings);
+            if detectors::could_read(*detector, &view)
+                && let Some(judged) = self.contribution.judged.get_mut(*detector as usize)
+            {
+                *judged += 1;
+            }
             // Only windows that had anything to read count as ordinary traffic of this detector.
             let of_this = readings.iter().skip(from).map(|reading| reading.surprise as f32);
             if let Some(oddest) = of_this.reduce(f32::max)

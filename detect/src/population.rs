@@ -7,7 +7,7 @@
 use crate::identity::Identity;
 use crate::statistics::moments::Sums;
 use crate::statistics::{Moments, Predictive, Sketch};
-use model::{EndpointId, Endpoints, Time};
+use model::{Detector, EndpointId, Endpoints, Time};
 
 /// Counts that are kept per window for every identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -120,6 +120,8 @@ pub(crate) struct Contribution {
     pub(crate) endpoints: Vec<EndpointHabit>,
     pub(crate) objects: Sums,
     pub(crate) surprises: Vec<Vec<f32>>,
+    /// Windows in which each detector could have had something to read.
+    pub(crate) judged: [u64; Detector::ALL.len()],
 }
 
 impl Contribution {

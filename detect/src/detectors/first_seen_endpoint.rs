@@ -45,14 +45,18 @@ pub(crate) fn is_sensitive(name: &str) -> bool {
     SENSITIVE.iter().any(|word| name.contains(word))
 }
 
-pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
+pub(crate) fn could_read(view: &View<'_>) -> bool {
     let identity = view.identity;
     let peers = view.population.peers(identity);
-    let known_well = identity.calls >= CALLS_MIN
-        && (identity.days >= DAYS_MIN || (peers.members >= PEERS_MIN && identity.learned >= 3));
-    if !known_well {
+    identity.calls >= CALLS_MIN
+        && (identity.days >= DAYS_MIN || (peers.members >= PEERS_MIN && identity.learned >= 3))
+}
+
+pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
+    if !could_read(view) {
         return None;
     }
+    let identity = view.identity;
     let p_new = identity.profile.p_new();
     let (oddest, single) = view
         .open

@@ -17,8 +17,12 @@ pub(crate) const ABOUT: About = About {
 /// Fewer calls in the hour than this have no shape to speak of.
 const CALLS_MIN: u32 = 10;
 
+pub(crate) fn could_read(view: &View<'_>) -> bool {
+    view.open.calls >= CALLS_MIN && view.models.joint(view.identity.group).is_some()
+}
+
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
-    if view.open.calls < CALLS_MIN {
+    if !could_read(view) {
         return None;
     }
     let model = view.models.joint(view.identity.group)?;

@@ -30,17 +30,20 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         if view.identity.most.get(measure as usize).is_some_and(|most| speed.peak <= *most) {
             surprise = seen_before(surprise, f64::from(view.identity.learned));
         }
-        if oddest.is_none_or(|oddest| surprise > oddest.surprise) {
-            oddest = Some(Reading {
-                detector: Detector::MachineSpeed,
-                entity: None,
-                start: Time::from_ns(speed.peak_start),
-                end: Time::from_ns(speed.peak_start + span),
-                observed: f64::from(speed.peak),
-                expected: law.mean,
-                surprise,
-                law: Law::Count(law, n),
-            });
+        let reading = Reading {
+            detector: Detector::MachineSpeed,
+            entity: None,
+            start: Time::from_ns(speed.peak_start),
+            end: Time::from_ns(speed.peak_start + span),
+            observed: f64::from(speed.peak),
+            expected: law.mean,
+            surprise,
+            law: Law::Count(law, n),
+        };
+        // What may be raised comes before what may not, however odd.
+        let rank = |it: &Reading| (may_raise(it), it.surprise);
+        if oddest.as_ref().is_none_or(|oddest| rank(&reading) > rank(oddest)) {
+            oddest = Some(reading);
         }
     }
     oddest
@@ -49,7 +52,8 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
 pub(crate) fn may_raise(reading: &Reading) -> bool {
     let length = reading.end.since(reading.start);
     let min = SPEED_SPANS_NS.iter().position(|span| *span == length);
-    min.and_then(|index| CALLS_MIN.get(index)).is_some_and(|min| reading.observed >= f64::from(*min))
+    min.and_then(|index| CALLS_MIN.get(index))
+        .is_some_and(|min| reading.observed >= f64::from(*min))
 }
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {

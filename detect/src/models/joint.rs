@@ -425,6 +425,9 @@ mod tests {
     #[test]
     fn too_little_and_too_plain_is_refused() {
         assert_eq!(JointModel::fit(&cloud(50), 0.0, 7).unwrap_err(), FitError::TooFew { got: 50 });
-        assert_eq!(JointModel::fit(&Array2::zeros((200, 5)), 0.0, 7).unwrap_err(), FitError::Constant);
+        assert_eq!(
+            JointModel::fit(&Array2::zeros((200, 5)), 0.0, 7).unwrap_err(),
+            FitError::Constant
+        );
     }
 }

@@ -146,21 +146,22 @@ fn every_line_of_the_real_logs_is_an_event() {
         assert_eq!(parsed.batch.events.len(), lines, "{name}");
     }
 }
+
 #[test]
-fn survey() {
-    let root = samples("formats").unwrap();
-    let mut dirs: Vec<_> = std::fs::read_dir(&root).unwrap().map(|e| e.unwrap().path()).collect();
-    dirs.sort();
-    for dir in dirs {
-        for e in std::fs::read_dir(&dir).unwrap() {
-            let p = e.unwrap().path();
-            if p.extension().is_some_and(|e| e == "log") {
-                let bytes = std::fs::read(&p).unwrap();
-                let parsed = parse(&bytes, None);
-                let mut by = std::collections::BTreeMap::new();
-                for ev in &parsed.batch.events { *by.entry(ev.source_format).or_insert(0) += 1; }
-                println!("{:?} stream={:?} {by:?} rejects={:?}", p.strip_prefix(&root).unwrap(), crate::sniff::stream(&bytes).map_err(|_| "refused"), parsed.rejects.iter().collect::<Vec<_>>());
-            }
+fn every_line_of_the_canonical_streams_is_an_event() {
+    let Some(root) = samples("labelled") else { return };
+    for entry in std::fs::read_dir(root).expect("a folder of samples") {
+        let path = entry.expect("an entry").path();
+        if path.to_str().is_some_and(|it| it.ends_with(".ndjson.gz")) {
+            let file = std::fs::File::open(&path).expect("a stream");
+            let mut bytes = Vec::new();
+            flate2::read::MultiGzDecoder::new(file)
+                .read_to_end(&mut bytes)
+                .expect("a whole stream");
+            let head = bytes.get(..64 * 1024).unwrap_or(&bytes);
+            assert_eq!(crate::sniff::stream(head), Ok(FormatId::Canonical), "{}", path.display());
+            let parsed = parse(&bytes, Some(FormatId::Canonical));
+            assert_eq!(parsed.rejects.total(), 0, "{}: {:?}", path.display(), parsed.rejects);
         }
     }
 }

@@ -1,0 +1,2 @@
+def make(logs, keep):
+    pass
