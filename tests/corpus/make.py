@@ -76,9 +76,9 @@ def object_enumeration():
     sync = world.add("sync-job", [("GET", "/orders/{n}", 1, 1500)], 0.0)
     world.background(lambda caller, hour: caller is sync)
     for hour in world.hours():  # the same sweep as an attack's, every hour since ever
-        count = round(world.rng.gauss(150, 9))
+        count = round(world.rng.gauss(70, 6))
         for number in range(count):
-            world.call(sync, hour + timedelta(seconds=40 + 4 * number), "GET",
+            world.call(sync, hour + timedelta(seconds=40 + 8 * number), "GET",
                        f"/orders/{world.rng.randrange(1000, 99_999)}", 1500)
     save("object_enumeration", "benign", "hourly_synchronisation", world, "generic")
 
@@ -106,7 +106,7 @@ def egress_spike():
     save("egress_spike", "attack", "long_lists_for_an_hour", world, "canonical", "sales-06")
 
     world = World(203).background()
-    at, thief = world.at(1, 16, 40), world.caller("support-05")
+    at, thief = world.at(2, 16, 40), world.caller("support-05")
     for number in range(25):
         world.attack(thief, at + timedelta(seconds=11 * number), "GET", "/tickets", 30_000_000)
     save("egress_spike", "attack", "ticket_dump", world, "nginx", "support-05")
@@ -143,35 +143,35 @@ def first_seen_endpoint():
         (302, "exports_the_payroll", "stock-02", "canonical", "GET", "/payroll/export"),
         (303, "rotates_a_key", "support-08", "generic", "POST", "/admin/keys/{n}/rotate"),
     ]:
-        world = World(seed, days=4)
+        world = World(seed, days=3)
         admin = world.add("admin-01", [("POST", "/admin/users/{n}/roles", 1, 300), ("GET", "/orders", 6, 9000),
                                        ("GET", "/payroll/export", 2, 60_000),
                                        ("POST", "/admin/keys/{n}/rotate", 1, 200)], 9.0)
-        world.background(share=0.75)
-        at, climber = world.at(3, 13, 2), world.caller(who)
+        world.background(share=0.65)
+        at, climber = world.at(2, 13, 2), world.caller(who)
         for number in range(3):
             world.attack(climber, at + timedelta(seconds=50 * number), method,
                          path.replace("{n}", str(admin.mine[number])), 400)
         save("first_seen_endpoint", "attack", name, world, form, who, until=60)
 
-    world = World(311, days=4).background(share=0.75)
-    deploy = world.at(3, 12)
+    world = World(311, days=3).background(share=0.7)
+    deploy = world.at(2, 12)
     for caller in world.callers:  # a deploy: everybody begins to use what is new
         at = deploy + timedelta(minutes=world.rng.uniform(1, 170))
         for number in range(4):
             world.call(caller, at + timedelta(seconds=31 * number), "GET", "/v2/notifications", 700)
     save("first_seen_endpoint", "benign", "a_deploy_that_all_use", world, "kong")
 
-    world = World(312, days=4).background(share=0.75)
-    at, late = world.at(3, 13, 2), world.caller("fin-05")
+    world = World(312, days=3).background(share=0.7)
+    at, late = world.at(2, 13, 2), world.caller("fin-05")
     for number in range(3):  # new to it, usual among others
         world.call(late, at + timedelta(seconds=50 * number), "GET", f"/customers/{late.mine[number]}", 900)
     save("first_seen_endpoint", "benign", "what_many_peers_use", world, "canonical")
 
-    world = World(313, days=4)
+    world = World(313)
     admin = world.add("admin-01", [("POST", "/admin/users/{n}/roles", 1, 300)], 4.0)
-    world.background(share=0.75)
-    at, curious = world.at(3, 13, 2), world.caller("support-08")
+    world.background(share=0.65)
+    at, curious = world.at(2, 13, 2), world.caller("support-08")
     for number in range(3):  # tried and refused
         world.call(curious, at + timedelta(seconds=50 * number), "POST",
                    f"/admin/users/{admin.mine[number]}/roles", 300, status=403)
@@ -343,7 +343,7 @@ def not_itself():
         victim, other = world.caller(victim), world.caller(other)
         victim.rate = other.rate = 12.0
         stolen = [world.at(2, 14), world.at(2, 15)]
-        world.background(lambda caller, hour: caller is victim and hour in stolen, share=0.75)
+        world.background(lambda caller, hour: caller is victim and hour in stolen, share=0.65)
         for hour in stolen:
             for number in range(110):
                 at = hour + timedelta(seconds=120 + 29 * number)
@@ -353,7 +353,7 @@ def not_itself():
 
     world = World(711)
     busy = world.caller("stock-04")
-    world.background(share=0.75)
+    world.background(share=0.65)
     for number in range(220):  # twice a thief's calls, and all its own
         at = world.at(2, 14) + timedelta(seconds=120 + 15 * number)
         world.call(busy, at, *world.pick(busy))
@@ -361,7 +361,7 @@ def not_itself():
 
     world = World(712)
     both = world.add("floater", world.caller("support-01").role + world.caller("sales-05").role, 14.0)
-    world.background(lambda caller, hour: caller is both, share=0.75)
+    world.background(lambda caller, hour: caller is both, share=0.65)
     for index, hour in enumerate(world.hours()):  # one role in the morning, another in the afternoon
         role = world.caller("support-01" if hour.hour < 13 else "sales-05").role
         for number in range(30 if index < 30 else 110):
@@ -370,7 +370,7 @@ def not_itself():
     save("not_itself", "benign", "two_roles_by_habit", world, "canonical")
 
     world = World(713)
-    world.background(share=0.75)
+    world.background(share=0.65)
     newborn = world.add("sales-10", world.caller("sales-05").role, 12.0)
     for hour in (world.at(2, 14), world.at(2, 15)):  # new here, and like its peers
         for number in range(110):
@@ -387,7 +387,7 @@ def joint_outlier():
         (802, "writes_from_everywhere", "fin-06", "canonical", {"status": [200, 429, 200]}),
         (803, "slow_and_failing", "support-03", "generic", {"status": [503, 504, 200], "ms": 9_000}),
     ]:
-        world = World(seed).background(share=0.8)
+        world = World(seed).background(share=0.7)
         actor = world.caller(who)
         writes = [it for it in actor.role if it[0] == "POST"]
         for number in range(26):
@@ -398,7 +398,7 @@ def joint_outlier():
                          ua=f"client/{number}.0", **more, **{"in": 90_000})
         save("joint_outlier", "attack", name, world, form, who, until=60)
 
-    world = World(811).background(share=0.8)
+    world = World(811).background(share=0.7)
     actor = world.caller("sales-03")
     for number in range(26):  # more calls than usual, and nothing else
         world.call(actor, world.at(2, 13, 1) + timedelta(seconds=130 * number), *world.pick(actor))
@@ -406,14 +406,14 @@ def joint_outlier():
 
     world = World(812)
     odd = world.add("kiosk", [("POST", "/orders", 1, 400)], 0.0)
-    world.background(lambda caller, hour: caller is odd, share=0.8)
+    world.background(lambda caller, hour: caller is odd, share=0.7)
     for hour in world.hours():  # odd in the same way as an attack, every hour
         for number in range(14):
             world.call(odd, hour + timedelta(seconds=60 + 200 * number), "POST", "/orders", 400,
                        status=[500, 200, 409][number % 3], ua=f"kiosk/{number}.0", **{"in": 90_000})
     save("joint_outlier", "benign", "the_odd_kiosk", world, "canonical")
 
-    world = World(813).background(share=0.8)
+    world = World(813).background(share=0.7)
     traveller = world.caller("support-03")
     for number in range(26):  # from a train: other networks, ordinary calls
         world.call(traveller, world.at(2, 13, 1) + timedelta(seconds=130 * number), *world.pick(traveller),

@@ -1,2 +1,96 @@
+"""Cases on real log lines: two public sites' access logs, as they are or with an attack spliced in by hand."""
+
+import gzip
+import re
+from datetime import datetime, timedelta, timezone
+
+LINE = re.compile(r'(\S+) (\S+) (\S+) \[([^\]]+)\] (.*)')
+FEED_READER = "46.105.14.53"   # asks for one feed, every few minutes, for days
+CRAWLER = "66.249.73.135"
+
+
+def time_of(line):
+    return datetime.strptime(LINE.match(line)[4], "%d/%b/%Y:%H:%M:%S %z").astimezone(timezone.utc)
+
+
+def read(path, days):
+    lines = gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape").read().splitlines()
+    return [line for line in lines if not days or LINE.match(line)[4][:2] in days]
+
+
+def stamp(at):
+    return at.strftime("%d/%b/%Y:%H:%M:%S +0000")
+
+
+def line_of(ip, at, request, status, size, agent="Mozilla/5.0 (X11; Linux x86_64)"):
+    return f'{ip} - - [{stamp(at)}] "{request} HTTP/1.1" {status} {size} "-" "{agent}"'
+
+
+def splice(real, more):
+    """Real lines in their own order, each new one before the first that is later."""
+    keyed = [(time_of(line), 0, number, line, False) for number, line in enumerate(real)]
+    keyed += [(time_of(line), 1, number, line, True) for number, line in enumerate(more)]
+    return [(line, attack) for _, _, _, line, attack in sorted(keyed, key=lambda it: it[:3])]
+
+
+def add(keep, detector, name, real, more, who):
+    at = sorted(time_of(line) for line in more)
+    iso = "%Y-%m-%dT%H:%M:%S.000Z"
+    keep(detector, "attack", name, splice(real, more), principal=who, marker=f"{who} ",
+         earliest=(at[0] - timedelta(seconds=1)).strftime(iso),
+         latest=(at[-1] + timedelta(minutes=60)).strftime(iso))
+
+
 def make(logs, keep):
-    pass
+    # The site's own images, jars and pages, with their real sizes.
+    site = read(logs / "apache_semicomplete.log.gz", ["17", "18"])
+    whole = read(logs / "apache_semicomplete.log.gz", None)
+    other = read(logs / "secrepo.log.gz", None)
+    at = datetime(2015, 5, 18, 16, 7, 10, tzinfo=timezone.utc)
+
+    def moved(source, who, at, step):
+        """Real lines of others, at other times and under another address."""
+        return [f"{who} - - [{stamp(at + timedelta(seconds=step * number))}] {LINE.match(line)[5]}"
+                for number, line in enumerate(source)]
+
+    seen, images = set(), []
+    for line in whole:
+        path = re.search(r'"GET (/presentations/[^/]+/images/[^ ?]+) HTTP/1.[01]" 200 ', line)
+        if path and path[1] not in seen:
+            seen.add(path[1])
+            images.append(line)
+    later = read(logs / "apache_semicomplete.log.gz", ["18", "19"])
+    add(keep, "object_enumeration", "real_site_all_images", later,
+        moved(images, FEED_READER, at + timedelta(hours=28), 4), FEED_READER)
+    jars = [line for line in whole if re.search(r'"GET /files/\S+\.jar HTTP/1.[01]" 200 \d{7}', line)]
+    jars = (jars * 40)[:40]
+    add(keep, "egress_spike", "real_site_all_jars", site, moved(jars, FEED_READER, at, 15), FEED_READER)
+    add(keep, "first_seen_endpoint", "real_site_feed_reader_administers", site,
+        [line_of(FEED_READER, at + timedelta(seconds=40 * number), "POST /admin/users/roles", 200, 412)
+         for number in range(3)], FEED_READER)
+    add(keep, "auth_failures", "real_site_locked_area", other,
+        [line_of("78.245.91.140", datetime(2015, 1, 24, 20, 3, tzinfo=timezone.utc)
+                 + timedelta(seconds=6 * number), "GET /private/", 401, 381) for number in range(90)],
+        "78.245.91.140")
+    paths = ["wp-login.php", "phpmyadmin/", "pma/", ".git/config", ".env", "admin/", "manager/html", "cgi-bin/test.cgi",
+             "xmlrpc.php", "server-status", "backup.zip", "db.sql", "console/", "actuator/env", "solr/", "jenkins/",
+             "login.asp", "config.php", "setup.php", "shell.php", "old/", "test/", "api/v1/", "owa/", "webdav/"]
+    add(keep, "denied_probing", "real_site_well_known_paths", other,
+        [line_of("109.67.37.159", datetime(2015, 1, 24, 11, 20, tzinfo=timezone.utc)
+                 + timedelta(seconds=9 * number), f"GET /{path}", 404, 285)
+         for number, path in enumerate(paths)], "109.67.37.159")
+    pages = [line for line in site if line.startswith(CRAWLER + " ")]
+    add(keep, "machine_speed", "real_site_feed_reader_at_machine_speed", site,
+        moved((pages * 9)[:500], FEED_READER, at, 0.1), FEED_READER)
+    crawl = [line for line in whole if line.startswith(CRAWLER + " ")][:160]
+    add(keep, "not_itself", "real_site_feed_reader_crawls", site, moved(crawl, FEED_READER, at, 40), FEED_READER)
+    add(keep, "joint_outlier", "real_site_posts_and_errors", site,
+        [line_of(FEED_READER, at + timedelta(seconds=90 * number), f"POST /blog/tags/puppet?flav={number % 3}",
+                 [500, 200, 413, 503][number % 4], [93_000, 17, 240_000][number % 3], f"client/{number}.0")
+         for number in range(30)], FEED_READER)
+
+    for detector in ("machine_speed",):
+        keep(detector, "benign", "real_site_as_it_is", [(line, False) for line in site])
+    for detector in ("object_enumeration", "egress_spike", "first_seen_endpoint", "auth_failures", "denied_probing",
+                     "not_itself", "joint_outlier"):
+        keep(detector, "benign", "real_small_site_as_it_is", [(line, False) for line in other])

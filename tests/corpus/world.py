@@ -42,7 +42,7 @@ class Caller:
 class World:
     """Calls of everybody, in time order once written; attack calls are marked for the index only."""
 
-    def __init__(self, seed, days=3, per_role=9, rate=7.0):
+    def __init__(self, seed, days=3, per_role=8, rate=6.5):
         self.rng = random.Random(seed)
         self.days, self.calls, self.callers = days, [], []
         for role, endpoints in ROLES.items():
@@ -67,7 +67,7 @@ class World:
         """A time on a day (from 0) of the log."""
         return START + timedelta(days=day, hours=hour - START.hour, minutes=minute, seconds=second)
 
-    def background(self, skip=lambda caller, hour: False, share=0.62):
+    def background(self, skip=lambda caller, hour: False, share=0.55):
         for hour in self.hours():
             for caller in self.callers:
                 if self.rng.random() < share and not skip(caller, hour):
@@ -77,9 +77,9 @@ class World:
     def sitting(self, caller, hour, factor=1.0, **more):
         """An hour's work of one caller."""
         count = max(1, round(self.rng.gauss(caller.rate, caller.rate ** 0.5) * factor))
-        at = hour + timedelta(seconds=self.rng.uniform(0, 1_500))
+        at = hour + timedelta(seconds=round(self.rng.uniform(0, 1_500)), milliseconds=100 * (len(caller.name) % 7))
         for _ in range(count):
-            at += timedelta(seconds=min(240.0, self.rng.expovariate(1 / 35) + 1))
+            at += timedelta(seconds=round(min(240.0, self.rng.expovariate(1 / 35) + 1)))
             if at >= hour + timedelta(hours=1):
                 break
             self.call(caller, at, *self.pick(caller), **more)
@@ -96,11 +96,11 @@ class World:
         if status is None:
             status = rng.choices([200, 304, 404, 500], [960, 20, 14, 6])[0] if method == "GET" else 200
         scale = rng.lognormvariate(0, 0.35)
-        size = round(size * scale) if status < 300 else 120
+        size = float(f"{size * scale:.2g}") if status < 300 else 120
         call = {"at": at, "who": caller.name, "ip": caller.ip, "ua": caller.ua, "method": method,
-                "path": path, "status": status, "out": size,
+                "path": path, "status": status, "out": round(size),
                 "in": 0 if method == "GET" else rng.randrange(200, 900),
-                "ms": round(rng.lognormvariate(3.2, 0.5)), "attack": False}
+                "ms": round(rng.lognormvariate(1, 0.5)) * 10 + 5, "attack": False}
         call.update(more)
         self.calls.append(call)
 
