@@ -53,9 +53,15 @@ fn main() {
     let parse = parse_only(&log, sizes.events);
     println!("parse only          {parse:>10.0} events/s on one thread");
     let one = replay(&dir, &log, 1);
-    println!("replay --threads 1  {one:>10.0} events/s, {:.3} of parse only (wanted: 0.2)", one / parse);
+    println!(
+        "replay --threads 1  {one:>10.0} events/s, {:.3} of parse only (wanted: 0.2)",
+        one / parse
+    );
     let two = replay(&dir, &log, 2);
-    println!("replay --threads 2  {two:>10.0} events/s, {:.2} of one thread (wanted: 1.7)", two / one);
+    println!(
+        "replay --threads 2  {two:>10.0} events/s, {:.2} of one thread (wanted: 1.7)",
+        two / one
+    );
     memory(&dir, sizes.memory_identities);
     std::fs::remove_dir_all(&dir).expect("the directory goes");
 }

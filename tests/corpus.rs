@@ -71,7 +71,8 @@ impl Case {
         let bytes = unpacked(&self.path());
         let text = String::from_utf8(bytes).unwrap();
         let kept = text.lines().enumerate().filter(|(index, line)| {
-            !((self.first_line..=self.last_line).contains(&(index + 1)) && line.contains(&self.marker))
+            !((self.first_line..=self.last_line).contains(&(index + 1))
+                && line.contains(&self.marker))
         });
         kept.flat_map(|(_, line)| [line, "\n"]).collect::<String>().into_bytes()
     }

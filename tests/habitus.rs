@@ -55,8 +55,11 @@ impl Place {
     /// Replays files with more arguments; the findings, a JSON object each, and the summary.
     pub(crate) fn replay(&self, files: &[&str], more: &[&str]) -> (Vec<Value>, Value) {
         let summary = self.path("summary.json");
-        let args =
-            [&["replay", "--output", "ndjson", "--summary", summary.to_str().unwrap()], files, more];
+        let args = [
+            &["replay", "--output", "ndjson", "--summary", summary.to_str().unwrap()],
+            files,
+            more,
+        ];
         let said = self.run(&args.concat());
         assert_eq!(said.code, 0, "{files:?}: {}", said.err);
         (said.rows(), self.summary())

@@ -47,7 +47,11 @@ pub(crate) fn hit_rate(scored: &[(f64, bool)], alarms: f64) -> f64 {
     let negatives = sorted.len() as f64 - positives;
     let (mut hits, mut falses, mut best) = (0.0, 0.0, 0.0);
     for (index, (score, label)) in sorted.iter().enumerate() {
-        if *label { hits += 1.0 } else { falses += 1.0 }
+        if *label {
+            hits += 1.0
+        } else {
+            falses += 1.0
+        }
         let is_cut = sorted.get(index + 1).is_none_or(|next| next.0 < *score);
         if is_cut && falses <= alarms * negatives {
             best = hits / positives;

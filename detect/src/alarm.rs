@@ -16,6 +16,7 @@ const RAISED_MAX: usize = 16;
 pub(crate) struct Alarm<'a> {
     pub(crate) batch: &'a EventBatch,
     pub(crate) event: &'a Event,
+    pub(crate) endpoint: EndpointId,
     pub(crate) now: Time,
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn sound(
                 entity: reading.entity,
                 id: id_of(identity, context, reading, open.start),
                 detected_at: now,
-                evidence: alarm.map(|it| vec![evidence_of(it.batch, it.event)]).unwrap_or_default(),
+                evidence: first_evidence(alarm, reading),
             });
             if let Some(raised) = open.raised.last() {
                 findings.push(finding(context, &context.view(identity, open), reading, raised));
@@ -56,6 +57,14 @@ pub(crate) fn sound(
         }
         detectors::raise_tripwire(*detector, open);
     }
+}
+
+/// The event that crossed the tripwire, where it belongs to what was found.
+fn first_evidence(alarm: Option<&Alarm<'_>>, reading: &Reading) -> Vec<Evidence> {
+    alarm
+        .filter(|alarm| reading.entity.is_none_or(|entity| entity == alarm.endpoint))
+        .map(|alarm| vec![evidence_of(alarm.batch, alarm.event)])
+        .unwrap_or_default()
 }
 
 /// At the hour's close: revises what was raised, and raises what only the whole hour shows.
@@ -84,6 +93,8 @@ pub(crate) fn settle(
         let raised = open.raised.iter().find(|raised| is_of(raised, reading));
         if let Some(raised) = raised
             && may
+            // A finding is not revised to something that began after it was detected.
+            && reading.start <= raised.detected_at
             && score >= context.cut
         {
             findings.push(finding(context, &context.view(identity, open), reading, raised));

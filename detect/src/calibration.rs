@@ -8,7 +8,8 @@
 //! 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
 
 use hdrhistogram::Histogram;
-use model::Detector;
+use model::time::NS_PER_D;
+use model::{Detector, Time};
 
 /// Histogram units in one unit of surprise.
 const UNITS: f64 = 1_000.0;
@@ -28,6 +29,8 @@ const SHAPE_PRIOR: (f64, f64) = (50.0, 0.1);
 const WINDOWS_MIN: u64 = 100;
 /// Standard errors by which a fitted scale is raised.
 const CONFIDENCE: f64 = 2.0;
+/// Event time after which a sample makes room for the next.
+const PERIOD_NS: i64 = 30 * NS_PER_D;
 /// A law is fitted again when its sample has grown by this factor.
 const REFIT_GROWTH: f64 = 1.02;
 /// Beyond this a score says nothing more.
@@ -39,6 +42,8 @@ const KNOTS: usize = 48;
 #[derive(Clone, Debug)]
 struct Sample {
     windows: Histogram<u64>,
+    /// The same of the period before, so that 30 to 60 days are remembered.
+    before: Histogram<u64>,
     law: Law,
     /// Windows in which it could have had something to read.
     judged: f64,
@@ -61,12 +66,13 @@ struct Law {
 #[derive(Clone, Debug)]
 pub(crate) struct Calibration {
     samples: Vec<Sample>,
+    period: i64,
 }
 
 impl Calibration {
     pub(crate) fn new() -> Self {
         let samples = Detector::ALL.iter().map(|_| Sample::new()).collect();
-        Self { samples }
+        Self { samples, period: i64::MIN }
     }
 
     /// Takes in the surprises of closed windows; they count from the next [`Calibration::fit`] on.
@@ -85,14 +91,33 @@ impl Calibration {
         }
     }
 
+    /// Forgets what is older than one to two periods of 30 days of event time.
+    pub(crate) fn age(&mut self, now: Time) {
+        let period = now.ns().div_euclid(PERIOD_NS);
+        if self.period != i64::MIN && period > self.period {
+            for sample in &mut self.samples {
+                let emptied = std::mem::replace(&mut sample.before, sample.windows.clone());
+                drop(emptied);
+                sample.windows.reset();
+                sample.judged /= 2.0;
+            }
+        }
+        self.period = period;
+    }
+
     /// Fits every detector's law to what was learned.
     pub(crate) fn fit(&mut self) {
         for sample in &mut self.samples {
-            let read = sample.windows.len() as f64 + DOUBT_WINDOWS;
+            let seen = sample.windows.len() + sample.before.len();
+            let read = seen as f64 + DOUBT_WINDOWS;
             sample.share = (read / (sample.judged + DOUBT_WINDOWS)).min(1.0);
             // A law moves little with a few more windows, and fitting one walks the histogram.
-            if sample.windows.len() as f64 >= sample.law.n * REFIT_GROWTH {
-                sample.law = Law::of(&sample.windows);
+            if seen as f64 >= sample.law.n * REFIT_GROWTH || (seen as f64) < sample.law.n {
+                let mut both = sample.before.clone();
+                // The two have the same bounds, so that adding cannot fail.
+                if both.add(&sample.windows).is_ok() {
+                    sample.law = Law::of(&both);
+                }
             }
         }
     }
@@ -123,7 +148,7 @@ impl Sample {
         let windows = Histogram::new_with_bounds(1, (SURPRISE_MAX * UNITS) as u64, 2);
         let windows = windows.unwrap_or_else(|_| unreachable_bounds());
         let law = Law::of(&windows);
-        Self { windows, law, judged: 0.0, share: 1.0 }
+        Self { before: windows.clone(), windows, law, judged: 0.0, share: 1.0 }
     }
 }
 

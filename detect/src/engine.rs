@@ -198,12 +198,14 @@ impl Engine {
                 }
             }
         }
+        self.calibration.age(self.hour.unwrap_or_default());
         self.calibration.fit();
         self.population.absorb(self.partitions.iter_mut().map(|it| &mut it.contribution));
         if self.folds_seen != endpoints.folds() {
             self.folds_seen = endpoints.folds();
             self.population.fold(endpoints);
         }
+        self.population.age(self.hour.unwrap_or_default());
         let end = self.hour.unwrap_or_default().plus(NS_PER_H);
         self.set_cut(end);
         if self.is_fit_due(end) {

@@ -13,6 +13,11 @@ const OBJECT_ENDPOINTS_MAX: usize = 64;
 /// Days after which half of what was learned is forgotten.
 const HALF_LIFE_DAYS: f32 = 14.0;
 
+/// What is left of what was learned `days` ago, 0 to 1.
+pub(crate) fn forgetting(days: f32) -> f32 {
+    (-days.max(0.0) / HALF_LIFE_DAYS).exp2()
+}
+
 /// What an identity did before on one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Known {
@@ -278,7 +283,7 @@ impl Identity {
             return;
         }
         self.decayed_day = today;
-        let factor = (-(days as f32) / HALF_LIFE_DAYS).exp2();
+        let factor = forgetting(days as f32);
         self.profile.decay(factor);
         self.bytes.decay(factor);
         for moments in &mut self.counts {

@@ -124,7 +124,7 @@ impl Partition {
             alarm::add_evidence(&mut open, batch, event, endpoint);
         }
         if !crossed.is_empty() {
-            let alarm = Alarm { batch, event, now };
+            let alarm = Alarm { batch, event, endpoint, now };
             alarm::sound(context, identity, &mut open, crossed, Some(&alarm), &mut self.findings);
         }
         identity.open = Some(open);

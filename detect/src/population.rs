@@ -4,9 +4,10 @@
 //! merged into the [`Population`] in the order of the partitions, so that threads and workers do
 //! not change results.
 
-use crate::identity::Identity;
+use crate::identity::{Identity, forgetting};
 use crate::statistics::moments::Sums;
 use crate::statistics::{Moments, Predictive, Sketch};
+use model::time::NS_PER_D;
 use model::{Detector, EndpointId, Endpoints, Time};
 
 /// Counts that are kept per window for every identity.
@@ -172,6 +173,7 @@ pub(crate) struct Population {
     pub(crate) mix_kinds: u32,
     pub(crate) endpoints: Vec<EndpointHabit>,
     pub(crate) objects: Sums,
+    aged_day: Option<i64>,
 }
 
 impl Population {
@@ -240,6 +242,27 @@ impl Population {
         }
     }
 
+    /// Forgets by the days that passed, as identities do, so that their shares stay comparable.
+    pub(crate) fn age(&mut self, now: Time) {
+        let today = now.ns().div_euclid(NS_PER_D);
+        let factor = forgetting((today - self.aged_day.unwrap_or(today)) as f32);
+        self.aged_day = Some(today);
+        if factor >= 1.0 {
+            return;
+        }
+        for group in self.groups.iter_mut().chain([&mut self.everyone]) {
+            group.counts.iter_mut().for_each(|sums| sums.decay(f64::from(factor)));
+            group.bytes.decay(factor);
+            group.bytes_within.decay(f64::from(factor));
+        }
+        self.mix.iter_mut().for_each(|calls| *calls *= f64::from(factor));
+        self.mix_total *= f64::from(factor);
+        self.objects.decay(f64::from(factor));
+        for habit in &mut self.endpoints {
+            habit.objects.decay(f64::from(factor));
+        }
+    }
+
     /// Forgets the groups: they are about to be drawn anew.
     pub(crate) fn disband(&mut self) {
         self.groups.clear();
@@ -257,6 +280,20 @@ impl Population {
             .and_then(|group| self.groups.get(usize::from(group)))
             .filter(|group| group.members >= MEMBERS_MIN)
             .unwrap_or(&self.everyone)
+    }
+
+    /// The share of an identity's peers that use an endpoint, above 0: its group's, drawn towards
+    /// everyone's with the weight of a few members, so that a small group counts for what it is.
+    pub(crate) fn usage(&self, identity: &Identity, endpoint: EndpointId) -> f64 {
+        const EVERYONE_MEMBERS: f64 = 5.0;
+        let of = |group: &Group| (f64::from(group.users_of(endpoint)), f64::from(group.members));
+        let (users, members) = of(&self.everyone);
+        let everyone = (users + 1.0) / (members + 2.0);
+        let group = identity.group.and_then(|group| self.groups.get(usize::from(group)));
+        group.map_or(everyone, |group| {
+            let (users, members) = of(group);
+            (users + EVERYONE_MEMBERS * everyone) / (members + EVERYONE_MEMBERS)
+        })
     }
 
     /// What an identity's next window should count; `None` while there is too little to go by.

@@ -93,7 +93,7 @@ pub struct Evidence {
 pub struct Finding {
     /// The id: the same for every revision and every replay.
     pub id: FindingId,
-    /// The revision: the position's line of the last contributing event, or higher at closing.
+    /// The revision: how many calls of the identity had been seen, so that a later one is higher.
     pub revision: u64,
     /// The tenant.
     pub tenant_id: String,

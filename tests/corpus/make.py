@@ -4,13 +4,11 @@ LOGS_DIR holds apache_semicomplete.log.gz and secrepo.log.gz, the real logs that
 (see README.md). The same input gives the same bytes. Python's standard library is all it needs.
 """
 
-import gzip
-import random
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from world import FORMATS, MONITOR, START, World, iso, write_gz
+from world import FORMATS, ROLES, World, iso, write_gz
 
 HERE = Path(__file__).parent
 INDEX = []
@@ -139,18 +137,22 @@ def egress_spike():
 
 def first_seen_endpoint():
     for seed, name, who, form, method, path in [
-        (301, "grants_itself_a_role", "fin-05", "kong", "POST", "/admin/users/{n}/roles"),
-        (302, "exports_the_payroll", "stock-02", "canonical", "GET", "/payroll/export"),
-        (303, "rotates_a_key", "support-08", "generic", "POST", "/admin/keys/{n}/rotate"),
+        (301, "grants_itself_a_role", "fin-job", "kong", "POST", "/admin/users/{n}/roles"),
+        (302, "exports_the_payroll", "stock-job", "canonical", "GET", "/payroll/export"),
+        (303, "rotates_a_key", "support-job", "generic", "POST", "/admin/keys/{n}/rotate"),
     ]:
-        world = World(seed, days=3)
+        world = World(seed, per_role=12, rate=4.5)
         admin = world.add("admin-01", [("POST", "/admin/users/{n}/roles", 1, 300), ("GET", "/orders", 6, 9000),
                                        ("GET", "/payroll/export", 2, 60_000),
-                                       ("POST", "/admin/keys/{n}/rotate", 1, 200)], 9.0)
-        world.background(share=0.65)
-        at, climber = world.at(2, 13, 2), world.caller(who)
+                                       ("POST", "/admin/keys/{n}/rotate", 1, 200)], 6.0)
+        job = world.add(who, ROLES[who.split("-")[0]][:2], 0.0)
+        world.background(lambda caller, hour: caller is job)
+        for hour in world.hours():  # a job that did the same two things all its life
+            for number in range(60):
+                world.call(job, hour + timedelta(seconds=90 + 50 * number), *world.pick(job), status=200)
+        at = world.at(2, 13)
         for number in range(3):
-            world.attack(climber, at + timedelta(seconds=50 * number), method,
+            world.attack(job, at + timedelta(seconds=10 + 15 * number), method,
                          path.replace("{n}", str(admin.mine[number])), 400)
         save("first_seen_endpoint", "attack", name, world, form, who, until=60)
 
@@ -362,8 +364,8 @@ def not_itself():
     world = World(712)
     both = world.add("floater", world.caller("support-01").role + world.caller("sales-05").role, 14.0)
     world.background(lambda caller, hour: caller is both, share=0.65)
-    for index, hour in enumerate(world.hours()):  # one role in the morning, another in the afternoon
-        role = world.caller("support-01" if hour.hour < 13 else "sales-05").role
+    for index, hour in enumerate(world.hours()):  # one role in one hour, another in the next
+        role = world.caller("support-01" if index % 2 else "sales-05").role
         for number in range(30 if index < 30 else 110):
             at = hour + timedelta(seconds=60 + 30 * number)
             world.call(both, at, *world.pick(both, role))

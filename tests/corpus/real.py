@@ -13,9 +13,9 @@ def time_of(line):
     return datetime.strptime(LINE.match(line)[4], "%d/%b/%Y:%H:%M:%S %z").astimezone(timezone.utc)
 
 
-def read(path, days):
+def read(path, until=None):
     lines = gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape").read().splitlines()
-    return [line for line in lines if not days or LINE.match(line)[4][:2] in days]
+    return [line for line in lines if until is None or time_of(line) < until]
 
 
 def stamp(at):
@@ -42,26 +42,20 @@ def add(keep, detector, name, real, more, who):
 
 
 def make(logs, keep):
-    # The site's own images, jars and pages, with their real sizes.
-    site = read(logs / "apache_semicomplete.log.gz", ["17", "18"])
-    whole = read(logs / "apache_semicomplete.log.gz", None)
-    other = read(logs / "secrepo.log.gz", None)
-    at = datetime(2015, 5, 18, 16, 7, 10, tzinfo=timezone.utc)
+    whole = read(logs / "apache_semicomplete.log.gz")
+    site = read(logs / "apache_semicomplete.log.gz", datetime(2015, 5, 18, 13, tzinfo=timezone.utc))
+    first_day = read(logs / "apache_semicomplete.log.gz", datetime(2015, 5, 18, tzinfo=timezone.utc))
+    other = read(logs / "secrepo.log.gz")
+    at = datetime(2015, 5, 18, 10, 7, 10, tzinfo=timezone.utc)
 
     def moved(source, who, at, step):
         """Real lines of others, at other times and under another address."""
         return [f"{who} - - [{stamp(at + timedelta(seconds=step * number))}] {LINE.match(line)[5]}"
                 for number, line in enumerate(source)]
 
-    seen, images = set(), []
-    for line in whole:
-        path = re.search(r'"GET (/presentations/[^/]+/images/[^ ?]+) HTTP/1.[01]" 200 ', line)
-        if path and path[1] not in seen:
-            seen.add(path[1])
-            images.append(line)
-    later = read(logs / "apache_semicomplete.log.gz", ["18", "19"])
-    add(keep, "object_enumeration", "real_site_all_images", later,
-        moved(images, FEED_READER, at + timedelta(hours=28), 4), FEED_READER)
+    add(keep, "object_enumeration", "real_site_numbered_attachments", site,
+        [line_of(FEED_READER, at + timedelta(seconds=6 * number), f"GET /files/attachments/{1000 + number}",
+                 200, 5000 + 37 * number) for number in range(150)], FEED_READER)
     jars = [line for line in whole if re.search(r'"GET /files/\S+\.jar HTTP/1.[01]" 200 \d{7}', line)]
     jars = (jars * 40)[:40]
     add(keep, "egress_spike", "real_site_all_jars", site, moved(jars, FEED_READER, at, 15), FEED_READER)
@@ -89,8 +83,8 @@ def make(logs, keep):
                  [500, 200, 413, 503][number % 4], [93_000, 17, 240_000][number % 3], f"client/{number}.0")
          for number in range(30)], FEED_READER)
 
-    for detector in ("machine_speed",):
-        keep(detector, "benign", "real_site_as_it_is", [(line, False) for line in site])
+    keep("machine_speed", "benign", "real_site_first_day", [(line, False) for line in first_day])
+    keep("joint_outlier", "benign", "real_site_as_it_is", [(line, False) for line in site])
     for detector in ("object_enumeration", "egress_spike", "first_seen_endpoint", "auth_failures", "denied_probing",
-                     "not_itself", "joint_outlier"):
+                     "not_itself"):
         keep(detector, "benign", "real_small_site_as_it_is", [(line, False) for line in other])

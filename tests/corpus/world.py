@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 START = datetime(2026, 4, 14, 7, tzinfo=timezone.utc)  # a Tuesday
 DAY_HOURS = 11
 
-# method, path template, weight, median bytes out, statuses that it may answer besides 200
+# method, path template ({n} is an object), weight, middle bytes out
 SALES = [("GET", "/orders", 3, 12_000), ("GET", "/orders/{n}", 6, 1_500), ("POST", "/orders", 1, 400),
          ("GET", "/customers/{n}", 3, 900), ("GET", "/prices", 2, 6_000)]
 SUPPORT = [("GET", "/tickets", 4, 9_000), ("GET", "/tickets/{n}", 6, 2_500),
@@ -21,7 +21,6 @@ WAREHOUSE = [("GET", "/stock/{n}", 7, 500), ("PUT", "/stock/{n}", 2, 200),
              ("GET", "/shipments", 3, 8_000), ("POST", "/shipments", 1, 300)]
 FINANCE = [("GET", "/invoices", 3, 11_000), ("GET", "/invoices/{n}", 5, 2_000),
            ("GET", "/reports/monthly", 1, 30_000), ("POST", "/payments", 1, 250)]
-MONITOR = [("GET", "/health", 6, 40), ("GET", "/metrics", 2, 5_000), ("GET", "/orders", 1, 12_000)]
 
 ROLES = {"sales": SALES, "support": SUPPORT, "stock": WAREHOUSE, "fin": FINANCE}
 AGENTS = ["Mozilla/5.0 (X11; Linux x86_64) Firefox/137.0", "Mozilla/5.0 (Macintosh) Safari/605.1.15",
@@ -42,7 +41,7 @@ class Caller:
 class World:
     """Calls of everybody, in time order once written; attack calls are marked for the index only."""
 
-    def __init__(self, seed, days=3, per_role=8, rate=6.5):
+    def __init__(self, seed, days=3, per_role=8, rate=6.0):
         self.rng = random.Random(seed)
         self.days, self.calls, self.callers = days, [], []
         for role, endpoints in ROLES.items():
@@ -67,7 +66,7 @@ class World:
         """A time on a day (from 0) of the log."""
         return START + timedelta(days=day, hours=hour - START.hour, minutes=minute, seconds=second)
 
-    def background(self, skip=lambda caller, hour: False, share=0.55):
+    def background(self, skip=lambda caller, hour: False, share=0.5):
         for hour in self.hours():
             for caller in self.callers:
                 if self.rng.random() < share and not skip(caller, hour):

@@ -79,15 +79,17 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     })
 }
 
-/// How rare the endpoint is among peers: (users + 1) / (members + 2); ½ says nothing.
+/// How rare the endpoint is among peers, times how little business anyone has there; ½ says nothing.
 fn rarity(view: &View<'_>, novel: &Novel) -> f64 {
-    let new_to_all = view.population.endpoint(novel.endpoint).is_none();
-    if new_to_all && !is_sensitive(view.endpoints.name(novel.endpoint)) {
+    /// A call of administration, access or bulk is ten times likelier to matter.
+    const SENSITIVITY: f64 = 0.1;
+    let is_sensitive = is_sensitive(view.endpoints.name(novel.endpoint));
+    if view.population.endpoint(novel.endpoint).is_none() && !is_sensitive {
         // A deploy brings endpoints that nobody used yet: that is the endpoint's novelty.
         return 0.5;
     }
-    let peers = view.population.peers(view.identity);
-    (f64::from(peers.users_of(novel.endpoint)) + 1.0) / (f64::from(peers.members) + 2.0)
+    let usage = view.population.usage(view.identity, novel.endpoint);
+    if is_sensitive { usage * SENSITIVITY } else { usage }
 }
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {

@@ -63,6 +63,13 @@ impl Sums {
         self.squares += f64::from(other.squares) * weight;
     }
 
+    /// Forgets a part: all sums times `factor` (0 to 1).
+    pub fn decay(&mut self, factor: f64) {
+        self.n *= factor;
+        self.sum *= factor;
+        self.squares *= factor;
+    }
+
     /// Adds one window with `count`, weighed by `weight` (0 to 1).
     pub fn add(&mut self, count: f64, weight: f64) {
         self.n += weight;
