@@ -46,7 +46,9 @@ pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
         write_summary(&summary, path)?;
     }
     report(&summary);
-    let query = findings::sql(setting.output, &[], SHOWN_MAX);
+    // The store may hold other runs: what is shown is of the time that this one covers.
+    let conditions = covered(&summary);
+    let query = findings::sql(setting.output, &conditions, SHOWN_MAX);
     if setting.output == OutputFormat::Table {
         let found = setting
             .runtime
@@ -55,12 +57,23 @@ pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
         render::rows(&mut out, setting.output, &found.0, &found.1)?;
         writeln!(out, "habitus explain ID   shows everything that a finding rests on")?;
     } else {
-        super::query::print(setting, &findings::sql(setting.output, &[], u32::MAX))?;
+        super::query::print(setting, &findings::sql(setting.output, &conditions, u32::MAX))?;
     }
     if summary.events == 0 && !summary.problems.is_empty() {
         return Err("no input could be read".into());
     }
     Ok(if summary.problems.is_empty() { Ended::Done } else { Ended::Partly })
+}
+
+/// Conditions for findings within the event time of a run.
+fn covered(summary: &Summary) -> Vec<String> {
+    let bounds = [(&summary.first_time, ">="), (&summary.last_time, "<=")];
+    let each = bounds.into_iter();
+    each.filter_map(|(time, sign)| {
+        let time = store::quote(time.as_ref()?);
+        Some(format!("detected_at {sign} TIMESTAMP {time}"))
+    })
+    .collect()
 }
 
 /// The inputs that the command line names, and those of them that cannot be read.

@@ -31,6 +31,7 @@ pub struct Writer {
     lock: Option<Arc<Lock>>,
     stages: [Option<Stage>; Table::ALL.len()],
     state: State,
+    is_alone: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,7 +93,14 @@ impl Writer {
             lock: None,
             stages: [const { None }; Table::ALL.len()],
             state: State::Whole,
+            is_alone: false,
         }
+    }
+
+    /// Encodes on the thread that writes, for whoever wants one thread to do all the work.
+    pub fn alone(mut self) -> Self {
+        self.is_alone = true;
+        self
     }
 
     /// Adds rows to a table. The batch's columns must be those of [`Table::schema`].
@@ -164,10 +172,11 @@ impl Writer {
 
     async fn stage(&mut self, table: Table) -> Result<&mut Stage, StoreError> {
         let lock = self.lock().await?;
-        let (dir, run) = (&self.dir, &self.run);
+        let (dir, run, is_alone) = (&self.dir, &self.run, self.is_alone);
         Ok(self.stages[table as usize].get_or_insert_with(|| {
             let encoder = Encoder::new(dir.clone(), run.clone(), table, lock);
-            Stage { group: Group::of(table), encoding: Encoding::Idle(Box::new(encoder)) }
+            let encoding = Encoding::Idle(Box::new(encoder));
+            Stage { group: Group::of(table), encoding, is_alone }
         }))
     }
 
@@ -190,6 +199,7 @@ impl Writer {
 struct Stage {
     group: Group,
     encoding: Encoding,
+    is_alone: bool,
 }
 
 #[derive(Debug)]
@@ -205,6 +215,11 @@ impl Stage {
     async fn encode(&mut self, pieces: Vec<RecordBatch>) -> Result<(), StoreError> {
         let before = std::mem::replace(&mut self.encoding, Encoding::Lost);
         let mut encoder = before.join().await?;
+        if self.is_alone {
+            encoder.append(&pieces)?;
+            self.encoding = Encoding::Idle(encoder);
+            return Ok(());
+        }
         // Encoding is all computation: on an async worker it would hold up every other task.
         self.encoding = Encoding::Busy(spawn_blocking(move || {
             encoder.append(&pieces)?;

@@ -8,7 +8,7 @@ use ndarray::ArrayView1;
 
 pub(crate) const ABOUT: About = About {
     version: 1,
-    unit: "units of negative log density",
+    unit: "squared standard deviations from the mean",
     danger: 0.4,
     owasp: &["API6:2023", "ASI10"],
     attack: &["T1078"],
@@ -27,15 +27,15 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     }
     let model = view.models.joint(view.identity.group)?;
     let vector = features::of(view.open).map(f64::from);
-    let energy = model.judge(ArrayView1::from(&vector));
+    let joint = model.judge(ArrayView1::from(&vector));
     Some(Reading {
         detector: Detector::JointOutlier,
         entity: None,
         start: view.open.start,
         end: view.open.end(),
-        observed: energy.energy,
+        observed: joint.distance,
         expected: model.ordinary(),
-        surprise: energy.surprise,
+        surprise: joint.surprise,
         law: Law::Opaque,
     })
 }
@@ -67,7 +67,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let score = view.calibration.score(Detector::JointOutlier, reading.surprise);
     Words {
         sentence: format!(
-            "{}'s hour from {} is unusual as a whole ({}): its distance is {} where {} is expected; most \
+            "{}'s hour from {} is unusual as a whole ({}): its squared distance from the mean hour is {} where {} is expected; most \
              of it is {}; {} calls were made; {}.",
             subject(view.identity),
             view.open.start,

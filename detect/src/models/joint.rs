@@ -5,6 +5,10 @@
 //! 1999) with shared axes: density(x) = mixture(leading components of x) · N(rest of x; 0, σ²). linfa
 //! keeps its mixture's density private, so it is computed here from weights, means and precisions.
 //!
+//! Beside it stands a plainer statistic: the squared distance from the mean in standard deviations,
+//! which is the reconstruction error of a PCA that keeps no component. It sees what is far out in many
+//! directions; the density sees what lies between the clouds. The larger surprise counts.
+//!
 //! The axes are the eigenvectors of the covariance, by linfa's dense solver. linfa-reduction's `Pca`
 //! gives the same axes (a test compares them), but its iterative solver (LOBPCG) is made for few
 //! components of large matrices: on two dozen features, some of them constant or collinear, it
@@ -28,6 +32,9 @@ const MIXTURE_MAX: usize = 4;
 pub const VECTORS_MIN: usize = 100;
 /// A feature further out than this many scales says no more than this.
 const SCALES_MAX: f64 = 20.0;
+/// A Gaussian of the mixture with less than this share of the vectors is left out when scoring: it may
+/// have been fitted to the outliers themselves.
+const SHARE_MIN: f64 = 0.1;
 /// Added to each variance of the mixture, so that a constant feature is no singularity.
 const REGULARIZATION: f64 = 1e-3;
 
@@ -74,19 +81,48 @@ pub struct JointModel {
     /// Variance of each left-out direction.
     rest_variance: f64,
     rest_dimensions: f64,
+    /// Mean and standard deviation of each feature, for the distance.
+    plain_mean: Array1<f64>,
+    plain_scale: Array1<f64>,
+    density: Quantiles,
+    distance: Quantiles,
+}
+
+/// The middle and the 95th percentile of a statistic over the fitted vectors.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quantiles {
     middle: f64,
     upper: f64,
+}
+
+impl Quantiles {
+    fn of(mut values: Vec<f64>) -> Self {
+        /// Less between the two quantiles than this would make everything odd.
+        const BETWEEN_MIN: f64 = 0.5;
+        values.sort_by(f64::total_cmp);
+        let last = values.len().saturating_sub(1) as f64;
+        let at = |share: f64| values.get((share * last) as usize).copied().unwrap_or(0.0);
+        let middle = at(0.5);
+        Self { middle, upper: at(0.95).max(middle + BETWEEN_MIN) }
+    }
+
+    /// An exponential tail through both.
+    fn surprise(self, value: f64) -> f64 {
+        std::f64::consts::LOG10_2 + (value - self.middle) / (self.upper - self.middle)
+    }
 }
 
 /// What the model says of one vector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Joint {
-    /// −ln of the density, up to a constant; higher is odder.
+    /// −ln of the density; higher is odder.
     pub energy: f64,
+    /// Squared distance from the mean, in standard deviations.
+    pub distance: f64,
     /// −log10 of the share of the fitted vectors that are as odd, extended beyond them; may be
     /// below 0 for the most ordinary.
     pub surprise: f64,
-    /// Each feature's part of the energy.
+    /// Each feature's part of the statistic that is the odder one.
     pub parts: Vec<f64>,
 }
 
@@ -124,16 +160,17 @@ impl JointModel {
             mixture,
             rest_variance,
             rest_dimensions,
-            middle: 0.0,
-            upper: 1.0,
+            plain_mean: vectors.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(columns)),
+            plain_scale: vectors.std_axis(Axis(0), 0.0).mapv(|deviation| {
+                let scale = deviation.max(scale_min);
+                if scale > 1e-9 { scale } else { 1.0 }
+            }),
+            density: Quantiles::default(),
+            distance: Quantiles::default(),
         };
-        let mut energies: Vec<f64> =
-            vectors.rows().into_iter().map(|row| model.energy(row)).collect();
-        energies.sort_by(f64::total_cmp);
-        let at =
-            |share: f64| energies.get((share * (rows - 1) as f64) as usize).copied().unwrap_or(0.0);
-        model.middle = at(0.5);
-        model.upper = at(0.95).max(model.middle + 0.5);
+        let rows = || vectors.rows().into_iter();
+        model.density = Quantiles::of(rows().map(|row| model.energy(row)).collect());
+        model.distance = Quantiles::of(rows().map(|row| model.distance(row)).collect());
         Ok(model)
     }
 
@@ -144,6 +181,16 @@ impl JointModel {
             .zip(&self.scale)
             .map(|((value, centre), scale)| scaled_value(*value, *centre, *scale));
         &scaled.collect::<Array1<f64>>() - &self.mean
+    }
+
+    fn plain(&self, vector: ArrayView1<'_, f64>) -> Array1<f64> {
+        let each = vector.iter().zip(&self.plain_mean).zip(&self.plain_scale);
+        each.map(|((value, mean), scale)| scaled_value(*value, *mean, *scale)).collect()
+    }
+
+    /// Squared distance of a vector from the mean, in standard deviations.
+    pub fn distance(&self, vector: ArrayView1<'_, f64>) -> f64 {
+        self.plain(vector).iter().map(|away| away * away).sum()
     }
 
     /// −ln of the density of a vector.
@@ -187,19 +234,19 @@ impl JointModel {
             || Array1::zeros(scaled.len()),
             |gaussian| self.axes.t().dot(&gaussian.precision.dot(&(&leading - &gaussian.mean))),
         );
-        let parts =
-            (&rest * &rest / self.rest_variance + &scaled * &inside).mapv(|part| part.max(0.0));
-        Joint { energy, surprise: self.surprise(energy), parts: parts.to_vec() }
+        let parts = &rest * &rest / self.rest_variance + &scaled * &inside;
+        let plain = self.plain(vector);
+        let distance = plain.dot(&plain);
+        let (dense, far) = (self.density.surprise(energy), self.distance.surprise(distance));
+        let parts = if dense >= far { parts.mapv(|part| part.max(0.0)) } else { &plain * &plain };
+        // The larger of two looks.
+        let surprise = dense.max(far) - std::f64::consts::LOG10_2;
+        Joint { energy, distance, surprise, parts: parts.to_vec() }
     }
 
-    /// The middle of the fitted energies: what is expected of an ordinary vector.
+    /// The middle of the fitted distances: what is expected of an ordinary vector.
     pub const fn ordinary(&self) -> f64 {
-        self.middle
-    }
-
-    /// Through the middle and the 95th percentile of the fitted energies: an exponential tail.
-    fn surprise(&self, energy: f64) -> f64 {
-        std::f64::consts::LOG10_2 + (energy - self.middle) / (self.upper - self.middle)
+        self.distance.middle
     }
 }
 
@@ -255,7 +302,11 @@ fn fit_mixture(leading: &Array2<f64>, seed: u64) -> Result<Vec<Gaussian>, FitErr
         }
     }
     match best {
-        Some((_, model)) => Ok(gaussians(&model)),
+        Some((_, model)) => {
+            let mut kept = gaussians(&model);
+            kept.retain(|gaussian| gaussian.ln_weight >= SHARE_MIN.ln());
+            Ok(kept)
+        }
         None => Err(FitError::Linfa { what: "Gaussian mixture", why }),
     }
 }
