@@ -1,4 +1,4 @@
-//! Whole outputs of the commands, compared with `tests/snapshots/`; HABITUS_UPDATE_SNAPSHOTS=1 writes them.
+//! Whole outputs of the commands, compared with `tests/snapshots/`; `HABITUS_UPDATE_SNAPSHOTS=1` writes them.
 
 use crate::habitus::{Place, Said, root, text, variable};
 
@@ -52,7 +52,7 @@ fn the_help_of_every_command() {
     let mut all = help(&[]);
     for command in commands {
         let said = help(&[command]);
-        all.push_str(&format!("\n==== habitus {command} --help ====\n{said}"));
+        all = format!("{all}\n==== habitus {command} --help ====\n{said}");
     }
     check("help.txt", &stable(&place, &all));
 }
@@ -110,4 +110,24 @@ fn filters_of_findings_hold() {
     let said = place.run(&["findings", "--since", "yesterday"]);
     assert_eq!(said.code, 1);
     assert!(said.err.contains("--since"), "{}", said.err);
+}
+
+#[test]
+fn the_demo_finds_every_loud_attack_and_little_else() {
+    let place = Place::new();
+    let said = place.run(&["demo", "--output", "ndjson"]);
+    let report = &said.rows()[0];
+    for attack in report["attacks"].as_array().unwrap() {
+        let (name, detector) = (text(attack, "attack"), text(attack, "detector"));
+        let by: Vec<_> = attack["by"].as_array().unwrap().iter().map(|it| it.as_str()).collect();
+        let is_found = by.contains(&Some(detector));
+        println!("demo: {name}: {}", if is_found { "found" } else { "missed" });
+        assert!(
+            is_found || text(attack, "strength") != "loud",
+            "{name} is missed: found by {by:?}"
+        );
+    }
+    let others = report["other_findings"].as_array().unwrap();
+    assert!(others.len() <= 10, "{others:#?}");
+    assert_eq!(report["summary"]["rejected"], 0);
 }

@@ -1,7 +1,6 @@
 //! The integration tests: the binary as people run it, its corpora, and the rules of this repository.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     reason = "a test that cannot go on has failed, and says on standard output what it skipped"

@@ -30,8 +30,8 @@ pub(crate) fn auc(scored: &[(f64, bool)]) -> f64 {
     let negatives = sorted.len() as f64 - positives;
     let (mut ranks, mut index) = (0.0, 0);
     while index < sorted.len() {
-        let tied = sorted.iter().skip(index).take_while(|it| it.0 == sorted[index].0).count();
-        let middle = index as f64 + (tied as f64 + 1.0) / 2.0;
+        let tied = sorted.iter().skip(index).take_while(|it| it.0 <= sorted[index].0).count();
+        let middle = index as f64 + f64::midpoint(tied as f64, 1.0);
         let here = sorted.iter().skip(index).take(tied).filter(|(_, label)| *label).count();
         ranks += middle * here as f64;
         index += tied;
@@ -48,9 +48,9 @@ pub(crate) fn hit_rate(scored: &[(f64, bool)], alarms: f64) -> f64 {
     let (mut hits, mut falses, mut best) = (0.0, 0.0, 0.0);
     for (index, (score, label)) in sorted.iter().enumerate() {
         if *label {
-            hits += 1.0
+            hits += 1.0;
         } else {
-            falses += 1.0
+            falses += 1.0;
         }
         let is_cut = sorted.get(index + 1).is_none_or(|next| next.0 < *score);
         if is_cut && falses <= alarms * negatives {
@@ -62,7 +62,8 @@ pub(crate) fn hit_rate(scored: &[(f64, bool)], alarms: f64) -> f64 {
 
 #[test]
 fn a_perfect_ranking_has_an_area_of_one_and_ties_count_half() {
-    assert_eq!(auc(&[(1.0, false), (2.0, true), (3.0, true)]), 1.0);
-    assert_eq!(auc(&[(1.0, false), (1.0, true)]), 0.5);
-    assert_eq!(hit_rate(&[(3.0, true), (2.0, false), (1.0, true)], 0.0), 0.5);
+    let is = |got: f64, wanted: f64| assert!((got - wanted).abs() < 1e-12, "{got}, not {wanted}");
+    is(auc(&[(1.0, false), (2.0, true), (3.0, true)]), 1.0);
+    is(auc(&[(1.0, false), (1.0, true)]), 0.5);
+    is(hit_rate(&[(3.0, true), (2.0, false), (1.0, true)], 0.0), 0.5);
 }

@@ -4,6 +4,7 @@ use crate::detectors::{self, Reading, View, Words};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::open_window::{Crossed, OpenWindow, Raised};
+use model::time::NS_PER_H;
 use model::{
     Detector, EndpointId, Event, EventBatch, Evidence, Finding, FindingId, Severity, Text, Time,
 };
@@ -40,19 +41,10 @@ pub(crate) fn sound(
         readings.retain(|reading| detectors::may_raise(&view, reading));
         for reading in &readings {
             let score = context.calibration.score(reading.detector, reading.surprise);
-            if score < context.cut || is_raised(open, reading) || open.raised.len() >= RAISED_MAX {
-                continue;
-            }
-            let now = alarm.map_or(open.last, |alarm| alarm.now);
-            open.raised.push(Raised {
-                detector: reading.detector,
-                entity: reading.entity,
-                id: id_of(identity, context, reading, open.start),
-                detected_at: now,
-                evidence: first_evidence(alarm, reading),
-            });
-            if let Some(raised) = open.raised.last() {
-                findings.push(finding(context, &context.view(identity, open), reading, raised));
+            if score >= context.cut {
+                let now = alarm.map_or(open.last, |alarm| alarm.now);
+                let evidence = first_evidence(alarm, reading);
+                raise(context, identity, open, reading, (now, evidence), findings);
             }
         }
         detectors::raise_tripwire(*detector, open);
@@ -78,27 +70,53 @@ pub(crate) fn settle(
     for reading in readings {
         let score = context.calibration.score(reading.detector, reading.surprise);
         let may = detectors::may_raise(&context.view(identity, open), reading);
-        if !is_raised(open, reading) {
-            if score < context.cut || !may || open.raised.len() >= RAISED_MAX {
-                continue;
-            }
-            open.raised.push(Raised {
-                detector: reading.detector,
-                entity: reading.entity,
-                id: id_of(identity, context, reading, open.start),
-                detected_at: open.last,
-                evidence: Vec::new(),
-            });
+        if score < context.cut || !may {
+            continue;
         }
-        let raised = open.raised.iter().find(|raised| is_of(raised, reading));
-        if let Some(raised) = raised
-            && may
+        let raised = open.raised.iter().find(|raised| is_of(raised, reading) && !raised.is_silent);
+        if let Some(raised) = raised {
             // A finding is not revised to something that began after it was detected.
-            && reading.start <= raised.detected_at
-            && score >= context.cut
-        {
-            findings.push(finding(context, &context.view(identity, open), reading, raised));
+            if reading.start <= raised.detected_at {
+                findings.push(finding(context, &context.view(identity, open), reading, raised));
+            }
+        } else {
+            raise(context, identity, open, reading, (open.last, Vec::new()), findings);
         }
+    }
+}
+
+/// Raises a finding that was not raised yet in this hour; in silence if it only goes on with what was
+/// said of the hour before.
+fn raise(
+    context: &Context<'_>,
+    identity: &Identity,
+    open: &mut OpenWindow,
+    reading: &Reading,
+    (detected_at, evidence): (Time, Vec<Evidence>),
+    findings: &mut Vec<Finding>,
+) {
+    let hour = (open.start.ns() / NS_PER_H) as i32;
+    let is_silent = identity.recurrence.goes_on(reading.detector, reading.surprise, hour);
+    let before = open.raised.iter().position(|raised| is_of(raised, reading));
+    match before.and_then(|index| open.raised.get(index)) {
+        Some(before) if is_silent || !before.is_silent => return,
+        None if open.raised.len() >= RAISED_MAX => return,
+        _ => {}
+    }
+    if let Some(index) = before {
+        open.raised.swap_remove(index);
+    }
+    open.raised.push(Raised {
+        detector: reading.detector,
+        entity: reading.entity,
+        id: id_of(identity, context, reading, open.start),
+        detected_at,
+        evidence,
+        surprise: reading.surprise,
+        is_silent,
+    });
+    if let Some(raised) = open.raised.last().filter(|raised| !raised.is_silent) {
+        findings.push(finding(context, &context.view(identity, open), reading, raised));
     }
 }
 
@@ -115,10 +133,6 @@ pub(crate) fn add_evidence(
             raised.evidence.push(evidence_of(batch, event));
         }
     }
-}
-
-fn is_raised(open: &OpenWindow, reading: &Reading) -> bool {
-    open.raised.iter().any(|raised| is_of(raised, reading))
 }
 
 fn is_of(raised: &Raised, reading: &Reading) -> bool {

@@ -17,8 +17,17 @@ const UNITS: f64 = 1_000.0;
 const SURPRISE_MAX: f64 = 1e6;
 /// The share of windows that the tail is fitted to.
 const TAIL_SHARE: f64 = 0.02;
-/// Before there are windows: a model's surprise is believed half (10^(−s/2)).
-const DOUBT: f64 = 2.0;
+/// Before there are windows, a surprise s is believed as 10^(−s/doubt). A fitted law is too narrow as a
+/// rule, so that half of its surprise is believed; a share that was counted, and a likelihood ratio
+/// that bounds itself, are believed more.
+const fn doubt(detector: Detector) -> f64 {
+    match detector {
+        Detector::FirstSeenEndpoint | Detector::NotItself => 1.25,
+        _ => 2.0,
+    }
+}
+/// The scale of a tail before there are exceedances.
+const SCALE_UNSEEN: f64 = 2.0 / std::f64::consts::LN_10;
 /// How many windows that doubt weighs as much as.
 const DOUBT_WINDOWS: f64 = 100.0;
 /// Exceedances that the prior scale weighs as much as.
@@ -125,7 +134,9 @@ impl Calibration {
     /// How many windows of ordinary traffic one must look at to see `surprise` once; at least 1.
     pub(crate) fn score(&self, detector: Detector, surprise: f64) -> f64 {
         let sample = self.samples.get(detector as usize);
-        sample.map_or(1.0, |sample| (sample.law.score(surprise) / sample.share).min(SCORE_MAX))
+        sample.map_or(1.0, |sample| {
+            (sample.law.score(surprise, doubt(detector)) / sample.share).min(SCORE_MAX)
+        })
     }
 
     /// The smallest surprise with at least `score`.
@@ -161,7 +172,7 @@ impl Law {
     fn of(windows: &Histogram<u64>) -> Self {
         let n = windows.len();
         let at = |share: f64| (windows.value_at_quantile(1.0 - share) as f64 - 1.0) / UNITS;
-        let scale_prior = DOUBT / std::f64::consts::LN_10;
+        let scale_prior = SCALE_UNSEEN;
         if n < WINDOWS_MIN {
             return Self {
                 n: 0.0,
@@ -199,8 +210,8 @@ impl Law {
         Self { n: n as f64, threshold, scale: scale.max(0.05), shape, knots }
     }
 
-    fn score(&self, surprise: f64) -> f64 {
-        let doubted = 10_f64.powf(-surprise.max(0.0) / DOUBT);
+    fn score(&self, surprise: f64, doubt: f64) -> f64 {
+        let doubted = 10_f64.powf(-surprise.max(0.0) / doubt);
         let seen = if self.n == 0.0 {
             1.0
         } else if surprise <= self.threshold {

@@ -101,6 +101,8 @@ pub struct Engine {
     models: Models,
     hour: Option<Time>,
     started: Option<Time>,
+    /// When it was last asked whether a fit is due.
+    looked: Option<Time>,
     cut: f64,
     windows: u64,
     /// Windows that detectors judged, each detector's counted.
@@ -120,6 +122,7 @@ impl Engine {
             models: Models::default(),
             hour: None,
             started: None,
+            looked: None,
             cut,
             windows: 0,
             judged: 0,
@@ -222,14 +225,14 @@ impl Engine {
         self.cut = self.plan.windows_per_finding_min.max(judged / self.plan.findings_per_day);
     }
 
-    fn is_fit_due(&self, now: Time) -> bool {
+    /// Whether a boundary was passed since the last look: quiet hours are skipped, so that it is
+    /// passed rather than met.
+    fn is_fit_due(&mut self, now: Time) -> bool {
         let Some(started) = self.started else { return false };
-        let hours = now.since(started) / NS_PER_H;
-        // Quiet hours are skipped, so a boundary is passed rather than met.
-        let hour = self.hour.unwrap_or(now);
-        let before = hour.since(started) / NS_PER_H;
-        FIRST_FITS_H.iter().any(|fit| before < *fit && *fit <= hours)
-            || now.floor(NS_PER_D) > hour.floor(NS_PER_D)
+        let before = self.looked.replace(now).unwrap_or(started);
+        let passed = |boundary: Time| before < boundary && boundary <= now;
+        FIRST_FITS_H.iter().any(|hours| passed(started.plus(hours * NS_PER_H)))
+            || now.floor(NS_PER_D) > before.floor(NS_PER_D)
     }
 
     /// Draws peer groups and fits joint models, and swaps them in whole.

@@ -145,13 +145,29 @@ const OCCASIONS_MIN: u8 = 3;
 pub(crate) struct Recurrence {
     occasions: [u8; RECURRING.len()],
     last_hour: [i32; RECURRING.len()],
+    last_surprise: [f32; RECURRING.len()],
 }
 
 impl Recurrence {
-    /// Notes the findings of an hour; `true` if all of them have become a habit.
-    pub(crate) fn note(&mut self, raised: impl Iterator<Item = Detector>, hour: i32) -> bool {
+    /// Whether a finding only goes on with what was said of the hour before.
+    ///
+    /// A condition that lasts is one finding, until it has grown by a quarter.
+    pub(crate) fn goes_on(&self, detector: Detector, surprise: f64, hour: i32) -> bool {
+        const GROWTH: f64 = 1.25;
+        let Some(index) = RECURRING.iter().position(|it| *it == detector) else { return false };
+        let (last, said) = (self.last_hour.get(index), self.last_surprise.get(index));
+        last.is_some_and(|last| hour == *last + 1)
+            && said.is_some_and(|said| surprise < GROWTH * f64::from(*said))
+    }
+
+    /// Notes the findings of an hour with their surprise; `true` if all have become a habit.
+    pub(crate) fn note(
+        &mut self,
+        raised: impl Iterator<Item = (Detector, f64)>,
+        hour: i32,
+    ) -> bool {
         let mut all = true;
-        for detector in raised {
+        for (detector, surprise) in raised {
             let Some(index) = RECURRING.iter().position(|it| *it == detector) else {
                 all = false;
                 continue;
@@ -161,8 +177,12 @@ impl Recurrence {
             else {
                 continue;
             };
+            let said = self.last_surprise.get_mut(index);
             if hour > *last + 1 {
                 *occasions = occasions.saturating_add(1);
+            }
+            if let Some(said) = said {
+                *said = if hour > *last + 1 { surprise as f32 } else { said.max(surprise as f32) };
             }
             *last = hour;
             all &= *occasions >= OCCASIONS_MIN;
@@ -204,6 +224,8 @@ pub(crate) struct Identity {
     pub(crate) profile: Profile,
     pub(crate) counts: [Moments; Measure::COUNT],
     pub(crate) most: [u32; Measure::COUNT],
+    /// The largest joint surprise that was learned.
+    pub(crate) joint_most: f32,
     pub(crate) bytes: Sketch,
     pub(crate) objects: Vec<ObjectHabit>,
     pub(crate) open: Option<Box<OpenWindow>>,
@@ -232,6 +254,7 @@ impl Identity {
             profile: Profile::default(),
             counts: [Moments::default(); Measure::COUNT],
             most: [0; Measure::COUNT],
+            joint_most: 0.0,
             bytes: Sketch::default(),
             objects: Vec::new(),
             open: None,
@@ -333,12 +356,15 @@ mod tests {
 
     #[test]
     fn the_third_occasion_makes_a_habit_and_one_long_one_does_not() {
-        let speed = || std::iter::once(Detector::MachineSpeed);
+        let speed = || std::iter::once((Detector::MachineSpeed, 9.0));
         let mut recurrence = Recurrence::default();
         assert!((100..120).all(|hour| !recurrence.note(speed(), hour)), "one long occasion");
+        assert!(recurrence.goes_on(Detector::MachineSpeed, 10.0, 120), "one finding is enough");
+        assert!(!recurrence.goes_on(Detector::MachineSpeed, 20.0, 120), "it has grown");
+        assert!(!recurrence.goes_on(Detector::MachineSpeed, 9.0, 121), "it had stopped");
         assert!(!recurrence.note(speed(), 130));
         assert!(recurrence.note(speed(), 140));
-        assert!(!recurrence.note(std::iter::once(Detector::NotItself), 150));
+        assert!(!recurrence.note(std::iter::once((Detector::NotItself, 9.0)), 150));
     }
 
     #[test]

@@ -127,6 +127,9 @@ pub(crate) struct Raised {
     pub(crate) id: FindingId,
     pub(crate) detected_at: Time,
     pub(crate) evidence: Vec<Evidence>,
+    pub(crate) surprise: f64,
+    /// It only goes on with what was said of the hour before: withheld from learning, but not said.
+    pub(crate) is_silent: bool,
 }
 
 /// A histogram over 32 octaves, two bins each.
@@ -227,6 +230,7 @@ pub(crate) struct OpenWindow {
     /// Sum over calls of −log2 p(endpoint | this identity).
     pub(crate) surprisal_bits: f64,
     pub(crate) itself_tripwire: u32,
+    pub(crate) joint_surprise: f32,
     pub(crate) raised: Vec<Raised>,
 }
 
@@ -268,6 +272,7 @@ impl OpenWindow {
             log_ratio: 0.0,
             surprisal_bits: 0.0,
             itself_tripwire: u32::MAX,
+            joint_surprise: 0.0,
             raised: Vec::new(),
         }
     }

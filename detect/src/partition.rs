@@ -229,6 +229,8 @@ impl Partition {
                 surprises.push(oddest.max(0.0));
             }
         }
+        let joint = readings.iter().find(|reading| reading.detector == Detector::JointOutlier);
+        open.joint_surprise = joint.map_or(0.0, |reading| reading.surprise as f32);
         self.contribution.windows += 1;
         alarm::settle(context, identity, &mut open, &readings, &mut self.findings);
         for reading in &readings {
@@ -361,7 +363,8 @@ fn learn(
     const WEIGHT_MIN: f64 = 1e-3;
     let weight = not_itself::gate(identity, open);
     let hour = (open.start.ns() / NS_PER_H) as i32;
-    let is_habit = identity.recurrence.note(open.raised.iter().map(|it| it.detector), hour);
+    let raised = open.raised.iter().map(|it| (it.detector, it.surprise));
+    let is_habit = identity.recurrence.note(raised, hour);
     if !is_habit || weight < WEIGHT_MIN {
         identity.withheld += 1;
         return;
@@ -386,6 +389,7 @@ fn learn(
             }
         }
     }
+    identity.joint_most = identity.joint_most.max(open.joint_surprise);
     learn_counts(contribution, identity, open, weight);
     if open.sized > 0 {
         let within = egress_spike::within(identity, open.bytes_out);

@@ -18,8 +18,6 @@ mod measure;
 mod nginx_json;
 pub(crate) mod record;
 mod request;
-#[cfg(test)]
-mod speed;
 
 pub(crate) use address::Network;
 

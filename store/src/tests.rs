@@ -4,7 +4,6 @@ mod batching;
 mod crash;
 mod opening;
 pub(crate) mod sample;
-mod speed;
 mod sql;
 
 use crate::{RunId, Store, StoreError};

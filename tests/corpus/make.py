@@ -383,13 +383,22 @@ def not_itself():
 # --- joint_outlier ----------------------------------------------------------------------------------
 
 
+def watched(seed):
+    """Everybody, and a monitor that never sleeps: models are fitted at night too."""
+    world = World(seed)
+    monitor = world.add("monitor", [("GET", "/health", 1, 40)], 0.0)
+    for minutes in range(0, world.days * 24 * 60, 15):
+        world.call(monitor, world.at(0, 0, second=1.5) + timedelta(minutes=minutes), "GET", "/health", 40, 200)
+    return world.background(lambda caller, hour: caller is monitor, share=0.7)
+
+
 def joint_outlier():
     for seed, name, who, form, extra in [
         (801, "many_networks_many_errors", "sales-03", "kong", {"status": [500, 200, 409]}),
-        (802, "writes_from_everywhere", "fin-06", "canonical", {"status": [200, 429, 200]}),
+        (802, "uploads_from_everywhere", "fin-06", "canonical", {"status": [200, 413, 500], "ms": 4_000}),
         (803, "slow_and_failing", "support-03", "generic", {"status": [503, 504, 200], "ms": 9_000}),
     ]:
-        world = World(seed).background(share=0.7)
+        world = watched(seed)
         actor = world.caller(who)
         writes = [it for it in actor.role if it[0] == "POST"]
         for number in range(26):
@@ -400,22 +409,21 @@ def joint_outlier():
                          ua=f"client/{number}.0", **more, **{"in": 90_000})
         save("joint_outlier", "attack", name, world, form, who, until=60)
 
-    world = World(811).background(share=0.7)
+    world = watched(811)
     actor = world.caller("sales-03")
     for number in range(26):  # more calls than usual, and nothing else
         world.call(actor, world.at(2, 13, 1) + timedelta(seconds=130 * number), *world.pick(actor))
     save("joint_outlier", "benign", "only_more_of_the_same", world, "kong")
 
-    world = World(812)
+    world = watched(812)
     odd = world.add("kiosk", [("POST", "/orders", 1, 400)], 0.0)
-    world.background(lambda caller, hour: caller is odd, share=0.7)
-    for hour in world.hours():  # odd in the same way as an attack, every hour
+    for hour in world.hours():  # writes and nothing else, from four tills, every hour
         for number in range(14):
             world.call(odd, hour + timedelta(seconds=60 + 200 * number), "POST", "/orders", 400,
-                       status=[500, 200, 409][number % 3], ua=f"kiosk/{number}.0", **{"in": 90_000})
-    save("joint_outlier", "benign", "the_odd_kiosk", world, "canonical")
+                       status=409 if number == 9 else 200, ua=f"till/{number % 4}.0")
+    save("joint_outlier", "benign", "a_kiosk_that_only_writes", world, "canonical")
 
-    world = World(813).background(share=0.7)
+    world = watched(813)
     traveller = world.caller("support-03")
     for number in range(26):  # from a train: other networks, ordinary calls
         world.call(traveller, world.at(2, 13, 1) + timedelta(seconds=130 * number), *world.pick(traveller),

@@ -21,28 +21,34 @@ const CALLS_MIN: u64 = 100;
 const DAYS_MIN: u16 = 3;
 /// Peers that stand in for active days.
 const PEERS_MIN: u32 = 20;
-/// Words in a path that make an endpoint sensitive: administration, access and bulk.
-const SENSITIVE: [&str; 14] = [
+/// Words of a path that make an endpoint sensitive: administration, access and bulk.
+const SENSITIVE: [&str; 20] = [
     "admin",
-    "role",
-    "permission",
-    "grant",
-    "polic",
-    "token",
-    "secret",
-    "credential",
+    "admins",
     "apikey",
-    "api-key",
-    "export",
-    "dump",
+    "apikeys",
     "backup",
-    "config",
+    "backups",
+    "credential",
+    "credentials",
+    "dump",
+    "export",
+    "exports",
+    "grants",
+    "permission",
+    "permissions",
+    "policies",
+    "role",
+    "roles",
+    "secret",
+    "secrets",
+    "tokens",
 ];
 
 /// Whether an endpoint's name says administration, access or bulk.
 pub(crate) fn is_sensitive(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SENSITIVE.iter().any(|word| name.contains(word))
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.into_iter().any(|word| SENSITIVE.iter().any(|it| word.eq_ignore_ascii_case(it)))
 }
 
 pub(crate) fn could_read(view: &View<'_>) -> bool {
@@ -142,4 +148,17 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
 
 fn small(value: f64) -> String {
     if value < 0.1 { format!("{value:.3}") } else { number(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sensitive;
+
+    #[test]
+    fn whole_words_make_an_endpoint_sensitive() {
+        assert!(is_sensitive("POST /admin/users/{int}/roles"));
+        assert!(is_sensitive("GET /v1/export"));
+        assert!(!is_sensitive("GET /static/exporter/config.js"));
+        assert!(!is_sensitive("GET /administrivia"));
+    }
 }

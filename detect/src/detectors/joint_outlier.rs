@@ -3,6 +3,7 @@
 use super::{About, Law, Reading, View, Words, peers_of, windows_sql};
 use crate::explain::{history, number, odds, percent, subject};
 use crate::models::features;
+use crate::statistics::tail::seen_before;
 use model::{Contributor, Detector};
 use ndarray::ArrayView1;
 
@@ -28,6 +29,11 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     let model = view.models.joint(view.identity.group)?;
     let vector = features::of(view.open).map(f64::from);
     let joint = model.judge(ArrayView1::from(&vector));
+    // As odd as it has been before is its own way of being.
+    let mut surprise = joint.surprise;
+    if surprise <= f64::from(view.identity.joint_most) {
+        surprise = seen_before(surprise, f64::from(view.identity.learned));
+    }
     Some(Reading {
         detector: Detector::JointOutlier,
         entity: None,
@@ -35,7 +41,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         end: view.open.end(),
         observed: joint.distance,
         expected: model.ordinary(),
-        surprise: joint.surprise,
+        surprise,
         law: Law::Opaque,
     })
 }
