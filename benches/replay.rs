@@ -5,6 +5,12 @@
 //! the whole of `habitus replay --threads 1`; and the same with two threads on two CPUs. Then it
 //! compares the memory of 100 000 identities with that of one. Sizes are set by the arguments after
 //! `--`: `events=N identities=N hours=N memory_identities=N`.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on has failed, and prints what it measured"
+)]
 
 use serde::Deserialize;
 use std::io::{BufWriter, Write};

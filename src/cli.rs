@@ -169,8 +169,8 @@ pub(crate) struct Explain {
 /// Arguments of `query`.
 #[derive(Args, Debug)]
 pub(crate) struct Query {
-    /// A SELECT over findings, findings_current, signals, windows, identities, endpoints,
-    /// identity_timeline.
+    /// A SELECT over findings, `findings_current`, signals, windows, identities, endpoints,
+    /// `identity_timeline`.
     pub(crate) sql: String,
 }
 

@@ -35,7 +35,11 @@ pub(crate) struct Setting {
 
 impl Setting {
     /// The wall clock, for rates and durations.
-    #[expect(clippy::disallowed_methods, reason = "composition may read the clock: no stage does")]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::unused_self,
+        reason = "composition may read the clock, and only through its setting"
+    )]
     pub(crate) fn now(&self) -> std::time::Instant {
         std::time::Instant::now()
     }
@@ -56,13 +60,11 @@ pub(crate) enum Ended {
 /// The format that `--format` names.
 fn declared_format(logs: &Logs) -> Result<Option<FormatId>, Failure> {
     let Some(name) = &logs.format else { return Ok(None) };
-    match FormatId::from_name(name) {
-        Some(format) => Ok(Some(format)),
-        None => {
-            let known: Vec<_> = FormatId::ALL.iter().map(|it| it.as_str()).collect();
-            Err(format!("no format is called `{name}`; the formats are {}", known.join(", "))
-                .into())
-        }
+    if let Some(format) = FormatId::from_name(name) {
+        Ok(Some(format))
+    } else {
+        let known: Vec<_> = FormatId::ALL.iter().map(|it| it.as_str()).collect();
+        Err(format!("no format is called `{name}`; the formats are {}", known.join(", ")).into())
     }
 }
 

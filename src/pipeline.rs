@@ -186,12 +186,11 @@ impl Sink for Detection<'_> {
             rest = rest.get(too_late..).unwrap_or_default();
         }
         while let Some(first) = rest.first() {
-            let hour = match self.engine.hour() {
-                Some(hour) => hour,
-                None => {
-                    self.engine.open(first.time);
-                    first.time.floor(NS_PER_H)
-                }
+            let hour = if let Some(hour) = self.engine.hour() {
+                hour
+            } else {
+                self.engine.open(first.time);
+                first.time.floor(NS_PER_H)
             };
             let end = hour.plus(NS_PER_H);
             let (now, later) = rest.split_at(rest.partition_point(|held| held.time < end));

@@ -145,7 +145,7 @@ impl Octaves {
     }
 
     fn add(&mut self, value: u64) {
-        let octave = (63 - (value | 1).leading_zeros()).clamp(self.base, self.base + 31);
+        let octave = (value | 1).ilog2().clamp(self.base, self.base + 31);
         let half = if octave == 0 { 0 } else { (value >> (octave - 1)) & 1 };
         let index = ((octave - self.base) * 2) as usize + half as usize;
         if let Some(bin) = self.bins.get_mut(index) {

@@ -49,6 +49,7 @@ pub struct Partition {
     index: HashTable<u32>,
     pub(crate) identities: Vec<Identity>,
     active: Vec<u32>,
+    #[expect(clippy::vec_box, reason = "the boxes move on to identities as they are")]
     spare: Vec<Box<OpenWindow>>,
     pub(crate) contribution: Contribution,
     sample: Vec<Sampled>,
@@ -99,12 +100,11 @@ impl Partition {
     fn call(&mut self, context: &Context<'_>, batch: &EventBatch, event: &Event) {
         let slot = self.slot_of(context, batch, event);
         let Some(identity) = self.identities.get_mut(slot as usize) else { return };
-        let mut open = match identity.open.take() {
-            Some(open) => open,
-            None => {
-                self.active.push(slot);
-                begin(context, identity, self.spare.pop())
-            }
+        let mut open = if let Some(open) = identity.open.take() {
+            open
+        } else {
+            self.active.push(slot);
+            begin(context, identity, self.spare.pop())
         };
         let endpoint = context.endpoints.resolve(event.endpoint_id);
         let now = event.time.max(open.last).max(open.start);

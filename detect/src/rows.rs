@@ -63,7 +63,7 @@ impl From<Option<f64>> for Value<'_> {
 pub(crate) struct Rows {
     table: Table,
     columns: Vec<Column>,
-    rows: usize,
+    len: usize,
 }
 
 impl Rows {
@@ -79,11 +79,11 @@ impl Rows {
                 _ => Column::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
             })
             .collect();
-        Self { table, columns, rows: 0 }
+        Self { table, columns, len: 0 }
     }
 
     pub(crate) const fn len(&self) -> usize {
-        self.rows
+        self.len
     }
 
     fn push(&mut self, values: &[Value<'_>]) {
@@ -102,12 +102,12 @@ impl Rows {
                 (Column::Number(column), _) => column.append_null(),
             }
         }
-        self.rows += 1;
+        self.len += 1;
     }
 
     /// Takes the rows out, as a batch of the table's schema.
     pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
-        self.rows = 0;
+        self.len = 0;
         let columns: Vec<ArrayRef> = self
             .columns
             .iter_mut()

@@ -15,7 +15,7 @@ pub(crate) fn run(setting: &Setting, args: &Check) -> Result<Ended, Failure> {
     if setting.store.exists() {
         match setting.runtime.block_on(rows_of(setting)) {
             Ok(rows) => {
-                writeln!(out, "store          ok, {} in {}", rows, setting.store.display())?
+                writeln!(out, "store          ok, {} in {}", rows, setting.store.display())?;
             }
             Err(error) => {
                 wrong += 1;

@@ -13,7 +13,7 @@ use simulate::{Attack, Scenario, Truth};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use store::Store;
 
 /// Seconds after an attack's last call in which a finding still belongs to it.
@@ -96,7 +96,7 @@ fn generate(scenario: &Scenario, path: &Path) -> Result<Truth, Failure> {
     Ok(truth)
 }
 
-async fn findings(dir: &PathBuf) -> Result<Vec<Found>, Failure> {
+async fn findings(dir: &Path) -> Result<Vec<Found>, Failure> {
     let sql = "SELECT finding_id, principal_id, detector, detected_at, window_start, sentence \
                FROM findings_current ORDER BY detected_at, finding_id";
     let (_, batches) = Store::open(dir).await?.query(sql).await?;

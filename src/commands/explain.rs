@@ -112,7 +112,8 @@ fn bars(values: &[(&str, f64)]) -> String {
     for (label, value) in values {
         let width = (part(*value).clamp(0.0, 1.0) * WIDTH).round() as usize;
         let bar = "█".repeat(width);
-        out.push_str(&format!("{label:>15}  {bar}▏ {value:.1}\n"));
+        let line = format!("{label:>15}  {bar}▏ {value:.1}\n");
+        out.push_str(&line);
     }
     if logarithmic {
         out.push_str("                 (bars on a logarithmic scale)\n");

@@ -137,7 +137,8 @@ pub(crate) fn key_of(setting: &Setting, work: &Work) -> Result<[u8; 32], Failure
 fn run_id(setting: &Setting, job: &Job<'_>) -> Result<RunId, Failure> {
     let mut said = format!("{:?} {} ", job.declared, job.sort);
     for input in &job.inputs {
-        said.push_str(&format!("{} {:?} ", input.name, input.bytes));
+        let one = format!("{} {:?} ", input.name, input.bytes);
+        said.push_str(&one);
     }
     said.push_str(&setting.config.to_toml());
     Ok(RunId::new(&detect::short_hash(&said))?)

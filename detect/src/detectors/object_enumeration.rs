@@ -60,7 +60,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let habit = view.identity.objects_at(endpoint);
     let at_least = if reading.observed >= DISTINCT_MAX as f64 { "at least " } else { "" };
     let adjacency = set
-        .and_then(|set| set.consecutive_share())
+        .and_then(super::super::open_window::ObjectSet::consecutive_share)
         .map_or_else(String::new, |share| format!(", {} consecutive", percent(share)));
     let within = set.map_or(0, |set| set.last.since(set.first));
     let own = habit.map_or_else(

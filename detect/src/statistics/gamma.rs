@@ -30,10 +30,10 @@ pub fn ln_gamma(x: f64) -> f64 {
     0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + series.ln()
 }
 
-/// Natural logarithm of the regularised incomplete beta function I_x(a, b), for `a`, `b` above zero.
+/// Natural logarithm of the regularised incomplete beta function `I_x(a`, b), for `a`, `b` above zero.
 ///
 /// Continued fraction by the modified Lentz method (Numerical Recipes, 3rd ed., §6.4). It is
-/// finite for every `x` above 0, however small I_x is.
+/// finite for every `x` above 0, however small `I_x` is.
 pub fn ln_beta_regularized(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return f64::NEG_INFINITY;
