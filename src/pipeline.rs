@@ -313,8 +313,7 @@ impl Passed {
         self.rejects.merge(&parsed.rejects);
         self.times = match (self.times, parsed.times) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-            (times, None) => times,
-            (None, times) => times,
+            (times, None) | (None, times) => times,
         };
     }
 }
