@@ -425,6 +425,6 @@ mod tests {
         assert_eq!(event.int(Int::DurationNs), Some(0));
         event.clear_int(Int::DurationNs);
         assert_eq!(event.int(Int::DurationNs), None);
-        assert!(Int::COUNT <= 32, "one presence bit each");
+        const { assert!(Int::COUNT <= 32, "one presence bit each") };
     }
 }

@@ -184,7 +184,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::print_stdout, reason = "a skipped test says so")]
     fn no_field_is_unknown_to_the_real_log() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
