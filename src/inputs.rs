@@ -5,6 +5,7 @@ use ingest::parse::{Parsed, Parser};
 use ingest::source::{Input, Reader};
 use ingest::{Chunk, sniff};
 use model::Time;
+use std::collections::VecDeque;
 
 /// Chunks that are read in one round.
 const ROUND_CHUNKS: usize = 16;
@@ -21,6 +22,11 @@ struct Stream {
     format: Option<FormatId>,
     /// The latest time that was read, or the first of the input while it was not.
     front: Option<Time>,
+    /// Chunks that were read ahead.
+    ahead: VecDeque<Chunk>,
+    /// The reader came to its end.
+    is_read: bool,
+    /// All of its chunks were handed on.
     is_done: bool,
 }
 
@@ -104,14 +110,43 @@ impl Inputs {
         chunks
     }
 
+    /// Reads a round's worth of the input that was read last, if there is only one left: which
+    /// chunks come next is then known before the last ones are parsed.
+    pub(crate) fn read_ahead(&mut self) {
+        let mut left = (0..self.streams.len())
+            .filter(|index| self.streams.get(*index).is_some_and(|it| !it.is_done));
+        let (Some(index), None) = (left.next(), left.next()) else { return };
+        for _ in 0..ROUND_CHUNKS {
+            let chunk = self.read_chunk(index);
+            let Some(stream) = self.streams.get_mut(index) else { return };
+            match chunk {
+                Some(chunk) => stream.ahead.push_back(chunk),
+                None => return,
+            }
+        }
+    }
+
     fn next_chunk(&mut self, index: usize) -> Option<Chunk> {
+        let ahead = self.streams.get_mut(index)?.ahead.pop_front();
+        let chunk = ahead.or_else(|| self.read_chunk(index));
+        if chunk.is_none() {
+            self.streams.get_mut(index)?.is_done = true;
+        }
+        chunk
+    }
+
+    /// The next chunk from the reader; none at its end.
+    fn read_chunk(&mut self, index: usize) -> Option<Chunk> {
         let stream = self.streams.get_mut(index)?;
+        if stream.is_read {
+            return None;
+        }
         if stream.reader.is_none() {
             match Reader::open(&stream.input) {
                 Ok(reader) => stream.reader = Some(reader),
                 Err(error) => {
                     self.problems.push(error.to_string());
-                    stream.is_done = true;
+                    stream.is_read = true;
                     return None;
                 }
             }
@@ -130,7 +165,7 @@ impl Inputs {
             }
             Err(error) => self.problems.push(error.to_string()),
         }
-        stream.is_done = true;
+        stream.is_read = true;
         stream.reader = None;
         None
     }
@@ -191,5 +226,13 @@ fn open_one(input: Input, reading: &Reading<'_>) -> Result<Stream, String> {
     let lines = lines.iter().rposition(|byte| *byte == b'\n').and_then(|at| lines.get(..at));
     let first = Chunk { bytes: lines.unwrap_or_default().to_vec(), ..Chunk::default() };
     let front = reading.parser.parse(&first, format).times.map(|(first, _)| first);
-    Ok(Stream { input, reader: Some(reader), format, front, is_done: false })
+    Ok(Stream {
+        input,
+        reader: Some(reader),
+        format,
+        front,
+        ahead: VecDeque::new(),
+        is_read: false,
+        is_done: false,
+    })
 }

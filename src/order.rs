@@ -22,6 +22,21 @@ struct Slot {
     left: usize,
 }
 
+/// The places of a batch's events, sorted: what any thread can do before the batch is pushed.
+pub(crate) fn places(batch: &EventBatch) -> Vec<Held> {
+    let each = batch.events.iter().enumerate();
+    let mut places: Vec<_> = each
+        .map(|(index, event)| Held {
+            time: event.time,
+            content_hash: event.content_hash,
+            batch: 0,
+            index: index as u32,
+        })
+        .collect();
+    places.sort_unstable();
+    places
+}
+
 /// Holds events until they are due.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
@@ -33,20 +48,14 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Takes in a batch.
-    pub(crate) fn push(&mut self, batch: EventBatch) {
+    /// Takes in a batch, with its places as [`places`] yields them.
+    pub(crate) fn push(&mut self, batch: EventBatch, places: Vec<Held>) {
         let number = self.first + self.slots.len() as u64;
-        for (index, event) in batch.events.iter().enumerate() {
-            if self.released.is_some_and(|released| event.time < released) {
-                self.late += 1;
-            }
-            self.pending.push(Held {
-                time: event.time,
-                content_hash: event.content_hash,
-                batch: number,
-                index: index as u32,
-            });
+        if let Some(released) = self.released {
+            // The places are sorted: those that come too late are the first.
+            self.late += places.partition_point(|held| held.time < released) as u64;
         }
+        self.pending.extend(places.into_iter().map(|held| Held { batch: number, ..held }));
         self.slots.push_back(Slot { left: batch.events.len(), batch });
     }
 
@@ -111,6 +120,12 @@ mod tests {
         batch
     }
 
+    fn push(order: &mut Order, seconds: &[i64]) {
+        let batch = batch(seconds);
+        let places = places(&batch);
+        order.push(batch, places);
+    }
+
     fn times(held: &[Held]) -> Vec<i64> {
         held.iter().map(|held| held.time.ns()).collect()
     }
@@ -118,11 +133,11 @@ mod tests {
     #[test]
     fn events_are_released_in_order_once_nothing_earlier_can_come() {
         let mut order = Order::default();
-        order.push(batch(&[5, 3, 9]));
+        push(&mut order, &[5, 3, 9]);
         let due = order.release(Some(Time::from_ns(5)));
         assert_eq!(times(&due), [3]);
         order.settle(&due);
-        order.push(batch(&[4, 6]));
+        push(&mut order, &[4, 6]);
         let due = order.release(None);
         assert_eq!(times(&due), [4, 5, 6, 9]);
         order.settle(&due);
@@ -132,9 +147,9 @@ mod tests {
     #[test]
     fn a_straggler_is_counted_and_still_released() {
         let mut order = Order::default();
-        order.push(batch(&[5, 9]));
+        push(&mut order, &[5, 9]);
         order.release(Some(Time::from_ns(6)));
-        order.push(batch(&[2]));
+        push(&mut order, &[2]);
         assert_eq!(order.late(), 1);
         assert_eq!(times(&order.release(None)), [2, 9]);
     }

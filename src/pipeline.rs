@@ -2,11 +2,13 @@
 
 use crate::inputs::{Inputs, Reading};
 use crate::keeper::Keeper;
-use crate::order::{HELD_EVENTS_MAX, Held, Order};
+use crate::order::{self, HELD_EVENTS_MAX, Held, Order};
 use crate::progress::Progress;
 use crate::workers;
 use detect::{Engine, Item, Router};
+use ingest::Chunk;
 use ingest::endpoint::Templates;
+use ingest::format::FormatId;
 use ingest::reject::Rejects;
 use model::tables::Table;
 use model::time::{NS_PER_H, NS_PER_S};
@@ -120,44 +122,63 @@ impl Pipeline<'_> {
         progress: &Progress,
     ) -> Result<Passed, PipelineError> {
         let (mut order, mut passed) = (Order::default(), Passed::default());
+        let Pipeline { reading, templates, lateness_ns, threads } = self;
+        let parse = |(_, chunk, format): &(usize, Chunk, Option<FormatId>)| {
+            let parsed = reading.parser.parse(chunk, *format);
+            let places = order::places(&parsed.batch);
+            (parsed, places)
+        };
+        let mut chunks = read(inputs);
+        let (mut parsed, ()) = workers::run_beside(*threads, &chunks, parse, || ());
         loop {
-            let chunks = inputs.next_chunks();
             let at_end = chunks.is_empty();
-            let reading = &self.reading;
-            let tasks =
-                chunks.iter().map(|(index, chunk)| (chunk, inputs.format(*index))).collect();
-            let parsed = workers::run(self.threads, tasks, |(chunk, format)| {
-                reading.parser.parse(chunk, format)
-            });
-            for ((index, _), parsed) in chunks.iter().zip(parsed) {
+            for ((index, ..), (parsed, places)) in chunks.iter().zip(parsed) {
                 inputs.advance(*index, &parsed);
                 passed.add(&parsed);
-                order.push(parsed.batch);
+                order.push(parsed.batch, places);
             }
             if order.len() > HELD_EVENTS_MAX {
                 return Err(PipelineError::TooManyHeld);
             }
-            let lateness = self.lateness_ns.filter(|_| !at_end);
+            // Before the next chunks are read: an input that ends with them is not at its end yet.
+            let lateness = lateness_ns.filter(|_| !at_end);
             let watermark = lateness.and_then(|ns| Some(inputs.front()?.plus(-ns)));
-            if watermark.is_some() || at_end {
-                let due = order.release(watermark);
-                let mut stage = Stage {
-                    templates: &mut self.templates,
-                    threads: self.threads,
-                    passed: &mut passed,
-                };
-                sink.take(&due, &mut order, &mut stage)?;
-                order.settle(&due);
-            }
+            let due =
+                if watermark.is_some() || at_end { order.release(watermark) } else { Vec::new() };
+            chunks = read(inputs);
+            // The next chunks are parsed while this part is thought about.
+            let mut taken = || {
+                let mut stage = Stage { templates, threads: *threads, passed: &mut passed };
+                let taken = sink.take(&due, &mut order, &mut stage);
+                // Still beside the parsing: what comes after it is read and unpacked.
+                inputs.read_ahead();
+                taken
+            };
+            let taken = if at_end {
+                parsed = Vec::new();
+                taken()
+            } else {
+                let (next, taken) = workers::run_beside(*threads, &chunks, parse, taken);
+                parsed = next;
+                taken
+            };
+            taken?;
+            order.settle(&due);
             progress.at(inputs.bytes_done(), passed.events, passed.revisions);
             if at_end {
                 break;
             }
         }
         passed.late = order.late();
-        passed.endpoints_overflowed = self.templates.overflowed();
+        passed.endpoints_overflowed = templates.overflowed();
         Ok(passed)
     }
+}
+
+/// The next chunks, each with its input's number and format.
+fn read(inputs: &mut Inputs) -> Vec<(usize, Chunk, Option<FormatId>)> {
+    let chunks = inputs.next_chunks().into_iter();
+    chunks.map(|(index, chunk)| (index, chunk, inputs.format(index))).collect()
 }
 
 /// The default lateness bound, in nanoseconds, of a number of seconds.

@@ -1,5 +1,6 @@
 //! Running independent tasks on a fixed number of threads.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Runs every task and yields the results in the order of the tasks.
@@ -43,9 +44,44 @@ pub(crate) fn run<T: Send, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Runs `work` on every task, and `beside` on the calling thread, which then helps with what is left.
+///
+/// With one thread `beside` comes first and everything after it. The results are in the order of the
+/// tasks.
+pub(crate) fn run_beside<T: Sync, R: Send, B>(
+    threads: usize,
+    tasks: &[T],
+    work: impl Fn(&T) -> R + Sync,
+    beside: impl FnOnce() -> B,
+) -> (Vec<R>, B) {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = tasks.get(index) else { return done };
+            done.push((index, work(task)));
+        }
+    };
+    let (mut results, besides) = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.min(tasks.len() + 1)).map(|_| scope.spawn(take)).collect();
+        let besides = beside();
+        let mut results = take();
+        for other in others {
+            match other.join() {
+                Ok(theirs) => results.extend(theirs),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        (results, besides)
+    });
+    results.sort_unstable_by_key(|(index, _)| *index);
+    (results.into_iter().map(|(_, result)| result).collect(), besides)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::run;
+    use super::{run, run_beside};
 
     #[test]
     fn results_come_in_the_order_of_the_tasks() {
@@ -53,6 +89,16 @@ mod tests {
         let expected: Vec<u32> = tasks.iter().map(|task| task * 2).collect();
         for threads in [1, 2, 3, 64] {
             assert_eq!(run(threads, tasks.clone(), |task| task * 2), expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn what_is_done_beside_changes_no_result() {
+        let tasks: Vec<u32> = (0..50).collect();
+        let expected: Vec<u32> = tasks.iter().map(|task| task * 2).collect();
+        for threads in [1, 2, 3, 64] {
+            let (results, beside) = run_beside(threads, &tasks, |task| task * 2, || "done");
+            assert_eq!((results, beside), (expected.clone(), "done"), "{threads} threads");
         }
     }
 }
