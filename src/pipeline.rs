@@ -148,7 +148,9 @@ impl Pipeline<'_> {
             chunks = read(inputs);
             // The next chunks are parsed while this part is thought about.
             let mut taken = || {
-                let mut stage = Stage { templates, threads: *threads, passed: &mut passed };
+                // The other threads are parsing, and this one helps them when it is done.
+                let alone = if at_end { *threads } else { threads.saturating_sub(1) };
+                let mut stage = Stage { templates, threads: alone, passed: &mut passed };
                 let taken = sink.take(&due, &mut order, &mut stage);
                 // Still beside the parsing: what comes after it is read and unpacked.
                 inputs.read_ahead();
