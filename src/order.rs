@@ -90,6 +90,10 @@ impl Order {
         for held in done {
             if let Some(slot) = self.slots.get_mut((held.batch - self.first) as usize) {
                 slot.left -= 1;
+                if slot.left == 0 {
+                    // One event far ahead must not keep all later batches in memory.
+                    slot.batch = EventBatch::default();
+                }
             }
         }
         while self.slots.front().is_some_and(|slot| slot.left == 0) {

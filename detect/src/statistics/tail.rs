@@ -46,7 +46,7 @@ pub fn largest_of(surprise: f64, n: f64) -> f64 {
     if n <= 1.0 {
         return surprise;
     }
-    let p = 10_f64.powf(-surprise);
+    let p = 10_f64.powf(-surprise).min(1.0);
     if p * n < 1e-6 {
         return surprise - n.log10();
     }
@@ -98,6 +98,7 @@ mod tests {
     #[test]
     fn the_largest_of_many_is_less_surprising() {
         assert!((largest_of(6.0, 100.0) - 4.0).abs() < 1e-3);
+        assert!(largest_of(-0.5, 50.0) < 1e-9, "what is certain is no surprise");
         assert!((largest_of(std::f64::consts::LOG10_2, 2.0) - 0.124_94).abs() < 1e-3);
     }
 }
