@@ -14,7 +14,8 @@ async fn a_store_keeps_its_key_and_its_rows() {
     let opened = Store::open(&path).await.unwrap();
     assert_eq!(opened.key(), KEY);
     assert_eq!(count(&opened, "findings").await, 2);
-    assert!(!format!("{opened:?}").contains('7'), "the key is not printed");
+    // Not a lone digit: the directory's random name may hold one.
+    assert!(!format!("{opened:?}").contains("7, 7"), "the key is not printed");
 }
 
 #[tokio::test]
