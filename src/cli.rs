@@ -127,7 +127,7 @@ pub(crate) struct Formats {
 pub(crate) enum FormatsAction {
     /// Print the mapping that a file would be read with, or why it is refused.
     Explain {
-        /// The file, or - for standard input.
+        /// One file, or - for standard input.
         file: String,
     },
 }
@@ -148,6 +148,9 @@ pub(crate) struct Span {
 pub(crate) struct Findings {
     #[command(flatten)]
     pub(crate) span: Span,
+    /// Only at least this severe: info, low, medium, high or critical.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) severity: Option<String>,
     /// Only of this detector.
     #[arg(long, value_name = "NAME")]
     pub(crate) detector: Option<String>,
@@ -155,7 +158,7 @@ pub(crate) struct Findings {
     #[arg(long, value_name = "ID")]
     pub(crate) identity: Option<String>,
     /// At most this many, the most severe first.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
 }
 
@@ -177,7 +180,7 @@ pub(crate) struct Query {
 /// Arguments of `identity`.
 #[derive(Args, Debug)]
 pub(crate) struct IdentityArgs {
-    /// The principal's id.
+    /// The principal's id, its name as findings say it, or the beginning of either.
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) span: Span,
@@ -186,7 +189,7 @@ pub(crate) struct IdentityArgs {
 /// Arguments of `check`.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
-    /// Inputs to look at as well.
+    /// Inputs to read to their end as well: files, globs, directories, or - for standard input.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<String>,
 }

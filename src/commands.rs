@@ -12,7 +12,9 @@ pub(crate) mod replay;
 
 use crate::cli::{Logs, OutputFormat, Span};
 use crate::config::Config;
+use crate::render::plain;
 use ingest::format::FormatId;
+use ingest::reject::Rejects;
 use std::path::PathBuf;
 use tokio::runtime::Handle;
 
@@ -66,6 +68,19 @@ fn declared_format(logs: &Logs) -> Result<Option<FormatId>, Failure> {
         let known: Vec<_> = FormatId::ALL.iter().map(|it| it.as_str()).collect();
         Err(format!("no format is called `{name}`; the formats are {}", known.join(", ")).into())
     }
+}
+
+/// Rejected records in words, a line for each reason, with the first of them.
+fn reject_lines(rejects: &Rejects) -> Vec<String> {
+    let line = |(reason, count): (ingest::Reject, u64)| {
+        let first = rejects.samples().iter().find(|sample| sample.reason == reason);
+        let first = first.map_or_else(String::new, |sample| {
+            let colon = if sample.excerpt.is_empty() { "" } else { ": " };
+            format!(", the first in line {}{colon}{}", sample.position.line, sample.excerpt)
+        });
+        plain(&format!("{count} {reason} ({}){first}", reason.cure()))
+    };
+    rejects.iter().map(line).collect()
 }
 
 /// SQL conditions for a span over the column `at`.

@@ -20,7 +20,7 @@ struct Stream {
     input: Input,
     reader: Option<Reader>,
     format: Option<FormatId>,
-    /// The latest time that was read, or the first of the input while it was not.
+    /// How far it was read in event time, or its first time while it was not.
     front: Option<Time>,
     /// Chunks that were read ahead.
     ahead: VecDeque<Chunk>,
@@ -38,6 +38,10 @@ pub(crate) struct Inputs {
     notes: Vec<String>,
     bytes_done: u64,
     formats: Vec<(String, &'static str)>,
+    /// Each input's name, by its number.
+    names: Vec<String>,
+    /// What tells these inputs from others: each one's name, size and first lines.
+    identity: String,
 }
 
 /// How inputs are to be read.
@@ -61,10 +65,15 @@ impl Inputs {
             notes: Vec::new(),
             bytes_done: 0,
             formats: Vec::new(),
+            names: inputs.iter().map(|input| input.name.clone()).collect(),
+            identity: String::new(),
         };
         for input in inputs {
             match open_one(input, reading) {
-                Ok(mut stream) => {
+                Ok((mut stream, sample)) => {
+                    let Input { name, bytes, .. } = &stream.input;
+                    let one = format!("{name} {bytes:?} {sample} ");
+                    all.identity.push_str(&one);
                     let kept = all.streams.iter().filter(|it| it.reader.is_some()).count();
                     if kept >= OPEN_MAX && stream.input.path.is_some() {
                         stream.reader = None;
@@ -178,7 +187,7 @@ impl Inputs {
     /// Notes how far an input got in event time.
     pub(crate) fn advance(&mut self, index: usize, parsed: &Parsed) {
         if let Some(stream) = self.streams.get_mut(index) {
-            stream.front = stream.front.max(parsed.max_time());
+            stream.front = stream.front.max(parsed.front());
         }
     }
 
@@ -203,13 +212,30 @@ impl Inputs {
         self.bytes_done
     }
 
+    /// All names, by number.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The name of the input with a number, as positions have it.
+    pub(crate) fn name(&self, number: u32) -> Option<&str> {
+        self.names.get(number as usize).map(String::as_str)
+    }
+
+    /// What tells these inputs from others: each one's name, size and a hash of its first lines, so
+    /// that two streams on standard input are not taken for the same.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// Each input's name and format.
     pub(crate) fn formats(&self) -> &[(String, &'static str)] {
         &self.formats
     }
 }
 
-fn open_one(input: Input, reading: &Reading<'_>) -> Result<Stream, String> {
+/// An input with its format and beginning, and a hash of its first lines.
+fn open_one(input: Input, reading: &Reading<'_>) -> Result<(Stream, String), String> {
     /// Bytes of the sample that are parsed to see when an input begins.
     const FIRST_LINES_BYTES: usize = 16 * 1024;
     let mut reader = Reader::open(&input).map_err(|error| error.to_string())?;
@@ -221,12 +247,13 @@ fn open_one(input: Input, reading: &Reading<'_>) -> Result<Stream, String> {
             Some(sniff::stream(sample).map_err(|refusal| format!("{}: {refusal}", input.name))?)
         }
     };
+    let hash = detect::short_hash(&String::from_utf8_lossy(sample));
     let end = sample.len().min(FIRST_LINES_BYTES);
     let lines = sample.get(..end).unwrap_or_default();
     let lines = lines.iter().rposition(|byte| *byte == b'\n').and_then(|at| lines.get(..at));
     let first = Chunk { bytes: lines.unwrap_or_default().to_vec(), ..Chunk::default() };
     let front = reading.parser.parse(&first, format).times.map(|(first, _)| first);
-    Ok(Stream {
+    let stream = Stream {
         input,
         reader: Some(reader),
         format,
@@ -234,5 +261,6 @@ fn open_one(input: Input, reading: &Reading<'_>) -> Result<Stream, String> {
         ahead: VecDeque::new(),
         is_read: false,
         is_done: false,
-    })
+    };
+    Ok((stream, hash))
 }

@@ -11,16 +11,23 @@ use tokio::runtime::Handle;
 pub(crate) struct Keeper {
     writer: Writer,
     runtime: Handle,
+    /// The inputs' names, by their numbers.
+    inputs: Vec<String>,
 }
 
 impl Keeper {
     /// A keeper whose store works on the calling thread alone when `threads` is one.
-    pub(crate) fn new(writer: Writer, runtime: Handle, threads: usize) -> Self {
-        Self { writer: if threads <= 1 { writer.alone() } else { writer }, runtime }
+    pub(crate) fn new(
+        writer: Writer,
+        runtime: Handle,
+        threads: usize,
+        inputs: Vec<String>,
+    ) -> Self {
+        Self { writer: if threads <= 1 { writer.alone() } else { writer }, runtime, inputs }
     }
 
     /// Keeps what the engine put out.
-    pub(crate) fn keep(&mut self, output: Output) -> Result<(), StoreError> {
+    pub(crate) fn keep(&mut self, mut output: Output) -> Result<(), StoreError> {
         for rows in output.windows {
             self.rows(Table::Windows, rows)?;
         }
@@ -29,6 +36,9 @@ impl Keeper {
         }
         if output.findings.is_empty() {
             return Ok(());
+        }
+        for evidence in output.findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
+            evidence.input = self.inputs.get(evidence.position.source as usize).cloned();
         }
         self.runtime.block_on(self.writer.findings(&output.findings))
     }

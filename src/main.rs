@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config;
+mod figures;
 mod inputs;
 mod keeper;
 mod order;
@@ -16,7 +17,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use commands::{Ended, Failure, Setting};
 use config::Config;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -60,9 +61,9 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
 /// 32 bytes from the system's source of randomness.
 fn entropy() -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|error| format!("cannot read /dev/urandom for a key: {error}; give --key-file"))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        format!("the system has no randomness for a key: {error}; give --key-file")
+    })?;
     Ok(bytes)
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Passed {
     pub(crate) times: Option<(Time, Time)>,
     /// Events whose endpoint is none of its own, because there are too many.
     pub(crate) endpoints_overflowed: u64,
+    /// Failed authentications from addresses that nobody watches, because too many are.
+    pub(crate) unwatched: u64,
     /// Revisions of findings.
     pub(crate) revisions: u64,
     /// Findings, each once.
@@ -102,6 +104,7 @@ impl Pipeline<'_> {
         let mut stage =
             Stage { templates: &mut self.templates, threads: self.threads, passed: &mut passed };
         sink.finish(&mut stage)?;
+        passed.unwatched = sink.router.unwatched();
         Ok(passed)
     }
 
@@ -148,9 +151,8 @@ impl Pipeline<'_> {
             chunks = read(inputs);
             // The next chunks are parsed while this part is thought about.
             let mut taken = || {
-                // The other threads are parsing, and this one helps them when it is done.
-                let alone = if at_end { *threads } else { threads.saturating_sub(1) };
-                let mut stage = Stage { templates, threads: alone, passed: &mut passed };
+                // The other threads are parsing; whoever is idle takes the next task of either kind.
+                let mut stage = Stage { templates, threads: *threads, passed: &mut passed };
                 let taken = sink.take(&due, &mut order, &mut stage);
                 // Still beside the parsing: what comes after it is read and unpacked.
                 inputs.read_ahead();

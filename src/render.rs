@@ -1,9 +1,10 @@
 //! Results as people and programs read them: tables, JSON, CSV; every text made safe for where it goes.
 
 use crate::cli::OutputFormat;
-use arrow::array::{Array as _, RecordBatch, StringArray};
+use crate::figures;
+use arrow::array::{Array as _, ArrayRef, AsArray as _, Float64Array, RecordBatch, StringArray};
 use arrow::csv::WriterBuilder;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::{ArrayWriter, LineDelimitedWriter};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 /// Characters of a cell beyond which a table cuts it.
 const CELL_CHARS_MAX: usize = 240;
+/// Significant digits of a fraction in a table; CSV and JSON have all of them.
+const TABLE_DIGITS: usize = 4;
 
 /// The format that was asked for, or what suits standard output.
 pub(crate) fn format_or_default(asked: Option<OutputFormat>) -> OutputFormat {
@@ -95,24 +98,53 @@ fn table(
     schema: &SchemaRef,
     batches: &[RecordBatch],
 ) -> Result<(), ArrowError> {
+    let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if count == 0 {
+        return Ok(writeln!(out, "0 rows")?);
+    }
     let mut table = new_table();
     table.set_header(schema.fields().iter().map(|field| field.name().clone()));
-    let options = FormatOptions::default().with_null("");
-    let mut count = 0;
     for batch in batches {
-        let cells: Result<Vec<_>, _> = batch
-            .columns()
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column, &options))
-            .collect();
-        let cells = cells?;
+        let columns: Vec<Column<'_>> =
+            batch.columns().iter().map(Column::new).collect::<Result<_, _>>()?;
         for row in 0..batch.num_rows() {
-            table.add_row(cells.iter().map(|cell| cut(&plain(&cell.value(row).to_string()))));
-            count += 1;
+            table.add_row(columns.iter().map(|column| cut(&plain(&column.cell(row)))));
         }
     }
     writeln!(out, "{table}")?;
     Ok(writeln!(out, "{count} {}", if count == 1 { "row" } else { "rows" })?)
+}
+
+/// A column as people read it: fractions with few digits, NULL as nothing.
+enum Column<'a> {
+    Floats(Float64Array),
+    Others(ArrayFormatter<'a>),
+}
+
+impl<'a> Column<'a> {
+    fn new(column: &'a ArrayRef) -> Result<Self, ArrowError> {
+        if column.data_type().is_floating() {
+            let floats = arrow::compute::cast(column, &DataType::Float64)?;
+            if let Some(floats) = floats.as_primitive_opt::<Float64Type>() {
+                return Ok(Self::Floats(floats.clone()));
+            }
+        }
+        let options = FormatOptions::default().with_null("");
+        Ok(Self::Others(ArrayFormatter::try_new(column, &options)?))
+    }
+
+    fn cell(&self, row: usize) -> String {
+        match self {
+            Self::Floats(floats) if floats.is_null(row) => String::new(),
+            Self::Floats(floats) => figures::rounded(floats.value(row), TABLE_DIGITS),
+            Self::Others(others) => others.value(row).to_string(),
+        }
+    }
+}
+
+/// One value as a table shows it, but neither cut nor made safe for a terminal.
+pub(crate) fn cell(column: &ArrayRef, row: usize) -> Result<String, ArrowError> {
+    Ok(Column::new(column)?.cell(row))
 }
 
 /// An empty table in the program's style, as wide as the terminal.
@@ -164,6 +196,31 @@ mod tests {
     #[test]
     fn a_spreadsheet_is_not_told_what_to_do() {
         assert_eq!(shown(OutputFormat::Csv, &["=1+1", "a,b"]), "name\n'=1+1\n\"a,b\"\n");
+    }
+
+    #[test]
+    fn fractions_are_short_in_a_table_and_whole_elsewhere() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Float64, true)]));
+        let column = Arc::new(Float64Array::from(vec![
+            Some(0.008_804_635_934_144_812),
+            Some(23_152.847_724_199_86),
+            None,
+        ]));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
+        let shown = |format| {
+            let mut out = Vec::new();
+            rows(&mut out, format, &schema, std::slice::from_ref(&batch)).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let table = shown(OutputFormat::Table);
+        assert!(table.contains(" 0.008805 ") && table.contains(" 23153 "), "{table}");
+        let csv = shown(OutputFormat::Csv);
+        assert!(csv.starts_with("n\n0.008804635934144812\n23152.84772419986\n"), "{csv}");
+    }
+
+    #[test]
+    fn a_table_without_rows_is_not_drawn() {
+        assert_eq!(shown(OutputFormat::Table, &[]), "0 rows\n");
     }
 
     #[test]

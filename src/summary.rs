@@ -50,9 +50,12 @@ pub(crate) struct Summary {
     pub(crate) identities_overflowed_calls: u64,
     /// Estimated bytes of state of all identities.
     pub(crate) state_bytes: u64,
-    /// Most memory that the process held, in bytes; 0 where the system does not say.
+    /// The same over the identities: what one of them takes; 0 without identities.
+    pub(crate) state_bytes_per_identity: f64,
+    /// Most memory that the whole process held, in bytes; 0 where the system does not say.
     pub(crate) peak_rss_bytes: u64,
-    /// Peak memory over identities, the program's own included.
+    /// That peak over the identities; 0 without identities. The program's own memory and what it
+    /// reads ahead are in it, so it says what an identity takes only where there are very many.
     pub(crate) peak_rss_bytes_per_identity: f64,
 }
 
@@ -66,6 +69,10 @@ impl Summary {
         threads: usize,
     ) -> Self {
         let peak = peak_rss_bytes();
+        let per_identity = |bytes: u64| match tally.identities {
+            0 => 0.0,
+            identities => bytes as f64 / identities as f64,
+        };
         Self {
             records: passed.records,
             events: passed.events,
@@ -95,8 +102,9 @@ impl Summary {
             endpoints_overflowed: passed.endpoints_overflowed,
             identities_overflowed_calls: tally.overflowed_calls,
             state_bytes: tally.state_bytes,
+            state_bytes_per_identity: per_identity(tally.state_bytes),
             peak_rss_bytes: peak,
-            peak_rss_bytes_per_identity: peak as f64 / tally.identities.max(1) as f64,
+            peak_rss_bytes_per_identity: per_identity(peak),
         }
     }
 

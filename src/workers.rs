@@ -1,13 +1,23 @@
 //! Running independent tasks on a fixed number of threads.
 
+#[expect(
+    clippy::disallowed_types,
+    reason = "a task is handed to whoever is idle, and never waited for"
+)]
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Runs every task and yields the results in the order of the tasks.
 ///
-/// With one thread, the calling thread does all the work. With more, the tasks are dealt out in
-/// turn; which thread runs which must not matter to the result. A task that panics takes the
-/// program with it.
+/// With one thread, the calling thread does all the work. With more, each thread takes the next
+/// task that nobody took; which thread runs which must not matter to the result. A task that panics
+/// takes the program with it.
+#[expect(
+    clippy::disallowed_types,
+    reason = "a task is handed to whoever is idle, and never waited for"
+)]
 pub(crate) fn run<T: Send, R: Send>(
     threads: usize,
     tasks: Vec<T>,
@@ -16,32 +26,13 @@ pub(crate) fn run<T: Send, R: Send>(
     if threads <= 1 || tasks.len() <= 1 {
         return tasks.into_iter().map(work).collect();
     }
-    let threads = threads.min(tasks.len());
-    let mut hands: Vec<Vec<(usize, T)>> = (0..threads).map(|_| Vec::new()).collect();
-    for (index, task) in tasks.into_iter().enumerate() {
-        if let Some(hand) = hands.get_mut(index % threads) {
-            hand.push((index, task));
-        }
-    }
-    let work = &work;
-    let mut results: Vec<(usize, R)> = thread::scope(|scope| {
-        let run = move |hand: Vec<(usize, T)>| -> Vec<(usize, R)> {
-            let each = hand.into_iter();
-            each.map(|(index, task)| (index, work(task))).collect()
-        };
-        let own = hands.pop().unwrap_or_default();
-        let others: Vec<_> = hands.into_iter().map(|hand| scope.spawn(move || run(hand))).collect();
-        let mut results = run(own);
-        for other in others {
-            match other.join() {
-                Ok(theirs) => results.extend(theirs),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        results
-    });
-    results.sort_unstable_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    let tasks: Vec<_> = tasks.into_iter().map(|task| Mutex::new(Some(task))).collect();
+    let take = |task: &Mutex<Option<T>>| {
+        let task = task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        task.map(&work)
+    };
+    let (results, ()) = run_beside(threads, &tasks, take, || ());
+    results.into_iter().flatten().collect()
 }
 
 /// Runs `work` on every task, and `beside` on the calling thread, which then helps with what is left.

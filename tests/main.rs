@@ -13,6 +13,8 @@ mod corpus;
 mod determinism;
 mod habitus;
 mod labelled;
+mod reading;
 mod replay;
 mod samples;
 mod tidy;
+mod truth;

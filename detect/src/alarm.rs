@@ -1,10 +1,10 @@
 //! From a reading to a finding: scored on the common scale, cut by the budget, explained.
 
-use crate::detectors::{self, Reading, View, Words};
+use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words};
 use crate::engine::Context;
 use crate::identity::Identity;
-use crate::open_window::{Crossed, OpenWindow, Raised};
-use model::time::NS_PER_H;
+use crate::open_window::{Call, Crossed, OpenWindow, Raised};
+use model::time::{NS_PER_D, NS_PER_H};
 use model::{
     Detector, EndpointId, Event, EventBatch, Evidence, Finding, FindingId, Severity, Text, Time,
 };
@@ -43,20 +43,65 @@ pub(crate) fn sound(
             let score = context.calibration.score(reading.detector, reading.surprise);
             if score >= context.cut {
                 let now = alarm.map_or(open.last, |alarm| alarm.now);
-                let evidence = first_evidence(alarm, reading);
+                let evidence = first_evidence(context, open, alarm, reading);
                 raise(context, identity, open, reading, (now, evidence), findings);
             }
+        }
+        if let (Detector::FirstSeenEndpoint, Some(alarm)) = (*detector, alarm) {
+            add_first_call(open, alarm);
         }
         detectors::raise_tripwire(*detector, open);
     }
 }
 
-/// The event that crossed the tripwire, where it belongs to what was found.
-fn first_evidence(alarm: Option<&Alarm<'_>>, reading: &Reading) -> Vec<Evidence> {
-    alarm
-        .filter(|alarm| reading.entity.is_none_or(|entity| entity == alarm.endpoint))
-        .map(|alarm| vec![evidence_of(alarm.batch, alarm.event)])
-        .unwrap_or_default()
+/// The event that crossed the tripwire, where it belongs to what was found; else remembered samples.
+fn first_evidence(
+    context: &Context<'_>,
+    open: &OpenWindow,
+    alarm: Option<&Alarm<'_>>,
+    reading: &Reading,
+) -> Vec<Evidence> {
+    let is_about = |alarm: &&Alarm<'_>| reading.entity.is_none_or(|it| it == alarm.endpoint);
+    match alarm.filter(is_about) {
+        Some(alarm) => vec![evidence_of(alarm.batch, alarm.event)],
+        None => remembered(context, open, reading),
+    }
+}
+
+/// What the open window remembers of the calls that a reading is about, by endpoint instead of path.
+fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Vec<Evidence> {
+    let calls = match reading.detector {
+        Detector::FirstSeenEndpoint => &open.novel,
+        _ => &open.samples,
+    };
+    let is_about = |call: &&Call| match (reading.detector, reading.entity) {
+        (Detector::AuthFailures, _) => matches!(call.status, 401 | 407),
+        (Detector::DeniedProbing, _) => matches!(call.status, 403 | 404),
+        (_, entity) => entity.is_none_or(|entity| entity == call.endpoint),
+    };
+    let calls = calls.iter().filter(is_about).take(Finding::EVIDENCE_MAX);
+    calls
+        .map(|call| Evidence {
+            time: call.at,
+            request: context.endpoints.name(call.endpoint).to_owned(),
+            status: (call.status > 0).then_some(call.status),
+            bytes_out: call.bytes_out,
+            client_address: None,
+            position: call.position,
+            input: None,
+        })
+        .collect()
+}
+
+/// Adds a first call to the finding that lists them.
+fn add_first_call(open: &mut OpenWindow, alarm: &Alarm<'_>) {
+    let raised = open.raised.iter_mut().find(|it| it.detector == Detector::FirstSeenEndpoint);
+    if let Some(raised) = raised {
+        let event = evidence_of(alarm.batch, alarm.event);
+        if raised.evidence.len() < Finding::EVIDENCE_MAX && !raised.evidence.contains(&event) {
+            raised.evidence.push(event);
+        }
+    }
 }
 
 /// At the hour's close: revises what was raised, and raises what only the whole hour shows.
@@ -75,18 +120,19 @@ pub(crate) fn settle(
         }
         let raised = open.raised.iter().find(|raised| is_of(raised, reading) && !raised.is_silent);
         if let Some(raised) = raised {
-            // A finding is not revised to something that began after it was detected.
-            if reading.start <= raised.detected_at {
-                findings.push(finding(context, &context.view(identity, open), reading, raised));
-            }
+            let mut last = finding(context, &context.view(identity, open), reading, raised);
+            // It may have been raised by the very last call.
+            last.revision += 1;
+            findings.push(last);
         } else {
-            raise(context, identity, open, reading, (open.last, Vec::new()), findings);
+            let evidence = remembered(context, open, reading);
+            raise(context, identity, open, reading, (open.last, evidence), findings);
         }
     }
 }
 
-/// Raises a finding that was not raised yet in this hour; in silence if it only goes on with what was
-/// said of the hour before.
+/// Raises a finding that was not raised yet in this hour, or says it again when it got worse in kind;
+/// in silence if it only goes on with what was said of the hour before.
 fn raise(
     context: &Context<'_>,
     identity: &Identity,
@@ -97,26 +143,52 @@ fn raise(
 ) {
     let hour = (open.start.ns() / NS_PER_H) as i32;
     let is_silent = identity.recurrence.goes_on(reading.detector, reading.surprise, hour);
+    let (notes, is_full) = (open.notes, open.raised.len() >= RAISED_MAX);
     let before = open.raised.iter().position(|raised| is_of(raised, reading));
-    match before.and_then(|index| open.raised.get(index)) {
-        Some(before) if is_silent || !before.is_silent => return,
-        None if open.raised.len() >= RAISED_MAX => return,
-        _ => {}
-    }
-    if let Some(index) = before {
-        open.raised.swap_remove(index);
-    }
-    open.raised.push(Raised {
-        detector: reading.detector,
-        entity: reading.entity,
-        id: id_of(identity, context, reading, open.start),
-        detected_at,
-        evidence,
-        surprise: reading.surprise,
-        is_silent,
-    });
-    if let Some(raised) = open.raised.last().filter(|raised| !raised.is_silent) {
+    let index = match before.and_then(|index| Some((index, open.raised.get_mut(index)?))) {
+        Some((_, raised))
+            if is_silent || !(raised.is_silent || outgrows(raised, reading, notes)) =>
+        {
+            return;
+        }
+        Some((index, raised)) => {
+            if raised.is_silent {
+                (raised.detected_at, raised.evidence) = (detected_at, evidence);
+            }
+            raised.is_silent = false;
+            raised.entity = reading.entity;
+            raised.surprise = raised.surprise.max(reading.surprise);
+            raised.notes = notes;
+            index
+        }
+        None if is_full => return,
+        None => {
+            open.raised.push(Raised {
+                detector: reading.detector,
+                entity: reading.entity,
+                id: id_of(identity, context, reading, open.start),
+                detected_at,
+                evidence,
+                surprise: reading.surprise,
+                is_silent,
+                notes,
+            });
+            open.raised.len() - 1
+        }
+    };
+    if let Some(raised) = open.raised.get(index).filter(|raised| !raised.is_silent) {
         findings.push(finding(context, &context.view(identity, open), reading, raised));
+    }
+}
+
+/// Whether a reading changes what was said: an odder first call, or a success after the failures.
+fn outgrows(raised: &Raised, reading: &Reading, notes: u32) -> bool {
+    match reading.detector {
+        Detector::FirstSeenEndpoint => {
+            raised.entity != reading.entity && reading.surprise > raised.surprise
+        }
+        Detector::AuthFailures => notes > raised.notes,
+        _ => false,
     }
 }
 
@@ -128,7 +200,9 @@ pub(crate) fn add_evidence(
     endpoint: EndpointId,
 ) {
     for raised in &mut open.raised {
-        let about = raised.entity.is_none_or(|entity| entity == endpoint);
+        // The finding of first calls lists those, and no others.
+        let about = raised.detector != Detector::FirstSeenEndpoint
+            && raised.entity.is_none_or(|entity| entity == endpoint);
         if about && raised.evidence.len() < Finding::EVIDENCE_MAX {
             raised.evidence.push(evidence_of(batch, event));
         }
@@ -166,7 +240,7 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
     let identity = view.identity;
     Finding {
         id: raised.id,
-        revision: identity.calls,
+        revision: identity.calls + u64::from(view.open.notes),
         tenant_id: identity.tenant().to_owned(),
         principal_id: Some(identity.name.to_string()),
         principal_type: Some(identity.kind),
@@ -174,18 +248,19 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
         entity: reading.entity.map_or("", |entity| context.endpoints.name(entity)).to_owned(),
         detector: reading.detector,
         detector_version: about.version,
-        window_start: reading.start,
-        window_end: reading.end,
+        // The finding is of the hour, though what is oddest in it may have taken ten seconds.
+        window_start: view.open.start,
+        window_end: view.open.end(),
         detected_at: raised.detected_at,
         severity: severity(score, words.danger),
         score,
         surprise: reading.surprise,
         observed: reading.observed,
         expected: reading.expected,
-        upper: reading.law.value_at(cut).unwrap_or(reading.expected),
+        upper: reading.law.value_at(UPPER_SURPRISE),
         unit: about.unit,
-        history_days: identity.history_days(),
-        history_n: identity.profile.total as u64,
+        history_days: view.open.start.since(identity.first_seen).max(0) as f64 / NS_PER_D as f64,
+        history_n: identity.calls.saturating_sub(u64::from(view.open.calls)),
         peers_n: u64::from(detectors::peers_of(view)),
         sentence: words.sentence,
         counterfactual: words.counterfactual,
@@ -226,5 +301,6 @@ fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
         bytes_out: event.bytes_out(),
         client_address: text(Text::ClientAddress).map(str::to_owned),
         position: event.position,
+        input: None,
     }
 }

@@ -139,6 +139,11 @@ impl Calibration {
         })
     }
 
+    /// Windows that a detector judged so far, older ones decayed: what a score can rest on.
+    pub(crate) fn judged(&self, detector: Detector) -> f64 {
+        self.samples.get(detector as usize).map_or(0.0, |sample| sample.judged)
+    }
+
     /// The smallest surprise with at least `score`.
     pub(crate) fn surprise_at(&self, detector: Detector, score: f64) -> f64 {
         let (mut low, mut high) = (0.0, 1.0);

@@ -17,9 +17,10 @@ use crate::calibration::Calibration;
 use crate::identity::Identity;
 use crate::models::Models;
 use crate::open_window::OpenWindow;
-use crate::population::Population;
+use crate::population::{Measure, Population};
 use crate::settings::Plan;
 use crate::statistics::Predictive;
+use crate::statistics::tail::seen_before;
 use model::{Contributor, Detector, EndpointId, Endpoints, Time};
 
 /// All that a detector may look at: one identity, its open window, and what is ordinary.
@@ -58,9 +59,13 @@ pub(crate) enum Law {
     Size { centre: f64, scale: f64, freedom: f64 },
     /// The statistic is proportional to the surprise: observed = exp(surprise · unit).
     Ratio(f64),
-    /// The statistic has no inverse that a reader could use.
-    Opaque,
+    /// The statistic has no inverse that a reader could use; only this value is known of it, that
+    /// 99.9 % of ordinary windows stay under.
+    Bound(f64),
 }
+
+/// The surprise of what 99.9 % of ordinary windows stay under.
+pub(crate) const UPPER_SURPRISE: f64 = 3.0;
 
 /// What a detector is: constants of its module.
 #[derive(Clone, Copy, Debug)]
@@ -180,12 +185,12 @@ pub(crate) const fn later(count: u32) -> u32 {
 }
 
 impl Law {
-    /// The smallest observed value with at least `surprise`; `None` where that says nothing.
-    pub(crate) fn value_at(&self, surprise: f64) -> Option<f64> {
+    /// The smallest observed value with at least `surprise`; for [`Law::Bound`] always the bound.
+    pub(crate) fn value_at(&self, surprise: f64) -> f64 {
         match self {
-            Self::Count(law, n) => Some(crate::statistics::moments::smallest(|count| {
+            Self::Count(law, n) => crate::statistics::moments::smallest(|count| {
                 crate::statistics::tail::largest_of(law.surprise(count), *n) >= surprise
-            })),
+            }),
             Self::Size { centre, scale, freedom } => {
                 let (mut low, mut high) = (0.0, 1e6);
                 for _ in 0..60 {
@@ -196,12 +201,50 @@ impl Law {
                         high = middle;
                     }
                 }
-                Some((centre + scale * high).min(36.0).exp_m1())
+                (centre + scale * high).min(36.0).exp_m1()
             }
-            Self::Ratio(unit) => Some((surprise * unit).exp()),
-            Self::Opaque => None,
+            Self::Ratio(unit) => (surprise * unit).exp(),
+            Self::Bound(upper) => *upper,
         }
     }
+}
+
+/// What a count of the whole hour says, held to what the identity did before.
+pub(crate) fn hourly(
+    view: &View<'_>,
+    detector: Detector,
+    measure: Measure,
+    count: u32,
+) -> Option<Reading> {
+    if count == 0 {
+        return None;
+    }
+    let law = view.population.predictive(view.identity, measure)?;
+    let mut surprise = law.surprise(f64::from(count));
+    if count <= most(view, measure) {
+        surprise = seen_before(surprise, f64::from(view.identity.learned));
+    }
+    Some(Reading {
+        detector,
+        entity: None,
+        start: view.open.start,
+        end: view.open.end(),
+        observed: f64::from(count),
+        expected: law.mean,
+        surprise,
+        law: Law::Count(law, 1.0),
+    })
+}
+
+/// The identity's own largest count of a measure, among the windows that were learned.
+pub(crate) fn most(view: &View<'_>, measure: Measure) -> u32 {
+    view.identity.most.get(measure as usize).copied().unwrap_or(0)
+}
+
+/// The count at which a detector asks to be looked at: beyond the ordinary, and never below `min`.
+pub(crate) fn tripwire(view: &View<'_>, measure: Measure, min: u32) -> u32 {
+    let law = view.population.predictive(view.identity, measure);
+    law.map_or(u32::MAX, |law| min.max(law.three_sigma().ceil() as u32))
 }
 
 /// A query over the identity's hours, the one in question first.

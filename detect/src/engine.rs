@@ -212,7 +212,7 @@ impl Engine {
         let end = self.hour.unwrap_or_default().plus(NS_PER_H);
         self.set_cut(end);
         if self.is_fit_due(end) {
-            self.fit();
+            self.fit(endpoints);
         }
         Ok(output)
     }
@@ -236,7 +236,10 @@ impl Engine {
     }
 
     /// Draws peer groups and fits joint models, and swaps them in whole.
-    fn fit(&mut self) {
+    fn fit(&mut self, endpoints: &Endpoints) {
+        for partition in &mut self.partitions {
+            partition.follow(endpoints);
+        }
         let mut vectors: Vec<_> =
             self.partitions.iter().flat_map(Partition::profile_vectors).collect();
         vectors.sort_by_key(|(hash, _)| *hash);

@@ -1,8 +1,8 @@
 //! Numbers and names as a person reads them.
 
+use crate::detectors::{View, peers_of};
 use crate::identity::Identity;
 use model::PrincipalType;
-use std::fmt::Write as _;
 
 /// A whole number with a thin space between thousands: `11 204`; small fractions keep a decimal.
 pub(crate) fn number(value: f64) -> String {
@@ -62,10 +62,10 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
-/// How often that is seen: `1 in 20 000 windows`.
-pub(crate) fn odds(score: f64) -> String {
-    if score >= 1e9 {
-        return "rarer than 1 in a billion windows of ordinary traffic".to_owned();
+/// How often that is seen, as far as the `judged` windows can tell: `about 1 in 20 000 windows`.
+pub(crate) fn odds(score: f64, judged: f64) -> String {
+    if score > judged {
+        return format!("not expected once in the {} windows judged so far", number(judged));
     }
     // Two digits say all that a tail knows.
     let scale = 10_f64.powf(score.max(1.0).log10().floor() - 1.0).max(1.0);
@@ -93,25 +93,40 @@ pub(crate) fn subject(identity: &Identity) -> String {
     }
 }
 
-/// What the statement rests on: own history and peers.
-pub(crate) fn history(identity: &Identity, peers: u32) -> String {
-    let mut out = String::new();
-    let hours = identity.learned;
-    let result = if hours == 0 {
-        write!(out, "it has no history of its own; {} peers stand for it", number(f64::from(peers)))
-    } else {
-        write!(
-            out,
-            "this rests on {} active {} of its own ({} calls over {}) and {} peers",
-            number(f64::from(hours)),
-            if hours == 1 { "hour" } else { "hours" },
-            number(identity.calls as f64),
-            span(identity.last_seen.since(identity.first_seen)),
-            number(f64::from(peers)),
-        )
+/// What the statement rests on: own history before this hour, what of it was left out, and peers.
+pub(crate) fn history(view: &View<'_>) -> String {
+    let identity = view.identity;
+    let peers = counted(u64::from(peers_of(view)), "peer");
+    let withheld = match identity.withheld {
+        0 => String::new(),
+        some => format!("{} left out for what was found in them", counted(u64::from(some), "hour")),
     };
-    debug_assert!(result.is_ok(), "writing to a string cannot fail");
-    out
+    if identity.learned == 0 {
+        let why = if withheld.is_empty() { String::new() } else { format!(" ({withheld})") };
+        return format!("it has no history of its own{why}; {peers} stand for it");
+    }
+    let withheld = if withheld.is_empty() { withheld } else { format!(", {withheld}") };
+    format!(
+        "this rests on {} of its own ({} over {}{withheld}) and {peers}",
+        counted(u64::from(identity.learned), "active hour"),
+        counted(identity.calls.saturating_sub(u64::from(view.open.calls)), "call"),
+        span(view.open.start.since(identity.first_seen)),
+    )
+}
+
+/// A number of things: `1 hour`, `2 hours`.
+fn counted(value: u64, thing: &str) -> String {
+    format!("{} {thing}{}", number(value as f64), if value == 1 { "" } else { "s" })
+}
+
+/// The most that an identity had, in words that stay true when hours of it were left out.
+pub(crate) fn own_most(identity: &Identity, what: &str, most: &str) -> String {
+    match (identity.learned, identity.withheld) {
+        (0, 0) => "it was never seen before".to_owned(),
+        (0, _) => "none of its hours before was learned".to_owned(),
+        (_, 0) => format!("{what} so far is {most}"),
+        _ => format!("{what} in the hours that were learned is {most}"),
+    }
 }
 
 /// A text as an SQL literal.
@@ -132,7 +147,8 @@ mod tests {
         assert_eq!(bytes(12.0), "12 B");
         assert_eq!(span(41_000_000_000), "41 s");
         assert_eq!(percent(0.002), "0.2 %");
-        assert_eq!(odds(23_456.0), "about 1 in 23\u{202f}000 windows of ordinary traffic");
+        assert_eq!(odds(23_456.0, 1e5), "about 1 in 23\u{202f}000 windows of ordinary traffic");
+        assert_eq!(odds(6e7, 900.0), "not expected once in the 900 windows judged so far");
         assert_eq!(quote("o'brien"), "'o''brien'");
     }
 }

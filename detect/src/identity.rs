@@ -26,6 +26,27 @@ pub(crate) struct Known {
     pub(crate) calls: f32,
 }
 
+/// Learned calls from which on an endpoint counts as used; a mark is less.
+const USED_CALLS_MIN: f32 = 1e-4;
+/// What an endpoint weighs that was called in an hour that was not learned.
+const MARK_CALLS: f32 = 1e-6;
+
+impl Known {
+    /// Whether anything was learned here: a mark only says that it is not new.
+    pub(crate) fn is_used(self) -> bool {
+        self.calls >= USED_CALLS_MIN
+    }
+}
+
+/// What became of a profile when calls were added to it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Added {
+    /// The endpoint was not used before.
+    pub(crate) is_new: bool,
+    /// A used endpoint that made room.
+    pub(crate) dropped: Option<EndpointId>,
+}
+
 /// The endpoints that an identity uses, sorted by number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Profile {
@@ -50,59 +71,65 @@ impl Profile {
             .map_or(0.0, |known| f64::from(known.calls))
     }
 
-    /// Adds learned calls; `true` if the endpoint is new to the profile.
-    pub(crate) fn add(&mut self, endpoint: EndpointId, calls: f64) -> bool {
+    /// Adds learned calls.
+    pub(crate) fn add(&mut self, endpoint: EndpointId, calls: f64) -> Added {
         self.total += calls;
+        let calls = calls as f32;
+        let is_used = |calls: f32| calls >= USED_CALLS_MIN;
         match self.known.binary_search_by_key(&endpoint, |known| known.endpoint) {
             Ok(index) => {
-                if let Some(known) = self.known.get_mut(index) {
-                    known.calls += calls as f32;
-                }
-                false
+                let Some(known) = self.known.get_mut(index) else { return Added::default() };
+                let before = known.calls;
+                known.calls += calls;
+                Added { is_new: !is_used(before) && is_used(known.calls), dropped: None }
             }
             Err(index) => {
-                if self.known.len() >= PROFILE_ENDPOINTS_MAX {
-                    self.drop_rarest();
-                    return self.add_anew(endpoint, calls);
-                }
-                if self.known.len() == self.known.capacity() {
-                    // Doubling would waste half of a small profile, and there are many of those.
-                    self.known.reserve_exact((self.known.len() / 4).max(2));
-                }
-                self.known.insert(index, Known { endpoint, calls: calls as f32 });
-                true
+                Added { is_new: is_used(calls), dropped: self.insert(index, endpoint, calls) }
             }
         }
     }
 
-    fn add_anew(&mut self, endpoint: EndpointId, calls: f64) -> bool {
-        if let Err(index) = self.known.binary_search_by_key(&endpoint, |known| known.endpoint) {
-            self.known.insert(index, Known { endpoint, calls: calls as f32 });
+    /// Notes that an endpoint was called in an hour that is not learned: it is new no more.
+    pub(crate) fn mark(&mut self, endpoint: EndpointId) {
+        if let Err(index) = self.known.binary_search_by_key(&endpoint, |known| known.endpoint)
+            && self.known.len() < PROFILE_ENDPOINTS_MAX
+        {
+            self.insert(index, endpoint, MARK_CALLS);
         }
-        true
     }
 
-    fn drop_rarest(&mut self) {
-        let rarest =
-            self.known.iter().enumerate().min_by(|(_, a), (_, b)| a.calls.total_cmp(&b.calls));
-        if let Some((index, _)) = rarest {
-            self.known.remove(index);
-            self.dropped += 1;
+    /// Inserts at `index`, and returns a used endpoint that made room.
+    fn insert(&mut self, mut index: usize, endpoint: EndpointId, calls: f32) -> Option<EndpointId> {
+        let mut dropped = None;
+        if self.known.len() >= PROFILE_ENDPOINTS_MAX {
+            let rarest =
+                self.known.iter().enumerate().min_by(|(_, a), (_, b)| a.calls.total_cmp(&b.calls));
+            if let Some((rarest, _)) = rarest {
+                let gone = self.known.remove(rarest);
+                dropped = gone.is_used().then_some(gone.endpoint);
+                index -= usize::from(rarest < index);
+                self.dropped += 1;
+            }
+        } else if self.known.len() == self.known.capacity() {
+            // Doubling would waste half of a small profile, and there are many of those.
+            self.known.reserve_exact((self.known.len() / 4).max(2));
         }
+        self.known.insert(index, Known { endpoint, calls });
+        dropped
     }
 
     /// The chance that a call goes to an endpoint not used before: Good–Turing, N1 / N.
     ///
     /// One imagined new endpoint keeps it above zero (Good, Biometrika 40, 1953).
     pub(crate) fn p_new(&self) -> f64 {
-        let once = self.known.iter().filter(|known| known.calls < 1.5).count();
+        let once = self.known.iter().filter(|known| known.is_used() && known.calls < 1.5).count();
         ((once as f64 + 0.5) / (self.total + 1.0)).min(1.0)
     }
 
-    /// Follows the folds of the learned templates.
-    pub(crate) fn follow(&mut self, endpoints: &Endpoints) {
+    /// Follows the folds of the learned templates; `true` if there were any since the last time.
+    fn follow(&mut self, endpoints: &Endpoints) -> bool {
         if self.folds_seen == endpoints.folds() {
-            return;
+            return false;
         }
         self.folds_seen = endpoints.folds();
         for known in &mut self.known {
@@ -116,6 +143,7 @@ impl Profile {
             }
             same
         });
+        true
     }
 
     fn decay(&mut self, factor: f32) {
@@ -265,9 +293,24 @@ impl Identity {
         self.tenant.as_deref().unwrap_or("default")
     }
 
-    /// Days between the first and the last call.
-    pub(crate) fn history_days(&self) -> f64 {
-        self.last_seen.since(self.first_seen).max(0) as f64 / NS_PER_D as f64
+    /// Follows the folds of the learned templates in all that is kept by endpoint.
+    pub(crate) fn follow(&mut self, endpoints: &Endpoints) {
+        if !self.profile.follow(endpoints) {
+            return;
+        }
+        let mut kept: Vec<ObjectHabit> = Vec::with_capacity(self.objects.len());
+        for habit in &self.objects {
+            let endpoint = endpoints.resolve(habit.endpoint);
+            match kept.iter_mut().find(|it| it.endpoint == endpoint) {
+                Some(same) => {
+                    same.per_hour.merge(&habit.per_hour, 1.0);
+                    same.most = same.most.max(habit.most);
+                }
+                None => kept.push(ObjectHabit { endpoint, ..*habit }),
+            }
+        }
+        kept.shrink_to_fit();
+        self.objects = kept;
     }
 
     /// `prior` before anything of its own was learned, `young` for three windows, then `active`.

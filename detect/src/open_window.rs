@@ -3,9 +3,11 @@
 //! The per-event path adds integers and compares them with tripwires; a crossed tripwire is
 //! returned as a bit of [`Crossed`], and only then does a detector compute.
 
-use crate::statistics::Moments;
+use crate::statistics::{Moments, Octaves};
 use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
-use model::{Detector, EndpointId, Event, Evidence, FindingId, Int, Kind, PrincipalTrust, Time};
+use model::{
+    Detector, EndpointId, Event, Evidence, FindingId, Int, Kind, Position, PrincipalTrust, Time,
+};
 
 /// The lengths of the sub-windows in which calls are counted.
 pub(crate) const SPEED_SPANS_NS: [i64; 3] = [10 * NS_PER_S, NS_PER_MIN, 10 * NS_PER_MIN];
@@ -19,6 +21,8 @@ const HOUR_ENDPOINTS_MAX: usize = 2_048;
 const SOURCES_MAX: usize = 64;
 /// Endpoints that are new to the identity and remembered in one hour.
 pub(crate) const NOVEL_MAX: usize = 64;
+/// Calls of an hour that are remembered as samples: the first to each of so many endpoints.
+const SAMPLES_MAX: usize = 8;
 /// Failures at an endpoint from which on a success there is a success after failures.
 const FAILED_BEFORE_SUCCESS: u32 = 3;
 /// Names that failed authentication claimed and that are remembered in one hour.
@@ -95,17 +99,31 @@ pub(crate) struct ObjectSet {
     /// The numeric ids among them, in the order read, bounded like the set.
     pub(crate) numbers: Vec<u64>,
     pub(crate) answered: u32,
-    pub(crate) first: Time,
     pub(crate) last: Time,
     pub(crate) tripwire: u32,
 }
 
-/// An endpoint that is new to the identity.
+/// One call in short: the first to an endpoint in this hour, or ever.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Novel {
+pub(crate) struct Call {
     pub(crate) endpoint: EndpointId,
-    pub(crate) status: u16,
     pub(crate) at: Time,
+    /// 0 where the log has none.
+    pub(crate) status: u16,
+    pub(crate) bytes_out: Option<u64>,
+    pub(crate) position: Position,
+}
+
+impl Call {
+    pub(crate) fn of(event: &Event, endpoint: EndpointId, at: Time) -> Self {
+        Self {
+            endpoint,
+            at,
+            status: event.status().unwrap_or(0),
+            bytes_out: event.bytes_out(),
+            position: event.position,
+        }
+    }
 }
 
 /// Calls in an aligned sub-window.
@@ -130,52 +148,8 @@ pub(crate) struct Raised {
     pub(crate) surprise: f64,
     /// It only goes on with what was said of the hour before: withheld from learning, but not said.
     pub(crate) is_silent: bool,
-}
-
-/// A histogram over 32 octaves, two bins each.
-#[derive(Clone, Debug)]
-pub(crate) struct Octaves {
-    bins: [u16; 64],
-    base: u32,
-}
-
-impl Octaves {
-    const fn from_octave(base: u32) -> Self {
-        Self { bins: [0; 64], base }
-    }
-
-    fn add(&mut self, value: u64) {
-        let octave = (value | 1).ilog2().clamp(self.base, self.base + 31);
-        let half = if octave == 0 { 0 } else { (value >> (octave - 1)) & 1 };
-        let index = ((octave - self.base) * 2) as usize + half as usize;
-        if let Some(bin) = self.bins.get_mut(index) {
-            *bin = bin.saturating_add(1);
-        }
-    }
-
-    /// The value at `quantile` (0 to 1), to within a bin; `None` without any.
-    pub(crate) fn quantile(&self, quantile: f64) -> Option<f64> {
-        let total: u64 = self.bins.iter().map(|bin| u64::from(*bin)).sum();
-        if total == 0 {
-            return None;
-        }
-        let wanted = (quantile * total as f64).max(1.0);
-        let mut before = 0_u64;
-        for (index, bin) in self.bins.iter().enumerate() {
-            before += u64::from(*bin);
-            if before as f64 >= wanted {
-                let octave = self.base + index as u32 / 2;
-                // The middle of the bin, on the log scale.
-                let low = (octave as f64).exp2() * if index % 2 == 0 { 1.0 } else { 1.5 };
-                return Some(low * 1.2);
-            }
-        }
-        None
-    }
-
-    fn clear(&mut self) {
-        self.bins = [0; 64];
-    }
+    /// [`OpenWindow::notes`] when it was last said.
+    pub(crate) notes: u32,
 }
 
 /// Answers by class.
@@ -205,7 +179,8 @@ pub(crate) struct OpenWindow {
     pub(crate) sized: u32,
     pub(crate) bytes_tripwire: f64,
     pub(crate) endpoints: Vec<EndpointCalls>,
-    pub(crate) novel: Vec<Novel>,
+    /// The first calls to endpoints that are new to the identity.
+    pub(crate) novel: Vec<Call>,
     pub(crate) novel_seen: u32,
     pub(crate) objects: Vec<ObjectSet>,
     pub(crate) denied: Distinct,
@@ -232,6 +207,10 @@ pub(crate) struct OpenWindow {
     pub(crate) itself_tripwire: u32,
     pub(crate) joint_surprise: f32,
     pub(crate) raised: Vec<Raised>,
+    /// The first call to each of the hour's first endpoints: evidence of what only the close shows.
+    pub(crate) samples: Vec<Call>,
+    /// What it was told beside its calls: successes after failures.
+    pub(crate) notes: u32,
 }
 
 impl OpenWindow {
@@ -274,6 +253,8 @@ impl OpenWindow {
             itself_tripwire: u32::MAX,
             joint_surprise: 0.0,
             raised: Vec::new(),
+            samples: Vec::new(),
+            notes: 0,
         }
     }
 
@@ -287,11 +268,13 @@ impl OpenWindow {
         self.endpoints.clear();
         self.endpoints.shrink_to(KEEP_MAX);
         self.novel.clear();
+        self.samples.clear();
         self.objects.clear();
         self.durations.clear();
         self.gaps.clear();
         fresh.endpoints = self.endpoints;
         fresh.novel = self.novel;
+        fresh.samples = self.samples;
         fresh.objects = self.objects;
         fresh.denied = self.denied;
         fresh.claimed = self.claimed;
@@ -466,6 +449,13 @@ impl OpenWindow {
         }
     }
 
+    /// Remembers a call as a sample of the hour, while there is room.
+    pub(crate) fn add_sample(&mut self, call: Call) {
+        if self.samples.len() < SAMPLES_MAX {
+            self.samples.push(call);
+        }
+    }
+
     /// Adds the source's network and user agent, as hashes.
     pub(crate) fn add_source(&mut self, network: Option<u64>, user_agent: Option<u64>) {
         if let Some(network) = network {
@@ -493,7 +483,8 @@ impl OpenWindow {
     pub(crate) fn state_bytes(&self) -> usize {
         size_of::<Self>()
             + self.endpoints.capacity() * size_of::<EndpointCalls>()
-            + self.novel.capacity() * size_of::<Novel>()
+            + self.novel.capacity() * size_of::<Call>()
+            + self.samples.capacity() * size_of::<Call>()
             + self.objects.capacity() * size_of::<ObjectSet>()
             + self.objects.iter().map(ObjectSet::heap_bytes).sum::<usize>()
             + 8 * (self.denied.0.capacity()
@@ -519,7 +510,6 @@ impl ObjectSet {
             objects: Distinct::default(),
             numbers: Vec::new(),
             answered: 0,
-            first: now,
             last: now,
             tripwire: OBJECTS_TRIPWIRE_MIN,
         }
@@ -548,17 +538,6 @@ const OBJECTS_TRIPWIRE_MIN: u32 = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_quantile_is_within_its_bin() {
-        let mut octaves = Octaves::from_octave(10);
-        for value in 1..=1_000_u64 {
-            octaves.add(value * 1_000);
-        }
-        let median = octaves.quantile(0.5).unwrap();
-        assert!((400_000.0..700_000.0).contains(&median), "{median}");
-        assert_eq!(Octaves::from_octave(10).quantile(0.5), None);
-    }
 
     #[test]
     fn a_full_set_takes_nothing_more() {

@@ -6,7 +6,7 @@ use crate::engine::Context;
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
 use crate::models::peer_groups;
-use crate::open_window::{Crossed, NOVEL_MAX, Novel, OpenWindow};
+use crate::open_window::{Call, Crossed, NOVEL_MAX, OpenWindow};
 use crate::population::{Contribution, Group, Measure};
 use crate::rows::Rows;
 use hashbrown::HashTable;
@@ -14,7 +14,8 @@ use model::limit::PARTITIONS;
 use model::tables::Table;
 use model::time::{NS_PER_D, NS_PER_H};
 use model::{
-    Detector, EndpointId, Event, EventBatch, Finding, PrincipalTrust, PrincipalType, Text, Time,
+    Detector, EndpointId, Endpoints, Event, EventBatch, Finding, PrincipalTrust, PrincipalType,
+    Text, Time,
 };
 
 /// Windows that are recycled rather than freed.
@@ -114,7 +115,9 @@ impl Partition {
         add_texts(&mut open, batch, event);
         let looked = || not_itself::of_call(context.population, identity, endpoint);
         if open.add_endpoint(event, endpoint, looked) {
-            novelty(identity, &mut open, event, endpoint, now, &mut crossed);
+            let call = Call::of(event, endpoint, now);
+            open.add_sample(call);
+            novelty(identity, &mut open, call, &mut crossed);
         }
         if open.calls >= open.itself_tripwire {
             crossed.add(Detector::NotItself);
@@ -182,6 +185,7 @@ impl Partition {
         let Some(mut open) = identity.open.take() else { return };
         if open.failures > 0 {
             open.successes_after += 1;
+            open.notes += 1;
             open.last = open.last.max(now);
             let mut crossed = Crossed::default();
             crossed.add(Detector::AuthFailures);
@@ -258,6 +262,13 @@ impl Partition {
         }
     }
 
+    /// Follows the folds of the learned templates, so that profiles of now can be compared.
+    pub(crate) fn follow(&mut self, endpoints: &Endpoints) {
+        for identity in &mut self.identities {
+            identity.follow(endpoints);
+        }
+    }
+
     /// Profile vectors of identities with enough history, with their hashes.
     pub(crate) fn profile_vectors(&self) -> Vec<(u64, [f64; peer_groups::DIMENSIONS])> {
         let each = self.identities.iter();
@@ -296,7 +307,7 @@ fn begin(
     let mut open = spare.unwrap_or_else(|| Box::new(OpenWindow::new()));
     open.start = context.hour;
     identity.age(context.hour);
-    identity.profile.follow(context.endpoints);
+    identity.follow(context.endpoints);
     identity.hours += 1;
     let day = (context.hour.ns() / NS_PER_D) as i32;
     if identity.last_day != day {
@@ -321,20 +332,13 @@ fn add_texts(open: &mut OpenWindow, batch: &EventBatch, event: &Event) {
     }
 }
 
-fn novelty(
-    identity: &Identity,
-    open: &mut OpenWindow,
-    event: &Event,
-    endpoint: EndpointId,
-    now: Time,
-    crossed: &mut Crossed,
-) {
-    if identity.profile.calls(endpoint) > 0.0 || identity.learned == 0 {
+fn novelty(identity: &Identity, open: &mut OpenWindow, call: Call, crossed: &mut Crossed) {
+    if identity.profile.calls(call.endpoint) > 0.0 || identity.learned == 0 {
         return;
     }
     open.novel_seen += 1;
     if open.novel.len() < NOVEL_MAX {
-        open.novel.push(Novel { endpoint, status: event.status().unwrap_or(0), at: now });
+        open.novel.push(call);
         crossed.add(Detector::FirstSeenEndpoint);
     }
 }
@@ -367,6 +371,10 @@ fn learn(
     let is_habit = identity.recurrence.note(raised, hour);
     if !is_habit || weight < WEIGHT_MIN {
         identity.withheld += 1;
+        // A first time is the first only once, whatever became of the rest of the hour.
+        for novel in &open.novel {
+            identity.profile.mark(context.endpoints.resolve(novel.endpoint));
+        }
         return;
     }
     let first = identity.learned == 0;
@@ -379,10 +387,17 @@ fn learn(
         let endpoint = context.endpoints.resolve(seen.endpoint);
         let calls = f64::from(seen.calls) * weight;
         contribution.add_mix(endpoint, calls);
-        if identity.profile.add(endpoint, calls) {
-            contribution.everyone.add_user(endpoint);
+        let added = identity.profile.add(endpoint, calls);
+        if let Some(dropped) = added.dropped {
+            contribution.everyone.add_users(dropped, -1);
             if let Some(group) = contribution.group_mut(group) {
-                group.add_user(endpoint);
+                group.add_users(dropped, -1);
+            }
+        }
+        if added.is_new {
+            contribution.everyone.add_users(endpoint, 1);
+            if let Some(group) = contribution.group_mut(group) {
+                group.add_users(endpoint, 1);
             }
             if let Some(habit) = contribution.endpoint_mut(endpoint) {
                 habit.identities += 1;

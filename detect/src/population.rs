@@ -43,7 +43,7 @@ pub(crate) struct Group {
     /// Squared distances of an hour's ln(1 + bytes) from its identity's own median.
     pub(crate) bytes_within: Sums,
     /// Members that use each endpoint, by the endpoint's number.
-    pub(crate) users: Vec<u32>,
+    pub(crate) users: Vec<i32>,
 }
 
 impl Group {
@@ -68,16 +68,19 @@ impl Group {
         self.users.clear();
     }
 
-    pub(crate) fn add_user(&mut self, endpoint: EndpointId) {
+    /// Adds members that use an endpoint, or takes away those that no longer do.
+    pub(crate) fn add_users(&mut self, endpoint: EndpointId, members: i32) {
         let index = endpoint.0 as usize;
         grow(&mut self.users, index + 1);
         if let Some(users) = self.users.get_mut(index) {
-            *users += 1;
+            *users += members;
         }
     }
 
+    /// How many members use an endpoint.
     pub(crate) fn users_of(&self, endpoint: EndpointId) -> u32 {
-        self.users.get(endpoint.0 as usize).copied().unwrap_or(0)
+        let users = self.users.get(endpoint.0 as usize).copied().unwrap_or(0);
+        u32::try_from(users).unwrap_or(0).min(self.members)
     }
 }
 
@@ -156,8 +159,8 @@ impl Contribution {
             sums.merge(own, 1.0);
         }
         group.bytes.merge(&identity.bytes);
-        for known in identity.profile.known() {
-            group.add_user(known.endpoint);
+        for known in identity.profile.known().iter().filter(|known| known.is_used()) {
+            group.add_users(known.endpoint, 1);
         }
     }
 }
@@ -228,7 +231,10 @@ impl Population {
             if let Some(habit) = self.endpoints.get_mut(index).map(std::mem::take)
                 && let Some(slot) = self.endpoints.get_mut(target)
             {
+                // The same identities may use several of the folded endpoints.
+                let identities = slot.identities.max(habit.identities);
                 slot.absorb(&habit);
+                slot.identities = identities;
             }
             for group in self.groups.iter_mut().chain([&mut self.everyone]) {
                 if let Some(users) = group.users.get_mut(index).map(std::mem::take) {

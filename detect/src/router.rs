@@ -6,12 +6,16 @@ use model::{Event, EventBatch, PrincipalTrust, PrincipalType, Text, Time};
 
 /// Addresses with recent failures that are watched for a success.
 const WATCHED_MAX: usize = 65_536;
+/// Event time between two clean-ups of a full table.
+const CLEAR_EVERY_NS: i64 = model::time::NS_PER_MIN;
 
 /// Sees every event in order and remembers which addresses failed to authenticate.
 #[derive(Debug, Default)]
 pub struct Router {
     /// Address → hash of the principal that its failures are charged to, and the last failure.
     watched: HashMap<Box<str>, (u64, Time)>,
+    cleared: Time,
+    unwatched: u64,
 }
 
 /// Somebody authenticated from an address that failed before: the note for the address's partition.
@@ -49,12 +53,26 @@ impl Router {
         })
     }
 
+    /// Failures whose address was not watched, because too many were.
+    pub const fn unwatched(&self) -> u64 {
+        self.unwatched
+    }
+
     fn watch(&mut self, address: &str, event: &Event) {
-        if self.watched.len() >= WATCHED_MAX {
+        let entry = (event.principal_hash, event.time);
+        if let Some(watched) = self.watched.get_mut(address) {
+            *watched = entry;
+            return;
+        }
+        // The full table is walked once in a while, not at each of an attacker's addresses.
+        if self.watched.len() >= WATCHED_MAX && event.time.since(self.cleared) >= CLEAR_EVERY_NS {
+            self.cleared = event.time;
             self.watched.retain(|_, (_, last)| event.time.since(*last) < NS_PER_H);
         }
         if self.watched.len() < WATCHED_MAX {
-            self.watched.insert(address.into(), (event.principal_hash, event.time));
+            self.watched.insert(address.into(), entry);
+        } else {
+            self.unwatched += 1;
         }
     }
 }

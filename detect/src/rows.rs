@@ -207,6 +207,7 @@ impl Rows {
         self.push(&[
             Value::Text(identity.tenant()),
             Value::Text(&identity.name),
+            identity.label.as_deref().map_or(Value::Null, Value::Text),
             Value::Text(identity.kind.as_str()),
             Value::Text(identity.source),
             Value::Text(identity.baseline_state()),

@@ -138,9 +138,16 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// The latest time of an event.
-    pub fn max_time(&self) -> Option<Time> {
-        self.times.map(|(_, last)| last)
+    /// How far the chunk got in event time, whatever a few hostile clocks say: the time that all but
+    /// one event in a hundred, and all but one of a few, do not exceed.
+    pub fn front(&self) -> Option<Time> {
+        let mut times: Vec<Time> = self.batch.events.iter().map(|it| it.time).collect();
+        if times.len() < 2 {
+            return times.first().copied();
+        }
+        let rank = times.len() - 1 - times.len().div_ceil(100);
+        let (_, front, _) = times.select_nth_unstable(rank);
+        Some(*front)
     }
 }
 
@@ -441,7 +448,7 @@ mod tests {
         assert_eq!(parsed.batch.events[0].position, Position { source: 3, line: 12 });
         let reasons: Vec<_> = parsed.rejects.iter().collect();
         assert_eq!(reasons, [(Reject::UnknownFormat, 1), (Reject::LineTooLong, 1)]);
-        assert_eq!(parsed.max_time(), Some(parsed.batch.events[0].time));
+        assert_eq!(parsed.front(), Some(parsed.batch.events[0].time));
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub struct Evidence {
     pub client_address: Option<String>,
     /// The event's input and line.
     pub position: Position,
+    /// The name of that input, where whoever read it knows one.
+    pub input: Option<String>,
 }
 
 /// One deviation, explained.
@@ -93,7 +95,7 @@ pub struct Evidence {
 pub struct Finding {
     /// The id: the same for every revision and every replay.
     pub id: FindingId,
-    /// The revision: how many calls of the identity had been seen, so that a later one is higher.
+    /// The revision: how much of the identity had been seen, so that a later one is higher.
     pub revision: u64,
     /// The tenant.
     pub tenant_id: String,
@@ -125,7 +127,7 @@ pub struct Finding {
     pub observed: f64,
     /// What was expected, in `unit`.
     pub expected: f64,
-    /// The upper end of the band of the ordinary, in `unit`.
+    /// What 99.9 % of ordinary windows stay under, in `unit`.
     pub upper: f64,
     /// The unit of the three.
     pub unit: &'static str,

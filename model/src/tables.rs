@@ -171,6 +171,7 @@ fn identities() -> Vec<Field> {
     vec![
         text("tenant_id"),
         text("principal_id"),
+        text_or_null("principal_name"),
         text("principal_type"),
         text("principal_source"),
         text("baseline_state"),

@@ -1,15 +1,36 @@
 //! `habitus check`: configuration, inputs and store, looked at without changing anything.
 
-use super::{Ended, Failure, Setting};
+use super::{Ended, Failure, Setting, reject_lines};
 use crate::cli::Check;
+use crate::figures::grouped;
 use crate::render::plain;
-use ingest::source::{Reader, discover};
-use std::io::Write as _;
+use ingest::parse::Parser;
+use ingest::reject::Rejects;
+use ingest::source::{CHUNK_BYTES, Input, Inputs, Reader, SourceError, discover};
+use ingest::{Chunk, FormatId, sniff};
+use std::io::{self, Write};
+use std::path::Path;
 use store::Store;
+
+/// What one input holds, read to its end or as far as it goes.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The format; `None` for an input without a line.
+    format: Option<FormatId>,
+    records: u64,
+    events: u64,
+    rejects: Rejects,
+    /// The first line with a zero byte, which no text has.
+    binary_line: Option<u64>,
+    /// What is wrong with it, a line each.
+    problems: Vec<String>,
+    /// What is worth a note but not wrong.
+    notes: Vec<String>,
+}
 
 /// Says what is right and what is not; fails if anything is not.
 pub(crate) fn run(setting: &Setting, args: &Check) -> Result<Ended, Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     writeln!(out, "configuration  ok, {} findings a day", setting.config.detect.findings_per_day)?;
     let mut wrong = 0;
     if setting.store.exists() {
@@ -26,24 +47,118 @@ pub(crate) fn run(setting: &Setting, args: &Check) -> Result<Ended, Failure> {
         writeln!(out, "store          none yet in {}; replay makes it", setting.store.display())?;
     }
     if !args.files.is_empty() {
-        let found = discover(&args.files)?;
-        for problem in &found.problems {
-            wrong += 1;
-            writeln!(out, "input          {}", plain(&problem.to_string()))?;
-        }
-        for input in &found.inputs {
-            let seen = match Reader::open(input) {
-                Ok(mut reader) => ingest::sniff::stream(reader.sample())
-                    .map(|format| format!("ok, {format}"))
-                    .map_err(|refusal| refusal.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            wrong += u32::from(seen.is_err());
-            let said = seen.unwrap_or_else(|error| error);
-            writeln!(out, "input          {}: {}", plain(&input.name), plain(&said))?;
+        let parser = setting.config.ingest.check(setting.fresh_key)?;
+        match find(&args.files) {
+            Ok(found) => wrong += check_all(&mut out, &found, &parser)?,
+            Err(problem) => {
+                wrong += 1;
+                writeln!(out, "input          {}", plain(&problem))?;
+            }
         }
     }
     if wrong > 0 { Err(format!("{wrong} of the checks failed").into()) } else { Ok(Ended::Done) }
+}
+
+/// The inputs that the arguments stand for, or why there are none.
+fn find(files: &[String]) -> Result<Inputs, String> {
+    discover(files).map_err(|error| match error {
+        SourceError::NothingMatches { argument } if Path::new(&argument).is_dir() => {
+            let shown = argument.escape_debug();
+            format!("`{shown}` is a directory without a file to read; name a file")
+        }
+        error => crate::full(&error),
+    })
+}
+
+/// Reads all inputs, and says what each holds; yields how many of them have a problem.
+fn check_all(out: &mut dyn Write, found: &Inputs, parser: &Parser) -> io::Result<u32> {
+    let mut wrong = 0;
+    for problem in &found.problems {
+        wrong += 1;
+        writeln!(out, "input          {}", plain(&problem.to_string()))?;
+    }
+    for input in &found.inputs {
+        match read(input, parser) {
+            Ok(seen) => {
+                wrong += u32::from(!seen.problems.is_empty());
+                report(out, &input.name, &seen)?;
+            }
+            Err(why) => {
+                wrong += 1;
+                writeln!(out, "input          {}", plain(&why))?;
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+/// Reads an input as a replay does, a chunk at a time; an error says why not even its format is known.
+fn read(input: &Input, parser: &Parser) -> Result<Seen, String> {
+    let mut reader = Reader::open(input).map_err(|error| error.to_string())?;
+    let sample = reader.sample();
+    let format = if sample.is_empty() {
+        None
+    } else {
+        Some(sniff::stream(sample).map_err(|refusal| format!("{}: {refusal}", input.name))?)
+    };
+    let mut seen = Seen { format, ..Seen::default() };
+    loop {
+        match reader.next(CHUNK_BYTES) {
+            Ok(Some(chunk)) => seen.add(&chunk, parser),
+            Ok(None) => break,
+            Err(error) => {
+                seen.problems.push(error.to_string());
+                break;
+            }
+        }
+    }
+    if let Some(line) = seen.binary_line {
+        seen.problems.push(format!(
+            "`{}` holds binary data, from line {line} on; copy the file again, or cut it out",
+            input.name.escape_debug(),
+        ));
+    }
+    if let Some(problem) = reader.problem() {
+        let list = if problem.is_note() { &mut seen.notes } else { &mut seen.problems };
+        list.push(problem.to_string());
+    }
+    Ok(seen)
+}
+
+impl Seen {
+    fn add(&mut self, chunk: &Chunk, parser: &Parser) {
+        let parsed = parser.parse(chunk, self.format);
+        self.records += parsed.records;
+        self.events += parsed.batch.events.len() as u64;
+        self.rejects.merge(&parsed.rejects);
+        if self.binary_line.is_none() && chunk.bytes.contains(&0) {
+            let mut lines = chunk.bytes.split(|byte| *byte == b'\n');
+            let at = lines.position(|line| line.contains(&0));
+            self.binary_line = at.map(|index| chunk.first_line + index as u64);
+        }
+    }
+}
+
+/// Says what an input holds: a line of counts, a line for each reason of rejects and each problem.
+fn report(out: &mut dyn Write, name: &str, seen: &Seen) -> io::Result<()> {
+    if let Some(format) = seen.format {
+        let verdict = if seen.problems.is_empty() { "ok" } else { "not read to its end" };
+        let verdict = if seen.binary_line.is_some() { "not all of it is text" } else { verdict };
+        writeln!(
+            out,
+            "input          {}: {verdict}, {format}, {} records, {} events",
+            plain(name),
+            grouped(&seen.records.to_string()),
+            grouped(&seen.events.to_string()),
+        )?;
+        for line in reject_lines(&seen.rejects) {
+            writeln!(out, "               rejected {line}")?;
+        }
+    }
+    for line in seen.notes.iter().chain(&seen.problems) {
+        writeln!(out, "input          {}", plain(line))?;
+    }
+    Ok(())
 }
 
 async fn rows_of(setting: &Setting) -> Result<String, store::StoreError> {

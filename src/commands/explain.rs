@@ -1,8 +1,9 @@
 //! `habitus explain`: one finding with everything that it rests on.
 
-use super::{Ended, Failure, Setting, query};
+use super::{Ended, Failure, Setting};
 use crate::cli::{Explain, OutputFormat};
-use crate::render::plain;
+use crate::figures;
+use crate::render::{self, plain};
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
@@ -12,6 +13,31 @@ use store::Store;
 
 /// Characters of an id that a person types at least.
 const PREFIX_CHARS_MIN: usize = 4;
+/// Characters that the labels of a page take.
+const LABEL_CHARS: usize = 17;
+/// Significant digits of a score, a surprise and a span of history.
+const DIGITS: usize = 3;
+
+/// The lines of a page: what each is called, and its column.
+const LINES: [(&str, &str); 17] = [
+    ("finding", "finding_id"),
+    ("severity", "severity"),
+    ("score", "score"),
+    ("surprise", "surprise"),
+    ("detector", "detector"),
+    ("identity", "principal_id"),
+    ("resolved by", "principal_source"),
+    ("entity", "entity"),
+    ("from", "window_start"),
+    ("to", "window_end"),
+    ("detected at", "detected_at"),
+    ("baseline", "baseline_state"),
+    ("history", "history_days"),
+    ("otherwise", "counterfactual"),
+    ("OWASP", "owasp"),
+    ("ATT&CK, ATLAS", "attack"),
+    ("models", "model_version"),
+];
 
 /// Explains a finding by its id or the beginning of it.
 pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
@@ -30,25 +56,28 @@ pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
         "SELECT * FROM findings_current WHERE finding_id LIKE {} ORDER BY finding_id LIMIT 2",
         store::quote(&format!("{id}%")),
     );
-    if setting.output != OutputFormat::Table {
-        return query::print(setting, &sql);
-    }
-    let (_, batches) = setting.runtime.block_on(async {
+    let (schema, batches) = setting.runtime.block_on(async {
         let store = Store::open(&setting.store).await?;
         store.query(&sql).await
     })?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let first = batches.iter().find(|batch| batch.num_rows() > 0);
-    match (rows, first) {
+    let batch = match (rows, first) {
         (0, _) | (_, None) => {
-            Err(format!("no finding begins with `{id}`; see `habitus findings`").into())
+            return Err(format!("no finding begins with `{id}`; see `habitus findings`").into());
         }
-        (1, Some(batch)) => {
-            std::io::stdout().lock().write_all(page(batch)?.as_bytes())?;
-            Ok(Ended::Done)
+        (1, Some(batch)) => batch,
+        _ => {
+            return Err(format!("more than one finding begins with `{id}`: give more of it").into());
         }
-        _ => Err(format!("more than one finding begins with `{id}`: give more of it").into()),
+    };
+    let mut out = std::io::stdout().lock();
+    if setting.output == OutputFormat::Table {
+        out.write_all(page(batch)?.as_bytes())?;
+    } else {
+        render::rows(&mut out, setting.output, &schema, &batches)?;
     }
+    Ok(Ended::Done)
 }
 
 /// The finding in the batch's first row, as a page of text.
@@ -58,47 +87,43 @@ fn page(batch: &RecordBatch) -> Result<String, Failure> {
         let column = batch.column_by_name(name).ok_or_else(|| format!("no column {name}"))?;
         Ok(plain(&ArrayFormatter::try_new(column, &options)?.value(0).to_string()))
     };
+    let number = |name: &str| -> Result<f64, Failure> { Ok(text(name)?.parse().unwrap_or(0.0)) };
+    let unit = text("unit")?;
     let mut out = String::new();
     writeln!(out, "{}\n", text("sentence")?)?;
-    let number = |name: &str| -> Result<f64, Failure> { Ok(text(name)?.parse().unwrap_or(0.0)) };
-    let (observed, expected, upper) = (number("observed")?, number("expected")?, number("upper")?);
-    out.push_str(&bars(&[
-        ("observed", observed),
-        ("expected", expected),
-        ("ordinary up to", upper),
-    ]));
-    writeln!(out, "                 {}\n", text("unit")?)?;
-    for (label, column) in [
-        ("finding", "finding_id"),
-        ("severity", "severity"),
-        ("score", "score"),
-        ("surprise", "surprise"),
-        ("detector", "detector"),
-        ("identity", "principal_id"),
-        ("resolved by", "principal_source"),
-        ("entity", "entity"),
-        ("from", "window_start"),
-        ("to", "window_end"),
-        ("detected at", "detected_at"),
-        ("baseline", "baseline_state"),
-        ("otherwise", "counterfactual"),
-        ("OWASP", "owasp"),
-        ("ATT&CK, ATLAS", "attack"),
-        ("models", "model_version"),
-    ] {
-        let value = text(column)?;
+    let band = [
+        ("observed", number("observed")?),
+        ("expected", number("expected")?),
+        ("99.9 % stay under", number("upper")?),
+    ];
+    out.push_str(&bars(&band, &unit));
+    for (label, column) in LINES {
+        let value = match column {
+            "score" | "surprise" => significant(number(column)?),
+            "history_days" => format!(
+                "{} d, {} calls, {} peers",
+                significant(number(column)?),
+                figures::grouped(&text("history_n")?),
+                figures::grouped(&text("peers_n")?),
+            ),
+            _ => text(column)?,
+        };
         if !value.is_empty() {
-            writeln!(out, "{label:>15}  {value}")?;
+            writeln!(out, "{label:>LABEL_CHARS$}  {value}")?;
         }
     }
-    parts(&mut out, &text("contributors")?)?;
+    parts(&mut out, &text("contributors")?, &unit)?;
     evidence(&mut out, &text("evidence")?)?;
     writeln!(out, "\nTo see for yourself:\n  habitus query \"{}\"", text("evidence_sql")?)?;
     Ok(out)
 }
 
+fn significant(value: f64) -> String {
+    figures::grouped(&figures::significant(value, DIGITS))
+}
+
 /// Values as bars on a common scale; logarithmic when they differ by more than a hundred times.
-fn bars(values: &[(&str, f64)]) -> String {
+fn bars(values: &[(&str, f64)], unit: &str) -> String {
     const WIDTH: f64 = 44.0;
     let largest = values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     let smallest = values.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min);
@@ -112,16 +137,22 @@ fn bars(values: &[(&str, f64)]) -> String {
     for (label, value) in values {
         let width = (part(*value).clamp(0.0, 1.0) * WIDTH).round() as usize;
         let bar = "█".repeat(width);
-        let line = format!("{label:>15}  {bar}▏ {value:.1}\n");
+        let value = figures::in_unit(*value, unit);
+        let line = format!("{label:>LABEL_CHARS$}  {bar}▏ {value}\n");
         out.push_str(&line);
     }
-    if logarithmic {
-        out.push_str("                 (bars on a logarithmic scale)\n");
+    // A number of bytes has its unit beside it.
+    let unit = if unit == "bytes" { "" } else { unit };
+    let scale = if logarithmic { "(bars on a logarithmic scale)" } else { "" };
+    for note in [scale, unit].into_iter().filter(|note| !note.is_empty()) {
+        let line = format!("{:LABEL_CHARS$}  {note}\n", "");
+        out.push_str(&line);
     }
+    out.push('\n');
     out
 }
 
-fn parts(out: &mut String, json: &str) -> Result<(), Failure> {
+fn parts(out: &mut String, json: &str, unit: &str) -> Result<(), Failure> {
     let Ok(Value::Array(parts)) = serde_json::from_str::<Value>(json) else { return Ok(()) };
     if !parts.is_empty() {
         writeln!(out, "\nMost of it:")?;
@@ -129,8 +160,9 @@ fn parts(out: &mut String, json: &str) -> Result<(), Failure> {
     for part in parts {
         let share = part.get("share").and_then(Value::as_f64).unwrap_or(0.0);
         let observed = part.get("observed").and_then(Value::as_f64).unwrap_or(0.0);
+        let observed = figures::in_unit(observed, unit);
         let name = part.get("name").and_then(Value::as_str).unwrap_or("");
-        writeln!(out, "  {:>5.1} %  {observed:>14.1}  {}", share * 100.0, plain(name))?;
+        writeln!(out, "  {:>5.1} %  {observed:>14}  {}", share * 100.0, plain(name))?;
     }
     Ok(())
 }
@@ -146,15 +178,71 @@ fn evidence(out: &mut String, json: &str) -> Result<(), Failure> {
             Some(Value::Null) | None => "-".to_owned(),
             Some(other) => other.to_string(),
         };
+        let size = event.get("bytes_out").and_then(Value::as_f64);
         writeln!(
             out,
-            "  {}  {}  {}  {} B  {}",
+            "  {}{}  {}  {}  {}  {}",
+            place(&event),
             text("time"),
             text("status"),
             text("client_address"),
-            text("bytes_out"),
+            size.map_or_else(|| "-".to_owned(), figures::bytes),
             text("request"),
         )?;
     }
     Ok(())
+}
+
+/// Where an event was read, with what parts it from what follows; empty where nothing says.
+///
+/// It stands first, because whoever made the request wrote what stands last.
+fn place(event: &Value) -> String {
+    let name = event.get("input").and_then(Value::as_str);
+    let number = event.get("source").and_then(Value::as_u64);
+    let line = event.get("line").and_then(Value::as_u64);
+    match (name, number, line) {
+        (Some(name), _, Some(line)) => format!("{}:{line}  ", plain(name)),
+        (None, Some(number), Some(line)) => format!("input {number} line {line}  "),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_beside_their_bars_as_people_write_them() {
+        let values = [("observed", 2.31e9), ("expected", 3_100.0)];
+        let shown = bars(&values, "bytes");
+        assert!(shown.contains("▏ 2.3 GB\n") && shown.contains("▏ 3.1 kB\n"), "{shown}");
+        assert!(shown.contains("logarithmic") && !shown.contains("bytes"), "{shown}");
+        let shown = bars(&[("observed", 162.0), ("expected", 2.909_391)], "distinct objects");
+        assert!(shown.contains("▏ 162\n") && shown.contains("▏ 2.91\n"), "{shown}");
+        assert!(
+            shown.contains("  distinct objects\n") && !shown.contains("logarithmic"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn an_event_says_where_it_was_read_if_that_is_known() {
+        let check = |json: &str, expected: &str| {
+            assert_eq!(place(&serde_json::from_str(json).unwrap()), expected, "{json}");
+        };
+        check(r#"{"input":"a.log","line":7}"#, "a.log:7  ");
+        check(r#"{"input":null,"source":2,"line":7}"#, "input 2 line 7  ");
+        check(r#"{"input":null,"line":7}"#, "");
+        check("{}", "");
+    }
+
+    #[test]
+    fn sizes_of_sample_events_are_for_people() {
+        let mut out = String::new();
+        let events = r#"[{"time":"t","status":200,"client_address":null,"bytes_out":3100,
+            "request":"GET /a","input":"a.log","line":7},{"time":"u","bytes_out":null}]"#;
+        evidence(&mut out, events).unwrap();
+        assert!(out.contains("  a.log:7  t  200  -  3.1 kB  GET /a\n"), "{out}");
+        assert!(out.contains("  u  -  -  -  -\n"), "{out}");
+    }
 }

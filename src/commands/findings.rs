@@ -2,11 +2,58 @@
 
 use super::{Ended, Failure, Setting, query, span_conditions, where_all};
 use crate::cli::{Findings, OutputFormat};
-use model::Detector;
+use crate::render::{self, plain};
+use arrow::array::RecordBatch;
+use model::{Detector, Severity};
+use std::io::Write as _;
+use store::Store;
 
 /// Lists findings.
 pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> {
+    let conditions = conditions(args)?;
+    let sql = sql(setting.output, &conditions, args.limit);
+    if setting.output != OutputFormat::Table {
+        return query::print(setting, &sql);
+    }
+    let (found, any) = setting.runtime.block_on(async {
+        let store = Store::open(&setting.store).await?;
+        let found = store.query(&sql).await?;
+        let any = store.query("SELECT finding_id FROM findings LIMIT 1").await?;
+        Ok::<_, store::StoreError>((found, any))
+    })?;
+    let mut out = std::io::stdout().lock();
+    if is_empty(&found.1) {
+        let why = if is_empty(&any.1) {
+            format!(": the store in {} holds none", setting.store.display())
+        } else {
+            asked(args)
+        };
+        writeln!(out, "no findings{}", plain(&why))?;
+    } else {
+        render::rows(&mut out, setting.output, &found.0, &found.1)?;
+    }
+    Ok(Ended::Done)
+}
+
+fn is_empty(batches: &[RecordBatch]) -> bool {
+    batches.iter().all(|batch| batch.num_rows() == 0)
+}
+
+/// What was asked for, as conditions of SQL.
+fn conditions(args: &Findings) -> Result<Vec<String>, Failure> {
     let mut conditions = span_conditions(&args.span, "detected_at")?;
+    if let Some(name) = &args.severity {
+        let least = Severity::from_name(name).ok_or_else(|| {
+            let known: Vec<_> = Severity::ALL.iter().map(|it| it.as_str()).collect();
+            format!(
+                "no severity is called `{name}`; from low to high they are {}",
+                known.join(", ")
+            )
+        })?;
+        let severe = Severity::ALL.iter().filter(|it| **it >= least);
+        let severe: Vec<_> = severe.map(|it| store::quote(it.as_str())).collect();
+        conditions.push(format!("severity IN ({})", severe.join(", ")));
+    }
     if let Some(name) = &args.detector {
         let detector = Detector::from_name(name).ok_or_else(|| {
             let known: Vec<_> = Detector::ALL.iter().map(|it| it.as_str()).collect();
@@ -17,7 +64,20 @@ pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> 
     if let Some(identity) = &args.identity {
         conditions.push(format!("principal_id = {}", store::quote(identity)));
     }
-    query::print(setting, &sql(setting.output, &conditions, args.limit))
+    Ok(conditions)
+}
+
+/// The same in words, as the end of a sentence.
+fn asked(args: &Findings) -> String {
+    let said = [
+        ("since", &args.span.since),
+        ("until", &args.span.until),
+        ("of a severity of at least", &args.severity),
+        ("of the detector", &args.detector),
+        ("about the identity", &args.identity),
+    ];
+    let said = said.into_iter().filter_map(|(what, value)| Some((what, value.as_ref()?)));
+    said.map(|(what, value)| format!(" {what} {value}")).collect::<Vec<_>>().join(",")
 }
 
 /// The query behind the list: few columns for a terminal, all of them for programs.

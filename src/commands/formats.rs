@@ -1,17 +1,21 @@
 //! `habitus formats`: the log formats, and how a file would be read.
 
-use super::{Ended, Failure, Setting};
+use super::{Ended, Failure, Setting, reject_lines};
 use crate::cli::{Formats, FormatsAction, OutputFormat};
 use crate::render;
 use ingest::format::FormatId;
-use ingest::source::{Reader, discover};
+use ingest::parse::Parsed;
+use ingest::source::{Input, Reader, discover};
+use ingest::{Chunk, sniff};
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 
 /// Lists the formats, or explains a file.
 pub(crate) fn run(setting: &Setting, args: &Formats) -> Result<Ended, Failure> {
     match &args.action {
         None => list(setting),
-        Some(FormatsAction::Explain { file }) => explain(file),
+        Some(FormatsAction::Explain { file }) => explain(setting, file),
     }
 }
 
@@ -33,17 +37,61 @@ fn list(setting: &Setting) -> Result<Ended, Failure> {
     Ok(Ended::Done)
 }
 
-fn explain(file: &str) -> Result<Ended, Failure> {
-    let found = discover(&[file.to_owned()])?;
-    let input = found.inputs.first().ok_or_else(|| format!("{file}: nothing to read"))?;
-    let mut reader = Reader::open(input)?;
-    match ingest::sniff::explain(reader.sample()) {
-        Ok(explanation) => {
-            write!(std::io::stdout().lock(), "{}", render_lines(&explanation.to_string()))?;
-            Ok(Ended::Done)
+fn explain(setting: &Setting, file: &str) -> Result<Ended, Failure> {
+    let input = one(file)?;
+    let mut reader = Reader::open(&input).map_err(|error| error.to_string())?;
+    let explanation = match sniff::explain(reader.sample()) {
+        Ok(explanation) => explanation,
+        Err(refusal) => {
+            // Of what cannot be read as text at all, that is the better reason.
+            let problem = reader.problem().filter(|it| !it.is_note() && refusal.records == 0);
+            let why = problem.map_or_else(|| format!("{file}: {refusal}"), ToString::to_string);
+            return Err(why.into());
         }
-        Err(refusal) => Err(format!("{file}: {refusal}").into()),
+    };
+    let parser = setting.config.ingest.check(setting.fresh_key)?;
+    let bytes = reader.sample().to_vec();
+    let sample = Chunk { first_line: 1, bytes, ..Chunk::default() };
+    let parsed = parser.parse(&sample, Some(explanation.format));
+    let mut out = std::io::stdout().lock();
+    write!(out, "{}", render_lines(&explanation.to_string()))?;
+    write!(out, "{}", render_lines(&others(&parsed, explanation.format)))?;
+    Ok(Ended::Done)
+}
+
+/// The one input that an argument names.
+fn one(file: &str) -> Result<Input, Failure> {
+    let shown = file.escape_debug();
+    if Path::new(file).is_dir() {
+        return Err(format!("`{shown}` is a directory: name one file of it").into());
     }
+    let mut found = discover(&[file])?;
+    if found.inputs.len() > 1 {
+        return Err(format!("`{shown}` stands for {} files: name one", found.inputs.len()).into());
+    }
+    let problem = found.problems.first().map(ToString::to_string);
+    let nothing = || problem.unwrap_or_else(|| format!("`{shown}`: nothing to read"));
+    Ok(found.inputs.pop().ok_or_else(nothing)?)
+}
+
+/// What the sample holds that is not of the format, a line each; empty if there is nothing.
+fn others(parsed: &Parsed, format: FormatId) -> String {
+    let mut lines = reject_lines(&parsed.rejects);
+    let mut foreign: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for event in &parsed.batch.events {
+        // A canonical event says what it was before.
+        if format != FormatId::Canonical && event.source_format != format.as_str() {
+            foreign.entry(event.source_format).or_insert((0, event.position.line)).0 += 1;
+        }
+    }
+    lines.extend(foreign.iter().map(|(name, (count, line))| {
+        format!("{count} in the format {name}, which is read too, the first in line {line}")
+    }));
+    if lines.is_empty() {
+        return String::new();
+    }
+    let records = parsed.records;
+    format!("not of this format, of the first {records} records:\n  {}\n", lines.join("\n  "))
 }
 
 fn render_lines(text: &str) -> String {

@@ -44,7 +44,7 @@ pub(crate) fn run(setting: &Setting, args: &Normalize) -> Result<Ended, Failure>
     if let Some(path) = &args.work.summary {
         replay::write_summary(&summary, path)?;
     }
-    replay::report_rejects(&summary, &passed);
+    replay::report_rejects(&summary, &passed, &inputs);
     if summary.events == 0 && !summary.problems.is_empty() {
         return Err("no input could be read".into());
     }

@@ -89,32 +89,34 @@ pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failur
     let plan = setting.config.detect.check()?;
     let store = create_store(setting, job.work)?;
     let parser = setting.config.ingest.check(store.key())?;
-    let run = run_id(setting, &job)?;
     let total = job.inputs.iter().map(|input| input.bytes).sum::<Option<u64>>();
     let progress = Progress::over(total, job.what);
     let mut inputs = Inputs::open(job.inputs, &Reading { parser: &parser, declared: job.declared });
+    let run = run_id(setting, (job.declared, job.sort), &inputs)?;
     let mut engine = Engine::new(plan);
     let writer = store.writer(&run);
-    let mut keeper = Keeper::new(writer, setting.runtime.clone(), threads);
+    let names = inputs.names().to_vec();
+    let mut keeper = Keeper::new(writer, setting.runtime.clone(), threads, names);
     let pipeline = Pipeline {
         reading: Reading { parser: &parser, declared: job.declared },
         templates: Templates::new(setting.config.endpoints),
         lateness_ns: (!job.sort).then(|| lateness_ns(setting.config.replay.lateness_seconds)),
         threads,
     };
-    let passed = pipeline.detect(&mut inputs, &mut engine, &mut keeper, &progress);
-    // A store that failed says more than a pipeline that could not hand over.
-    let kept = keeper.commit();
-    let passed = match (passed, kept) {
-        (Ok(passed), Ok(_)) => passed,
-        (_, Err(error)) => return Err(error.into()),
-        (Err(error), Ok(_)) => return Err(error.into()),
-    };
+    // A run that failed leaves the store as it was: dropping the keeper forgets what it staged.
+    let passed = pipeline.detect(&mut inputs, &mut engine, &mut keeper, &progress)?;
+    keeper.commit()?;
     progress.done();
     let seconds = (setting.now() - started).as_secs_f64();
     let mut summary = Summary::of(&passed, &inputs, engine.tally(), seconds, threads);
     summary.findings = passed.findings;
-    samples(&passed);
+    if passed.unwatched > 0 {
+        summary.notes.push(format!(
+            "{} failed authentications came from more addresses than are watched for a success after them",
+            passed.unwatched,
+        ));
+    }
+    samples(&passed, &inputs);
     Ok(summary)
 }
 
@@ -134,13 +136,13 @@ pub(crate) fn key_of(setting: &Setting, work: &Work) -> Result<[u8; 32], Failure
 
 /// The run's id: the same for the same inputs under the same configuration, so that a replay
 /// replaces what it wrote before.
-fn run_id(setting: &Setting, job: &Job<'_>) -> Result<RunId, Failure> {
-    let mut said = format!("{:?} {} ", job.declared, job.sort);
-    for input in &job.inputs {
-        let one = format!("{} {:?} ", input.name, input.bytes);
-        said.push_str(&one);
-    }
-    said.push_str(&setting.config.to_toml());
+fn run_id(
+    setting: &Setting,
+    (declared, sort): (Option<FormatId>, bool),
+    inputs: &Inputs,
+) -> Result<RunId, Failure> {
+    let config = setting.config.to_toml();
+    let said = format!("{declared:?} {sort} {} {config}", inputs.identity());
     Ok(RunId::new(&detect::short_hash(&said))?)
 }
 
@@ -201,8 +203,8 @@ pub(crate) fn report(summary: &Summary) {
 }
 
 /// Says on standard error what could not be read.
-pub(crate) fn report_rejects(summary: &Summary, passed: &Passed) {
-    samples(passed);
+pub(crate) fn report_rejects(summary: &Summary, passed: &Passed, inputs: &Inputs) {
+    samples(passed, inputs);
     if summary.rejected > 0 {
         crate::note(&format!("{} of {} records rejected", summary.rejected, summary.records));
     }
@@ -212,11 +214,11 @@ pub(crate) fn report_rejects(summary: &Summary, passed: &Passed) {
 }
 
 /// Shows the first rejected records of each reason on standard error.
-fn samples(passed: &Passed) {
+fn samples(passed: &Passed, inputs: &Inputs) {
     for sample in passed.rejects.samples().iter().take(5) {
         crate::note(&render::plain(&format!(
-            "rejected: input {} line {}: {} ({}): {}",
-            sample.position.source,
+            "rejected: {} line {}: {} ({}): {}",
+            inputs.name(sample.position.source).unwrap_or("input"),
             sample.position.line,
             sample.reason,
             sample.reason.cure(),

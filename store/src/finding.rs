@@ -29,7 +29,7 @@ struct EvidenceJson<'a> {
     status: Option<u16>,
     bytes_out: Option<u64>,
     client_address: Option<&'a str>,
-    source: u32,
+    input: Option<&'a str>,
     line: u64,
 }
 
@@ -130,7 +130,7 @@ fn evidence(evidence: &[Evidence]) -> String {
         status: it.status,
         bytes_out: it.bytes_out,
         client_address: it.client_address.as_deref().map(|it| cut(it, TEXT_BYTES_MAX)),
-        source: it.position.source,
+        input: it.input.as_deref().map(|it| cut(it, TEXT_BYTES_MAX)),
         line: it.position.line,
     }))
 }
@@ -177,7 +177,7 @@ mod tests {
         );
         assert_eq!(
             cell(&finding, "evidence"),
-            r#"[{"time":"2026-03-01T10:00:01Z","request":"GET /export?page='1'","status":200,"bytes_out":4096,"client_address":"203.0.113.7","source":0,"line":17}]"#
+            r#"[{"time":"2026-03-01T10:00:01Z","request":"GET /export?page='1'","status":200,"bytes_out":4096,"client_address":"203.0.113.7","input":"access.log","line":17}]"#
         );
         assert_eq!(cell(&finding, "owasp"), "API1:2023, API6:2023");
         assert_eq!(cell(&finding, "finding_id"), "00000001-0000-0000-0000-000000000000");

@@ -1,10 +1,9 @@
 //! Authentication failures, and success after them; charged to the source, never to a claimed name.
 
-use super::{About, Law, Reading, View, Words, peers_of, windows_sql};
-use crate::explain::{history, number, span, subject};
+use super::{About, Reading, UPPER_SURPRISE, View, Words, hourly, most, tripwire, windows_sql};
+use crate::explain::{history, number, own_most, span, subject};
 use crate::open_window::{CLAIMED_MAX, OpenWindow};
 use crate::population::Measure;
-use crate::statistics::tail::seen_before;
 use model::{Contributor, Detector};
 
 pub(crate) const ABOUT: About = About {
@@ -19,26 +18,7 @@ pub(crate) const ABOUT: About = About {
 const FAILURES_MIN: u32 = 10;
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
-    if view.open.failures == 0 {
-        return None;
-    }
-    let law = view.population.predictive(view.identity, Measure::FailuresPerHour)?;
-    let observed = f64::from(view.open.failures);
-    let most = view.identity.most.get(Measure::FailuresPerHour as usize).copied().unwrap_or(0);
-    let mut surprise = law.surprise(observed);
-    if observed <= f64::from(most) {
-        surprise = seen_before(surprise, f64::from(view.identity.learned));
-    }
-    Some(Reading {
-        detector: Detector::AuthFailures,
-        entity: None,
-        start: view.open.start,
-        end: view.open.end(),
-        observed,
-        expected: law.mean,
-        surprise,
-        law: Law::Count(law, 1.0),
-    })
+    hourly(view, Detector::AuthFailures, Measure::FailuresPerHour, view.open.failures)
 }
 
 pub(crate) fn may_raise(reading: &Reading) -> bool {
@@ -46,9 +26,7 @@ pub(crate) fn may_raise(reading: &Reading) -> bool {
 }
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
-    let law = view.population.predictive(view.identity, Measure::FailuresPerHour);
-    open.failures_tripwire =
-        law.map_or(u32::MAX, |law| FAILURES_MIN.max(law.three_sigma().ceil() as u32));
+    open.failures_tripwire = tripwire(view, Measure::FailuresPerHour, FAILURES_MIN);
 }
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
@@ -60,11 +38,11 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         some => format!(" under {some} claimed names"),
     };
     let after = match open.successes_after {
-        0 => "no success followed".to_owned(),
+        0 => "no success followed within the hour".to_owned(),
         1 => "1 success followed".to_owned(),
         some => format!("{} successes followed", number(f64::from(some))),
     };
-    let most = view.identity.most.get(Measure::FailuresPerHour as usize).copied().unwrap_or(0);
+    let most = number(f64::from(most(view, Measure::FailuresPerHour)));
     let contributors = open
         .claimed_names
         .iter()
@@ -77,18 +55,18 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     Words {
         sentence: format!(
             "{} failed to authenticate {} times in {}{names}, {after}; {} are expected in an active \
-             hour, 99.9 % stay under {}, its own most is {}; {}.",
+             hour, 99.9 % stay under {}, {}; {}.",
             subject(view.identity),
             number(reading.observed),
             span(open.failures_last.since(open.failures_first)),
             number(reading.expected),
-            number(reading.law.value_at(3.0).unwrap_or(reading.expected)),
-            number(f64::from(most)),
-            history(view.identity, peers_of(view)),
+            number(reading.law.value_at(UPPER_SURPRISE)),
+            own_most(view.identity, "its own most", &most),
+            history(view),
         ),
         counterfactual: format!(
-            "would be ordinary at {} failures in the hour or fewer",
-            number(reading.law.value_at(cut).unwrap_or(reading.observed) - 1.0),
+            "would not be reported at {} failures in the hour or fewer",
+            number(reading.law.value_at(cut) - 1.0),
         ),
         contributors,
         evidence_sql: windows_sql(view, "status_401, requests, status_2xx"),

@@ -1,10 +1,11 @@
 //! Denied probing: refused on many different operations, and perhaps accepted on one afterwards.
 
-use super::{About, Law, Reading, View, Words, by_endpoint, peers_of, windows_sql};
-use crate::explain::{history, number, span, subject};
+use super::{
+    About, Reading, UPPER_SURPRISE, View, Words, by_endpoint, hourly, most, tripwire, windows_sql,
+};
+use crate::explain::{history, number, own_most, span, subject};
 use crate::open_window::OpenWindow;
 use crate::population::Measure;
-use crate::statistics::tail::seen_before;
 use model::Detector;
 
 pub(crate) const ABOUT: About = About {
@@ -19,26 +20,8 @@ pub(crate) const ABOUT: About = About {
 const REFUSED_MIN: u32 = 8;
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
-    let observed = view.open.denied.len() as f64;
-    if observed == 0.0 {
-        return None;
-    }
-    let law = view.population.predictive(view.identity, Measure::DeniedPerHour)?;
-    let most = view.identity.most.get(Measure::DeniedPerHour as usize).copied().unwrap_or(0);
-    let mut surprise = law.surprise(observed);
-    if observed <= f64::from(most) {
-        surprise = seen_before(surprise, f64::from(view.identity.learned));
-    }
-    Some(Reading {
-        detector: Detector::DeniedProbing,
-        entity: None,
-        start: view.open.start,
-        end: view.open.end(),
-        observed,
-        expected: law.mean,
-        surprise,
-        law: Law::Count(law, 1.0),
-    })
+    let count = view.open.denied.len() as u32;
+    hourly(view, Detector::DeniedProbing, Measure::DeniedPerHour, count)
 }
 
 pub(crate) fn may_raise(reading: &Reading) -> bool {
@@ -46,9 +29,7 @@ pub(crate) fn may_raise(reading: &Reading) -> bool {
 }
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
-    let law = view.population.predictive(view.identity, Measure::DeniedPerHour);
-    open.denied_tripwire =
-        law.map_or(u32::MAX, |law| REFUSED_MIN.max(law.three_sigma().ceil() as u32));
+    open.denied_tripwire = tripwire(view, Measure::DeniedPerHour, REFUSED_MIN);
 }
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
@@ -58,27 +39,27 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         .iter()
         .find(|novel| novel.at >= view.open.denied_first && (200..300).contains(&novel.status));
     let outcome = accepted.map_or_else(
-        || ", and nothing new was accepted since".to_owned(),
+        || ", and nothing new was accepted after that within the hour".to_owned(),
         |novel| {
             format!(", then accepted for the first time on {}", view.endpoints.name(novel.endpoint))
         },
     );
-    let most = view.identity.most.get(Measure::DeniedPerHour as usize).copied().unwrap_or(0);
+    let most = number(f64::from(most(view, Measure::DeniedPerHour)));
     Words {
         sentence: format!(
             "{} was refused (403 or 404) on {} different operations in {}{outcome}; {} are expected in \
-             an active hour, 99.9 % stay under {}, its own most is {}; {}.",
+             an active hour, 99.9 % stay under {}, {}; {}.",
             subject(view.identity),
             number(reading.observed),
             span(view.open.denied_last.since(view.open.denied_first)),
             number(reading.expected),
-            number(reading.law.value_at(3.0).unwrap_or(reading.expected)),
-            number(f64::from(most)),
-            history(view.identity, peers_of(view)),
+            number(reading.law.value_at(UPPER_SURPRISE)),
+            own_most(view.identity, "its own most", &most),
+            history(view),
         ),
         counterfactual: format!(
-            "would be ordinary at {} different operations refused in the hour or fewer",
-            number(reading.law.value_at(cut).unwrap_or(reading.observed) - 1.0),
+            "would not be reported at {} different operations refused in the hour or fewer",
+            number(reading.law.value_at(cut) - 1.0),
         ),
         contributors: by_endpoint(view, |calls| f64::from(calls.refused)),
         evidence_sql: windows_sql(

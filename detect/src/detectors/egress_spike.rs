@@ -1,7 +1,7 @@
 //! Egress spike: more bytes leave to an identity in an hour than it, or its peers, ever receive.
 
-use super::{About, Law, Reading, View, Words, by_endpoint, peers_of, windows_sql};
-use crate::explain::{bytes, history, percent, subject};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, windows_sql};
+use crate::explain::{bytes, history, own_most, percent, subject};
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
 use crate::statistics::sketch::{Spread, View as Kept};
@@ -103,32 +103,25 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let most = contributors.first().map_or_else(String::new, |first| {
         format!("; {} of it from {}", percent(first.share), first.name)
     });
-    let upper = reading.law.value_at(3.0).unwrap_or(reading.expected);
     let peers = &view.population.peers(view.identity).bytes;
-    let usual = if view.identity.learned == 0 {
-        "it was never seen before".to_owned()
-    } else {
-        format!(
-            "its own largest hour so far had {}",
-            bytes(view.identity.bytes.quantile(Kept::Slow, 1.0))
-        )
-    };
+    let largest = bytes(view.identity.bytes.quantile(Kept::Slow, 1.0));
+    let usual = own_most(view.identity, "its own largest hour", &largest);
     Words {
         sentence: format!(
-            "{} received {} in the hour from {}, all of it by {}; an active hour is expected to have \
+            "{} received {} in the hour from {}, up to {}; an active hour is expected to have \
              {}, 99.9 % stay under {}, {usual}, and 99.9 % of its peers' hours stay under {}{most}; {}.",
             subject(view.identity),
             bytes(reading.observed),
             view.open.start,
             view.open.last,
             bytes(reading.expected),
-            bytes(upper),
+            bytes(reading.law.value_at(UPPER_SURPRISE)),
             bytes(peers.quantile(Kept::Slow, 0.999)),
-            history(view.identity, peers_of(view)),
+            history(view),
         ),
         counterfactual: format!(
-            "would be ordinary at {} in the hour or less",
-            bytes(reading.law.value_at(cut).unwrap_or(reading.observed)),
+            "would not be reported at {} in the hour or less",
+            bytes(reading.law.value_at(cut)),
         ),
         contributors,
         evidence_sql: windows_sql(view, "bytes_out, responses_with_size, requests"),

@@ -1,9 +1,10 @@
 //! First-time endpoint, rare among peers: how seldom this identity does new things, times how few
 //! of its peers do this one.
 
-use super::{About, Law, Reading, View, Words, peers_of};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of};
 use crate::explain::{history, number, percent, quote, subject};
-use crate::open_window::Novel;
+use crate::open_window::Call;
+use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
 use model::{Contributor, Detector};
 
@@ -73,20 +74,22 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         .max_by(|(a, x), (b, y)| x.total_cmp(y).then(b.at.cmp(&a.at)))?;
     // Every call of the hour was a chance to do something new.
     let surprise = largest_of(single, f64::from(view.open.calls));
+    let expected = p_new * f64::from(view.open.calls);
+    let poisson = Predictive { mean: expected.max(1e-6), variance: expected.max(1e-6) };
     Some(Reading {
         detector: Detector::FirstSeenEndpoint,
         entity: Some(oddest.endpoint),
         start: view.open.start,
         end: view.open.end(),
         observed: f64::from(view.open.novel_seen),
-        expected: p_new * f64::from(view.open.calls),
+        expected,
         surprise,
-        law: Law::Opaque,
+        law: Law::Bound(poisson.quantile(UPPER_SURPRISE)),
     })
 }
 
 /// How rare the endpoint is among peers, times how little business anyone has there; ½ says nothing.
-fn rarity(view: &View<'_>, novel: &Novel) -> f64 {
+fn rarity(view: &View<'_>, novel: &Call) -> f64 {
     /// A call of administration, access or bulk is ten times likelier to matter.
     const SENSITIVITY: f64 = 0.1;
     let is_sensitive = is_sensitive(view.endpoints.name(novel.endpoint));
@@ -104,12 +107,13 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let peers = view.population.peers(view.identity);
     let novel = view.open.novel.iter().find(|novel| novel.endpoint == endpoint);
     let status = novel.map_or(0, |novel| novel.status);
-    let answered = if status == 0 { String::new() } else { format!("; answered {status}") };
+    let answered = if status == 0 { String::new() } else { format!(" (answered {status})") };
+    let at = novel.map_or(reading.start, |novel| novel.at);
     Words {
         sentence: format!(
-            "{} called {name} for the first time, after {} calls to {} other endpoints; {} of {} peers \
-             use it; it tries something new in {} of its calls, so {} are expected in this hour and {} \
-             were seen{answered}; {}.",
+            "{} called {name} for the first time at {at}{answered}, after {} calls to {} other endpoints; \
+             {} of {} peers use it; it tries something new in {} of its calls, so {} are expected in \
+             this hour and {} were seen; {}.",
             subject(view.identity),
             number(view.identity.calls.saturating_sub(u64::from(view.open.calls)) as f64),
             number(view.identity.profile.known().len() as f64),
@@ -118,10 +122,11 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             percent(view.identity.profile.p_new()),
             small(reading.expected),
             number(reading.observed),
-            history(view.identity, peers_of(view)),
+            history(view),
         ),
         counterfactual:
-            "would be ordinary had it, or several of its peers, used the endpoint before".to_owned(),
+            "would not be reported had it, or several of its peers, used the endpoint before"
+                .to_owned(),
         contributors: view
             .open
             .novel

@@ -1,6 +1,6 @@
 //! Joint outlier: together unusual, though no single feature need be; the hardest to explain, so last.
 
-use super::{About, Law, Reading, View, Words, peers_of, windows_sql};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, windows_sql};
 use crate::explain::{history, number, odds, percent, subject};
 use crate::models::features;
 use crate::statistics::tail::seen_before;
@@ -9,7 +9,7 @@ use ndarray::ArrayView1;
 
 pub(crate) const ABOUT: About = About {
     version: 1,
-    unit: "squared standard deviations from the mean",
+    unit: "squared standard deviations",
     danger: 0.4,
     owasp: &["API6:2023", "ASI10"],
     attack: &["T1078"],
@@ -39,21 +39,21 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         entity: None,
         start: view.open.start,
         end: view.open.end(),
-        observed: joint.distance,
-        expected: model.ordinary(),
+        observed: joint.parts.iter().sum(),
+        expected: joint.ordinary,
         surprise,
-        law: Law::Opaque,
+        law: Law::Bound(joint.upper),
     })
 }
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let vector = features::of(view.open).map(f64::from);
-    let parts = view
-        .models
-        .joint(view.identity.group)
-        .map(|model| model.judge(ArrayView1::from(&vector)).parts)
-        .unwrap_or_default();
-    let total: f64 = parts.iter().sum();
+    let joint =
+        view.models.joint(view.identity.group).map(|model| model.judge(ArrayView1::from(&vector)));
+    let from = joint.as_ref().map_or("", |joint| joint.from);
+    let parts = joint.map(|joint| joint.parts).unwrap_or_default();
+    // A feature may also speak against: shares are of what speaks for it.
+    let total: f64 = parts.iter().map(|part| part.max(0.0)).sum();
     let mut named: Vec<_> = parts.iter().zip(features::NAMES).zip(vector).collect();
     named.sort_by(|((a, x), _), ((b, y), _)| b.total_cmp(a).then(x.cmp(y)));
     let contributors: Vec<_> = named
@@ -62,7 +62,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
         .map(|((part, name), _)| Contributor {
             name: (*name).to_owned(),
             observed: **part,
-            share: **part / total.max(1e-9),
+            share: part.max(0.0) / total.max(1e-9),
         })
         .collect();
     let listed: Vec<_> = contributors
@@ -73,19 +73,23 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let score = view.calibration.score(Detector::JointOutlier, reading.surprise);
     Words {
         sentence: format!(
-            "{}'s hour from {} is unusual as a whole ({}): its squared distance from the mean hour is {} where {} is expected; most \
-             of it is {}; {} calls were made; {}.",
+            "{}'s hour from {} is unusual as a whole ({}): its distance from {from} is {} squared standard \
+             deviations where {} is usual and 99.9 % stay under {}; most of it is {}; {} calls were made; {}.",
             subject(view.identity),
             view.open.start,
-            odds(score),
+            odds(score, view.calibration.judged(Detector::JointOutlier)),
             number(reading.observed),
             number(reading.expected),
+            number(reading.law.value_at(UPPER_SURPRISE)),
             listed.join(", "),
             number(f64::from(view.open.calls)),
-            history(view.identity, peers_of(view)),
+            history(view),
         ),
-        counterfactual: "would be ordinary with the named features at their usual values"
-            .to_owned(),
+        counterfactual: format!(
+            "would not stand out at a distance of {} or less, as with {} at its usual value",
+            number(reading.law.value_at(UPPER_SURPRISE)),
+            contributors.first().map_or("its oddest feature", |first| first.name.as_str()),
+        ),
         contributors,
         evidence_sql: windows_sql(
             view,

@@ -1,7 +1,10 @@
 //! Volume at machine speed: more calls in 10 s, 1 min or 10 min than this identity ever makes.
 
-use super::{About, Law, Reading, View, Words, by_endpoint, later, peers_of, windows_sql};
-use crate::explain::{history, number, span, subject};
+use super::{
+    About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, later, most, tripwire,
+    windows_sql,
+};
+use crate::explain::{history, number, own_most, span, subject};
 use crate::open_window::{OpenWindow, SPEED_SPANS_NS};
 use crate::population::Measure;
 use crate::statistics::tail::{largest_of, seen_before};
@@ -27,7 +30,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         // The peak is the largest of the hour's windows, and of three lengths.
         let n = windows.max(1.0) * MEASURES.len() as f64;
         let mut surprise = largest_of(law.surprise(f64::from(speed.peak)), n);
-        if view.identity.most.get(measure as usize).is_some_and(|most| speed.peak <= *most) {
+        if speed.peak <= most(view, measure) {
             surprise = seen_before(surprise, f64::from(view.identity.learned));
         }
         let reading = Reading {
@@ -58,10 +61,7 @@ pub(crate) fn may_raise(reading: &Reading) -> bool {
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
     for ((speed, measure), min) in open.speeds.iter_mut().zip(MEASURES).zip(CALLS_MIN) {
-        speed.tripwire = view
-            .population
-            .predictive(view.identity, measure)
-            .map_or(u32::MAX, |law| min.max(law.three_sigma().ceil() as u32));
+        speed.tripwire = tripwire(view, measure, min);
     }
 }
 
@@ -75,34 +75,26 @@ pub(crate) fn raise_tripwire(open: &mut OpenWindow) {
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let length = span(reading.end.since(reading.start));
-    let ordinary = reading.law.value_at(cut).unwrap_or(reading.observed) - 1.0;
-    let measure = SPEED_SPANS_NS.iter().position(|span| *span == reading.end.since(reading.start));
-    let most = measure
-        .and_then(|index| view.identity.most.get(MEASURES.get(index).map_or(0, |it| *it as usize)))
-        .copied()
-        .unwrap_or(0);
-    let upper = reading.law.value_at(3.0).unwrap_or(reading.expected);
+    let ordinary = reading.law.value_at(cut) - 1.0;
+    let index = SPEED_SPANS_NS.iter().position(|span| *span == reading.end.since(reading.start));
+    let most = index.and_then(|index| MEASURES.get(index)).map_or(0, |it| most(view, *it));
     let gap = view.open.gaps.quantile(0.5).map_or_else(String::new, |ns| {
-        format!("; the middle gap between its calls is {}", span(ns as i64))
+        format!("; over the hour the middle gap between its calls is {}", span(ns as i64))
     });
-    let before = if view.identity.learned == 0 {
-        "it was never seen before".to_owned()
-    } else {
-        format!("its own highest so far is {}", number(f64::from(most)))
-    };
     Words {
         sentence: format!(
-            "{} made {} calls in {length} from {}; {} are expected in an active {length}, 99.9 % of \
-             such hours stay under {}, {before}{gap}; {}.",
+            "{} made {} calls in {length} from {}; {} are expected in an active {length}, in 99.9 % of \
+             hours the busiest {length} stay under {}, {}{gap}; {}.",
             subject(view.identity),
             number(reading.observed),
             reading.start,
             number(reading.expected),
-            number(upper),
-            history(view.identity, peers_of(view)),
+            number(reading.law.value_at(UPPER_SURPRISE)),
+            own_most(view.identity, "its own highest", &number(f64::from(most))),
+            history(view),
         ),
         counterfactual: format!(
-            "would be ordinary at {} calls in {length} or fewer",
+            "would not be reported at {} calls in {length} or fewer",
             number(ordinary)
         ),
         contributors: by_endpoint(view, |calls| f64::from(calls.calls)),

@@ -6,7 +6,7 @@
 //! surprise is the ratio's log10. Calls come in runs, so n of them weigh as n / (1 + (n − 1) ρ)
 //! independent ones (the design effect of Kish, Survey Sampling, 1965, §8.2).
 
-use super::{About, Law, Reading, View, Words, peers_of};
+use super::{About, Law, Reading, View, Words};
 use crate::explain::{history, number, percent, quote, subject};
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
@@ -125,7 +125,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     Words {
         sentence: format!(
             "{}'s last {} calls are, call for call, {} times likelier from anyone else than from it \
-             (expected: at most 1): {} ({}) go to endpoints that it never used, and it used {used} of \
+             (expected: at most 1): {} ({}) go to endpoints that are not among its habits, and it used {used} of \
              its {} most usual ones; {}.",
             subject(view.identity),
             number(calls),
@@ -133,11 +133,11 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             number(f64::from(never)),
             percent(f64::from(never) / calls),
             usual.len(),
-            history(view.identity, peers_of(view)),
+            history(view),
         ),
         counterfactual: format!(
-            "would be ordinary at {} times likelier from others or less",
-            number(reading.law.value_at(cut).unwrap_or(reading.observed)),
+            "would not be reported at {} times likelier from others or less",
+            number(reading.law.value_at(cut)),
         ),
         contributors: parts
             .iter()

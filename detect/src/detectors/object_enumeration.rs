@@ -1,7 +1,7 @@
 //! Object enumeration (BOLA sweep): many different objects of one endpoint, successfully, in an hour.
 
-use super::{About, Law, Reading, View, Words, later, peers_of};
-use crate::explain::{history, number, percent, quote, span, subject};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later};
+use crate::explain::{history, number, own_most, percent, quote, subject};
 use crate::open_window::{DISTINCT_MAX, OpenWindow};
 use crate::statistics::Moments;
 use crate::statistics::tail::seen_before;
@@ -62,29 +62,32 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let adjacency = set
         .and_then(super::super::open_window::ObjectSet::consecutive_share)
         .map_or_else(String::new, |share| format!(", {} consecutive", percent(share)));
-    let within = set.map_or(0, |set| set.last.since(set.first));
-    let own = habit.map_or_else(
-        || "it never read any here before".to_owned(),
-        |habit| format!("its own most in an hour is {}", number(f64::from(habit.most))),
-    );
+    let own = match (habit, view.identity.withheld) {
+        (Some(habit), _) => {
+            own_most(view.identity, "its own most in an hour", &number(f64::from(habit.most)))
+        }
+        (None, 0) => "it never read any here before".to_owned(),
+        (None, _) => "none that it read here before was learned".to_owned(),
+    };
     let readers = view.population.endpoint(endpoint).map_or(0, |it| it.identities);
     Words {
         sentence: format!(
-            "{} read {at_least}{} different objects of {name} in {}{adjacency}; {} are expected in an \
-             active hour, 99.9 % of such hours of the {} identities that use it stay under {}, {own}; \
-             {} calls were answered with success; {}.",
+            "{} read {at_least}{} different objects of {name} in the hour from {}, up to {}{adjacency}; \
+             {} are expected in an active hour, 99.9 % of such hours stay under {}, {own}, and {} \
+             identities use it; {} calls were answered with success; {}.",
             subject(view.identity),
             number(reading.observed),
-            span(within),
+            view.open.start,
+            set.map_or(view.open.last, |set| set.last),
             number(reading.expected),
+            number(reading.law.value_at(UPPER_SURPRISE)),
             number(f64::from(readers)),
-            number(reading.law.value_at(3.0).unwrap_or(reading.expected)),
             number(f64::from(set.map_or(0, |set| set.answered))),
-            history(view.identity, peers_of(view)),
+            history(view),
         ),
         counterfactual: format!(
-            "would be ordinary at {} different objects in the hour or fewer",
-            number(reading.law.value_at(cut).unwrap_or(reading.observed) - 1.0),
+            "would not be reported at {} different objects in the hour or fewer",
+            number(reading.law.value_at(cut) - 1.0),
         ),
         contributors: vec![Contributor {
             name: name.to_owned(),

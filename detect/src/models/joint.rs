@@ -86,6 +86,8 @@ pub struct JointModel {
     plain_scale: Array1<f64>,
     density: Quantiles,
     distance: Quantiles,
+    /// Squared distance from the likeliest Gaussian.
+    away: Quantiles,
 }
 
 /// The middle and the 95th percentile of a statistic over the fitted vectors.
@@ -110,6 +112,11 @@ impl Quantiles {
     fn surprise(self, value: f64) -> f64 {
         std::f64::consts::LOG10_2 + (value - self.middle) / (self.upper - self.middle)
     }
+
+    /// The value that has a surprise: the inverse of [`Quantiles::surprise`].
+    fn value_at(self, surprise: f64) -> f64 {
+        self.middle + (surprise - std::f64::consts::LOG10_2) * (self.upper - self.middle)
+    }
 }
 
 /// What the model says of one vector.
@@ -122,8 +129,16 @@ pub struct Joint {
     /// −log10 of the share of the fitted vectors that are as odd, extended beyond them; may be
     /// below 0 for the most ordinary.
     pub surprise: f64,
-    /// Each feature's part of the statistic that is the odder one.
+    /// What the parts are a distance from.
+    pub from: &'static str,
+    /// Each feature's part of a squared distance, in standard deviations: from the mean where that is
+    /// the odder statistic, else from the likeliest Gaussian of the mixture. A feature that draws
+    /// the vector nearer has a part below 0; the sum is the distance.
     pub parts: Vec<f64>,
+    /// The median of that distance over the fitted vectors.
+    pub ordinary: f64,
+    /// What 99.9 % of the fitted vectors' distances stay under.
+    pub upper: f64,
 }
 
 impl JointModel {
@@ -167,10 +182,12 @@ impl JointModel {
             }),
             density: Quantiles::default(),
             distance: Quantiles::default(),
+            away: Quantiles::default(),
         };
         let rows = || vectors.rows().into_iter();
         model.density = Quantiles::of(rows().map(|row| model.energy(row)).collect());
         model.distance = Quantiles::of(rows().map(|row| model.distance(row)).collect());
+        model.away = Quantiles::of(rows().map(|row| model.parts_away(row).sum()).collect());
         Ok(model)
     }
 
@@ -225,28 +242,36 @@ impl JointModel {
 
     /// What the model says of one vector, each feature's part included.
     pub fn judge(&self, vector: ArrayView1<'_, f64>) -> Joint {
-        let scaled = self.scaled(vector);
-        let leading = self.axes.dot(&scaled);
-        let (mixture_energy, likeliest) = self.mixture_energy(&leading);
-        let energy = self.rest_energy(&scaled, &leading) + mixture_energy;
-        let rest = &scaled - &self.axes.t().dot(&leading);
-        let inside = likeliest.map_or_else(
-            || Array1::zeros(scaled.len()),
-            |gaussian| self.axes.t().dot(&gaussian.precision.dot(&(&leading - &gaussian.mean))),
-        );
-        let parts = &rest * &rest / self.rest_variance + &scaled * &inside;
+        /// The surprise of what 99.9 % stay under.
+        const UPPER_SURPRISE: f64 = 3.0;
+        let energy = self.energy(vector);
         let plain = self.plain(vector);
         let distance = plain.dot(&plain);
         let (dense, far) = (self.density.surprise(energy), self.distance.surprise(distance));
-        let parts = if dense >= far { parts.mapv(|part| part.max(0.0)) } else { &plain * &plain };
+        let (from, parts, law) = if dense >= far {
+            ("the nearest usual kind of hour", self.parts_away(vector), self.away)
+        } else {
+            ("the mean hour", &plain * &plain, self.distance)
+        };
         // The larger of two looks.
         let surprise = dense.max(far) - std::f64::consts::LOG10_2;
-        Joint { energy, distance, surprise, parts: parts.to_vec() }
+        let (ordinary, upper) = (law.middle, law.value_at(UPPER_SURPRISE));
+        Joint { energy, distance, surprise, from, parts: parts.to_vec(), ordinary, upper }
     }
 
-    /// The middle of the fitted distances: what is expected of an ordinary vector.
-    pub const fn ordinary(&self) -> f64 {
-        self.distance.middle
+    /// Each feature's part of the squared Mahalanobis distance from the likeliest Gaussian, what the
+    /// leading components leave out included.
+    fn parts_away(&self, vector: ArrayView1<'_, f64>) -> Array1<f64> {
+        let scaled = self.scaled(vector);
+        let leading = self.axes.dot(&scaled);
+        let rest = &scaled - &self.axes.t().dot(&leading);
+        let outside = &rest * &rest / self.rest_variance;
+        let (_, likeliest) = self.mixture_energy(&leading);
+        likeliest.map_or(outside.clone(), |gaussian| {
+            let away = &leading - &gaussian.mean;
+            let along = self.axes.t().dot(&away);
+            outside + along * self.axes.t().dot(&gaussian.precision.dot(&away))
+        })
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn finding(number: u32, revision: u64) -> Finding {
             bytes_out: Some(4096),
             client_address: Some("203.0.113.7".into()),
             position: Position { source: 0, line: 17 },
+            input: Some("access.log".to_owned()),
         }],
         evidence_sql: "SELECT 1".into(),
         owasp: &["API1:2023", "API6:2023"],
