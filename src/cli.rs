@@ -17,7 +17,8 @@ pub(crate) struct Cli {
     /// Directory of the store.
     #[arg(long, global = true, value_name = "DIR", default_value = "./habitus-data")]
     pub(crate) store: PathBuf,
-    /// How to print results [default: table on a terminal, ndjson otherwise].
+    /// How to print results [default: table on a terminal, ndjson otherwise]; whatever it says,
+    /// check and formats explain print text, normalize NDJSON, and demo tables or one JSON object.
     #[arg(long, global = true, value_enum)]
     pub(crate) output: Option<OutputFormat>,
 }
@@ -42,7 +43,7 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Read access logs, detect, and keep the findings in the store.
     Replay(Replay),
-    /// Print access logs as canonical events, one JSON object per line.
+    /// Print access logs as canonical events, always one JSON object per line.
     Normalize(Normalize),
     /// List the log formats, or explain how a file would be read.
     Formats(Formats),
@@ -54,7 +55,7 @@ pub(crate) enum Command {
     Query(Query),
     /// Show what is normal for one identity, and what was found about it.
     Identity(IdentityArgs),
-    /// Check configuration, inputs and store without changing anything.
+    /// Check configuration, inputs and store without changing anything; prints text.
     Check(Check),
 }
 
@@ -125,7 +126,7 @@ pub(crate) struct Formats {
 /// What can be done with formats.
 #[derive(Debug, Subcommand)]
 pub(crate) enum FormatsAction {
-    /// Print the mapping that a file would be read with, or why it is refused.
+    /// Print as text the mapping that a file would be read with, or why it is refused.
     Explain {
         /// One file, or - for standard input.
         file: String,
@@ -135,10 +136,10 @@ pub(crate) enum FormatsAction {
 /// A span of time.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Span {
-    /// Only from this time on (RFC 3339, or a date).
+    /// Only from this time on: 2026-03-02, 2026-03-02T14:00 or RFC 3339; UTC without an offset.
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Only before this time (RFC 3339, or a date).
+    /// Only before this time, written in the same way.
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
 }
@@ -154,7 +155,7 @@ pub(crate) struct Findings {
     /// Only of this detector.
     #[arg(long, value_name = "NAME")]
     pub(crate) detector: Option<String>,
-    /// Only about this identity.
+    /// Only about this identity: its id, its name as findings say it, or the beginning of either.
     #[arg(long, value_name = "ID")]
     pub(crate) identity: Option<String>,
     /// At most this many, the most severe first.

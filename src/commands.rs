@@ -15,6 +15,8 @@ use crate::config::Config;
 use crate::render::plain;
 use ingest::format::FormatId;
 use ingest::reject::Rejects;
+use model::Time;
+use model::time::{NS_PER_H, NS_PER_MIN};
 use std::path::PathBuf;
 use tokio::runtime::Handle;
 
@@ -85,25 +87,92 @@ fn reject_lines(rejects: &Rejects) -> Vec<String> {
 
 /// SQL conditions for a span over the column `at`.
 fn span_conditions(span: &Span, at: &str) -> Result<Vec<String>, Failure> {
-    let mut conditions = Vec::new();
-    for (bound, sign, flag) in [(&span.since, ">=", "--since"), (&span.until, "<", "--until")] {
-        let Some(bound) = bound else { continue };
-        let digits =
-            |c: char| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | 'T' | 'Z' | '+' | ' ');
-        let dated = bound.len() >= 10 && bound.chars().all(digits);
-        let day = bound.get(..10).unwrap_or("");
-        let parts: Vec<_> = day.split('-').map(str::parse::<u32>).collect();
-        let is_day = matches!(parts.as_slice(), [Ok(year), Ok(month), Ok(day)]
-            if model::Time::from_civil((i64::from(*year), *month, *day), (0, 0, 0), 0).is_some());
-        if !dated || !is_day {
-            return Err(format!(
-                "{flag} is `{bound}`, which is no time: write 2026-03-02 or 2026-03-02T14:00:00Z"
-            )
-            .into());
-        }
-        conditions.push(format!("{at} {sign} TIMESTAMP {}", store::quote(bound)));
+    let since = bound(span.since.as_deref(), "--since")?;
+    let until = bound(span.until.as_deref(), "--until")?;
+    if let (Some(first), Some(end)) = (since, until)
+        && first >= end
+    {
+        return Err(format!(
+            "--since is {first} and --until is {end}, so no time lies between them: give a later \
+             --until"
+        )
+        .into());
     }
-    Ok(conditions)
+    let bounds = [(since, ">="), (until, "<")].into_iter();
+    let condition = |(time, sign): (Option<Time>, &str)| {
+        Some(format!("{at} {sign} TIMESTAMP {}", store::quote(&time?.to_string())))
+    };
+    Ok(bounds.filter_map(condition).collect())
+}
+
+/// The instant that an option gives, if it is given.
+fn bound(typed: Option<&str>, flag: &str) -> Result<Option<Time>, Failure> {
+    let Some(typed) = typed else { return Ok(None) };
+    match instant(typed) {
+        Some(time) => Ok(Some(time)),
+        None => Err(format!(
+            "{flag} is `{typed}`, which is no time: write 2026-03-02, 2026-03-02T14:00 or \
+             2026-03-02T14:00:00Z"
+        )
+        .into()),
+    }
+}
+
+/// The instant that a person writes: a date alone, or with a time of day to the hour, minute or second
+/// and an offset; in UTC without one.
+fn instant(typed: &str) -> Option<Time> {
+    let (date, rest) = typed.split_once(['T', 't', ' ']).unwrap_or((typed, "00"));
+    let zone_at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+    let (clock, zone) = rest.split_at(zone_at);
+    let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(a, b)| (a, Some(b)));
+    let [year, month, day] = numbers(date, '-', &[4, 2, 2])?[..] else { return None };
+    let (hour, minute, second) = match numbers(clock, ':', &[2, 2, 2])?[..] {
+        [hour, minute, second] => (hour, minute, second),
+        // A fraction is one of a second.
+        _ if fraction.is_some() => return None,
+        [hour, minute] => (hour, minute, 0),
+        [hour] => (hour, 0, 0),
+        _ => return None,
+    };
+    let ns = match fraction {
+        None => 0,
+        Some(digits) if (1..=9).contains(&digits.len()) => {
+            numbers(&format!("{digits:0<9}"), '.', &[9])?.first().copied()?
+        }
+        Some(_) => return None,
+    };
+    let local = Time::from_civil((i64::from(year), month, day), (hour, minute, second), ns)?;
+    Some(local.plus(-offset_ns(zone)?))
+}
+
+/// How far ahead of UTC a zone is, in nanoseconds: nothing, `Z`, or hours and minutes with a sign.
+fn offset_ns(zone: &str) -> Option<i64> {
+    if matches!(zone, "" | "Z" | "z") {
+        return Some(0);
+    }
+    let (sign, rest) = match zone.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, zone.strip_prefix('+')?),
+    };
+    let (hours, minutes) = match numbers(rest, ':', &[2, 2])?[..] {
+        [hours, minutes] if hours < 24 && minutes < 60 => (hours, minutes),
+        [hours] if hours < 24 => (hours, 0),
+        _ => return None,
+    };
+    Some(sign * (i64::from(hours) * NS_PER_H + i64::from(minutes) * NS_PER_MIN))
+}
+
+/// The numbers in a text, each of so many digits, the last of them left out perhaps; `None` if anything
+/// else stands there.
+fn numbers(text: &str, between: char, digits: &[usize]) -> Option<Vec<u32>> {
+    let parts: Vec<_> = text.split(between).collect();
+    let is_number = |(part, digits): (&&str, &usize)| {
+        part.len() == *digits && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if parts.len() > digits.len() || !parts.iter().zip(digits).all(is_number) {
+        return None;
+    }
+    parts.into_iter().map(|part| part.parse().ok()).collect()
 }
 
 /// Conditions as a WHERE clause; empty without any.
@@ -112,5 +181,70 @@ fn where_all(conditions: &[String]) -> String {
         String::new()
     } else {
         format!(" WHERE {}", conditions.join(" AND "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(typed: &str, expected: Option<&str>) {
+        assert_eq!(instant(typed).map(|time| time.to_string()).as_deref(), expected, "{typed}");
+    }
+
+    #[test]
+    fn a_time_may_be_as_short_as_a_date() {
+        check("2026-03-02", Some("2026-03-02T00:00:00Z"));
+        check("2026-03-02T14", Some("2026-03-02T14:00:00Z"));
+        check("2026-03-02 14:05", Some("2026-03-02T14:05:00Z"));
+        check("2026-03-02t14:05:09z", Some("2026-03-02T14:05:09Z"));
+        check("2026-03-02T14:05:09.5", Some("2026-03-02T14:05:09.500Z"));
+        check("2026-03-02T14:05+02:00", Some("2026-03-02T12:05:00Z"));
+        check("2026-03-02T23:30:00-01", Some("2026-03-03T00:30:00Z"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for typed in [
+            "",
+            "yesterday",
+            "2026",
+            "2026-03",
+            "2026-3-2",
+            "2026-02-30",
+            "2026-03-02T",
+            "2026-03-02T24:00",
+            "2026-03-02T14:5",
+            "2026-03-02T14:05.5",
+            "2026-03-02T14:05:09.",
+            "2026-03-02T14:05:09.1234567890",
+            "2026-03-02T14:05:09Zulu",
+            "2026-03-02T14:05:09+2",
+            "2026-03-02T14:05:09+24:00",
+            "2026-03-02T14:05:09' OR '1'='1",
+            "2026-03-02T1\u{e9}:05",
+            "+026-03-02",
+        ] {
+            check(typed, None);
+        }
+    }
+
+    #[test]
+    fn a_span_has_an_inside() {
+        let span = |since: &str, until: &str| Span {
+            since: Some(since.to_owned()),
+            until: Some(until.to_owned()),
+        };
+        let conditions = span_conditions(&span("2026-03-02", "2026-03-02T00:01"), "at").unwrap();
+        assert_eq!(
+            conditions,
+            ["at >= TIMESTAMP '2026-03-02T00:00:00Z'", "at < TIMESTAMP '2026-03-02T00:01:00Z'"]
+        );
+        for (since, until) in [("2026-03-02", "2026-03-02"), ("2026-03-02T14+01", "2026-03-02T13")]
+        {
+            let error = span_conditions(&span(since, until), "at").unwrap_err().to_string();
+            assert!(error.contains("no time lies between them"), "{error}");
+        }
     }
 }

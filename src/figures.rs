@@ -47,6 +47,11 @@ pub(crate) fn grouped(number: &str) -> String {
     out
 }
 
+/// A count and its noun, which is `one` of one and `many` of any other number: `1 row`, `2 rows`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(&count.to_string()), if count == 1 { one } else { many })
+}
+
 /// Bytes in decimal units: `2.3 GB`.
 pub(crate) fn bytes(value: f64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
@@ -93,6 +98,14 @@ mod tests {
         assert_eq!(shown(0.008_804_635_934_144_812), "0.008805");
         assert_eq!(shown(-1_234_567.0), "-1234567");
         assert_eq!(shown(5.244_626_587_777_443e27), "5.245e27");
+    }
+
+    #[test]
+    fn a_noun_follows_its_count() {
+        let shown = |count| counted(count, "identity", "identities");
+        assert_eq!(shown(0), "0 identities");
+        assert_eq!(shown(1), "1 identity");
+        assert_eq!(shown(2_500), "2\u{202f}500 identities");
     }
 
     #[test]

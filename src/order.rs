@@ -1,10 +1,15 @@
 //! The order of event time: events are held until nothing earlier can come, and released sorted.
 
 use model::{EventBatch, Time};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Events that may be held; more means that an input is out of order by more than memory allows.
 pub(crate) const HELD_EVENTS_MAX: usize = 20_000_000;
+
+/// Batches behind the newest one after which a batch that is nearly used up is packed.
+const PACK_AFTER_BATCHES: usize = 64;
+/// The part of a batch's events that may be left when it is packed: one in so many.
+const PACK_PART: usize = 8;
 
 /// A held event: its place in the order, and where it is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -100,6 +105,40 @@ impl Order {
             self.slots.pop_front();
             self.first += 1;
         }
+        self.pack();
+    }
+
+    /// Copies what is left of old batches: a few clocks that run ahead must not keep all of a log in
+    /// memory.
+    fn pack(&mut self) {
+        let old = self.slots.len().saturating_sub(PACK_AFTER_BATCHES);
+        let is_worth =
+            |slot: &Slot| slot.left > 0 && slot.left * PACK_PART <= slot.batch.events.len();
+        let mut packed: BTreeMap<u64, EventBatch> = BTreeMap::new();
+        for (number, slot) in (self.first..).zip(self.slots.iter().take(old)) {
+            if is_worth(slot) {
+                packed.insert(number, EventBatch::default());
+            }
+        }
+        if packed.is_empty() {
+            return;
+        }
+        for held in &mut self.pending {
+            let Some(batch) = packed.get_mut(&held.batch) else { continue };
+            let slot = self.slots.get((held.batch - self.first) as usize);
+            let Some((slot, event)) =
+                slot.and_then(|slot| Some((slot, slot.batch.events.get(held.index as usize)?)))
+            else {
+                continue;
+            };
+            held.index = batch.events.len() as u32;
+            batch.copy_event(&slot.batch, event);
+        }
+        for (number, batch) in packed {
+            if let Some(slot) = self.slots.get_mut((number - self.first) as usize) {
+                slot.batch = batch;
+            }
+        }
     }
 
     /// How many events are held.
@@ -146,6 +185,29 @@ mod tests {
         assert_eq!(times(&due), [4, 5, 6, 9]);
         order.settle(&due);
         assert!(order.slots.is_empty() && order.late() == 0);
+    }
+
+    #[test]
+    fn a_few_events_far_ahead_do_not_keep_their_batches() {
+        let mut order = Order::default();
+        for round in 0..200_i64 {
+            let mut seconds: Vec<i64> = (0..32).map(|it| round * 100 + it).collect();
+            seconds.push(1_000_000 - round);
+            push(&mut order, &seconds);
+            let due = order.release(Some(Time::from_ns(round * 100 + 50)));
+            order.settle(&due);
+        }
+        let held: usize = order.slots.iter().map(|slot| slot.batch.events.len()).sum();
+        assert!(held <= 200 + PACK_AFTER_BATCHES * 33, "{held}");
+        let due = order.release(None);
+        let expected: Vec<i64> = (0..200).rev().map(|round| 1_000_000 - round).collect();
+        assert_eq!(times(&due), expected);
+        for held in &due {
+            let (batch, index) = order.batch(held).unwrap();
+            assert_eq!(batch.events[index].time, held.time);
+        }
+        order.settle(&due);
+        assert!(order.slots.is_empty());
     }
 
     #[test]

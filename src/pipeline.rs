@@ -249,7 +249,7 @@ impl Detection<'_> {
             if let Some(note) = self.router.see(batch, event)
                 && let Some(list) = items.get_mut(note.partition)
             {
-                list.push(Item::SuccessAfterFailure(note.source, event.time));
+                list.push(Item::SuccessAfterFailure(note.source, batch, event));
             }
         }
         let tasks = self.engine.tasks(at.templates.endpoints(), &items, closes);
@@ -266,7 +266,7 @@ impl Detection<'_> {
     fn count(&mut self, findings: &[Finding], at: &mut Stage<'_>) {
         at.passed.revisions += findings.len() as u64;
         for finding in findings {
-            // A finding is revised within its hour only, so the set stays as small as the findings.
+            // A finding is revised within its hour only, after which the set is emptied.
             at.passed.findings += u64::from(self.raised.insert(finding.id));
         }
     }
@@ -275,6 +275,7 @@ impl Detection<'_> {
         at.templates.apply_folds();
         let output = self.engine.exchange(at.templates.endpoints(), last)?;
         self.count(&output.findings, at);
+        self.raised.clear();
         Ok(self.keeper.keep(output)?)
     }
 

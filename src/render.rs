@@ -14,6 +14,20 @@ use std::sync::Arc;
 
 /// Characters of a cell beyond which a table cuts it.
 const CELL_CHARS_MAX: usize = 240;
+/// The same for a finding's sentence, which is shown whole: this only bounds a hostile one.
+const SENTENCE_CHARS_MAX: usize = 10_000;
+/// Characters that a column of a table has at least; if it would have fewer, no table is drawn.
+const COLUMN_CHARS_MIN: usize = 8;
+/// The same where a text is long, which would else become a tower of words.
+const PROSE_COLUMN_CHARS_MIN: usize = 24;
+/// Characters from which on a text is long.
+const PROSE_CHARS: usize = 160;
+/// Characters that a table puts around each column.
+const GUTTER_CHARS: usize = 3;
+/// Characters of a column's name beyond which values no longer stand to the right of it.
+const LABEL_CHARS_MAX: usize = 32;
+/// Width of a table where no terminal says its own, in characters.
+const WIDTH_CHARS: u16 = 160;
 /// Significant digits of a fraction in a table; CSV and JSON have all of them.
 const TABLE_DIGITS: usize = 4;
 
@@ -98,21 +112,95 @@ fn table(
     schema: &SchemaRef,
     batches: &[RecordBatch],
 ) -> Result<(), ArrowError> {
-    let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    if count == 0 {
-        return Ok(writeln!(out, "0 rows")?);
-    }
-    let mut table = new_table();
-    table.set_header(schema.fields().iter().map(|field| field.name().clone()));
+    let names: Vec<String> = schema.fields().iter().map(|field| plain(field.name())).collect();
+    let mut rows: Vec<Vec<String>> = Vec::new();
     for batch in batches {
         let columns: Vec<Column<'_>> =
             batch.columns().iter().map(Column::new).collect::<Result<_, _>>()?;
-        for row in 0..batch.num_rows() {
-            table.add_row(columns.iter().map(|column| cut(&plain(&column.cell(row)))));
+        let cell = |row: usize, (column, name): (&Column<'_>, &String)| {
+            let chars_max = if name == "sentence" { SENTENCE_CHARS_MAX } else { CELL_CHARS_MAX };
+            cut(&plain(&column.cell(row)), chars_max)
+        };
+        rows.extend((0..batch.num_rows()).map(|row| -> Vec<String> {
+            columns.iter().zip(&names).map(|of| cell(row, of)).collect()
+        }));
+    }
+    if !rows.is_empty() {
+        let mut table = new_table();
+        let width = usize::from(table.width().unwrap_or(WIDTH_CHARS));
+        if is_cramped(&names, &rows, width) {
+            upright(out, &names, &rows, width)?;
+        } else {
+            table.set_header(&names);
+            table.add_rows(&rows);
+            writeln!(out, "{table}")?;
         }
     }
-    writeln!(out, "{table}")?;
-    Ok(writeln!(out, "{count} {}", if count == 1 { "row" } else { "rows" })?)
+    Ok(writeln!(out, "{}", figures::counted(rows.len() as u64, "row", "rows"))?)
+}
+
+/// Whether a table of so many characters would squeeze a column until nobody can read it.
+fn is_cramped(names: &[String], rows: &[Vec<String>], width: usize) -> bool {
+    let mut widths: Vec<usize> = names.iter().map(|name| name.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    widths.sort_unstable();
+    let is_prose = widths.last().is_some_and(|longest| *longest >= PROSE_CHARS);
+    let least = if is_prose { PROSE_COLUMN_CHARS_MIN } else { COLUMN_CHARS_MIN };
+    // Columns that need less than their share get what they need; the others share what is left.
+    let mut left = width.saturating_sub(GUTTER_CHARS * widths.len());
+    for (index, wanted) in widths.iter().enumerate() {
+        let share = left / (widths.len() - index);
+        if *wanted > share {
+            return share < least;
+        }
+        left -= wanted;
+    }
+    false
+}
+
+/// Writes each row below the one before it, a line for each column.
+fn upright(
+    out: &mut dyn Write,
+    names: &[String],
+    rows: &[Vec<String>],
+    width: usize,
+) -> Result<(), ArrowError> {
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let label = longest.min(LABEL_CHARS_MAX);
+    let value_width = width.saturating_sub(label + 2).max(PROSE_COLUMN_CHARS_MIN);
+    for (index, row) in rows.iter().enumerate() {
+        writeln!(out, "row {}", index + 1)?;
+        for (name, value) in names.iter().zip(row) {
+            let value = wrapped(value, value_width).join(&format!("\n{:label$}  ", ""));
+            writeln!(out, "{name:>label$}  {value}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A text in lines of at most so many characters, broken at spaces; a longer word stays whole.
+fn wrapped(text: &str, chars: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut line, mut line_chars) = (String::new(), 0);
+    for word in text.split(' ') {
+        let word_chars = word.chars().count();
+        if line_chars > 0 && line_chars + 1 + word_chars > chars {
+            lines.push(std::mem::take(&mut line));
+            line_chars = 0;
+        }
+        if line_chars > 0 {
+            line.push(' ');
+            line_chars += 1;
+        }
+        line.push_str(word);
+        line_chars += word_chars;
+    }
+    lines.push(line);
+    lines
 }
 
 /// A column as people read it: fractions with few digits, NULL as nothing.
@@ -153,22 +241,28 @@ pub(crate) fn new_table() -> Table {
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
-        table.set_width(160);
+        table.set_width(WIDTH_CHARS);
     }
     table
 }
 
-/// A text without anything that a terminal would obey: control characters, escapes, bidi overrides.
+/// A text in one line without anything that a terminal would obey: control characters, escapes, bidi
+/// overrides. Ends of lines and tabs, as plans of queries have them, become spaces.
 pub(crate) fn plain(text: &str) -> String {
     let obeyed = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
-    text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
+    let shown = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if obeyed(c) => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(CELL_CHARS_MAX) {
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text)),
         None => text.to_owned(),
     }
@@ -216,6 +310,60 @@ mod tests {
         assert!(table.contains(" 0.008805 ") && table.contains(" 23153 "), "{table}");
         let csv = shown(OutputFormat::Csv);
         assert!(csv.starts_with("n\n0.008804635934144812\n23152.84772419986\n"), "{csv}");
+    }
+
+    /// A row of texts under these names, as a table.
+    fn row(cells: &[(&str, &str)]) -> String {
+        let fields: Vec<_> =
+            cells.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, true)).collect();
+        let columns = cells.iter().map(|(_, text)| {
+            let column: ArrayRef = Arc::new(StringArray::from(vec![*text]));
+            column
+        });
+        let schema = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap();
+        let mut out = Vec::new();
+        rows(&mut out, OutputFormat::Table, &schema, &[batch]).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn many_columns_stand_below_each_other() {
+        let names: Vec<String> = (0..40).map(|index| format!("column_{index}")).collect();
+        let cells: Vec<_> = names.iter().map(|name| (name.as_str(), "a value of it")).collect();
+        let few = row(&cells[..5]);
+        assert!(
+            !few.contains("row 1\n") && few.lines().all(|it| it.chars().count() <= 160),
+            "{few}"
+        );
+        let many = row(&cells);
+        assert!(many.starts_with("row 1\n column_0  a value of it\n"), "{many}");
+        assert!(many.ends_with("\ncolumn_39  a value of it\n1 row\n"), "{many}");
+    }
+
+    #[test]
+    fn a_sentence_is_shown_whole_and_wrapped() {
+        let sentence = "and so on ".repeat(60);
+        let short = row(&[("id", "7"), ("text", &sentence)]);
+        assert!(short.contains('…'), "{short}");
+        let whole = row(&[("id", "7"), ("sentence", &sentence)]);
+        assert!(!whole.contains('…') && whole.matches("so").count() == 60, "{whole}");
+        assert!(whole.lines().all(|line| line.chars().count() <= 160), "{whole}");
+    }
+
+    #[test]
+    fn a_text_is_broken_at_its_spaces() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a-long-word b", 4), ["a-long-word", "b"]);
+        assert_eq!(wrapped("", 4), [""]);
+    }
+
+    #[test]
+    fn a_plan_of_many_lines_has_spaces_between_them() {
+        assert_eq!(
+            plain("Projection: a\n\tTableScan: b\u{7}"),
+            "Projection: a  TableScan: b\u{fffd}"
+        );
     }
 
     #[test]

@@ -61,10 +61,13 @@ fn exit_codes_are_those_of_the_readme() {
     for wrong in misspelt {
         check(&place.run(wrong), 2, "");
     }
-    let refused: [(&[&str], &str); 8] = [
+    let refused: [(&[&str], &str); 11] = [
         (&["findings", "--severity", "loud"], "info, low, medium, high, critical"),
         (&["findings", "--detector", "none"], "object_enumeration"),
-        (&["findings", "--since", "yesterday"], "--since"),
+        (&["findings", "--since", "yesterday"], "--since is `yesterday`, which is no time"),
+        (&["findings", "--since", "2026-03-02T25:00"], "which is no time"),
+        (&["findings", "--since", "2026-03-02", "--until", "2026-03-01"], "no time lies between"),
+        (&["findings", "--identity", "nobody"], "no identity is called `nobody`"),
         (&["explain", "00000000"], "00000000"),
         (&["identity", "nobody"], "nobody"),
         (&["query", "SELECT nothing FROM findings"], "nothing"),
@@ -90,8 +93,8 @@ fn findings_that_are_not_there_are_not_a_table() {
     };
     check(&list(&place, &["--severity", "high"]), 0, "no findings: the store in ");
     let place = with_a_finding();
-    let said = list(&place, &["--severity", "low", "--identity", "nobody"]);
-    let words = "no findings of a severity of at least low, about the identity nobody\n";
+    let said = list(&place, &["--until", "2026-01-01", "--identity", "fin-07"]);
+    let words = "no findings until 2026-01-01, about the identity fin-07\n";
     check(&said, 0, words);
     assert_eq!(said.out, words);
 }
@@ -110,6 +113,79 @@ fn findings_are_filtered_and_ordered_by_severity() {
         let said = place.run(&["findings", "--output", "ndjson", "--severity", level]);
         let expected = all.iter().filter(|it| rank(it) <= least).count();
         assert_eq!(said.rows().len(), expected, "{level}");
+    }
+    let said = place.run(&["findings", "--output", "ndjson", "--severity", "LOW"]);
+    assert_eq!(said.rows().len(), all.iter().filter(|it| rank(it) <= 3).count());
+}
+
+#[test]
+fn findings_of_an_identity_and_a_span_are_those_of_all_that_fit() {
+    let place = with_a_finding();
+    let list = |more: &[&str]| {
+        let said = place.run(&[&["findings", "--output", "ndjson"], more].concat());
+        check(&said, 0, "");
+        said.rows()
+    };
+    let all = list(&[]);
+    let of_it: Vec<_> =
+        all.iter().filter(|it| text(it, "principal_id") == "6108eb7c-fin").cloned().collect();
+    assert!(!of_it.is_empty());
+    for typed in ["6108eb7c-fin", "6108eb", "fin-07"] {
+        assert_eq!(list(&["--identity", typed]), of_it, "{typed}");
+    }
+    for (typed, words) in [("stock-", "more than one identity"), ("STOCK-0", "near it are stock-")]
+    {
+        let said = place.run(&["findings", "--identity", typed]);
+        check(&said, 1, words);
+        assert_eq!(said.err, place.run(&["identity", typed]).err);
+    }
+    let since = |time: &str| all.iter().filter(|it| text(it, "detected_at") >= time).count();
+    for (typed, time) in [
+        ("2026-04-16T14", "2026-04-16T14:00:00"),
+        ("2026-04-16 14:30", "2026-04-16T14:30:00"),
+        ("2026-04-16T14:30+02:00", "2026-04-16T12:30:00"),
+    ] {
+        assert_eq!(list(&["--since", typed]).len(), since(time), "{typed}");
+    }
+}
+
+#[test]
+fn findings_are_read_to_their_end_and_many_columns_below_each_other() {
+    let place = with_a_finding();
+    let one = &["--detector", "object_enumeration", "--limit", "1"];
+    let rows = place.run(&[&["findings", "--output", "ndjson"], &one[..]].concat()).rows();
+    let said = place.run(&[&["findings", "--output", "table"], &one[..]].concat());
+    check(&said, 0, "\n1 row\n");
+    // A table breaks the sentence, but leaves nothing of it out.
+    let words: Vec<_> = said.out.split_whitespace().collect();
+    for word in text(&rows[0], "sentence").split_whitespace() {
+        assert!(words.contains(&word), "{word}: {}", said.out);
+    }
+    let said = place.run(&["query", "SELECT * FROM windows LIMIT 2", "--output", "table"]);
+    check(&said, 0, "\nrow 2\n");
+    assert!(said.out.starts_with("row 1\n") && said.out.ends_with("\n2 rows\n"), "{}", said.out);
+    let said = place.run(&["query", "EXPLAIN SELECT requests FROM windows", "--output", "table"]);
+    check(&said, 0, "TableScan: windows");
+    assert!(!said.out.contains('\u{fffd}'), "{}", said.out);
+}
+
+#[test]
+fn a_question_that_fails_is_told_of_what_is_wrong_alone() {
+    let place = with_a_finding();
+    let ask = |sql: &str, words: &str| {
+        let said = place.run(&["query", sql]);
+        check(&said, 1, words);
+        said.err.contains("there are the tables")
+    };
+    assert!(ask("SELECT * FROM finding", "table 'finding' not found"));
+    for (sql, words) in [
+        ("SELECT 1 / 0", "ivide by zero"),
+        ("", "SQL"),
+        ("SELECT TIMESTAMP '2026-13-01'", "2026-13-01"),
+        ("SELECT scor FROM findings", "no column scor; near it are findings.score\n"),
+        ("SELECT nothing FROM findings", "no column nothing; DESCRIBE"),
+    ] {
+        assert!(!ask(sql, words), "{sql}");
     }
 }
 
@@ -144,6 +220,11 @@ fn an_explanation_is_for_people() {
     let id = text(&rows[0], "finding_id").get(..8).unwrap();
     let said = place.run(&["explain", id, "--output", "table"]);
     check(&said, 0, "99.9 % stay under  ");
+    for words in
+        ["     first raised  2026-04-16T", "about once in ", "; severity = confidence from "]
+    {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
+    }
     let long = |word: &str| {
         let digits = word.rsplit('.').next().unwrap_or("");
         word.contains('.') && digits.len() > 4 && digits.bytes().all(|it| it.is_ascii_digit())
@@ -159,7 +240,9 @@ fn a_directory_is_no_file_to_explain() {
     let place = Place::new();
     std::fs::create_dir(place.path("logs")).unwrap();
     check(&place.run(&["formats", "explain", "logs"]), 1, "`logs` is a directory: name one file");
-    check(&place.run(&["check", "logs"]), 1, "`logs` is a directory without a file to read");
+    for command in ["check", "replay", "normalize"] {
+        check(&place.run(&[command, "logs"]), 1, "`logs` is a directory that holds no files");
+    }
     place.write("logs/a.ndjson", lines(0..50));
     place.write("logs/b.ndjson", lines(50..99));
     check(&place.run(&["formats", "explain", "logs"]), 1, "`logs` is a directory: name one file");
@@ -192,6 +275,19 @@ fn a_check_reads_an_input_to_its_end() {
     check(&said, 0, "ok, generic_json, 4\u{202f}001 records, 4\u{202f}000 events\n");
     let rejected: Vec<_> = said.out.lines().filter(|it| it.contains("rejected 1 ")).collect();
     assert!(rejected.len() == 1 && rejected[0].contains("line 4001: oops"), "{}", said.out);
+}
+
+#[test]
+fn a_check_reports_every_input_whatever_is_wrong_with_others() {
+    let place = Place::new();
+    place.write("users", "root:x:0:0:root:/root:/bin/sh\n");
+    place.write("good.ndjson", lines(0..1));
+    let said = place.run(&["check", "users", "nope.log", "good.ndjson", "good.ndjson"]);
+    check(&said, 1, "2 of the checks failed");
+    for words in ["users: ", "`nope.log` matches no file", "ok, generic_json, 1 record, 1 event\n"]
+    {
+        assert_eq!(said.out.matches(words).count(), 1, "{words}: {}", said.out);
+    }
 }
 
 #[test]

@@ -90,11 +90,12 @@ fn what_normalize_writes_is_read_back_as_the_same_events() {
 #[test]
 fn an_unsorted_log_needs_sort_and_says_so() {
     let place = Place::new();
-    let mut minutes: Vec<u32> = (0..300).collect();
-    minutes.reverse();
-    let file =
-        place.write("log.ndjson", minutes.iter().map(|it| line("acme", *it)).collect::<String>());
+    // More than is read in one round, the latest first.
+    let minutes = (0..800).rev().flat_map(|minute| std::iter::repeat_n(minute, 60));
+    let file = place.write("log.ndjson", minutes.map(|it| line("acme", it)).collect::<String>());
     let (_, summary) = place.replay(&[&file], &["--sort"]);
     assert_eq!(count(&summary, "late_not_scored"), 0);
-    assert_eq!(place.query("store", "SELECT sum(requests) AS n FROM windows"), "n\n300\n");
+    assert_eq!(place.query("store", "SELECT sum(requests) AS n FROM windows"), "n\n48000\n");
+    let said = place.run_in("unsorted", &["replay", &file]);
+    assert!(said.err.contains("run with --sort"), "{}", said.err);
 }

@@ -2,15 +2,17 @@
 
 use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words};
 use crate::engine::Context;
-use crate::identity::Identity;
+use crate::identity::{Identity, Recurring};
 use crate::open_window::{Call, Crossed, OpenWindow, Raised};
-use model::time::{NS_PER_D, NS_PER_H};
+use model::time::{NS_PER_D, NS_PER_H, NS_PER_S};
 use model::{
     Detector, EndpointId, Event, EventBatch, Evidence, Finding, FindingId, Severity, Text, Time,
 };
 
 /// Findings that one identity may raise in one hour; further ones stay signals.
 const RAISED_MAX: usize = 16;
+/// Successes after failures that are shown as evidence.
+const SUCCESSES_SHOWN: u32 = 3;
 
 /// The event that crossed a tripwire.
 #[derive(Clone, Copy, Debug)]
@@ -74,10 +76,9 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
         Detector::FirstSeenEndpoint => &open.novel,
         _ => &open.samples,
     };
-    let is_about = |call: &&Call| match (reading.detector, reading.entity) {
-        (Detector::AuthFailures, _) => matches!(call.status, 401 | 407),
-        (Detector::DeniedProbing, _) => matches!(call.status, 403 | 404),
-        (_, entity) => entity.is_none_or(|entity| entity == call.endpoint),
+    let is_about = |call: &&Call| {
+        is_of_kind(reading.detector, call.status)
+            && reading.entity.is_none_or(|entity| entity == call.endpoint)
     };
     let calls = calls.iter().filter(is_about).take(Finding::EVIDENCE_MAX);
     calls
@@ -86,11 +87,44 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
             request: context.endpoints.name(call.endpoint).to_owned(),
             status: (call.status > 0).then_some(call.status),
             bytes_out: call.bytes_out,
-            client_address: None,
+            client_address: call.client.map(|address| address.to_string()),
             position: call.position,
             input: None,
         })
         .collect()
+}
+
+/// Whether a call with this status is the kind that a detector counts.
+const fn is_of_kind(detector: Detector, status: u16) -> bool {
+    match detector {
+        Detector::DeniedProbing => matches!(status, 403 | 404),
+        Detector::ObjectEnumeration => matches!(status, 0 | 200..=299),
+        _ => true,
+    }
+}
+
+/// Puts the success before the failures that it followed.
+pub(crate) fn add_success(open: &mut OpenWindow, batch: &EventBatch, event: &Event) {
+    let raised = open.raised.iter_mut().find(|it| it.detector == Detector::AuthFailures);
+    if let Some(raised) = raised.filter(|_| open.successes_after <= SUCCESSES_SHOWN) {
+        let place = (open.successes_after as usize - 1).min(raised.evidence.len());
+        raised.evidence.insert(place, evidence_of(batch, event));
+        raised.evidence.truncate(Finding::EVIDENCE_MAX);
+    }
+}
+
+/// What was raised, as far as a habit of it goes.
+pub(crate) fn recurring(raised: &Raised) -> Recurring {
+    recurrence_of(raised.detector, raised.entity, raised.magnitude)
+}
+
+fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64) -> Recurring {
+    let endpoint = entity.filter(|_| detector == Detector::ObjectEnumeration);
+    Recurring { detector, endpoint, magnitude }
+}
+
+fn magnitude_of(reading: &Reading) -> f64 {
+    reading.observed * NS_PER_S as f64 / reading.end.since(reading.start).max(NS_PER_S) as f64
 }
 
 /// Adds a first call to the finding that lists them.
@@ -118,6 +152,10 @@ pub(crate) fn settle(
         if score < context.cut || !may {
             continue;
         }
+        if let Some(raised) = open.raised.iter_mut().find(|raised| is_of(raised, reading)) {
+            // What recurs is the whole of it, not where it crossed the tripwire.
+            raised.magnitude = raised.magnitude.max(magnitude_of(reading));
+        }
         let raised = open.raised.iter().find(|raised| is_of(raised, reading) && !raised.is_silent);
         if let Some(raised) = raised {
             let mut last = finding(context, &context.view(identity, open), reading, raised);
@@ -142,8 +180,12 @@ fn raise(
     findings: &mut Vec<Finding>,
 ) {
     let hour = (open.start.ns() / NS_PER_H) as i32;
-    let is_silent = identity.recurrence.goes_on(reading.detector, reading.surprise, hour);
-    let (notes, is_full) = (open.notes, open.raised.len() >= RAISED_MAX);
+    let magnitude = magnitude_of(reading);
+    let once = recurrence_of(reading.detector, reading.entity, magnitude);
+    let is_silent = identity.recurrence.goes_on(once, hour);
+    // Only endpoints are many; what is said of the identity as a whole is never crowded out.
+    let is_full = reading.entity.is_some() && open.raised.len() >= RAISED_MAX;
+    let notes = open.notes;
     let before = open.raised.iter().position(|raised| is_of(raised, reading));
     let index = match before.and_then(|index| Some((index, open.raised.get_mut(index)?))) {
         Some((_, raised))
@@ -154,10 +196,16 @@ fn raise(
         Some((index, raised)) => {
             if raised.is_silent {
                 (raised.detected_at, raised.evidence) = (detected_at, evidence);
+            } else if reading.detector == Detector::FirstSeenEndpoint {
+                // What the revision is about comes first.
+                let before = std::mem::replace(&mut raised.evidence, evidence);
+                let room = Finding::EVIDENCE_MAX.saturating_sub(raised.evidence.len());
+                raised.evidence.extend(before.into_iter().take(room));
             }
             raised.is_silent = false;
             raised.entity = reading.entity;
             raised.surprise = raised.surprise.max(reading.surprise);
+            raised.magnitude = raised.magnitude.max(magnitude);
             raised.notes = notes;
             index
         }
@@ -170,6 +218,7 @@ fn raise(
                 detected_at,
                 evidence,
                 surprise: reading.surprise,
+                magnitude,
                 is_silent,
                 notes,
             });
@@ -200,9 +249,10 @@ pub(crate) fn add_evidence(
     endpoint: EndpointId,
 ) {
     for raised in &mut open.raised {
+        let about = raised.entity.is_none_or(|entity| entity == endpoint);
+        let is_kind = is_of_kind(raised.detector, event.status().unwrap_or(0));
         // The finding of first calls lists those, and no others.
-        let about = raised.detector != Detector::FirstSeenEndpoint
-            && raised.entity.is_none_or(|entity| entity == endpoint);
+        let about = about && is_kind && raised.detector != Detector::FirstSeenEndpoint;
         if about && raised.evidence.len() < Finding::EVIDENCE_MAX {
             raised.evidence.push(evidence_of(batch, event));
         }
@@ -260,7 +310,7 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
         upper: reading.law.value_at(UPPER_SURPRISE),
         unit: about.unit,
         history_days: view.open.start.since(identity.first_seen).max(0) as f64 / NS_PER_D as f64,
-        history_n: identity.calls.saturating_sub(u64::from(view.open.calls)),
+        history_n: identity.calls_learned(view.open),
         peers_n: u64::from(detectors::peers_of(view)),
         sentence: words.sentence,
         counterfactual: words.counterfactual,

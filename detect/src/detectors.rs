@@ -35,6 +35,29 @@ pub(crate) struct View<'a> {
     pub(crate) open: &'a OpenWindow,
 }
 
+impl View<'_> {
+    /// Calls of the whole hour: those so far, or what is usual for the identity if that is more, so
+    /// that what is read early in an hour is judged like what is read at its end.
+    pub(crate) fn calls_per_hour(&self) -> f64 {
+        let usual = self.identity.calls as f64 / f64::from(self.identity.hours.max(1));
+        f64::from(self.open.calls).max(usual)
+    }
+
+    /// Active windows of a short span in an active hour, by the identity's own history or its peers'.
+    pub(crate) fn spans_per_hour(&self, measure: Measure) -> f64 {
+        // Every learned hour adds one window to this measure.
+        let hours = Measure::DeniedPerHour as usize;
+        let own = &self.identity.counts;
+        let spans = own.get(measure as usize).zip(own.get(hours));
+        if let Some((spans, hours)) = spans.filter(|(_, hours)| hours.n >= 1.0) {
+            return f64::from(spans.n) / f64::from(hours.n);
+        }
+        let peers = &self.population.peers(self.identity).counts;
+        let spans = peers.get(measure as usize).zip(peers.get(hours));
+        spans.filter(|(_, hours)| hours.n > 0.0).map_or(1.0, |(spans, hours)| spans.n / hours.n)
+    }
+}
+
 /// What a detector's statistic says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {

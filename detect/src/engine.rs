@@ -103,6 +103,9 @@ pub struct Engine {
     started: Option<Time>,
     /// When it was last asked whether a fit is due.
     looked: Option<Time>,
+    /// Up to when time was counted, and how much of it.
+    counted: Option<Time>,
+    elapsed_ns: i64,
     cut: f64,
     windows: u64,
     /// Windows that detectors judged, each detector's counted.
@@ -123,6 +126,8 @@ impl Engine {
             hour: None,
             started: None,
             looked: None,
+            counted: None,
+            elapsed_ns: 0,
             cut,
             windows: 0,
             judged: 0,
@@ -207,6 +212,11 @@ impl Engine {
         if self.folds_seen != endpoints.folds() {
             self.folds_seen = endpoints.folds();
             self.population.fold(endpoints);
+            for partition in &mut self.partitions {
+                partition.follow(endpoints);
+            }
+            let all = self.partitions.iter().flat_map(|partition| &partition.identities);
+            self.population.recount(all);
         }
         self.population.age(self.hour.unwrap_or_default());
         let end = self.hour.unwrap_or_default().plus(NS_PER_H);
@@ -219,8 +229,11 @@ impl Engine {
 
     /// The cut that keeps ordinary traffic within the budget, and never below the floor.
     fn set_cut(&mut self, now: Time) {
-        let started = self.started.unwrap_or(now);
-        let days = (now.since(started) as f64 / NS_PER_D as f64).max(1.0);
+        // Time in which there was a log: a gap counts for a day at most, so that one old clock does
+        // not stretch the budget over years.
+        let before = self.counted.replace(now).unwrap_or(now);
+        self.elapsed_ns += now.since(before).clamp(0, NS_PER_D);
+        let days = (self.elapsed_ns as f64 / NS_PER_D as f64).max(1.0);
         let judged = self.judged as f64 / days;
         self.cut = self.plan.windows_per_finding_min.max(judged / self.plan.findings_per_day);
     }

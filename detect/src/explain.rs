@@ -62,8 +62,15 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
-/// How often that is seen, as far as the `judged` windows can tell: `about 1 in 20 000 windows`.
+/// Fewer judged windows than this are no ground for odds.
+const JUDGED_MIN: f64 = 100.0;
+
+/// How often that is seen, as far as the `judged` windows can tell: `about 1 in 20 000 windows`; nothing
+/// where they are too few to tell.
 pub(crate) fn odds(score: f64, judged: f64) -> String {
+    if judged < JUDGED_MIN {
+        return "few windows like it were judged so far".to_owned();
+    }
     if score > judged {
         return format!("not expected once in the {} windows judged so far", number(judged));
     }
@@ -99,7 +106,7 @@ pub(crate) fn history(view: &View<'_>) -> String {
     let peers = counted(u64::from(peers_of(view)), "peer");
     let withheld = match identity.withheld {
         0 => String::new(),
-        some => format!("{} left out for what was found in them", counted(u64::from(some), "hour")),
+        some => format!("{} left out as odd or unlike it", counted(u64::from(some), "hour")),
     };
     if identity.learned == 0 {
         let why = if withheld.is_empty() { String::new() } else { format!(" ({withheld})") };
@@ -109,7 +116,7 @@ pub(crate) fn history(view: &View<'_>) -> String {
     format!(
         "this rests on {} of its own ({} over {}{withheld}) and {peers}",
         counted(u64::from(identity.learned), "active hour"),
-        counted(identity.calls.saturating_sub(u64::from(view.open.calls)), "call"),
+        counted(identity.calls_learned(view.open), "call"),
         span(view.open.start.since(identity.first_seen)),
     )
 }

@@ -22,8 +22,8 @@ pub(crate) fn forgetting(days: f32) -> f32 {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Known {
     pub(crate) endpoint: EndpointId,
-    /// Learned calls, decayed.
-    pub(crate) calls: f32,
+    /// Learned calls, decayed; below zero while none was accepted: a flag that takes no room.
+    weight: f32,
 }
 
 /// Learned calls from which on an endpoint counts as used; a mark is less.
@@ -34,7 +34,25 @@ const MARK_CALLS: f32 = 1e-6;
 impl Known {
     /// Whether anything was learned here: a mark only says that it is not new.
     pub(crate) fn is_used(self) -> bool {
-        self.calls >= USED_CALLS_MIN
+        self.calls() >= USED_CALLS_MIN
+    }
+
+    /// Learned calls, decayed.
+    pub(crate) const fn calls(self) -> f32 {
+        self.weight.abs()
+    }
+
+    /// Whether any call was answered other than with an error.
+    pub(crate) const fn is_accepted(self) -> bool {
+        self.weight.is_sign_positive()
+    }
+
+    fn of(endpoint: EndpointId, calls: f32, accepted: bool) -> Self {
+        Self { endpoint, weight: if accepted { calls } else { -calls } }
+    }
+
+    fn plus(self, calls: f32, accepted: bool) -> Self {
+        Self::of(self.endpoint, self.calls() + calls, accepted || self.is_accepted())
     }
 }
 
@@ -68,42 +86,63 @@ impl Profile {
             .binary_search_by_key(&endpoint, |known| known.endpoint)
             .ok()
             .and_then(|index| self.known.get(index))
-            .map_or(0.0, |known| f64::from(known.calls))
+            .map_or(0.0, |known| f64::from(known.calls()))
     }
 
-    /// Adds learned calls.
-    pub(crate) fn add(&mut self, endpoint: EndpointId, calls: f64) -> Added {
+    /// Whether a call to the endpoint was ever accepted.
+    pub(crate) fn was_accepted(&self, endpoint: EndpointId) -> bool {
+        let found = self.known.binary_search_by_key(&endpoint, |known| known.endpoint);
+        found.is_ok_and(|index| self.known.get(index).is_some_and(|known| known.is_accepted()))
+    }
+
+    /// How many endpoints anything was learned of.
+    pub(crate) fn used(&self) -> usize {
+        self.known.iter().filter(|known| known.is_used()).count()
+    }
+
+    /// Adds learned calls, some of which may have been accepted.
+    pub(crate) fn add(&mut self, endpoint: EndpointId, calls: f64, accepted: bool) -> Added {
         self.total += calls;
         let calls = calls as f32;
         let is_used = |calls: f32| calls >= USED_CALLS_MIN;
         match self.known.binary_search_by_key(&endpoint, |known| known.endpoint) {
             Ok(index) => {
                 let Some(known) = self.known.get_mut(index) else { return Added::default() };
-                let before = known.calls;
-                known.calls += calls;
-                Added { is_new: !is_used(before) && is_used(known.calls), dropped: None }
+                let before = known.calls();
+                *known = known.plus(calls, accepted);
+                Added { is_new: !is_used(before) && is_used(known.calls()), dropped: None }
             }
-            Err(index) => {
-                Added { is_new: is_used(calls), dropped: self.insert(index, endpoint, calls) }
-            }
+            Err(index) => Added {
+                is_new: is_used(calls),
+                dropped: self.insert(index, Known::of(endpoint, calls, accepted)),
+            },
         }
     }
 
     /// Notes that an endpoint was called in an hour that is not learned: it is new no more.
-    pub(crate) fn mark(&mut self, endpoint: EndpointId) {
-        if let Err(index) = self.known.binary_search_by_key(&endpoint, |known| known.endpoint)
-            && self.known.len() < PROFILE_ENDPOINTS_MAX
-        {
-            self.insert(index, endpoint, MARK_CALLS);
+    pub(crate) fn mark(&mut self, endpoint: EndpointId, accepted: bool) {
+        match self.known.binary_search_by_key(&endpoint, |known| known.endpoint) {
+            Ok(index) => {
+                if let Some(known) = self.known.get_mut(index) {
+                    *known = known.plus(0.0, accepted);
+                }
+            }
+            Err(index) if self.known.len() < PROFILE_ENDPOINTS_MAX => {
+                self.insert(index, Known::of(endpoint, MARK_CALLS, accepted));
+            }
+            Err(_) => {}
         }
     }
 
     /// Inserts at `index`, and returns a used endpoint that made room.
-    fn insert(&mut self, mut index: usize, endpoint: EndpointId, calls: f32) -> Option<EndpointId> {
+    fn insert(&mut self, mut index: usize, known: Known) -> Option<EndpointId> {
         let mut dropped = None;
         if self.known.len() >= PROFILE_ENDPOINTS_MAX {
-            let rarest =
-                self.known.iter().enumerate().min_by(|(_, a), (_, b)| a.calls.total_cmp(&b.calls));
+            let rarest = self
+                .known
+                .iter()
+                .enumerate()
+                .min_by(|(_, a), (_, b)| a.calls().total_cmp(&b.calls()));
             if let Some((rarest, _)) = rarest {
                 let gone = self.known.remove(rarest);
                 dropped = gone.is_used().then_some(gone.endpoint);
@@ -114,7 +153,7 @@ impl Profile {
             // Doubling would waste half of a small profile, and there are many of those.
             self.known.reserve_exact((self.known.len() / 4).max(2));
         }
-        self.known.insert(index, Known { endpoint, calls });
+        self.known.insert(index, known);
         dropped
     }
 
@@ -122,7 +161,7 @@ impl Profile {
     ///
     /// One imagined new endpoint keeps it above zero (Good, Biometrika 40, 1953).
     pub(crate) fn p_new(&self) -> f64 {
-        let once = self.known.iter().filter(|known| known.is_used() && known.calls < 1.5).count();
+        let once = self.known.iter().filter(|known| known.is_used() && known.calls() < 1.5).count();
         ((once as f64 + 0.5) / (self.total + 1.0)).min(1.0)
     }
 
@@ -139,7 +178,7 @@ impl Profile {
         self.known.dedup_by(|later, kept| {
             let same = later.endpoint == kept.endpoint;
             if same {
-                kept.calls += later.calls;
+                *kept = kept.plus(later.calls(), later.is_accepted());
             }
             same
         });
@@ -148,7 +187,7 @@ impl Profile {
 
     fn decay(&mut self, factor: f32) {
         for known in &mut self.known {
-            known.calls *= factor;
+            known.weight *= factor;
         }
         self.total *= f64::from(factor);
     }
@@ -164,6 +203,20 @@ const RECURRING: [Detector; 4] = [
 /// Occasions, hours apart, after which a deviation of volume is a habit and is learned.
 const OCCASIONS_MIN: u8 = 3;
 
+/// Hours after which an occasion no longer counts towards a habit: 60 days.
+const OCCASIONS_KEPT_H: i32 = 60 * 24;
+/// Growth of the magnitude from which on a finding is not the one before.
+const GROWTH: f64 = 1.25;
+
+/// What was raised, as far as a habit of it goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recurring {
+    pub(crate) detector: Detector,
+    pub(crate) endpoint: Option<EndpointId>,
+    /// How much of it: the observed value per second of its window, whatever its law became.
+    pub(crate) magnitude: f64,
+}
+
 /// How often volume detectors raised a finding, on occasions that are not one another's next hour.
 ///
 /// Without this, a legitimate monthly export or a burst of an agent's skill would be a finding for
@@ -173,47 +226,64 @@ const OCCASIONS_MIN: u8 = 3;
 pub(crate) struct Recurrence {
     occasions: [u8; RECURRING.len()],
     last_hour: [i32; RECURRING.len()],
-    last_surprise: [f32; RECURRING.len()],
+    /// The largest magnitude that was raised before, of the same endpoint.
+    magnitude: [f32; RECURRING.len()],
+    /// The endpoint of the last object enumeration: another one is another matter.
+    endpoint: Option<EndpointId>,
 }
 
 impl Recurrence {
     /// Whether a finding only goes on with what was said of the hour before.
     ///
     /// A condition that lasts is one finding, until it has grown by a quarter.
-    pub(crate) fn goes_on(&self, detector: Detector, surprise: f64, hour: i32) -> bool {
-        const GROWTH: f64 = 1.25;
-        let Some(index) = RECURRING.iter().position(|it| *it == detector) else { return false };
-        let (last, said) = (self.last_hour.get(index), self.last_surprise.get(index));
+    pub(crate) fn goes_on(&self, raised: Recurring, hour: i32) -> bool {
+        let Some(index) = self.slot(raised) else { return false };
+        let (last, said) = (self.last_hour.get(index), self.magnitude.get(index));
         last.is_some_and(|last| hour == *last + 1)
-            && said.is_some_and(|said| surprise < GROWTH * f64::from(*said))
+            && said.is_some_and(|said| raised.magnitude < GROWTH * f64::from(*said))
     }
 
-    /// Notes the findings of an hour with their surprise; `true` if all have become a habit.
-    pub(crate) fn note(
-        &mut self,
-        raised: impl Iterator<Item = (Detector, f64)>,
-        hour: i32,
-    ) -> bool {
+    /// The place of what was raised before; none for another detector, or another endpoint.
+    fn slot(&self, raised: Recurring) -> Option<usize> {
+        let index = RECURRING.iter().position(|it| *it == raised.detector)?;
+        (raised.endpoint.is_none() || raised.endpoint == self.endpoint).then_some(index)
+    }
+
+    /// Notes the findings of an hour; `true` if all have become a habit: raised on several
+    /// occasions before, and not much more than then.
+    pub(crate) fn note(&mut self, raised: impl Iterator<Item = Recurring>, hour: i32) -> bool {
         let mut all = true;
-        for (detector, surprise) in raised {
-            let Some(index) = RECURRING.iter().position(|it| *it == detector) else {
+        for one in raised {
+            let Some(index) = RECURRING.iter().position(|it| *it == one.detector) else {
                 all = false;
                 continue;
             };
-            let (Some(occasions), Some(last)) =
-                (self.occasions.get_mut(index), self.last_hour.get_mut(index))
-            else {
+            let is_same = self.slot(one).is_some();
+            if one.endpoint.is_some() {
+                self.endpoint = one.endpoint;
+            }
+            let (Some(occasions), Some(last), Some(most)) = (
+                self.occasions.get_mut(index),
+                self.last_hour.get_mut(index),
+                self.magnitude.get_mut(index),
+            ) else {
                 continue;
             };
-            let said = self.last_surprise.get_mut(index);
-            if hour > *last + 1 {
-                *occasions = occasions.saturating_add(1);
-            }
-            if let Some(said) = said {
-                *said = if hour > *last + 1 { surprise as f32 } else { said.max(surprise as f32) };
+            let magnitude = one.magnitude as f32;
+            if !is_same || hour > last.saturating_add(OCCASIONS_KEPT_H) {
+                (*occasions, *most) = (1, magnitude);
+            } else {
+                if hour > *last + 1 {
+                    *occasions = occasions.saturating_add(1);
+                }
+                let is_alike = one.magnitude < GROWTH * f64::from(*most);
+                all &= *occasions >= OCCASIONS_MIN && is_alike;
+                *most = most.max(magnitude);
+                *last = hour;
+                continue;
             }
             *last = hour;
-            all &= *occasions >= OCCASIONS_MIN;
+            all = false;
         }
         all
     }
@@ -252,6 +322,10 @@ pub(crate) struct Identity {
     pub(crate) profile: Profile,
     pub(crate) counts: [Moments; Measure::COUNT],
     pub(crate) most: [u32; Measure::COUNT],
+    /// Calls of the hours that were not learned.
+    pub(crate) withheld_calls: u64,
+    /// The most bytes of an hour that was learned.
+    pub(crate) bytes_most: f32,
     /// The largest joint surprise that was learned.
     pub(crate) joint_most: f32,
     pub(crate) bytes: Sketch,
@@ -282,6 +356,8 @@ impl Identity {
             profile: Profile::default(),
             counts: [Moments::default(); Measure::COUNT],
             most: [0; Measure::COUNT],
+            withheld_calls: 0,
+            bytes_most: 0.0,
             joint_most: 0.0,
             bytes: Sketch::default(),
             objects: Vec::new(),
@@ -311,6 +387,16 @@ impl Identity {
         }
         kept.shrink_to_fit();
         self.objects = kept;
+    }
+
+    /// Calls of hours that were learned, the open window's left out.
+    pub(crate) fn calls_learned(&self, open: &OpenWindow) -> u64 {
+        self.calls.saturating_sub(self.withheld_calls + u64::from(open.calls))
+    }
+
+    /// Whether it reads objects of more endpoints than are kept.
+    pub(crate) fn is_full_of_objects(&self) -> bool {
+        self.objects.len() >= OBJECT_ENDPOINTS_MAX
     }
 
     /// `prior` before anything of its own was learned, `young` for three windows, then `active`.
@@ -379,8 +465,8 @@ mod tests {
     fn an_explorer_expects_new_things_and_a_routine_does_not() {
         let (mut explorer, mut routine) = (Profile::default(), Profile::default());
         for call in 0..100 {
-            explorer.add(EndpointId(call), 1.0);
-            routine.add(EndpointId(call % 3), 1.0);
+            explorer.add(EndpointId(call), 1.0, true);
+            routine.add(EndpointId(call % 3), 1.0, true);
         }
         assert!(explorer.p_new() > 0.9, "{}", explorer.p_new());
         assert!(routine.p_new() < 0.01, "{}", routine.p_new());
@@ -390,7 +476,7 @@ mod tests {
     fn a_full_profile_lets_the_rarest_go() {
         let mut profile = Profile::default();
         for endpoint in 0..PROFILE_ENDPOINTS_MAX as u32 + 10 {
-            profile.add(EndpointId(endpoint), 1.0 + f64::from(endpoint));
+            profile.add(EndpointId(endpoint), 1.0 + f64::from(endpoint), true);
         }
         assert_eq!(profile.known().len(), PROFILE_ENDPOINTS_MAX);
         assert_eq!(profile.dropped, 10);
@@ -399,22 +485,40 @@ mod tests {
 
     #[test]
     fn the_third_occasion_makes_a_habit_and_one_long_one_does_not() {
-        let speed = || std::iter::once((Detector::MachineSpeed, 9.0));
+        let of = |detector, magnitude| Recurring { detector, endpoint: None, magnitude };
+        let speed = || std::iter::once(of(Detector::MachineSpeed, 9.0));
         let mut recurrence = Recurrence::default();
         assert!((100..120).all(|hour| !recurrence.note(speed(), hour)), "one long occasion");
-        assert!(recurrence.goes_on(Detector::MachineSpeed, 10.0, 120), "one finding is enough");
-        assert!(!recurrence.goes_on(Detector::MachineSpeed, 20.0, 120), "it has grown");
-        assert!(!recurrence.goes_on(Detector::MachineSpeed, 9.0, 121), "it had stopped");
+        assert!(recurrence.goes_on(of(Detector::MachineSpeed, 10.0), 120), "one finding is enough");
+        assert!(!recurrence.goes_on(of(Detector::MachineSpeed, 20.0), 120), "it has grown");
+        assert!(!recurrence.goes_on(of(Detector::MachineSpeed, 9.0), 121), "it had stopped");
         assert!(!recurrence.note(speed(), 130));
         assert!(recurrence.note(speed(), 140));
-        assert!(!recurrence.note(std::iter::once((Detector::NotItself, 9.0)), 150));
+        let louder = std::iter::once(of(Detector::MachineSpeed, 90.0));
+        assert!(!recurrence.note(louder, 145), "much more of it is not the same");
+        assert!(!recurrence.note(std::iter::once(of(Detector::NotItself, 9.0)), 150));
+    }
+
+    #[test]
+    fn a_habit_at_one_endpoint_says_nothing_of_another() {
+        let sweep = |endpoint| {
+            let (detector, endpoint) = (Detector::ObjectEnumeration, Some(EndpointId(endpoint)));
+            Recurring { detector, endpoint, magnitude: 30.0 }
+        };
+        let mut recurrence = Recurrence::default();
+        for hour in [10, 20, 30] {
+            recurrence.note(std::iter::once(sweep(1)), hour);
+        }
+        assert!(recurrence.goes_on(sweep(1), 31) && !recurrence.goes_on(sweep(2), 31));
+        assert!(recurrence.note(std::iter::once(sweep(1)), 40));
+        assert!(!recurrence.note(std::iter::once(sweep(2)), 50));
     }
 
     #[test]
     fn half_is_forgotten_in_a_fortnight() {
         let start = Time::from_ns(NS_PER_D * 20_000);
         let mut identity = Identity::new("a", 1, PrincipalType::User, start);
-        identity.profile.add(EndpointId(1), 100.0);
+        identity.profile.add(EndpointId(1), 100.0, true);
         identity.age(start.plus(14 * NS_PER_D));
         assert!((identity.profile.calls(EndpointId(1)) - 50.0).abs() < 0.01);
     }

@@ -6,8 +6,10 @@
 use crate::statistics::{Moments, Octaves};
 use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
 use model::{
-    Detector, EndpointId, Event, Evidence, FindingId, Int, Kind, Position, PrincipalTrust, Time,
+    Detector, EndpointId, Event, EventBatch, Evidence, FindingId, Int, Kind, Position,
+    PrincipalTrust, Text, Time,
 };
+use std::net::IpAddr;
 
 /// The lengths of the sub-windows in which calls are counted.
 pub(crate) const SPEED_SPANS_NS: [i64; 3] = [10 * NS_PER_S, NS_PER_MIN, 10 * NS_PER_MIN];
@@ -22,7 +24,7 @@ const SOURCES_MAX: usize = 64;
 /// Endpoints that are new to the identity and remembered in one hour.
 pub(crate) const NOVEL_MAX: usize = 64;
 /// Calls of an hour that are remembered as samples: the first to each of so many endpoints.
-const SAMPLES_MAX: usize = 8;
+const SAMPLES_MAX: usize = 5;
 /// Failures at an endpoint from which on a success there is a success after failures.
 const FAILED_BEFORE_SUCCESS: u32 = 3;
 /// Names that failed authentication claimed and that are remembered in one hour.
@@ -83,6 +85,8 @@ pub(crate) struct EndpointCalls {
     pub(crate) refused: u32,
     /// Refused for want of authentication.
     pub(crate) failed: u32,
+    /// Any call was answered other than with an error.
+    pub(crate) is_accepted: bool,
     pub(crate) bytes_out: f64,
     /// What one call here says of [`crate::detectors::not_itself`]; the baseline stands still while
     /// the window is open.
@@ -103,10 +107,20 @@ pub(crate) struct ObjectSet {
     pub(crate) tripwire: u32,
 }
 
+/// What a call is the first of, in its hour and at its endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct First {
+    /// The first call.
+    pub(crate) call: bool,
+    /// The first that was answered other than with an error.
+    pub(crate) accepted: bool,
+}
+
 /// One call in short: the first to an endpoint in this hour, or ever.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) endpoint: EndpointId,
+    pub(crate) client: Option<IpAddr>,
     pub(crate) at: Time,
     /// 0 where the log has none.
     pub(crate) status: u16,
@@ -115,9 +129,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn of(event: &Event, endpoint: EndpointId, at: Time) -> Self {
+    pub(crate) fn of(batch: &EventBatch, event: &Event, endpoint: EndpointId, at: Time) -> Self {
+        let client = batch.text(event, Text::ClientAddress);
         Self {
             endpoint,
+            client: client.and_then(|address| address.parse().ok()),
             at,
             status: event.status().unwrap_or(0),
             bytes_out: event.bytes_out(),
@@ -146,6 +162,8 @@ pub(crate) struct Raised {
     pub(crate) detected_at: Time,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) surprise: f64,
+    /// How much of it there was: observed per second of its window.
+    pub(crate) magnitude: f64,
     /// It only goes on with what was said of the hour before: withheld from learning, but not said.
     pub(crate) is_silent: bool,
     /// [`OpenWindow::notes`] when it was last said.
@@ -179,8 +197,11 @@ pub(crate) struct OpenWindow {
     pub(crate) sized: u32,
     pub(crate) bytes_tripwire: f64,
     pub(crate) endpoints: Vec<EndpointCalls>,
-    /// The first calls to endpoints that are new to the identity.
+    /// The first accepted calls to endpoints that never accepted one of this identity's.
     pub(crate) novel: Vec<Call>,
+    /// How many of those there were.
+    pub(crate) novel_accepted: u32,
+    /// Endpoints that the identity never called before, refused ones included.
     pub(crate) novel_seen: u32,
     pub(crate) objects: Vec<ObjectSet>,
     pub(crate) denied: Distinct,
@@ -195,6 +216,9 @@ pub(crate) struct OpenWindow {
     pub(crate) claimed: Distinct,
     pub(crate) claimed_names: Vec<Box<str>>,
     pub(crate) successes_after: u32,
+    /// Who succeeded: hashes, and the first names.
+    pub(crate) succeeded: Distinct,
+    pub(crate) succeeded_names: Vec<Box<str>>,
     pub(crate) networks: Distinct,
     pub(crate) user_agents: Distinct,
     pub(crate) durations: Octaves,
@@ -229,6 +253,7 @@ impl OpenWindow {
             bytes_tripwire: f64::INFINITY,
             endpoints: Vec::new(),
             novel: Vec::new(),
+            novel_accepted: 0,
             novel_seen: 0,
             objects: Vec::new(),
             denied: Distinct::default(),
@@ -243,6 +268,8 @@ impl OpenWindow {
             claimed: Distinct::default(),
             claimed_names: Vec::new(),
             successes_after: 0,
+            succeeded: Distinct::default(),
+            succeeded_names: Vec::new(),
             networks: Distinct::default(),
             user_agents: Distinct::default(),
             durations: Octaves::from_octave(10),
@@ -267,9 +294,12 @@ impl OpenWindow {
         }
         self.endpoints.clear();
         self.endpoints.shrink_to(KEEP_MAX);
-        self.novel.clear();
-        self.samples.clear();
+        for calls in [&mut self.novel, &mut self.samples] {
+            calls.clear();
+            calls.shrink_to(KEEP_MAX);
+        }
         self.objects.clear();
+        self.objects.shrink_to(KEEP_MAX);
         self.durations.clear();
         self.gaps.clear();
         fresh.endpoints = self.endpoints;
@@ -376,18 +406,19 @@ impl OpenWindow {
     }
 
     /// Adds the call to its endpoint's count; `first_look` is asked once per endpoint and hour for
-    /// the call's log ratio and bits. `true` if the endpoint is new in this hour.
+    /// the call's log ratio and bits.
     pub(crate) fn add_endpoint(
         &mut self,
         event: &Event,
         endpoint: EndpointId,
         first_look: impl FnOnce() -> (f64, f64),
-    ) -> bool {
+    ) -> First {
         let status = event.status();
         let refused = u32::from(matches!(status, Some(401 | 403 | 404 | 407)));
         let bytes_out = event.bytes_out().unwrap_or(0) as f64;
+        let is_accepted = status.is_none_or(|status| status < 400);
         let found = self.endpoints.iter_mut().find(|seen| seen.endpoint == endpoint);
-        let (log_ratio, bits, is_new) = if let Some(seen) = found {
+        let (log_ratio, bits, first) = if let Some(seen) = found {
             seen.calls += 1;
             seen.refused += refused;
             seen.bytes_out += bytes_out;
@@ -395,7 +426,9 @@ impl OpenWindow {
                 self.successes_after += 1;
             }
             seen.failed += u32::from(matches!(status, Some(401 | 407)));
-            (seen.log_ratio, seen.bits, false)
+            let is_first = is_accepted && !seen.is_accepted;
+            seen.is_accepted |= is_accepted;
+            (seen.log_ratio, seen.bits, First { call: false, accepted: is_first })
         } else {
             let (log_ratio, bits) = first_look();
             let (log_ratio, bits) = (log_ratio as f32, bits as f32);
@@ -408,16 +441,17 @@ impl OpenWindow {
                     calls,
                     refused,
                     failed,
+                    is_accepted,
                     bytes_out,
                     log_ratio,
                     bits,
                 });
             }
-            (log_ratio, bits, room)
+            (log_ratio, bits, First { call: room, accepted: room && is_accepted })
         };
         self.log_ratio += f64::from(log_ratio);
         self.surprisal_bits += f64::from(bits);
-        is_new
+        first
     }
 
     fn add_object(
@@ -452,6 +486,10 @@ impl OpenWindow {
     /// Remembers a call as a sample of the hour, while there is room.
     pub(crate) fn add_sample(&mut self, call: Call) {
         if self.samples.len() < SAMPLES_MAX {
+            if self.samples.len() == self.samples.capacity() {
+                // Most hours have an endpoint or two, and there are very many hours.
+                self.samples.reserve_exact(2);
+            }
             self.samples.push(call);
         }
     }
@@ -474,23 +512,18 @@ impl OpenWindow {
         }
     }
 
+    /// Adds somebody who authenticated after failures.
+    pub(crate) fn add_success(&mut self, hash: u64, name: &str) {
+        const NAMES_KEPT_MAX: usize = 5;
+        self.successes_after = self.successes_after.saturating_add(1);
+        if self.succeeded.add(hash, CLAIMED_MAX) && self.succeeded_names.len() < NAMES_KEPT_MAX {
+            self.succeeded_names.push(name.into());
+        }
+    }
+
     /// Closes the sub-windows at the hour's end.
     pub(crate) fn close_speeds(&mut self) {
         self.speeds.iter_mut().for_each(Speed::close);
-    }
-
-    /// Bytes of memory that this window takes.
-    pub(crate) fn state_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.endpoints.capacity() * size_of::<EndpointCalls>()
-            + self.novel.capacity() * size_of::<Call>()
-            + self.samples.capacity() * size_of::<Call>()
-            + self.objects.capacity() * size_of::<ObjectSet>()
-            + self.objects.iter().map(ObjectSet::heap_bytes).sum::<usize>()
-            + 8 * (self.denied.0.capacity()
-                + self.claimed.0.capacity()
-                + self.networks.0.capacity()
-                + self.user_agents.0.capacity())
     }
 }
 
@@ -513,10 +546,6 @@ impl ObjectSet {
             last: now,
             tripwire: OBJECTS_TRIPWIRE_MIN,
         }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        8 * (self.objects.0.capacity() + self.numbers.capacity())
     }
 
     /// The share of neighbouring numeric ids, sorted, that differ by one; `None` below 10 ids.

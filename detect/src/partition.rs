@@ -6,7 +6,7 @@ use crate::engine::Context;
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
 use crate::models::peer_groups;
-use crate::open_window::{Call, Crossed, NOVEL_MAX, OpenWindow};
+use crate::open_window::{Call, Crossed, First, NOVEL_MAX, OpenWindow};
 use crate::population::{Contribution, Group, Measure};
 use crate::rows::Rows;
 use hashbrown::HashTable;
@@ -19,21 +19,22 @@ use model::{
 };
 
 /// Windows that are recycled rather than freed.
-const SPARE_MAX: usize = 4_096;
+const SPARE_MAX: usize = 2_048;
 /// Feature vectors that one partition keeps for the joint model.
 const VECTORS_MAX: usize = 256;
 /// A signal below this surprise is not worth a row, unless its detector ranks all windows.
 const SIGNAL_SURPRISE_MIN: f64 = 2.0;
-/// The name under which identities beyond the memory budget are counted together.
-const OVERFLOW: &str = "{overflow}";
+/// Bytes that an open window takes, about: its lists are small for nearly all.
+const OPEN_BYTES: usize = size_of::<OpenWindow>() + 512;
 
 /// What a partition is told, in the order of event time.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
     /// A call of one of its identities.
     Call(&'a EventBatch, &'a Event),
-    /// Somebody authenticated from an address whose attempts failed before: the address's hash.
-    SuccessAfterFailure(u64, Time),
+    /// Somebody authenticated from an address whose attempts failed before: the hash of the principal
+    /// that those were charged to, and the call.
+    SuccessAfterFailure(u64, &'a EventBatch, &'a Event),
 }
 
 /// A feature vector with what is needed to draw a fair, repeatable sample.
@@ -58,8 +59,6 @@ pub struct Partition {
     pub(crate) signals: Rows,
     pub(crate) findings: Vec<Finding>,
     pub(crate) state_bytes: usize,
-    /// The largest window that was open: what one identity may take while it is active.
-    pub(crate) open_bytes_max: usize,
     pub(crate) overflowed_calls: u64,
     readings: Vec<Reading>,
 }
@@ -80,7 +79,6 @@ impl Partition {
             signals: Rows::of(Table::Signals),
             findings: Vec::new(),
             state_bytes: 0,
-            open_bytes_max: 0,
             overflowed_calls: 0,
             readings: Vec::new(),
         }
@@ -91,8 +89,8 @@ impl Partition {
         for item in items {
             match item {
                 Item::Call(batch, event) => self.call(context, batch, event),
-                Item::SuccessAfterFailure(source, time) => {
-                    self.success_after_failure(context, *source, *time);
+                Item::SuccessAfterFailure(source, batch, event) => {
+                    self.success_after_failure(context, *source, (batch, event));
                 }
             }
         }
@@ -114,10 +112,10 @@ impl Partition {
         let mut crossed = open.add(event, endpoint, now);
         add_texts(&mut open, batch, event);
         let looked = || not_itself::of_call(context.population, identity, endpoint);
-        if open.add_endpoint(event, endpoint, looked) {
-            let call = Call::of(event, endpoint, now);
-            open.add_sample(call);
-            novelty(identity, &mut open, call, &mut crossed);
+        let first = open.add_endpoint(event, endpoint, looked);
+        if first.call || first.accepted {
+            let call = Call::of(batch, event, endpoint, now);
+            novelty(identity, &mut open, (first, call), &mut crossed);
         }
         if open.calls >= open.itself_tripwire {
             crossed.add(Detector::NotItself);
@@ -139,10 +137,13 @@ impl Partition {
         if let Some(slot) = self.find(hash, name) {
             return slot;
         }
-        let full = self.state_bytes >= context.plan.state_bytes_max as usize / PARTITIONS;
-        if full {
+        let open_bytes = self.active.len() * OPEN_BYTES;
+        let bytes_max = context.plan.state_bytes_max as usize / PARTITIONS;
+        if self.state_bytes + open_bytes >= bytes_max {
             self.overflowed_calls += 1;
-            return self.find(0, OVERFLOW).unwrap_or_else(|| self.add(0, OVERFLOW, event));
+            // Named by its partition: two partitions must not say the same of different callers.
+            let name = format!("{{overflow-{:02}}}", event.partition());
+            return self.find(0, &name).unwrap_or_else(|| self.add(0, &name, event));
         }
         let slot = self.add(hash, name, event);
         let tenant = batch.text(event, Text::TenantId).filter(|tenant| *tenant != "default");
@@ -176,7 +177,12 @@ impl Partition {
         slot
     }
 
-    fn success_after_failure(&mut self, context: &Context<'_>, source: u64, now: Time) {
+    fn success_after_failure(
+        &mut self,
+        context: &Context<'_>,
+        source: u64,
+        (batch, event): (&EventBatch, &Event),
+    ) {
         let same = |slot: &u32| {
             self.identities.get(*slot as usize).is_some_and(|identity| identity.hash == source)
         };
@@ -184,12 +190,18 @@ impl Partition {
         let Some(identity) = self.identities.get_mut(slot as usize) else { return };
         let Some(mut open) = identity.open.take() else { return };
         if open.failures > 0 {
-            open.successes_after += 1;
+            let name = batch.text(event, Text::PrincipalName);
+            let name = name.or(batch.text(event, Text::PrincipalId)).unwrap_or_default();
+            open.add_success(event.principal_hash, name);
             open.notes += 1;
-            open.last = open.last.max(now);
-            let mut crossed = Crossed::default();
-            crossed.add(Detector::AuthFailures);
-            alarm::sound(context, identity, &mut open, crossed, None, &mut self.findings);
+            open.last = open.last.max(event.time);
+            alarm::add_success(&mut open, batch, event);
+            // Whoever alternates failures and successes gets a revision now and then, not at each.
+            if open.notes.is_power_of_two() {
+                let mut crossed = Crossed::default();
+                crossed.add(Detector::AuthFailures);
+                alarm::sound(context, identity, &mut open, crossed, None, &mut self.findings);
+            }
         }
         identity.open = Some(open);
     }
@@ -213,7 +225,6 @@ impl Partition {
         let Some(mut open) = identity.open.take() else { return };
         open.close_speeds();
         let before = identity.state_bytes();
-        let open_bytes = open.state_bytes();
         let mut readings = std::mem::take(&mut self.readings);
         readings.clear();
         let view = context.view(identity, &open);
@@ -230,7 +241,11 @@ impl Partition {
             if let Some(oddest) = of_this.reduce(f32::max)
                 && let Some(surprises) = self.contribution.surprises.get_mut(*detector as usize)
             {
-                surprises.push(oddest.max(0.0));
+                // An attack must not become what is ordinary: what raised counts as just at the cut.
+                let is_raised = open.raised.iter().any(|it| it.detector == *detector);
+                let cut =
+                    is_raised.then(|| context.calibration.surprise_at(*detector, context.cut));
+                surprises.push(cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0));
             }
         }
         let joint = readings.iter().find(|reading| reading.detector == Detector::JointOutlier);
@@ -256,7 +271,6 @@ impl Partition {
         }
         learn(context, &mut self.contribution, identity, &open);
         self.state_bytes += identity.state_bytes().saturating_sub(before);
-        self.open_bytes_max = self.open_bytes_max.max(open_bytes);
         if self.spare.len() < SPARE_MAX {
             self.spare.push(open.recycle());
         }
@@ -332,14 +346,25 @@ fn add_texts(open: &mut OpenWindow, batch: &EventBatch, event: &Event) {
     }
 }
 
-fn novelty(identity: &Identity, open: &mut OpenWindow, call: Call, crossed: &mut Crossed) {
-    if identity.profile.calls(call.endpoint) > 0.0 || identity.learned == 0 {
+fn novelty(
+    identity: &Identity,
+    open: &mut OpenWindow,
+    (first, call): (First, Call),
+    crossed: &mut Crossed,
+) {
+    if first.call {
+        open.add_sample(call);
+    }
+    if identity.learned == 0 {
         return;
     }
-    open.novel_seen += 1;
-    if open.novel.len() < NOVEL_MAX {
-        open.novel.push(call);
-        crossed.add(Detector::FirstSeenEndpoint);
+    open.novel_seen += u32::from(first.call && identity.profile.calls(call.endpoint) <= 0.0);
+    if first.accepted && !identity.profile.was_accepted(call.endpoint) {
+        open.novel_accepted += 1;
+        if open.novel.len() < NOVEL_MAX {
+            open.novel.push(call);
+            crossed.add(Detector::FirstSeenEndpoint);
+        }
     }
 }
 
@@ -367,13 +392,14 @@ fn learn(
     const WEIGHT_MIN: f64 = 1e-3;
     let weight = not_itself::gate(identity, open);
     let hour = (open.start.ns() / NS_PER_H) as i32;
-    let raised = open.raised.iter().map(|it| (it.detector, it.surprise));
+    let raised = open.raised.iter().map(alarm::recurring);
     let is_habit = identity.recurrence.note(raised, hour);
     if !is_habit || weight < WEIGHT_MIN {
         identity.withheld += 1;
+        identity.withheld_calls += u64::from(open.calls);
         // A first time is the first only once, whatever became of the rest of the hour.
-        for novel in &open.novel {
-            identity.profile.mark(context.endpoints.resolve(novel.endpoint));
+        for seen in &open.endpoints {
+            identity.profile.mark(context.endpoints.resolve(seen.endpoint), seen.is_accepted);
         }
         return;
     }
@@ -387,7 +413,7 @@ fn learn(
         let endpoint = context.endpoints.resolve(seen.endpoint);
         let calls = f64::from(seen.calls) * weight;
         contribution.add_mix(endpoint, calls);
-        let added = identity.profile.add(endpoint, calls);
+        let added = identity.profile.add(endpoint, calls, seen.is_accepted);
         if let Some(dropped) = added.dropped {
             contribution.everyone.add_users(dropped, -1);
             if let Some(group) = contribution.group_mut(group) {
@@ -399,9 +425,6 @@ fn learn(
             if let Some(group) = contribution.group_mut(group) {
                 group.add_users(endpoint, 1);
             }
-            if let Some(habit) = contribution.endpoint_mut(endpoint) {
-                habit.identities += 1;
-            }
         }
     }
     identity.joint_most = identity.joint_most.max(open.joint_surprise);
@@ -409,6 +432,7 @@ fn learn(
     if open.sized > 0 {
         let within = egress_spike::within(identity, open.bytes_out);
         identity.bytes.add(open.bytes_out, weight);
+        identity.bytes_most = identity.bytes_most.max(open.bytes_out as f32);
         let learn = |group: &mut Group| {
             group.bytes.add(open.bytes_out, weight);
             if let Some(within) = within {

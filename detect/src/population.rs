@@ -92,7 +92,6 @@ pub(crate) struct EndpointHabit {
     pub(crate) calls: u64,
     /// Calls with a principal that is not merely an address.
     pub(crate) authenticated: u64,
-    pub(crate) identities: u32,
     /// Distinct objects answered 2xx, per identity and active hour.
     pub(crate) objects: Sums,
 }
@@ -107,7 +106,6 @@ impl EndpointHabit {
         }
         self.calls += other.calls;
         self.authenticated += other.authenticated;
-        self.identities += other.identities;
         self.objects.absorb(&other.objects);
     }
 }
@@ -231,18 +229,23 @@ impl Population {
             if let Some(habit) = self.endpoints.get_mut(index).map(std::mem::take)
                 && let Some(slot) = self.endpoints.get_mut(target)
             {
-                // The same identities may use several of the folded endpoints.
-                let identities = slot.identities.max(habit.identities);
                 slot.absorb(&habit);
-                slot.identities = identities;
             }
-            for group in self.groups.iter_mut().chain([&mut self.everyone]) {
-                if let Some(users) = group.users.get_mut(index).map(std::mem::take) {
-                    grow(&mut group.users, target + 1);
-                    if let Some(slot) = group.users.get_mut(target) {
-                        // The same members may use several of the folded endpoints.
-                        *slot = (*slot).max(users);
-                    }
+        }
+    }
+
+    /// Counts anew who uses which endpoint: after a fold, the same members may have used several
+    /// endpoints that are one now.
+    pub(crate) fn recount<'a>(&mut self, identities: impl Iterator<Item = &'a Identity>) {
+        for group in self.groups.iter_mut().chain([&mut self.everyone]) {
+            group.users.clear();
+        }
+        for identity in identities {
+            let group = identity.group.and_then(|group| self.groups.get_mut(usize::from(group)));
+            let mut groups = [Some(&mut self.everyone), group];
+            for known in identity.profile.known().iter().filter(|known| known.is_used()) {
+                for group in groups.iter_mut().flatten() {
+                    group.add_users(known.endpoint, 1);
                 }
             }
         }

@@ -193,12 +193,12 @@ impl Rows {
     pub(crate) fn push_identity(&mut self, identity: &Identity, context: &Context<'_>) {
         let profile = &identity.profile;
         let mut usual: Vec<_> = profile.known().iter().collect();
-        usual.sort_by(|a, b| b.calls.total_cmp(&a.calls).then(a.endpoint.cmp(&b.endpoint)));
+        usual.sort_by(|a, b| b.calls().total_cmp(&a.calls()).then(a.endpoint.cmp(&b.endpoint)));
         let usual: Vec<_> = usual
             .into_iter()
             .take(5)
             .map(|known| {
-                let share = f64::from(known.calls) / profile.total.max(1e-9);
+                let share = f64::from(known.calls()) / profile.total.max(1e-9);
                 let name = context.endpoints.name(known.endpoint);
                 format!("{name} ({})", crate::explain::percent(share))
             })
@@ -245,7 +245,7 @@ impl Rows {
                 Value::Time(habit.first_seen),
                 Value::Time(habit.last_seen),
                 Value::Count(habit.calls as i64),
-                habit.identities.into(),
+                population.everyone.users_of(id).into(),
                 (habit.authenticated as f64 / habit.calls as f64).into(),
                 objects.into(),
             ]);

@@ -86,7 +86,7 @@ impl Settings {
             })?;
             enabled[detector as usize] = false;
         }
-        let said = format!("{findings_per_day} {windows_per_finding_min} {disabled:?}");
+        let said = format!("{self:?}");
         Ok(Plan {
             findings_per_day: *findings_per_day,
             windows_per_finding_min: *windows_per_finding_min,

@@ -136,6 +136,15 @@ pub enum SourceError {
         /// The argument as given.
         argument: String,
     },
+    /// An argument is a directory without a file.
+    #[error(
+        "`{}` is a directory that holds no files, hidden ones aside; name a file, or another directory",
+        argument.escape_debug()
+    )]
+    NoFiles {
+        /// The argument as given.
+        argument: String,
+    },
     /// An argument is neither a path that exists nor a glob.
     #[error(
         "`{}` is not a glob; escape `[`, `?` and `*` as `[[]`, `[?]` and `[*]`",

@@ -381,6 +381,16 @@ impl EventBatch {
         self.arena.len()
     }
 
+    /// Copies an event of another batch into this one, with its texts.
+    pub fn copy_event(&mut self, other: &Self, event: &Event) {
+        let mut copy = event.clone();
+        for column in Text::ALL {
+            let text = other.text(event, *column).unwrap_or_default();
+            self.set_text(&mut copy, *column, text);
+        }
+        self.events.push(copy);
+    }
+
     /// Empties the batch and keeps its memory.
     pub fn clear(&mut self) {
         self.arena.clear();
@@ -415,6 +425,19 @@ mod tests {
         assert_eq!(batch.text(&event, Text::UrlQuery), None);
         assert_eq!(batch.text(&event, Text::Endpoint), Some("GET /orders/{int}"));
         assert!(!event.has_text(Text::ClientAddress));
+    }
+
+    #[test]
+    fn a_copied_event_keeps_its_texts_and_nothing_else_of_its_batch() {
+        let mut batch = EventBatch::default();
+        let mut event = Event::at(Time::from_ns(7));
+        batch.write_text(&mut event, Text::UrlQuery, |out| out.push_str(&"x".repeat(1_000)));
+        batch.set_text(&mut event, Text::UrlPath, "/orders/7");
+        EventBatch::clear_text(&mut event, Text::UrlQuery);
+        let mut copy = EventBatch::default();
+        copy.copy_event(&batch, &event);
+        assert_eq!(copy.text(&copy.events[0], Text::UrlPath), Some("/orders/7"));
+        assert_eq!((copy.text_bytes(), copy.events[0].time), (9, event.time));
     }
 
     #[test]

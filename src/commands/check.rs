@@ -2,14 +2,13 @@
 
 use super::{Ended, Failure, Setting, reject_lines};
 use crate::cli::Check;
-use crate::figures::grouped;
+use crate::figures::counted;
 use crate::render::plain;
 use ingest::parse::Parser;
 use ingest::reject::Rejects;
-use ingest::source::{CHUNK_BYTES, Input, Inputs, Reader, SourceError, discover};
+use ingest::source::{CHUNK_BYTES, Input, Inputs, Reader, discover};
 use ingest::{Chunk, FormatId, sniff};
 use std::io::{self, Write};
-use std::path::Path;
 use store::Store;
 
 /// What one input holds, read to its end or as far as it goes.
@@ -31,7 +30,10 @@ struct Seen {
 /// Says what is right and what is not; fails if anything is not.
 pub(crate) fn run(setting: &Setting, args: &Check) -> Result<Ended, Failure> {
     let mut out = io::stdout().lock();
-    writeln!(out, "configuration  ok, {} findings a day", setting.config.detect.findings_per_day)?;
+    let a_day = setting.config.detect.findings_per_day;
+    // May be a fraction.
+    let findings = if a_day.to_string() == "1" { "finding" } else { "findings" };
+    writeln!(out, "configuration  ok, {a_day} {findings} a day")?;
     let mut wrong = 0;
     if setting.store.exists() {
         match setting.runtime.block_on(rows_of(setting)) {
@@ -48,26 +50,31 @@ pub(crate) fn run(setting: &Setting, args: &Check) -> Result<Ended, Failure> {
     }
     if !args.files.is_empty() {
         let parser = setting.config.ingest.check(setting.fresh_key)?;
-        match find(&args.files) {
-            Ok(found) => wrong += check_all(&mut out, &found, &parser)?,
-            Err(problem) => {
-                wrong += 1;
-                writeln!(out, "input          {}", plain(&problem))?;
-            }
+        let (found, refused) = find(&args.files);
+        for why in &refused {
+            wrong += 1;
+            writeln!(out, "input          {}", plain(why))?;
         }
+        wrong += check_all(&mut out, &found, &parser)?;
     }
     if wrong > 0 { Err(format!("{wrong} of the checks failed").into()) } else { Ok(Ended::Done) }
 }
 
-/// The inputs that the arguments stand for, or why there are none.
-fn find(files: &[String]) -> Result<Inputs, String> {
-    discover(files).map_err(|error| match error {
-        SourceError::NothingMatches { argument } if Path::new(&argument).is_dir() => {
-            let shown = argument.escape_debug();
-            format!("`{shown}` is a directory without a file to read; name a file")
+/// The inputs that the arguments stand for, and what is wrong with arguments that stand for none.
+fn find(files: &[String]) -> (Inputs, Vec<String>) {
+    let (mut good, mut refused) = (Vec::new(), Vec::new());
+    for file in files {
+        match discover(&[file]) {
+            Ok(_) => good.push(file),
+            Err(error) => refused.push(crate::full(&error)),
         }
-        error => crate::full(&error),
-    })
+    }
+    // All of them at once, so that what is named twice is read once.
+    let found = discover(&good).unwrap_or_else(|error| {
+        refused.push(crate::full(&error));
+        Inputs::default()
+    });
+    (found, refused)
 }
 
 /// Reads all inputs, and says what each holds; yields how many of them have a problem.
@@ -146,10 +153,10 @@ fn report(out: &mut dyn Write, name: &str, seen: &Seen) -> io::Result<()> {
         let verdict = if seen.binary_line.is_some() { "not all of it is text" } else { verdict };
         writeln!(
             out,
-            "input          {}: {verdict}, {format}, {} records, {} events",
+            "input          {}: {verdict}, {format}, {}, {}",
             plain(name),
-            grouped(&seen.records.to_string()),
-            grouped(&seen.events.to_string()),
+            counted(seen.records, "record", "records"),
+            counted(seen.events, "event", "events"),
         )?;
         for line in reject_lines(&seen.rejects) {
             writeln!(out, "               rejected {line}")?;
@@ -166,8 +173,8 @@ async fn rows_of(setting: &Setting) -> Result<String, store::StoreError> {
     let (_, batches) = store.query("SELECT count(*) AS n FROM findings_current").await?;
     let count = batches.first().map(|batch| batch.column(0));
     let options = arrow::util::display::FormatOptions::default();
-    let text = count
+    let count = count
         .and_then(|column| arrow::util::display::ArrayFormatter::try_new(column, &options).ok())
-        .map_or_else(|| "0".to_owned(), |cell| cell.value(0).to_string());
-    Ok(format!("{text} findings"))
+        .and_then(|cell| cell.value(0).to_string().parse().ok());
+    Ok(counted(count.unwrap_or(0), "finding", "findings"))
 }

@@ -3,6 +3,7 @@
 use super::replay::{Job, run_job, write_summary};
 use super::{Ended, Failure, Setting};
 use crate::cli::{Demo, OutputFormat};
+use crate::figures::{counted, grouped};
 use crate::render::{self, plain};
 use crate::summary::Summary;
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
@@ -163,8 +164,11 @@ fn print_tables(
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "{} calls of {} identities in one day, read and judged in {:.1} s ({:.0} a second)\n",
-        summary.events, summary.identities, summary.seconds, summary.events_per_second,
+        "{} of {} in one day, read and judged in {:.1} s ({} a second)\n",
+        counted(summary.events, "call", "calls"),
+        counted(summary.identities, "identity", "identities"),
+        summary.seconds,
+        grouped(&format!("{:.0}", summary.events_per_second)),
     )?;
     let mut table = render::new_table();
     table.set_header(["attack", "found", "after", "by", "what happened"]);
@@ -178,9 +182,9 @@ fn print_tables(
     let caught = outcomes.iter().filter(|it| it.found).count();
     writeln!(
         out,
-        "\n{caught} of {} attacks found; {} other findings",
-        outcomes.len(),
-        others.len()
+        "\n{caught} of {} found; {}",
+        counted(outcomes.len() as u64, "attack", "attacks"),
+        counted(others.len() as u64, "other finding", "other findings"),
     )?;
     for other in others {
         writeln!(out, "  {}  {}", other.id.get(..8).unwrap_or(""), plain(&other.sentence))?;

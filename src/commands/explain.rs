@@ -30,7 +30,7 @@ const LINES: [(&str, &str); 17] = [
     ("entity", "entity"),
     ("from", "window_start"),
     ("to", "window_end"),
-    ("detected at", "detected_at"),
+    ("first raised", "detected_at"),
     ("baseline", "baseline_state"),
     ("history", "history_days"),
     ("otherwise", "counterfactual"),
@@ -88,6 +88,7 @@ fn page(batch: &RecordBatch) -> Result<String, Failure> {
         Ok(plain(&ArrayFormatter::try_new(column, &options)?.value(0).to_string()))
     };
     let number = |name: &str| -> Result<f64, Failure> { Ok(text(name)?.parse().unwrap_or(0.0)) };
+    let count = |name: &str| -> Result<u64, Failure> { Ok(text(name)?.parse().unwrap_or(0)) };
     let unit = text("unit")?;
     let mut out = String::new();
     writeln!(out, "{}\n", text("sentence")?)?;
@@ -101,21 +102,33 @@ fn page(batch: &RecordBatch) -> Result<String, Failure> {
         let value = match column {
             "score" | "surprise" => significant(number(column)?),
             "history_days" => format!(
-                "{} d, {} calls, {} peers",
+                "{} d, {}, {}",
                 significant(number(column)?),
-                figures::grouped(&text("history_n")?),
-                figures::grouped(&text("peers_n")?),
+                figures::counted(count("history_n")?, "call", "calls"),
+                figures::counted(count("peers_n")?, "peer", "peers"),
             ),
             _ => text(column)?,
         };
         if !value.is_empty() {
             writeln!(out, "{label:>LABEL_CHARS$}  {value}")?;
         }
+        if column == "score" {
+            writeln!(out, "{:LABEL_CHARS$}  {}", "", meaning(number("score")?))?;
+        }
     }
     parts(&mut out, &text("contributors")?, &unit)?;
     evidence(&mut out, &text("evidence")?)?;
     writeln!(out, "\nTo see for yourself:\n  habitus query \"{}\"", text("evidence_sql")?)?;
     Ok(out)
+}
+
+/// What a score says, and how surprise and severity hang together with it.
+fn meaning(score: f64) -> String {
+    format!(
+        "about once in {} windows of ordinary traffic, judged by the surprise; \
+         severity = confidence from the score × danger of the detector and the outcome",
+        significant(score),
+    )
 }
 
 fn significant(value: f64) -> String {
@@ -223,6 +236,13 @@ mod tests {
             shown.contains("  distinct objects\n") && !shown.contains("logarithmic"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn a_score_is_said_in_windows() {
+        let said = meaning(12_345.6);
+        assert!(said.starts_with("about once in 12\u{202f}300 windows of ordinary"), "{said}");
+        assert!(said.contains("severity = confidence from the score × danger"), "{said}");
     }
 
     #[test]

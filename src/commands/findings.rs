@@ -1,6 +1,6 @@
 //! `habitus findings`: the findings, the most severe first.
 
-use super::{Ended, Failure, Setting, query, span_conditions, where_all};
+use super::{Ended, Failure, Setting, identity, query, span_conditions, where_all};
 use crate::cli::{Findings, OutputFormat};
 use crate::render::{self, plain};
 use arrow::array::RecordBatch;
@@ -10,13 +10,17 @@ use store::Store;
 
 /// Lists findings.
 pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> {
-    let conditions = conditions(args)?;
+    let mut conditions = conditions(args)?;
+    let store = setting.runtime.block_on(Store::open(&setting.store))?;
+    if let Some(typed) = &args.identity {
+        let id = identity::resolve(setting, &store, typed)?;
+        conditions.push(format!("principal_id = {}", store::quote(&id)));
+    }
     let sql = sql(setting.output, &conditions, args.limit);
     if setting.output != OutputFormat::Table {
         return query::print(setting, &sql);
     }
     let (found, any) = setting.runtime.block_on(async {
-        let store = Store::open(&setting.store).await?;
         let found = store.query(&sql).await?;
         let any = store.query("SELECT finding_id FROM findings LIMIT 1").await?;
         Ok::<_, store::StoreError>((found, any))
@@ -39,11 +43,11 @@ fn is_empty(batches: &[RecordBatch]) -> bool {
     batches.iter().all(|batch| batch.num_rows() == 0)
 }
 
-/// What was asked for, as conditions of SQL.
+/// What was asked for, as conditions of SQL; not the identity, which only the store can tell.
 fn conditions(args: &Findings) -> Result<Vec<String>, Failure> {
     let mut conditions = span_conditions(&args.span, "detected_at")?;
     if let Some(name) = &args.severity {
-        let least = Severity::from_name(name).ok_or_else(|| {
+        let least = Severity::from_name(&name.to_ascii_lowercase()).ok_or_else(|| {
             let known: Vec<_> = Severity::ALL.iter().map(|it| it.as_str()).collect();
             format!(
                 "no severity is called `{name}`; from low to high they are {}",
@@ -60,9 +64,6 @@ fn conditions(args: &Findings) -> Result<Vec<String>, Failure> {
             format!("no detector is called `{name}`; the detectors are {}", known.join(", "))
         })?;
         conditions.push(format!("detector = {}", store::quote(detector.as_str())));
-    }
-    if let Some(identity) = &args.identity {
-        conditions.push(format!("principal_id = {}", store::quote(identity)));
     }
     Ok(conditions)
 }

@@ -2,7 +2,9 @@
 
 use super::{Ended, Failure, Setting, reject_lines};
 use crate::cli::{Formats, FormatsAction, OutputFormat};
+use crate::figures::counted;
 use crate::render;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use ingest::format::FormatId;
 use ingest::parse::Parsed;
 use ingest::source::{Input, Reader, discover};
@@ -10,6 +12,7 @@ use ingest::{Chunk, sniff};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Lists the formats, or explains a file.
 pub(crate) fn run(setting: &Setting, args: &Formats) -> Result<Ended, Failure> {
@@ -30,10 +33,12 @@ fn list(setting: &Setting) -> Result<Ended, Failure> {
         writeln!(out, "{table}")?;
         return Ok(Ended::Done);
     }
-    for format in FormatId::ALL {
-        let line = serde_json::json!({ "format": format.as_str(), "about": format.about() });
-        writeln!(out, "{line}")?;
-    }
+    let column = |text: fn(FormatId) -> &'static str| -> ArrayRef {
+        Arc::new(FormatId::ALL.iter().map(|it| Some(text(*it))).collect::<StringArray>())
+    };
+    let columns = [("format", column(FormatId::as_str)), ("about", column(FormatId::about))];
+    let batch = RecordBatch::try_from_iter(columns)?;
+    render::rows(&mut out, setting.output, &batch.schema(), std::slice::from_ref(&batch))?;
     Ok(Ended::Done)
 }
 
@@ -90,8 +95,8 @@ fn others(parsed: &Parsed, format: FormatId) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let records = parsed.records;
-    format!("not of this format, of the first {records} records:\n  {}\n", lines.join("\n  "))
+    let records = counted(parsed.records, "record", "records");
+    format!("not of this format, of the first {records}:\n  {}\n", lines.join("\n  "))
 }
 
 fn render_lines(text: &str) -> String {

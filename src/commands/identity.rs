@@ -28,8 +28,7 @@ struct Candidate {
 pub(crate) fn run(setting: &Setting, args: &IdentityArgs) -> Result<Ended, Failure> {
     let mut conditions = span_conditions(&args.span, "at")?;
     let store = setting.runtime.block_on(Store::open(&setting.store))?;
-    let (_, known) = setting.runtime.block_on(store.query(&candidates_sql(&args.id)))?;
-    let id = chosen(&args.id, candidates(&known)?)?;
+    let id = resolve(setting, &store, &args.id)?;
     let is_it = format!("principal_id = {}", store::quote(&id));
     let profile =
         format!("SELECT * FROM identities WHERE {is_it} ORDER BY last_seen DESC, tenant_id");
@@ -52,6 +51,12 @@ pub(crate) fn run(setting: &Setting, args: &IdentityArgs) -> Result<Ended, Failu
     }
     render::rows(&mut out, OutputFormat::Table, &schema, &rows)?;
     Ok(Ended::Done)
+}
+
+/// The id of the identity that `typed` means: its id, its name, or a beginning that only it has.
+pub(crate) fn resolve(setting: &Setting, store: &Store, typed: &str) -> Result<String, Failure> {
+    let (_, known) = setting.runtime.block_on(store.query(&candidates_sql(typed)))?;
+    chosen(typed, candidates(&known)?)
 }
 
 /// The identities that `typed` may mean, the best first.

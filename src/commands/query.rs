@@ -13,10 +13,11 @@ pub(crate) fn run(setting: &Setting, args: &Query) -> Result<Ended, Failure> {
 
 /// Runs `sql` over the store and prints the rows.
 pub(crate) fn print(setting: &Setting, sql: &str) -> Result<Ended, Failure> {
-    let (schema, batches) = setting.runtime.block_on(async {
+    let answer = setting.runtime.block_on(async {
         let store = Store::open(&setting.store).await?;
         store.query(sql).await
-    })?;
+    });
+    let (schema, batches) = answer?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     render::rows(&mut out, setting.output, &schema, &batches)?;
     out.flush()?;

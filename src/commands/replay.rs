@@ -2,6 +2,7 @@
 
 use super::{Ended, Failure, Setting, declared_format, findings};
 use crate::cli::{Logs, OutputFormat, Replay, Work};
+use crate::figures::counted;
 use crate::inputs::{Inputs, Reading};
 use crate::keeper::Keeper;
 use crate::pipeline::{Passed, Pipeline, lateness_ns};
@@ -173,14 +174,14 @@ pub(crate) fn write_summary(summary: &Summary, path: &Path) -> Result<(), Failur
 /// Says on standard error what went through.
 pub(crate) fn report(summary: &Summary) {
     let mut lines = vec![format!(
-        "{} events in {:.1} s ({:.0} per second, {} threads): {} identities, {} windows, {} findings",
-        summary.events,
+        "{} in {:.1} s ({:.0} per second, {}): {}, {}, {}",
+        counted(summary.events, "event", "events"),
         summary.seconds,
         summary.events_per_second,
-        summary.threads,
-        summary.identities,
-        summary.windows,
-        summary.findings,
+        counted(summary.threads as u64, "thread", "threads"),
+        counted(summary.identities, "identity", "identities"),
+        counted(summary.windows, "window", "windows"),
+        counted(summary.findings, "finding", "findings"),
     )];
     if summary.rejected > 0 {
         let reasons: Vec<_> = summary

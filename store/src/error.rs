@@ -77,11 +77,11 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The SQL could not be understood or carried out.
-    #[error("{what}; there are the tables {tables}")]
+    #[error("{what}{}", there_are(.tables))]
     Sql {
         /// What is wrong with it.
         what: String,
-        /// The tables and views that can be asked.
+        /// The tables and views that can be asked; empty where those are not the matter.
         tables: String,
     },
     /// The SQL would change something.
@@ -105,6 +105,10 @@ pub enum StoreError {
     /// A background task was stopped, because the runtime shut down or the task failed.
     #[error("a background task of the store was stopped ({0}): run the command again")]
     Stopped(String),
+}
+
+fn there_are(tables: &str) -> String {
+    if tables.is_empty() { String::new() } else { format!("; there are the tables {tables}") }
 }
 
 impl StoreError {

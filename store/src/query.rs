@@ -6,7 +6,7 @@ use crate::manifest::Manifest;
 use crate::scan::Scan;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::DataFusionError;
+use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -41,6 +41,10 @@ const PARTITIONS: usize = 2;
 const STACK_BYTES: usize = 256 * 1024 * 1024;
 /// Characters kept of what the engine says about an error.
 const MESSAGE_CHARS_MAX: usize = 2_000;
+/// Columns that are named when a question names one that is not there.
+const NEAR_MAX: usize = 8;
+/// Letters that two names have in common, at the beginning or as the whole of one, to be near.
+const NEAR_CHARS: usize = 3;
 /// Under which name the engine knows the store's directory; its real path stays out of every plan.
 const ROOT: &str = "habitus://store/";
 /// What the engine puts before table names, and nobody wants to read.
@@ -59,7 +63,7 @@ pub fn quote(literal: &str) -> String {
 
 /// What all queries of a store share: its files, and the limits.
 pub(crate) fn runtime(dir: &Path) -> Result<Arc<RuntimeEnv>, StoreError> {
-    let refused = |what: String| StoreError::Sql { what, tables: tables() };
+    let refused = |what: String| StoreError::Sql { what, tables: String::new() };
     let files = LocalFileSystem::new_with_prefix(dir).map_err(|e| refused(e.to_string()))?;
     let root = ObjectStoreUrl::parse(ROOT).map_err(|e| refused(said(&e)))?;
     let runtime = RuntimeEnvBuilder::new()
@@ -81,7 +85,7 @@ impl Store {
     pub async fn query(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
         if sql.len() > SQL_BYTES_MAX {
             let what = format!("the SQL has {} bytes, and at most {SQL_BYTES_MAX}", sql.len());
-            return Err(StoreError::Sql { what, tables: tables() });
+            return Err(StoreError::Sql { what, tables: String::new() });
         }
         // Held until the answer is complete: a replay that ends meanwhile removes nothing.
         let (manifest, _lock) = self.visible().await?;
@@ -227,12 +231,59 @@ fn refused(sql: &str) -> StoreError {
 #[expect(clippy::needless_pass_by_value, reason = "this is what `map_err` calls")]
 fn failed(error: DataFusionError) -> StoreError {
     let what = said(&error);
-    match error.find_root() {
-        DataFusionError::ResourcesExhausted(_) => {
-            StoreError::TooLarge { bytes_max: WORK_BYTES_MAX, what }
-        }
-        _ => StoreError::Sql { what, tables: tables() },
+    let root = error.find_root();
+    if matches!(root, DataFusionError::ResourcesExhausted(_)) {
+        return StoreError::TooLarge { bytes_max: WORK_BYTES_MAX, what };
     }
+    // Nothing but its words tells this error from others.
+    let is_table = what.starts_with("table '") && what.ends_with("' not found");
+    let tables = if is_table { tables() } else { String::new() };
+    StoreError::Sql { what: no_column(root).unwrap_or(what), tables }
+}
+
+/// What to say of a column that is not there: the few that are near it, where the engine names all.
+fn no_column(error: &DataFusionError) -> Option<String> {
+    let DataFusionError::SchemaError(wrong, _) = error else { return None };
+    let SchemaError::FieldNotFound { field, valid_fields } = &**wrong else { return None };
+    let mut near: Vec<&Column> = valid_fields.iter().collect();
+    if near.len() > NEAR_MAX {
+        near.retain(|column| is_near(&field.name, &column.name));
+        // The sort keeps the order of the table among those that are as near.
+        near.sort_by_key(|column| std::cmp::Reverse(shared_start(&field.name, &column.name)));
+        near.truncate(NEAR_MAX);
+    }
+    let near: Vec<_> = near.into_iter().map(in_words).collect();
+    let hint = if near.is_empty() {
+        "DESCRIBE and a table's name lists its columns, and texts stand in single quotes".to_owned()
+    } else {
+        format!("near it are {}", near.join(", "))
+    };
+    Some(shown(&format!("there is no column {}; {hint}", in_words(field))))
+}
+
+/// A column with its table, as a question names it.
+fn in_words(column: &Column) -> String {
+    without_catalog(&column.flat_name())
+}
+
+/// Whether two names of columns are alike: one holds the other, or they begin alike.
+fn is_near(a: &str, b: &str) -> bool {
+    let (lower_a, lower_b) = (a.to_lowercase(), b.to_lowercase());
+    let shorter = lower_a.chars().count().min(lower_b.chars().count());
+    shorter >= NEAR_CHARS
+        && (lower_a.contains(&lower_b)
+            || lower_b.contains(&lower_a)
+            || shared_start(a, b) >= NEAR_CHARS)
+}
+
+/// Letters that two names have in common at their beginning, in either case.
+fn shared_start(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
+}
+
+fn without_catalog(text: &str) -> String {
+    text.replace(&format!("{}.{}.", CATALOG.0, CATALOG.1), "")
 }
 
 /// What the engine says, in one line and without its own prefixes.
@@ -242,7 +293,7 @@ fn said(error: &DataFusionError) -> String {
         root => root.message().into_owned(),
     };
     let text = text.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or_default();
-    let text = text.replace(&format!("{}.{}.", CATALOG.0, CATALOG.1), "");
+    let text = without_catalog(text);
     shown(text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.'))
 }
 
@@ -261,6 +312,35 @@ fn tables() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_that_is_not_there_has_few_that_are_near() {
+        let check = |typed: &str, expected: &str| {
+            let names = Table::Findings.schema();
+            let names = names.fields().iter().map(|it| Column::new(Some("findings"), it.name()));
+            let wrong = SchemaError::FieldNotFound {
+                field: Box::new(Column::new_unqualified(typed)),
+                valid_fields: names.collect(),
+            };
+            let error = DataFusionError::SchemaError(Box::new(wrong), Box::new(None));
+            let StoreError::Sql { what, tables } = failed(error) else {
+                panic!("is a mistake in the SQL")
+            };
+            assert!(tables.is_empty(), "{tables}");
+            assert_eq!(what, format!("there is no column {typed}; {expected}"));
+        };
+        check("scor", "near it are findings.score");
+        check(
+            "Window",
+            "near it are findings.window_start, findings.window_end, findings.window_seconds",
+        );
+        check("evidnce", "near it are findings.evidence, findings.evidence_sql");
+        let none =
+            "DESCRIBE and a table's name lists its columns, and texts stand in single quotes";
+        for typed in ["nothing", "high", "a", ""] {
+            check(typed, none);
+        }
+    }
 
     #[test]
     fn a_quoted_text_cannot_leave_its_quotes() {

@@ -37,10 +37,16 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         CLAIMED_MAX.. => format!(" under at least {CLAIMED_MAX} claimed names"),
         some => format!(" under {some} claimed names"),
     };
-    let after = match open.successes_after {
-        0 => "no success followed within the hour".to_owned(),
-        1 => "1 success followed".to_owned(),
-        some => format!("{} successes followed", number(f64::from(some))),
+    let after = match (open.successes_after, open.succeeded.len()) {
+        (0, _) => format!("no success followed by {}", open.last),
+        (1, 0) => "1 success followed".to_owned(),
+        (some, 0) => format!("{} successes followed", number(f64::from(some))),
+        (some, who) => {
+            let names = open.succeeded_names.join(", ");
+            let others = if who > open.succeeded_names.len() { " and others" } else { "" };
+            let calls = if some == 1 { "success" } else { "successes" };
+            format!("{} {calls} followed, as {names}{others}", number(f64::from(some)))
+        }
     };
     let most = number(f64::from(most(view, Measure::FailuresPerHour)));
     let contributors = open

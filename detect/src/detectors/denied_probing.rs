@@ -4,7 +4,7 @@ use super::{
     About, Reading, UPPER_SURPRISE, View, Words, by_endpoint, hourly, most, tripwire, windows_sql,
 };
 use crate::explain::{history, number, own_most, span, subject};
-use crate::open_window::OpenWindow;
+use crate::open_window::{DISTINCT_MAX, NOVEL_MAX, OpenWindow};
 use crate::population::Measure;
 use model::Detector;
 
@@ -33,21 +33,24 @@ pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
 }
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
-    let accepted = view
-        .open
+    let open = view.open;
+    let accepted = open
         .novel
         .iter()
-        .find(|novel| novel.at >= view.open.denied_first && (200..300).contains(&novel.status));
-    let outcome = accepted.map_or_else(
-        || ", and nothing new was accepted after that within the hour".to_owned(),
-        |novel| {
+        .find(|novel| novel.at >= open.denied_first && (200..300).contains(&novel.status));
+    let is_known = view.identity.learned > 0 && open.novel_accepted as usize <= NOVEL_MAX;
+    let outcome = match accepted {
+        Some(novel) => {
             format!(", then accepted for the first time on {}", view.endpoints.name(novel.endpoint))
-        },
-    );
+        }
+        None if is_known => format!(", and nothing new was accepted by {}", open.last),
+        None => String::new(),
+    };
+    let at_least = if open.denied.len() >= DISTINCT_MAX { "at least " } else { "" };
     let most = number(f64::from(most(view, Measure::DeniedPerHour)));
     Words {
         sentence: format!(
-            "{} was refused (403 or 404) on {} different operations in {}{outcome}; {} are expected in \
+            "{} was refused (403 or 404) on {at_least}{} different operations in {}{outcome}; {} are expected in \
              an active hour, 99.9 % stay under {}, {}; {}.",
             subject(view.identity),
             number(reading.observed),

@@ -104,7 +104,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         format!("; {} of it from {}", percent(first.share), first.name)
     });
     let peers = &view.population.peers(view.identity).bytes;
-    let largest = bytes(view.identity.bytes.quantile(Kept::Slow, 1.0));
+    let largest = bytes(f64::from(view.identity.bytes_most));
     let usual = own_most(view.identity, "its own largest hour", &largest);
     Words {
         sentence: format!(

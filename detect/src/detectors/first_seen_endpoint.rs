@@ -69,19 +69,19 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         .open
         .novel
         .iter()
-        .filter(|novel| novel.status < 400)
         .map(|novel| (novel, -(p_new * rarity(view, novel)).log10()))
         .max_by(|(a, x), (b, y)| x.total_cmp(y).then(b.at.cmp(&a.at)))?;
-    // Every call of the hour was a chance to do something new.
-    let surprise = largest_of(single, f64::from(view.open.calls));
-    let expected = p_new * f64::from(view.open.calls);
+    // Every call of the hour is a chance to do something new: of a whole hour, however young it is.
+    let calls = view.calls_per_hour();
+    let surprise = largest_of(single, calls);
+    let expected = p_new * calls;
     let poisson = Predictive { mean: expected.max(1e-6), variance: expected.max(1e-6) };
     Some(Reading {
         detector: Detector::FirstSeenEndpoint,
         entity: Some(oddest.endpoint),
         start: view.open.start,
         end: view.open.end(),
-        observed: f64::from(view.open.novel_seen),
+        observed: f64::from(view.open.novel_accepted),
         expected,
         surprise,
         law: Law::Bound(poisson.quantile(UPPER_SURPRISE)),
@@ -90,8 +90,8 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
 
 /// How rare the endpoint is among peers, times how little business anyone has there; ½ says nothing.
 fn rarity(view: &View<'_>, novel: &Call) -> f64 {
-    /// A call of administration, access or bulk is ten times likelier to matter.
-    const SENSITIVITY: f64 = 0.1;
+    /// A call of administration, access or bulk is thirty times likelier to matter.
+    const SENSITIVITY: f64 = 1.0 / 30.0;
     let is_sensitive = is_sensitive(view.endpoints.name(novel.endpoint));
     if view.population.endpoint(novel.endpoint).is_none() && !is_sensitive {
         // A deploy brings endpoints that nobody used yet: that is the endpoint's novelty.
@@ -113,10 +113,10 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
         sentence: format!(
             "{} called {name} for the first time at {at}{answered}, after {} calls to {} other endpoints; \
              {} of {} peers use it; it tries something new in {} of its calls, so {} are expected in \
-             this hour and {} were seen; {}.",
+             an hour like this and {} were seen; {}.",
             subject(view.identity),
-            number(view.identity.calls.saturating_sub(u64::from(view.open.calls)) as f64),
-            number(view.identity.profile.known().len() as f64),
+            number(view.identity.calls_learned(view.open) as f64),
+            number(view.identity.profile.used() as f64),
             number(f64::from(peers.users_of(endpoint))),
             number(f64::from(peers_of(view))),
             percent(view.identity.profile.p_new()),
@@ -135,13 +135,15 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             .map(|novel| Contributor {
                 name: view.endpoints.name(novel.endpoint).to_owned(),
                 observed: 1.0,
-                share: 1.0 / f64::from(view.open.novel_seen.max(1)),
+                share: 1.0 / f64::from(view.open.novel_accepted.max(1)),
             })
             .collect(),
         evidence_sql: format!(
             "SELECT window_start, endpoints_new, endpoints_distinct, requests FROM windows \
-             WHERE principal_id = {} ORDER BY window_start DESC LIMIT 48",
+             WHERE principal_id = {} AND window_start <= TIMESTAMP '{}' \
+             ORDER BY window_start DESC LIMIT 48",
             quote(&view.identity.name),
+            view.open.start,
         ),
         danger: match (is_sensitive(name), status) {
             (true, 200..=299) => 0.9,

@@ -86,9 +86,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             history(view),
         ),
         counterfactual: format!(
-            "would not stand out at a distance of {} or less, as with {} at its usual value",
+            "would not stand out at a distance of {} or less",
             number(reading.law.value_at(UPPER_SURPRISE)),
-            contributors.first().map_or("its oddest feature", |first| first.name.as_str()),
         ),
         contributors,
         evidence_sql: windows_sql(

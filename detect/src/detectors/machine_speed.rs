@@ -28,7 +28,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         let Some(law) = view.population.predictive(view.identity, measure) else { continue };
         let windows = f64::from(speed.closed.n) + if speed.calls > 0 { 1.0 } else { 0.0 };
         // The peak is the largest of the hour's windows, and of three lengths.
-        let n = windows.max(1.0) * MEASURES.len() as f64;
+        let n = windows.max(view.spans_per_hour(measure)).max(1.0) * MEASURES.len() as f64;
         let mut surprise = largest_of(law.surprise(f64::from(speed.peak)), n);
         if speed.peak <= most(view, measure) {
             surprise = seen_before(surprise, f64::from(view.identity.learned));

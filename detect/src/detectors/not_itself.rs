@@ -45,7 +45,7 @@ pub(crate) fn of_call(
 ) -> (f64, f64) {
     let own = identity.profile.calls(endpoint);
     let total = identity.profile.total;
-    let escape = identity.profile.known().len() as f64 + ESCAPE_MIN;
+    let escape = identity.profile.used() as f64 + ESCAPE_MIN;
     let everyone = population.share(endpoint, 0.0, 0.0);
     let others = population.share(endpoint, own, total);
     let itself = (own + escape * everyone) / (total + escape);
@@ -114,8 +114,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         .filter(|seen| profile.calls(seen.endpoint) < 0.5)
         .map(|seen| seen.calls)
         .sum();
-    let mut usual: Vec<_> = profile.known().iter().filter(|it| it.calls >= 1.5).collect();
-    usual.sort_by(|a, b| b.calls.total_cmp(&a.calls).then(a.endpoint.cmp(&b.endpoint)));
+    let mut usual: Vec<_> = profile.known().iter().filter(|it| it.calls() >= 1.5).collect();
+    usual.sort_by(|a, b| b.calls().total_cmp(&a.calls()).then(a.endpoint.cmp(&b.endpoint)));
     usual.truncate(6);
     let used = usual
         .iter()

@@ -66,10 +66,11 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         (Some(habit), _) => {
             own_most(view.identity, "its own most in an hour", &number(f64::from(habit.most)))
         }
+        (None, _) if view.identity.is_full_of_objects() => "its reads here are not kept".to_owned(),
         (None, 0) => "it never read any here before".to_owned(),
         (None, _) => "none that it read here before was learned".to_owned(),
     };
-    let readers = view.population.endpoint(endpoint).map_or(0, |it| it.identities);
+    let readers = view.population.everyone.users_of(endpoint);
     Words {
         sentence: format!(
             "{} read {at_least}{} different objects of {name} in the hour from {}, up to {}{adjacency}; \
@@ -97,9 +98,10 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         evidence_sql: format!(
             "SELECT window_start, entity, observed, expected, surprise FROM signals \
              WHERE detector = 'object_enumeration' AND principal_id = {} AND entity = {} \
-             ORDER BY window_start DESC LIMIT 48",
+             AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
             quote(&view.identity.name),
             quote(name),
+            view.open.start,
         ),
         danger: ABOUT.danger,
     }

@@ -43,7 +43,7 @@ pub(crate) fn vector(identity: &Identity) -> Option<[f64; DIMENSIONS]> {
         // Fibonacci hashing spreads consecutive numbers.
         let hash = u64::from(known.endpoint.0).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         if let Some(slot) = vector.get_mut((hash >> 59) as usize % MIX_DIMENSIONS) {
-            *slot += f64::from(known.calls) / identity.profile.total;
+            *slot += f64::from(known.calls()) / identity.profile.total;
         }
     }
     for slot in vector.iter_mut().take(MIX_DIMENSIONS) {

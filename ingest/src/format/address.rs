@@ -38,6 +38,11 @@ pub(crate) fn parse(text: &str) -> Option<Address<'_>> {
     if ip.is_none() && (host.is_empty() || host.len() > 253 || !host.bytes().all(named)) {
         return None;
     }
+    // A host whose last label is a number is an address or nothing (WHATWG URL, host parsing).
+    let last = host.rsplit('.').next().unwrap_or_default();
+    if ip.is_none() && last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     Some(Address { host, ip, port: port.and_then(|it| it.parse().ok()) })
 }
 

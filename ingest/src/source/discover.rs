@@ -22,7 +22,12 @@ pub fn discover(arguments: &[impl AsRef<Path>]) -> Result<Inputs, SourceError> {
         let before = search.found.problems.len();
         let matched = search.argument(argument)?;
         if !matched && search.found.problems.len() == before {
-            return Err(SourceError::NothingMatches { argument: shown(argument) });
+            let (is_directory, argument) = (argument.is_dir(), shown(argument));
+            return Err(if is_directory {
+                SourceError::NoFiles { argument }
+            } else {
+                SourceError::NothingMatches { argument }
+            });
         }
         if search.found.inputs.len() > INPUTS_MAX {
             return Err(SourceError::TooMany { argument: shown(argument) });
@@ -201,6 +206,8 @@ mod tests {
             let error = discover(&[directory.path().join(argument)]).unwrap_err();
             assert!(error.to_string().contains(argument), "{error}");
         }
+        let error = discover(&[directory.path().join("empty")]).unwrap_err();
+        assert!(error.to_string().contains("holds no files"), "{error}");
         let error = discover(&["no[such"]).unwrap_err();
         assert!(matches!(error, SourceError::Glob { .. }), "{error}");
     }

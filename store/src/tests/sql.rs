@@ -32,8 +32,8 @@ async fn an_error_names_what_is_wrong_and_what_there_is() {
     let tables =
         "findings, signals, windows, identities, endpoints, findings_current, identity_timeline";
     for (sql, part) in [
-        ("SELECT * FROM finding", "finding"),
-        ("SELECT scor FROM findings", "scor"),
+        ("SELECT scor FROM findings", "no column scor; near it are findings.score"),
+        ("SELECT 1 / 0", "ivide by zero"),
         ("SELEC 1", "SELEC"),
         ("SELECT nofunction(1)", "nofunction"),
         ("", "SQL"),
@@ -41,11 +41,14 @@ async fn an_error_names_what_is_wrong_and_what_there_is() {
         ("SELECT CAST(sentence AS BIGINT) FROM findings", "finding 1 in revision 1"),
         ("SELECT CAST(concat(chr(27), '[2J') AS BIGINT)", "[2J"),
         (&format!("SELECT '{}'", "x".repeat(70_000)), "bytes"),
-        ("SELECT * FROM '/etc/passwd'", "/etc/passwd"),
     ] {
         let error = store.query(sql).await.unwrap_err().to_string();
-        check(&error, &[part, tables]);
-        assert!(!error.contains('\u{1b}'), "{error:?}");
+        check(&error, &[part]);
+        assert!(!error.contains('\u{1b}') && !error.contains("tables"), "{error:?}");
+    }
+    for name in ["finding", "'/etc/passwd'"] {
+        let error = store.query(&format!("SELECT * FROM {name}")).await.unwrap_err().to_string();
+        check(&error, &[name.trim_matches('\''), tables]);
     }
 }
 
