@@ -374,6 +374,7 @@ impl Identity {
         if !self.profile.follow(endpoints) {
             return;
         }
+        self.recurrence.endpoint = self.recurrence.endpoint.map(|it| endpoints.resolve(it));
         let mut kept: Vec<ObjectHabit> = Vec::with_capacity(self.objects.len());
         for habit in &self.objects {
             let endpoint = endpoints.resolve(habit.endpoint);
