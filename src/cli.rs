@@ -3,6 +3,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// The store that is used when none is named.
+pub(crate) const STORE: &str = "./habitus-data";
+
 /// Learns the habits of every identity that calls an API from gateway access logs, and says when one
 /// stops behaving like itself.
 #[derive(Debug, Parser)]
@@ -14,8 +17,8 @@ pub(crate) struct Cli {
     /// Configuration file [default: habitus.toml, if there is one].
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Directory of the store.
-    #[arg(long, global = true, value_name = "DIR", default_value = "./habitus-data")]
+    /// Directory of the store, or <clickhouse://user@host/database>.
+    #[arg(long, global = true, value_name = "STORE", default_value = STORE)]
     pub(crate) store: PathBuf,
     /// How to print results [default: table on a terminal, ndjson otherwise]; whatever it says,
     /// check and formats explain print text, normalize NDJSON, and demo tables or one JSON object.
@@ -55,6 +58,10 @@ pub(crate) enum Command {
     Query(Query),
     /// Show what is normal for one identity, and what was found about it.
     Identity(IdentityArgs),
+    /// Read topics of access logs as a service, detect, and keep the findings in the store.
+    Run(Run),
+    /// Make or renew the tables of a ClickHouse server.
+    Migrate(Migrate),
     /// Check configuration, inputs and store without changing anything; prints text.
     Check(Check),
 }
@@ -104,6 +111,21 @@ pub(crate) struct Replay {
     pub(crate) logs: Logs,
     #[command(flatten)]
     pub(crate) work: Work,
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
+/// Arguments of `migrate`.
+#[derive(Args, Debug)]
+pub(crate) struct Migrate {
+    /// The cluster whose servers all get the tables, replicated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
 }
 
 /// Arguments of `normalize`.

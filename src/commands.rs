@@ -6,9 +6,11 @@ pub(crate) mod explain;
 pub(crate) mod findings;
 pub(crate) mod formats;
 pub(crate) mod identity;
+pub(crate) mod migrate;
 pub(crate) mod normalize;
 pub(crate) mod query;
 pub(crate) mod replay;
+pub(crate) mod run;
 
 use crate::cli::{Logs, OutputFormat, Span};
 use crate::config::Config;
@@ -18,6 +20,7 @@ use ingest::reject::Rejects;
 use model::Time;
 use model::time::{NS_PER_H, NS_PER_MIN};
 use std::path::PathBuf;
+use store::clickhouse::{Client, Plaintext};
 use tokio::runtime::Handle;
 
 /// What every command is given by `main`, the only place that reads the clock and the environment.
@@ -25,8 +28,10 @@ use tokio::runtime::Handle;
 pub(crate) struct Setting {
     /// The configuration, checked.
     pub(crate) config: Config,
-    /// The store's directory.
+    /// The store's directory; beside a server, that of the key, of checkpoints and dead letters.
     pub(crate) store: PathBuf,
+    /// The URL of the server that stands for the directory, if one does.
+    pub(crate) server: Option<String>,
     /// How to print.
     pub(crate) output: OutputFormat,
     /// Runs what the store does in the background.
@@ -38,6 +43,30 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// The server that stands for the store's directory, if one does.
+    pub(crate) fn server(&self) -> Result<Option<Client>, Failure> {
+        let Some(url) = &self.server else { return Ok(None) };
+        let config = &self.config.clickhouse;
+        let plaintext =
+            if config.allow_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
+        let mut settings = store::clickhouse::Settings::parse(url, plaintext)?;
+        if !config.password.is_none() {
+            settings = settings.with_password(config.password.read("clickhouse.password")?);
+        }
+        Ok(Some(Client::new(settings)?))
+    }
+
+    /// Refuses a server where only a directory can be worked on yet.
+    pub(crate) fn directory_only(&self, what: &str) -> Result<(), Failure> {
+        match &self.server {
+            None => Ok(()),
+            Some(_) => Err(format!(
+                "{what} works on a directory only: ask a server with `habitus query`, in its own SQL"
+            )
+            .into()),
+        }
+    }
+
     /// The wall clock, for rates and durations.
     #[expect(
         clippy::disallowed_methods,

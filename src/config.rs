@@ -15,6 +15,24 @@ pub(crate) struct Config {
     pub(crate) replay: Replay,
     /// How windows are scored.
     pub(crate) detect: detect::Settings,
+    /// How the service works.
+    pub(crate) run: crate::live::Settings,
+    /// Which topics the service reads.
+    pub(crate) source: ingest::source::kafka::Settings,
+    /// How Kafka is spoken to.
+    pub(crate) kafka: connect::kafka::Settings,
+    /// How ClickHouse is spoken to.
+    pub(crate) clickhouse: Server,
+}
+
+/// How a ClickHouse server is spoken to; where it is says `--store`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Server {
+    /// The user's password.
+    pub(crate) password: connect::SecretSource,
+    /// Allows an unencrypted connection to a server that is not on this machine.
+    pub(crate) allow_plaintext: bool,
 }
 
 /// How inputs are brought into one order.

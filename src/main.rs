@@ -3,9 +3,11 @@
 mod cli;
 mod commands;
 mod config;
+mod detection;
 mod figures;
 mod inputs;
 mod keeper;
+mod live;
 mod order;
 mod pipeline;
 mod progress;
@@ -18,6 +20,7 @@ use cli::{Cli, Command};
 use commands::{Ended, Failure, Setting};
 use config::Config;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -36,10 +39,15 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<Ended, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(processors).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors)
+        .enable_all()
+        .build()?;
+    let is_server = cli.store.to_string_lossy().contains("://");
     let setting = Setting {
         config: Config::load(cli.config.as_deref())?,
-        store: cli.store.clone(),
+        store: if is_server { PathBuf::from(cli::STORE) } else { cli.store.clone() },
+        server: is_server.then(|| cli.store.to_string_lossy().into_owned()),
         output: render::format_or_default(cli.output),
         runtime: runtime.handle().clone(),
         fresh_key: entropy()?,
@@ -55,6 +63,19 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Query(args) => commands::query::run(&setting, args),
         Command::Identity(args) => commands::identity::run(&setting, args),
         Command::Check(args) => commands::check::run(&setting, args),
+        Command::Run(args) => commands::run::run(&setting, args),
+        Command::Migrate(args) => commands::migrate::run(&setting, args),
+    }
+}
+
+/// Stops here for ever when `HABITUS_HOLD_AT` names this point: a crash test kills the process there.
+#[expect(clippy::disallowed_methods, reason = "only tests set it, and main reads the environment")]
+fn hold(point: &str) {
+    if std::env::var("HABITUS_HOLD_AT").is_ok_and(|at| at == point) {
+        note(&format!("held at {point}"));
+        loop {
+            std::thread::park();
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The order of event time: events are held until nothing earlier can come, and released sorted.
 
 use model::{EventBatch, Time};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Events that may be held; more means that an input is out of order by more than memory allows.
 pub(crate) const HELD_EVENTS_MAX: usize = 20_000_000;
@@ -139,6 +139,42 @@ impl Order {
                 slot.batch = batch;
             }
         }
+    }
+
+    /// An order that goes on after events up to `released` were.
+    pub(crate) fn resume(released: Option<Time>) -> Self {
+        Self { released, ..Self::default() }
+    }
+
+    /// The latest time of a released event.
+    pub(crate) const fn released(&self) -> Option<Time> {
+        self.released
+    }
+
+    /// Records of which events are held, by input and line, each with how many of its events were
+    /// released.
+    pub(crate) fn held_records(&self) -> BTreeMap<(u32, u64), u32> {
+        let mut held: BTreeMap<(u32, u64), u32> = BTreeMap::new();
+        let mut batches: BTreeSet<u64> = BTreeSet::new();
+        for one in &self.pending {
+            let Some((batch, index)) = self.batch(one) else { continue };
+            let Some(event) = batch.events.get(index) else { continue };
+            *held.entry((event.position.source, event.position.line)).or_default() += 1;
+            batches.insert(one.batch);
+        }
+        // A record of several events was cut in two if fewer are held than it has.
+        let mut all: BTreeMap<(u32, u64), u32> = BTreeMap::new();
+        for number in batches {
+            let Some(slot) = self.slots.get((number - self.first) as usize) else { continue };
+            for event in &slot.batch.events {
+                let record = (event.position.source, event.position.line);
+                if held.contains_key(&record) {
+                    *all.entry(record).or_default() += 1;
+                }
+            }
+        }
+        let whole = |record, held| all.get(record).copied().unwrap_or(held);
+        held.iter().map(|(record, held)| (*record, whole(record, *held) - held)).collect()
     }
 
     /// How many events are held.

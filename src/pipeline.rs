@@ -1,19 +1,18 @@
 //! The stages on one screen: inputs → parse → order → templates → partitions → store.
 
+use crate::detection::Detection;
 use crate::inputs::{Inputs, Reading};
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, KeeperError};
 use crate::order::{self, HELD_EVENTS_MAX, Held, Order};
 use crate::progress::Progress;
 use crate::workers;
-use detect::{Engine, Item, Router};
+use detect::{Engine, Router, Tally};
 use ingest::Chunk;
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::reject::Rejects;
-use model::tables::Table;
 use model::time::{NS_PER_H, NS_PER_S};
-use model::{Event, EventBatch, Finding, FindingId, Text, Time};
-use std::collections::BTreeSet;
+use model::{Event, EventBatch, Text, Time};
 
 /// What goes through the stages.
 #[derive(Debug)]
@@ -58,7 +57,7 @@ pub(crate) struct Passed {
 pub(crate) enum PipelineError {
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] store::StoreError),
+    Keeper(#[from] KeeperError),
     /// Arrow refused a batch.
     #[error("rows could not be batched: {0}; report this as a defect")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -83,10 +82,14 @@ trait Sink {
 }
 
 /// What the stages after the order share.
-struct Stage<'a> {
-    templates: &'a mut Templates,
-    threads: usize,
-    passed: &'a mut Passed,
+#[derive(Debug)]
+pub(crate) struct Stage<'a> {
+    /// Gives each event its endpoint.
+    pub(crate) templates: &'a mut Templates,
+    /// Threads that do the work.
+    pub(crate) threads: usize,
+    /// What went through.
+    pub(crate) passed: &'a mut Passed,
 }
 
 impl Pipeline<'_> {
@@ -94,18 +97,18 @@ impl Pipeline<'_> {
     pub(crate) fn detect(
         mut self,
         inputs: &mut Inputs,
-        engine: &mut Engine,
+        engine: Engine,
         keeper: &mut Keeper,
         progress: &Progress,
-    ) -> Result<Passed, PipelineError> {
-        let mut sink =
-            Detection { engine, keeper, router: Router::default(), raised: BTreeSet::new() };
+    ) -> Result<(Passed, Tally), PipelineError> {
+        let mut sink = Judged { detection: Detection::new(engine, Router::default()), keeper };
         let mut passed = self.pump(inputs, &mut sink, progress)?;
+        let Judged { mut detection, keeper } = sink;
         let mut stage =
             Stage { templates: &mut self.templates, threads: self.threads, passed: &mut passed };
-        sink.finish(&mut stage)?;
-        passed.unwatched = sink.router.unwatched();
-        Ok(passed)
+        detection.finish(&mut stage, keeper)?;
+        passed.unwatched = detection.router.unwatched();
+        Ok((passed, detection.engine.tally()))
     }
 
     /// Runs all inputs through, and hands each event in order to `write` with its endpoint's name.
@@ -190,111 +193,8 @@ pub(crate) const fn lateness_ns(seconds: u32) -> i64 {
     seconds as i64 * NS_PER_S
 }
 
-struct Detection<'a> {
-    engine: &'a mut Engine,
-    keeper: &'a mut Keeper,
-    router: Router,
-    raised: BTreeSet<FindingId>,
-}
-
-impl Sink for Detection<'_> {
-    fn take(
-        &mut self,
-        due: &[Held],
-        order: &mut Order,
-        at: &mut Stage<'_>,
-    ) -> Result<(), PipelineError> {
-        let mut rest = due;
-        if let Some(hour) = self.engine.hour() {
-            let too_late = rest.partition_point(|held| held.time < hour);
-            at.passed.late_not_scored += too_late as u64;
-            rest = rest.get(too_late..).unwrap_or_default();
-        }
-        while let Some(first) = rest.first() {
-            let hour = if let Some(hour) = self.engine.hour() {
-                hour
-            } else {
-                self.engine.open(first.time);
-                first.time.floor(NS_PER_H)
-            };
-            let end = hour.plus(NS_PER_H);
-            let (now, later) = rest.split_at(rest.partition_point(|held| held.time < end));
-            self.hour_part(now, order, at, !later.is_empty())?;
-            if let Some(next) = later.first() {
-                self.engine.open(next.time);
-            }
-            rest = later;
-        }
-        Ok(())
-    }
-}
-
-impl Detection<'_> {
-    /// One part of an hour; `closes` ends the hour.
-    fn hour_part(
-        &mut self,
-        due: &[Held],
-        order: &mut Order,
-        at: &mut Stage<'_>,
-        closes: bool,
-    ) -> Result<(), PipelineError> {
-        assign(due, order, at.templates);
-        let mut items: Vec<Vec<Item<'_>>> = vec![Vec::new(); model::limit::PARTITIONS];
-        for held in due {
-            let Some((batch, index)) = order.batch(held) else { continue };
-            let Some(event) = batch.events.get(index) else { continue };
-            if let Some(list) = items.get_mut(event.partition()) {
-                list.push(Item::Call(batch, event));
-            }
-            if let Some(note) = self.router.see(batch, event)
-                && let Some(list) = items.get_mut(note.partition)
-            {
-                list.push(Item::SuccessAfterFailure(note.source, batch, event));
-            }
-        }
-        let tasks = self.engine.tasks(at.templates.endpoints(), &items, closes);
-        workers::run(at.threads, tasks, detect::Task::run);
-        if closes { self.exchange(at, false) } else { self.keep_findings(at) }
-    }
-
-    fn keep_findings(&mut self, at: &mut Stage<'_>) -> Result<(), PipelineError> {
-        let findings = self.engine.drain_findings();
-        self.count(&findings, at);
-        Ok(self.keeper.keep(detect::Output { findings, ..detect::Output::default() })?)
-    }
-
-    fn count(&mut self, findings: &[Finding], at: &mut Stage<'_>) {
-        at.passed.revisions += findings.len() as u64;
-        for finding in findings {
-            // A finding is revised within its hour only, after which the set is emptied.
-            at.passed.findings += u64::from(self.raised.insert(finding.id));
-        }
-    }
-
-    fn exchange(&mut self, at: &mut Stage<'_>, last: bool) -> Result<(), PipelineError> {
-        at.templates.apply_folds();
-        let output = self.engine.exchange(at.templates.endpoints(), last)?;
-        self.count(&output.findings, at);
-        self.raised.clear();
-        Ok(self.keeper.keep(output)?)
-    }
-
-    /// Closes the last hour, and keeps the latest state of identities and endpoints.
-    fn finish(&mut self, at: &mut Stage<'_>) -> Result<(), PipelineError> {
-        let none = vec![Vec::new(); model::limit::PARTITIONS];
-        let tasks = self.engine.tasks(at.templates.endpoints(), &none, true);
-        workers::run(at.threads, tasks, detect::Task::run);
-        self.exchange(at, true)?;
-        let endpoints = at.templates.endpoints();
-        for rows in self.engine.identities(endpoints)? {
-            self.keeper.rows(Table::Identities, rows)?;
-        }
-        Ok(self.keeper.rows(Table::Endpoints, self.engine.endpoints(endpoints)?)?)
-    }
-}
-
 /// Gives each event its endpoint, in order.
-fn assign(due: &[Held], order: &mut Order, templates: &mut Templates) {
+pub(crate) fn assign(due: &[Held], order: &mut Order, templates: &mut Templates) {
     for held in due {
         let Some((batch, index)) = order.batch_mut(held) else { continue };
         let (events, texts) = batch.parts_mut();
@@ -302,6 +202,22 @@ fn assign(due: &[Held], order: &mut Order, templates: &mut Templates) {
             let name = texts.get(event, Text::Endpoint).unwrap_or("");
             templates.assign(event, name);
         }
+    }
+}
+
+struct Judged<'a> {
+    detection: Detection,
+    keeper: &'a mut Keeper,
+}
+
+impl Sink for Judged<'_> {
+    fn take(
+        &mut self,
+        due: &[Held],
+        order: &mut Order,
+        at: &mut Stage<'_>,
+    ) -> Result<(), PipelineError> {
+        self.detection.take(due, order, at, self.keeper)
     }
 }
 
@@ -333,7 +249,7 @@ impl Sink for Normalized<'_> {
 }
 
 impl Passed {
-    fn add(&mut self, parsed: &ingest::parse::Parsed) {
+    pub(crate) fn add(&mut self, parsed: &ingest::parse::Parsed) {
         self.records += parsed.records;
         self.events += parsed.batch.events.len() as u64;
         self.rejects.merge(&parsed.rejects);

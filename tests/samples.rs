@@ -11,7 +11,7 @@ pub(crate) fn sample(test: &str, name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    println!("skipped: {test}: there is no {}", path.display());
+    crate::services::skip(test, &format!("there is no {}", path.display()));
     None
 }
 

@@ -12,7 +12,7 @@ const BANNED_STEMS: [&str; 6] = ["util", "utils", "helper", "helpers", "types", 
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open: Vec<_> =
-        ["src", "model", "ingest", "detect", "store", "simulate", "tests", "benches"]
+        ["src", "connect", "model", "ingest", "detect", "store", "simulate", "tests", "benches"]
             .iter()
             .map(|dir| root().join(dir))
             .filter(|dir| dir.exists())
@@ -134,5 +134,8 @@ fn the_reference_configuration_is_accepted_and_has_every_setting() {
         assert!(detect.contains_key(setting), "habitus.toml lacks detect.{setting}");
     }
     let sections: Vec<_> = table.keys().map(String::as_str).collect();
-    assert_eq!(sections, ["detect", "endpoints", "ingest", "replay"]);
+    assert_eq!(
+        sections,
+        ["clickhouse", "detect", "endpoints", "ingest", "kafka", "replay", "run", "source"]
+    );
 }

@@ -7,9 +7,11 @@
 //! parameters come from two of its own quantiles (elemental percentiles: Castillo and Hadi, JASA
 //! 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
 
+use crate::snapshot::plain::{self, Plain};
 use hdrhistogram::Histogram;
 use model::time::NS_PER_D;
 use model::{Detector, Time};
+use serde::{Deserialize, Serialize};
 
 /// Histogram units in one unit of surprise.
 const UNITS: f64 = 1_000.0;
@@ -48,10 +50,12 @@ const SCORE_MAX: f64 = 1e300;
 const KNOTS: usize = 48;
 
 /// The surprises of one detector's recent windows: those in which it had anything to read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Sample {
+    #[serde(with = "plain")]
     windows: Histogram<u64>,
     /// The same of the period before, so that 30 to 60 days are remembered.
+    #[serde(with = "plain")]
     before: Histogram<u64>,
     law: Law,
     /// Windows in which it could have had something to read.
@@ -61,27 +65,27 @@ struct Sample {
 }
 
 /// What the sample says about how often a surprise is exceeded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Law {
     n: f64,
     threshold: f64,
     scale: f64,
     shape: f64,
     /// −log10 of the share above k/KNOTS of the threshold.
+    #[serde(with = "plain")]
     knots: [f64; KNOTS + 1],
 }
 
 /// The calibration of every detector of one tenant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Calibration {
-    samples: Vec<Sample>,
+    samples: [Sample; Detector::ALL.len()],
     period: i64,
 }
 
 impl Calibration {
     pub(crate) fn new() -> Self {
-        let samples = Detector::ALL.iter().map(|_| Sample::new()).collect();
-        Self { samples, period: i64::MIN }
+        Self { samples: std::array::from_fn(|_| Sample::new()), period: i64::MIN }
     }
 
     /// Takes in the surprises of closed windows; they count from the next [`Calibration::fit`] on.
@@ -160,11 +164,40 @@ impl Calibration {
 
 impl Sample {
     fn new() -> Self {
-        // 1 to 1e9 units at two digits: 22 KiB once grown.
-        let windows = Histogram::new_with_bounds(1, (SURPRISE_MAX * UNITS) as u64, 2);
-        let windows = windows.unwrap_or_else(|_| unreachable_bounds());
+        let windows = no_windows();
         let law = Law::of(&windows);
         Self { before: windows.clone(), windows, law, judged: 0.0, share: 1.0 }
+    }
+}
+
+/// A histogram of 1 to 1e9 units at two digits: 22 KiB.
+fn no_windows() -> Histogram<u64> {
+    let windows = Histogram::new_with_bounds(1, (SURPRISE_MAX * UNITS) as u64, 2);
+    windows.unwrap_or_else(|_| unreachable_bounds())
+}
+
+/// The lowest value of every bucket that has any, in order, and how many it has.
+impl Plain for Histogram<u64> {
+    type As = Vec<(u64, u64)>;
+
+    fn to_plain(&self) -> Self::As {
+        let filled = self.iter_recorded();
+        filled
+            .map(|it| (self.lowest_equivalent(it.value_iterated_to()), it.count_at_value()))
+            .collect()
+    }
+
+    fn from_plain(filled: Self::As) -> Option<Self> {
+        let mut windows = no_windows();
+        if !filled.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return None;
+        }
+        let mut total = 0_u64;
+        for (value, count) in filled {
+            total = total.checked_add(count)?;
+            windows.record_n(value, count).ok()?;
+        }
+        Some(windows)
     }
 }
 
@@ -303,6 +336,27 @@ mod tests {
         let surprise = calibration.surprise_at(Detector::EgressSpike, 1e4);
         let score = calibration.score(Detector::EgressSpike, surprise);
         assert!((score / 1e4 - 1.0).abs() < 0.01, "{score}");
+    }
+
+    #[test]
+    fn a_histogram_that_was_written_and_read_has_the_same_quantiles() {
+        let mut windows = no_windows();
+        let mut value = 1_u64;
+        for step in 0..4_000_u64 {
+            value = value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step);
+            windows.saturating_record((value >> 20) >> (value % 44));
+        }
+        windows.saturating_record(u64::MAX);
+        let back = Histogram::from_plain(windows.to_plain()).unwrap();
+        assert_eq!(back, windows);
+        assert_eq!(back.to_plain(), windows.to_plain());
+        for step in 0..=10_000 {
+            let quantile = f64::from(step) / 10_000.0;
+            assert_eq!(back.value_at_quantile(quantile), windows.value_at_quantile(quantile));
+        }
+        assert_eq!(Histogram::from_plain(vec![(7, 1), (7, 1)]), None);
+        assert_eq!(Histogram::from_plain(vec![(u64::MAX, 1)]), None);
+        assert_eq!(Histogram::from_plain(vec![(7, u64::MAX), (9, 1)]), None);
     }
 
     #[test]

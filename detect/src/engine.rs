@@ -1,5 +1,7 @@
 //! The engine: partitions, what they share, and the exchange between them at hour boundaries.
 
+mod state;
+
 use crate::calibration::Calibration;
 use crate::detectors::View;
 use crate::identity::Identity;
@@ -95,7 +97,7 @@ impl Task<'_> {
 #[derive(Debug)]
 pub struct Engine {
     plan: Plan,
-    partitions: Vec<Partition>,
+    partitions: [Partition; PARTITIONS],
     population: Population,
     calibration: Calibration,
     models: Models,
@@ -119,7 +121,7 @@ impl Engine {
         let cut = plan.windows_per_finding_min;
         Self {
             plan,
-            partitions: (0..PARTITIONS).map(|_| Partition::new()).collect(),
+            partitions: std::array::from_fn(|_| Partition::new()),
             population: Population::default(),
             calibration: Calibration::new(),
             models: Models::default(),

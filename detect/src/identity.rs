@@ -1,10 +1,12 @@
 //! One identity's habits: what is kept of it between its windows.
 
-use crate::open_window::OpenWindow;
+use crate::open_window::{OpenWindow, Speed};
 use crate::population::Measure;
+use crate::snapshot::plain::{self, Source};
 use crate::statistics::{Moments, Sketch};
 use model::time::NS_PER_D;
 use model::{Detector, EndpointId, Endpoints, PrincipalType, Time};
+use serde::{Deserialize, Serialize};
 
 /// Endpoints that one identity's profile holds; the rarest make room for new ones.
 const PROFILE_ENDPOINTS_MAX: usize = 512;
@@ -13,14 +15,19 @@ const OBJECT_ENDPOINTS_MAX: usize = 64;
 /// Days after which half of what was learned is forgotten.
 const HALF_LIFE_DAYS: f32 = 14.0;
 
+/// The states of a baseline: before anything of the identity's own was learned, with a little of it,
+/// and with enough.
+pub(crate) const BASELINE_STATES: [&str; 3] = ["prior", "young", "active"];
+
 /// What is left of what was learned `days` ago, 0 to 1.
 pub(crate) fn forgetting(days: f32) -> f32 {
     (-days.max(0.0) / HALF_LIFE_DAYS).exp2()
 }
 
 /// What an identity did before on one endpoint.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Known {
+    #[serde(with = "plain")]
     pub(crate) endpoint: EndpointId,
     /// Learned calls, decayed; below zero while none was accepted: a flag that takes no room.
     weight: f32,
@@ -66,7 +73,7 @@ pub(crate) struct Added {
 }
 
 /// The endpoints that an identity uses, sorted by number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Profile {
     known: Vec<Known>,
     /// Learned calls over all endpoints, decayed.
@@ -222,13 +229,14 @@ pub(crate) struct Recurring {
 /// Without this, a legitimate monthly export or a burst of an agent's skill would be a finding for
 /// ever, because windows with findings are not learned. Its price is written in the docs: whoever
 /// raises the same alarm on three separate occasions is believed on the fourth.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Recurrence {
     occasions: [u8; RECURRING.len()],
     last_hour: [i32; RECURRING.len()],
     /// The largest magnitude that was raised before, of the same endpoint.
     magnitude: [f32; RECURRING.len()],
     /// The endpoint of the last object enumeration: another one is another matter.
+    #[serde(with = "plain")]
     endpoint: Option<EndpointId>,
 }
 
@@ -290,26 +298,32 @@ impl Recurrence {
 }
 
 /// Distinct objects per active hour at one endpoint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct ObjectHabit {
+    #[serde(with = "plain")]
     pub(crate) endpoint: EndpointId,
     pub(crate) per_hour: Moments,
     pub(crate) most: u32,
 }
 
 /// One identity: its name, its habits and, while it is active, its open window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Identity {
     /// The tenant, `None` for the default one: most are, and 16 bytes are 16 bytes.
     pub(crate) tenant: Option<Box<str>>,
     pub(crate) name: Box<str>,
     /// What people call it, where the log says and it is not the id.
     pub(crate) label: Option<Box<str>>,
+    #[serde(with = "postcard::fixint::le")]
     pub(crate) hash: u64,
+    #[serde(with = "plain")]
     pub(crate) kind: PrincipalType,
-    pub(crate) source: &'static str,
+    #[serde(with = "plain")]
+    pub(crate) source: Source,
     pub(crate) group: Option<u8>,
+    #[serde(with = "plain")]
     pub(crate) first_seen: Time,
+    #[serde(with = "plain")]
     pub(crate) last_seen: Time,
     pub(crate) calls: u64,
     pub(crate) days: u16,
@@ -328,6 +342,7 @@ pub(crate) struct Identity {
     pub(crate) bytes_most: f32,
     /// The largest joint surprise that was learned.
     pub(crate) joint_most: f32,
+    #[serde(with = "plain")]
     pub(crate) bytes: Sketch,
     pub(crate) objects: Vec<ObjectHabit>,
     pub(crate) open: Option<Box<OpenWindow>>,
@@ -341,7 +356,7 @@ impl Identity {
             label: None,
             hash,
             kind,
-            source: "",
+            source: "anonymous",
             group: None,
             first_seen,
             last_seen: first_seen,
@@ -400,12 +415,13 @@ impl Identity {
         self.objects.len() >= OBJECT_ENDPOINTS_MAX
     }
 
-    /// `prior` before anything of its own was learned, `young` for three windows, then `active`.
+    /// One of [`BASELINE_STATES`]: the last from three learned windows on.
     pub(crate) const fn baseline_state(&self) -> &'static str {
+        let [prior, young, active] = BASELINE_STATES;
         match self.learned {
-            0 => "prior",
-            1..=2 => "young",
-            _ => "active",
+            0 => prior,
+            1..=2 => young,
+            _ => active,
         }
     }
 
@@ -447,13 +463,26 @@ impl Identity {
         }
     }
 
+    /// Whether what is searched is in order and within its limits, and what is added to is not near
+    /// the end of numbers; what was read back may not be.
+    pub(crate) fn is_sound(&self) -> bool {
+        let known = self.profile.known();
+        known.len() <= PROFILE_ENDPOINTS_MAX
+            && known.is_sorted_by(|a, b| a.endpoint < b.endpoint)
+            && self.objects.len() <= OBJECT_ENDPOINTS_MAX
+            && self.open.as_ref().is_none_or(|open| open.speeds.iter().all(Speed::is_sound))
+    }
+
     /// Bytes of memory that this identity takes, its open window left out.
+    ///
+    /// What lists keep free for more (a quarter at most) is left out: that depends on how they grew,
+    /// and the memory budget must give the same findings after an import.
     pub(crate) fn state_bytes(&self) -> usize {
         size_of::<Self>()
             + self.name.len()
             + self.label.as_ref().map_or(0, |label| label.len())
-            + self.profile.known.capacity() * size_of::<Known>()
-            + self.objects.capacity() * size_of::<ObjectHabit>()
+            + self.profile.known.len() * size_of::<Known>()
+            + self.objects.len() * size_of::<ObjectHabit>()
             + self.bytes.heap_bytes()
     }
 }

@@ -16,12 +16,14 @@ mod population;
 mod router;
 mod rows;
 pub mod settings;
+mod snapshot;
 pub mod statistics;
 
 pub use engine::{Engine, Output, Tally, Task};
 pub use partition::Item;
 pub use router::{Note, Router};
 pub use settings::{Plan, Settings, SettingsError};
+pub use snapshot::{STATE_VERSION, SnapshotError};
 
 /// The first 16 hexadecimal digits of a text's BLAKE3 hash: a name for a configuration or a run.
 pub fn short_hash(text: &str) -> String {

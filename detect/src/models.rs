@@ -5,9 +5,10 @@ pub mod joint;
 pub(crate) mod peer_groups;
 
 use joint::JointModel;
+use serde::{Deserialize, Serialize};
 
 /// The models in force; each is absent until it could be fitted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Models {
     pub(crate) version: u32,
     /// The joint law of everyone's windows.
@@ -23,6 +24,12 @@ impl Models {
             .and_then(|group| self.by_group.get(usize::from(group)))
             .and_then(Option::as_ref)
             .or(self.everyone.as_ref())
+    }
+
+    /// Whether every law is of windows' features; one that was read back may be of others.
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut laws = self.by_group.iter().chain([&self.everyone]).flatten();
+        laws.all(|law| law.fits(features::FEATURES))
     }
 
     /// The version as findings carry it; empty before the first fit.

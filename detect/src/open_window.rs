@@ -3,13 +3,17 @@
 //! The per-event path adds integers and compares them with tripwires; a crossed tripwire is
 //! returned as a bit of [`Crossed`], and only then does a detector compute.
 
+mod call;
+mod distinct;
+
+pub(crate) use call::{Call, First};
+
+use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};
+use distinct::Distinct;
 use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
-use model::{
-    Detector, EndpointId, Event, EventBatch, Evidence, FindingId, Int, Kind, Position,
-    PrincipalTrust, Text, Time,
-};
-use std::net::IpAddr;
+use model::{Detector, EndpointId, Event, Evidence, FindingId, Int, Kind, PrincipalTrust, Time};
+use serde::{Deserialize, Serialize};
 
 /// The lengths of the sub-windows in which calls are counted.
 pub(crate) const SPEED_SPANS_NS: [i64; 3] = [10 * NS_PER_S, NS_PER_MIN, 10 * NS_PER_MIN];
@@ -48,38 +52,13 @@ impl Crossed {
     }
 }
 
-/// A bounded set of 64-bit hashes, sorted.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Distinct(Vec<u64>);
-
-impl Distinct {
-    /// Adds `hash`; `true` if it is new. At `max` values the set is full and nothing is new.
-    pub(crate) fn add(&mut self, hash: u64, max: usize) -> bool {
-        match self.0.binary_search(&hash) {
-            Err(index) if self.0.len() < max => {
-                self.0.insert(index, hash);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn clear(&mut self) {
-        self.0.clear();
-        self.0.shrink_to(KEEP_MAX);
-    }
-}
-
 /// Elements of capacity that a recycled window keeps in each list.
 const KEEP_MAX: usize = 32;
 
 /// Calls per endpoint in this hour.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct EndpointCalls {
+    #[serde(with = "plain")]
     pub(crate) endpoint: EndpointId,
     pub(crate) calls: u32,
     pub(crate) refused: u32,
@@ -96,54 +75,22 @@ pub(crate) struct EndpointCalls {
 }
 
 /// The objects that were read at one endpoint in this hour.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct ObjectSet {
+    #[serde(with = "plain")]
     pub(crate) endpoint: EndpointId,
+    #[serde(with = "plain")]
     pub(crate) objects: Distinct,
     /// The numeric ids among them, in the order read, bounded like the set.
     pub(crate) numbers: Vec<u64>,
     pub(crate) answered: u32,
+    #[serde(with = "plain")]
     pub(crate) last: Time,
     pub(crate) tripwire: u32,
 }
 
-/// What a call is the first of, in its hour and at its endpoint.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct First {
-    /// The first call.
-    pub(crate) call: bool,
-    /// The first that was answered other than with an error.
-    pub(crate) accepted: bool,
-}
-
-/// One call in short: the first to an endpoint in this hour, or ever.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Call {
-    pub(crate) endpoint: EndpointId,
-    pub(crate) client: Option<IpAddr>,
-    pub(crate) at: Time,
-    /// 0 where the log has none.
-    pub(crate) status: u16,
-    pub(crate) bytes_out: Option<u64>,
-    pub(crate) position: Position,
-}
-
-impl Call {
-    pub(crate) fn of(batch: &EventBatch, event: &Event, endpoint: EndpointId, at: Time) -> Self {
-        let client = batch.text(event, Text::ClientAddress);
-        Self {
-            endpoint,
-            client: client.and_then(|address| address.parse().ok()),
-            at,
-            status: event.status().unwrap_or(0),
-            bytes_out: event.bytes_out(),
-            position: event.position,
-        }
-    }
-}
-
 /// Calls in an aligned sub-window.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Speed {
     pub(crate) start: i64,
     pub(crate) calls: u32,
@@ -154,12 +101,17 @@ pub(crate) struct Speed {
 }
 
 /// A finding that was raised while the window was open.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Raised {
+    #[serde(with = "plain")]
     pub(crate) detector: Detector,
+    #[serde(with = "plain")]
     pub(crate) entity: Option<EndpointId>,
+    #[serde(with = "plain")]
     pub(crate) id: FindingId,
+    #[serde(with = "plain")]
     pub(crate) detected_at: Time,
+    #[serde(with = "plain")]
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) surprise: f64,
     /// How much of it there was: observed per second of its window.
@@ -171,7 +123,7 @@ pub(crate) struct Raised {
 }
 
 /// Answers by class.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Statuses {
     pub(crate) s2xx: u32,
     pub(crate) s3xx: u32,
@@ -184,10 +136,13 @@ pub(crate) struct Statuses {
 }
 
 /// One identity's current hour.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct OpenWindow {
+    #[serde(with = "plain")]
     pub(crate) start: Time,
+    #[serde(with = "plain")]
     pub(crate) first: Time,
+    #[serde(with = "plain")]
     pub(crate) last: Time,
     pub(crate) calls: u32,
     pub(crate) writes: u32,
@@ -204,24 +159,35 @@ pub(crate) struct OpenWindow {
     /// Endpoints that the identity never called before, refused ones included.
     pub(crate) novel_seen: u32,
     pub(crate) objects: Vec<ObjectSet>,
+    #[serde(with = "plain")]
     pub(crate) denied: Distinct,
     pub(crate) denied_calls: u32,
+    #[serde(with = "plain")]
     pub(crate) denied_first: Time,
+    #[serde(with = "plain")]
     pub(crate) denied_last: Time,
     pub(crate) denied_tripwire: u32,
     pub(crate) failures: u32,
     pub(crate) failures_tripwire: u32,
+    #[serde(with = "plain")]
     pub(crate) failures_first: Time,
+    #[serde(with = "plain")]
     pub(crate) failures_last: Time,
+    #[serde(with = "plain")]
     pub(crate) claimed: Distinct,
     pub(crate) claimed_names: Vec<Box<str>>,
     pub(crate) successes_after: u32,
     /// Who succeeded: hashes, and the first names.
+    #[serde(with = "plain")]
     pub(crate) succeeded: Distinct,
     pub(crate) succeeded_names: Vec<Box<str>>,
+    #[serde(with = "plain")]
     pub(crate) networks: Distinct,
+    #[serde(with = "plain")]
     pub(crate) user_agents: Distinct,
+    #[serde(with = "plain")]
     pub(crate) durations: Octaves,
+    #[serde(with = "plain")]
     pub(crate) gaps: Octaves,
     pub(crate) speeds: [Speed; 3],
     /// Sum over calls of ln p(endpoint | others) − ln p(endpoint | this identity).
@@ -528,6 +494,12 @@ impl OpenWindow {
 }
 
 impl Speed {
+    /// Whether its times are such as events may carry.
+    pub(crate) fn is_sound(&self) -> bool {
+        let end = Time::END_EVENT.ns();
+        [self.start, self.peak_start].into_iter().all(|start| (-end..=end).contains(&start))
+    }
+
     fn close(&mut self) {
         if self.calls > 0 {
             self.closed.add(f64::from(self.calls), 1.0);
@@ -567,13 +539,6 @@ const OBJECTS_TRIPWIRE_MIN: u32 = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_full_set_takes_nothing_more() {
-        let mut set = Distinct::default();
-        assert!(set.add(3, 2) && !set.add(3, 2) && set.add(9, 2) && !set.add(5, 2));
-        assert_eq!(set.len(), 2);
-    }
 
     #[test]
     fn neighbouring_ids_are_noticed() {

@@ -1,5 +1,7 @@
 //! One virtual partition: the identities that hash to it, and all of their state.
 
+mod restore;
+
 use crate::alarm::{self, Alarm};
 use crate::detectors::{self, Reading, View, egress_spike, not_itself};
 use crate::engine::Context;
@@ -9,6 +11,7 @@ use crate::models::peer_groups;
 use crate::open_window::{Call, Crossed, First, NOVEL_MAX, OpenWindow};
 use crate::population::{Contribution, Group, Measure};
 use crate::rows::Rows;
+use crate::snapshot::plain;
 use hashbrown::HashTable;
 use model::limit::PARTITIONS;
 use model::tables::Table;
@@ -17,6 +20,7 @@ use model::{
     Detector, EndpointId, Endpoints, Event, EventBatch, Finding, PrincipalTrust, PrincipalType,
     Text, Time,
 };
+use serde::{Deserialize, Serialize};
 
 /// Windows that are recycled rather than freed.
 const SPARE_MAX: usize = 2_048;
@@ -38,28 +42,35 @@ pub enum Item<'a> {
 }
 
 /// A feature vector with what is needed to draw a fair, repeatable sample.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Sampled {
+    #[serde(with = "postcard::fixint::le")]
     key: u64,
     slot: u32,
     vector: [f32; FEATURES],
 }
 
 /// The identities of one partition.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Partition {
+    #[serde(skip)]
     index: HashTable<u32>,
     pub(crate) identities: Vec<Identity>,
     active: Vec<u32>,
+    #[serde(skip)]
     #[expect(clippy::vec_box, reason = "the boxes move on to identities as they are")]
     spare: Vec<Box<OpenWindow>>,
     pub(crate) contribution: Contribution,
     sample: Vec<Sampled>,
+    #[serde(with = "plain")]
     pub(crate) windows: Rows,
+    #[serde(with = "plain")]
     pub(crate) signals: Rows,
+    #[serde(with = "plain")]
     pub(crate) findings: Vec<Finding>,
     pub(crate) state_bytes: usize,
     pub(crate) overflowed_calls: u64,
+    #[serde(skip)]
     readings: Vec<Reading>,
 }
 
@@ -186,7 +197,8 @@ impl Partition {
         let same = |slot: &u32| {
             self.identities.get(*slot as usize).is_some_and(|identity| identity.hash == source)
         };
-        let Some(slot) = self.index.find(source, same).copied() else { return };
+        // Of two identities with one hash, the first: the index has no order of its own.
+        let Some(slot) = self.index.iter_hash(source).copied().filter(same).min() else { return };
         let Some(identity) = self.identities.get_mut(slot as usize) else { return };
         let Some(mut open) = identity.open.take() else { return };
         if open.failures > 0 {

@@ -5,10 +5,12 @@
 //! not change results.
 
 use crate::identity::{Identity, forgetting};
+use crate::snapshot::plain::{self, Plain};
 use crate::statistics::moments::Sums;
 use crate::statistics::{Moments, Predictive, Sketch};
 use model::time::NS_PER_D;
 use model::{Detector, EndpointId, Endpoints, Time};
+use serde::{Deserialize, Serialize};
 
 /// Counts that are kept per window for every identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,10 +37,11 @@ const MEMBERS_MIN: u32 = 20;
 const CALLS_MIN: u64 = 2_000;
 
 /// The sums over the members of a group.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Group {
     pub(crate) members: u32,
     pub(crate) counts: [Sums; Measure::COUNT],
+    #[serde(with = "plain")]
     pub(crate) bytes: Sketch,
     /// Squared distances of an hour's ln(1 + bytes) from its identity's own median.
     pub(crate) bytes_within: Sums,
@@ -85,9 +88,11 @@ impl Group {
 }
 
 /// What is known of one endpoint over all identities.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct EndpointHabit {
+    #[serde(with = "plain")]
     pub(crate) first_seen: Time,
+    #[serde(with = "plain")]
     pub(crate) last_seen: Time,
     pub(crate) calls: u64,
     /// Calls with a principal that is not merely an address.
@@ -110,8 +115,21 @@ impl EndpointHabit {
     }
 }
 
+/// Lists go by endpoint and are mostly empty: an endpoint without a habit is one byte.
+impl Plain for EndpointHabit {
+    type As = Option<Self>;
+
+    fn to_plain(&self) -> Self::As {
+        (*self != Self::default()).then_some(*self)
+    }
+
+    fn from_plain(plain: Self::As) -> Option<Self> {
+        Some(plain.unwrap_or_default())
+    }
+}
+
 /// What one partition saw since the last exchange.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Contribution {
     pub(crate) calls: u64,
     pub(crate) windows: u64,
@@ -119,6 +137,7 @@ pub(crate) struct Contribution {
     pub(crate) groups: Vec<Group>,
     /// Learned calls per endpoint: the mix of everyone.
     pub(crate) mix: Vec<f64>,
+    #[serde(with = "plain")]
     pub(crate) endpoints: Vec<EndpointHabit>,
     pub(crate) objects: Sums,
     pub(crate) surprises: Vec<Vec<f32>>,
@@ -164,7 +183,7 @@ impl Contribution {
 }
 
 /// What is ordinary in the tenant, as of the last exchange.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Population {
     pub(crate) calls: u64,
     pub(crate) everyone: Group,
@@ -172,6 +191,7 @@ pub(crate) struct Population {
     pub(crate) mix: Vec<f64>,
     pub(crate) mix_total: f64,
     pub(crate) mix_kinds: u32,
+    #[serde(with = "plain")]
     pub(crate) endpoints: Vec<EndpointHabit>,
     pub(crate) objects: Sums,
     aged_day: Option<i64>,

@@ -1,8 +1,10 @@
 //! The router: which partition an event belongs to, and who else must hear of it.
 
+use crate::snapshot::{self, SnapshotError, Subject, plain};
 use hashbrown::HashMap;
 use model::time::NS_PER_H;
 use model::{Event, EventBatch, PrincipalTrust, PrincipalType, Text, Time};
+use serde::{Deserialize, Serialize};
 
 /// Addresses with recent failures that are watched for a success.
 const WATCHED_MAX: usize = 65_536;
@@ -55,6 +57,36 @@ impl Router {
         self.unwatched
     }
 
+    /// The whole state as bytes: a [`Router::import`] of them goes on as this router would.
+    ///
+    /// # Errors
+    ///
+    /// The format refused the state: a defect of this crate.
+    pub fn export(&self) -> Result<Vec<u8>, SnapshotError> {
+        let each = self.watched.iter();
+        let mut watched: Vec<_> = each
+            .map(|(address, (source, last))| Watched { address, source: *source, last: *last })
+            .collect();
+        watched.sort_unstable_by_key(|it| it.address);
+        let state = State { watched, cleared: self.cleared, unwatched: self.unwatched };
+        snapshot::pack(Subject::Router, &state)
+    }
+
+    /// The router that [`Router::export`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are of something else, of another [`crate::STATE_VERSION`], or damaged.
+    pub fn import(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        let state: State<'_> = snapshot::unpack(Subject::Router, bytes)?;
+        let is_sorted = state.watched.is_sorted_by(|a, b| a.address < b.address);
+        if !is_sorted || state.watched.len() > WATCHED_MAX {
+            return Err(Subject::Router.corrupt("the watched addresses are not in order"));
+        }
+        let watched = state.watched.into_iter().map(|it| (it.address.into(), (it.source, it.last)));
+        Ok(Self { watched: watched.collect(), cleared: state.cleared, unwatched: state.unwatched })
+    }
+
     fn watch(&mut self, address: &str, event: &Event) {
         let entry = (event.principal_hash, event.time);
         if let Some(watched) = self.watched.get_mut(address) {
@@ -72,6 +104,26 @@ impl Router {
             self.unwatched += 1;
         }
     }
+}
+
+/// What is written of a router.
+#[derive(Deserialize, Serialize)]
+struct State<'a> {
+    #[serde(borrow)]
+    watched: Vec<Watched<'a>>,
+    #[serde(with = "plain")]
+    cleared: Time,
+    unwatched: u64,
+}
+
+/// An address, whom its failures are charged to, and the last of them.
+#[derive(Deserialize, Serialize)]
+struct Watched<'a> {
+    address: &'a str,
+    #[serde(with = "postcard::fixint::le")]
+    source: u64,
+    #[serde(with = "plain")]
+    last: Time,
 }
 
 const fn partition_of(principal_hash: u64) -> usize {

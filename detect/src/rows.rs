@@ -1,5 +1,7 @@
 //! Closed windows and signals as Arrow record batches.
 
+mod plain;
+
 use crate::detectors::Reading;
 use crate::engine::Context;
 use crate::identity::Identity;

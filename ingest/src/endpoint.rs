@@ -9,9 +9,11 @@ pub mod lexical;
 mod route;
 mod seen;
 mod segment;
+mod snapshot;
 mod trie;
 
 pub use learned::{Settings, Templates};
 pub use lexical::{Lexical, hash, template};
 pub use route::route_object;
 pub use segment::{SegmentKind, classify};
+pub use snapshot::{STATE_VERSION, SnapshotError};

@@ -19,3 +19,20 @@ pub use chunk::Chunk;
 pub use format::FormatId;
 pub use parse::{Parsed, Parser, Settings, SettingsError};
 pub use reject::{Reject, Rejects};
+
+#[cfg(test)]
+mod tests {
+    use crate::format::FormatId;
+    use crate::format::field::OVERRIDE;
+    use crate::identity::{ANONYMOUS, BY_ADDRESS, BY_NETWORK};
+
+    #[test]
+    fn every_rule_of_a_principal_is_in_the_list_that_snapshots_go_by() {
+        let rules = FormatId::ALL.iter().flat_map(|it| it.format().fields).chain([&OVERRIDE]);
+        let names = rules.filter_map(|field| field.rule).map(|rule| rule.source);
+        let fixed = [ANONYMOUS, BY_ADDRESS, BY_NETWORK, "canonical.principal_id", "claimed"];
+        for name in names.chain(fixed) {
+            assert_eq!(model::principal_source(name), Some(name), "add it to the list");
+        }
+    }
+}

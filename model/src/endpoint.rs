@@ -81,6 +81,28 @@ impl Endpoints {
         id
     }
 
+    /// What `id` was folded into, itself if it never was: one step of [`Endpoints::resolve`].
+    pub fn folded_into(&self, id: EndpointId) -> EndpointId {
+        self.folded_into.get(id.0 as usize).copied().unwrap_or(id)
+    }
+
+    /// A table that was taken apart: each endpoint's name, its source and what it was folded into,
+    /// in order, and how many folds there were. `None` if one was folded into none of them.
+    pub fn rebuild<'a>(
+        rows: impl Iterator<Item = (&'a str, EndpointSource, EndpointId)>,
+        folds: u32,
+    ) -> Option<Self> {
+        let mut endpoints = Self { folds, ..Self::default() };
+        for (name, source, folded_into) in rows {
+            endpoints.names.push(name.into());
+            endpoints.sources.push(source);
+            endpoints.folded_into.push(folded_into);
+        }
+        let len = endpoints.len();
+        let all_there = endpoints.folded_into.iter().all(|id| (id.0 as usize) < len);
+        all_there.then_some(endpoints)
+    }
+
     /// How many folds there have been: state keyed by endpoint is stale when this moves.
     pub const fn folds(&self) -> u32 {
         self.folds
@@ -111,5 +133,19 @@ mod tests {
         assert_eq!(endpoints.resolve(a), c);
         assert_eq!(endpoints.resolve(c), c);
         assert_eq!(endpoints.folds(), 2);
+    }
+
+    #[test]
+    fn a_table_that_was_taken_apart_is_the_same_again() {
+        let mut endpoints = Endpoints::default();
+        let [a, b] =
+            ["GET /a/x", "GET /a/{var}"].map(|name| endpoints.push(name, EndpointSource::Learned));
+        endpoints.fold(a, b);
+        let rows = || {
+            [a, b].map(|id| (endpoints.name(id), endpoints.source(id), endpoints.folded_into(id)))
+        };
+        let again = Endpoints::rebuild(rows().into_iter(), endpoints.folds()).unwrap();
+        assert_eq!((again.resolve(a), again.folds(), again.name(b)), (b, 1, "GET /a/{var}"));
+        assert!(Endpoints::rebuild(rows().into_iter().take(1), 1).is_none(), "it leads nowhere");
     }
 }

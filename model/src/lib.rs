@@ -8,6 +8,7 @@ pub mod event;
 pub mod finding;
 pub mod identity;
 pub mod limit;
+mod principal_source;
 pub mod tables;
 pub mod time;
 
@@ -17,4 +18,5 @@ pub use event::{
 };
 pub use finding::{Contributor, Detector, Evidence, Finding, FindingId, Severity};
 pub use identity::{PrincipalTrust, PrincipalType};
+pub use principal_source::{PRINCIPAL_SOURCES, principal_source};
 pub use time::Time;

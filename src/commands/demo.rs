@@ -47,6 +47,7 @@ struct Outcome {
 
 /// Generates, detects, and compares with the truth, which the pipeline never sees.
 pub(crate) fn run(setting: &Setting, args: &Demo) -> Result<Ended, Failure> {
+    setting.directory_only("demo")?;
     let scenario = Scenario { seed: args.seed, ..Scenario::default() };
     let log = setting.store.join("demo").join(format!("kong-seed{}.ndjson.zst", args.seed));
     crate::note(&format!("generating a day of Kong logs into {}", log.display()));

@@ -41,6 +41,7 @@ const LINES: [(&str, &str); 17] = [
 
 /// Explains a finding by its id or the beginning of it.
 pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
+    setting.directory_only("explain")?;
     let id = args.id.to_ascii_lowercase();
     let fits =
         id.len() >= PREFIX_CHARS_MIN && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');

@@ -10,6 +10,7 @@ use store::Store;
 
 /// Lists findings.
 pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> {
+    setting.directory_only("findings")?;
     let mut conditions = conditions(args)?;
     let store = setting.runtime.block_on(Store::open(&setting.store))?;
     if let Some(typed) = &args.identity {

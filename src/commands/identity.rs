@@ -26,6 +26,7 @@ struct Candidate {
 
 /// Shows one identity.
 pub(crate) fn run(setting: &Setting, args: &IdentityArgs) -> Result<Ended, Failure> {
+    setting.directory_only("identity")?;
     let mut conditions = span_conditions(&args.span, "at")?;
     let store = setting.runtime.block_on(Store::open(&setting.store))?;
     let id = resolve(setting, &store, &args.id)?;

@@ -13,9 +13,12 @@ pub(crate) fn run(setting: &Setting, args: &Query) -> Result<Ended, Failure> {
 
 /// Runs `sql` over the store and prints the rows.
 pub(crate) fn print(setting: &Setting, sql: &str) -> Result<Ended, Failure> {
+    let server = setting.server()?;
     let answer = setting.runtime.block_on(async {
-        let store = Store::open(&setting.store).await?;
-        store.query(sql).await
+        match server {
+            Some(server) => server.query(sql).await,
+            None => Store::open(&setting.store).await?.query(sql).await,
+        }
     });
     let (schema, batches) = answer?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -37,6 +37,7 @@ pub(crate) struct Job<'a> {
 
 /// Replays logs, and prints what was found.
 pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
+    setting.directory_only("replay")?;
     let (inputs, mut problems) = find(&args.logs)?;
     let declared = declared_format(&args.logs)?;
     let job = Job { inputs, declared, sort: args.logs.sort, work: &args.work, what: "replay" };
@@ -94,7 +95,7 @@ pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failur
     let progress = Progress::over(total, job.what);
     let mut inputs = Inputs::open(job.inputs, &Reading { parser: &parser, declared: job.declared });
     let run = run_id(setting, (job.declared, job.sort), &inputs)?;
-    let mut engine = Engine::new(plan);
+    let engine = Engine::new(plan);
     let writer = store.writer(&run);
     let names = inputs.names().to_vec();
     let mut keeper = Keeper::new(writer, setting.runtime.clone(), threads, names);
@@ -105,11 +106,11 @@ pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failur
         threads,
     };
     // A run that failed leaves the store as it was: dropping the keeper forgets what it staged.
-    let passed = pipeline.detect(&mut inputs, &mut engine, &mut keeper, &progress)?;
+    let (passed, tally) = pipeline.detect(&mut inputs, engine, &mut keeper, &progress)?;
     keeper.commit()?;
     progress.done();
     let seconds = (setting.now() - started).as_secs_f64();
-    let mut summary = Summary::of(&passed, &inputs, engine.tally(), seconds, threads);
+    let mut summary = Summary::of(&passed, &inputs, tally, seconds, threads);
     summary.findings = passed.findings;
     if passed.unwatched > 0 {
         summary.notes.push(format!(
@@ -147,7 +148,7 @@ fn run_id(
     Ok(RunId::new(&detect::short_hash(&said))?)
 }
 
-fn read_key(path: &Path) -> Result<[u8; 32], Failure> {
+pub(crate) fn read_key(path: &Path) -> Result<[u8; 32], Failure> {
     let bad =
         |why: &str| format!("the key file {} {why}: write 64 hexadecimal digits", path.display());
     let text =

@@ -102,6 +102,101 @@ pub enum StoreError {
         /// Which limit was hit.
         what: String,
     },
+    /// The URL of a server is none.
+    #[error("the ClickHouse URL {what}: write clickhouse://user@host:8443/database")]
+    Url {
+        /// What is wrong with it, without repeating what may be a secret.
+        what: String,
+    },
+    /// A server on another machine would be spoken to without encryption.
+    #[error(
+        "ClickHouse on {host} would be spoken to without encryption: use secure=1, or allow plaintext explicitly"
+    )]
+    Plaintext {
+        /// The host.
+        host: String,
+    },
+    /// A name could not stand in a statement as it is.
+    #[error("the name of a {what} takes 1 to {max} of {allowed}", max = crate::clickhouse::NAME_BYTES_MAX)]
+    Name {
+        /// What it names.
+        what: &'static str,
+        /// The characters that it may have.
+        allowed: &'static str,
+    },
+    /// The machine has no certificates of authorities.
+    #[error(
+        "this machine has no certificates of authorities: install ca-certificates, or name a file of them in SSL_CERT_FILE"
+    )]
+    Certificates,
+    /// The server did not answer, or somebody in between answered for it.
+    #[error(
+        "{server} did not answer ({what}): check the address, that it runs, and its certificate"
+    )]
+    Unreachable {
+        /// The server and the database.
+        server: String,
+        /// What was said.
+        what: String,
+    },
+    /// The server refused for a reason of its own.
+    #[error("{server} refused ({what}): check the user, its roles and the server's log")]
+    Server {
+        /// The server and the database.
+        server: String,
+        /// What it said.
+        what: String,
+    },
+    /// The server's tables lack migrations.
+    #[error(
+        "the tables of {server} have version {found} and this program needs {known}: run `habitus migrate`"
+    )]
+    SchemaOld {
+        /// The server and the database.
+        server: String,
+        /// The last migration there; 0 if there is none.
+        found: i64,
+        /// The last migration that this program knows.
+        known: i64,
+    },
+    /// A newer Habitus migrated the server's tables.
+    #[error(
+        "the tables of {server} have version {found} and this program knows {known}: update habitus"
+    )]
+    SchemaNew {
+        /// The server and the database.
+        server: String,
+        /// The last migration there.
+        found: i64,
+        /// The last migration that this program knows.
+        known: i64,
+    },
+    /// A migration was applied with another text than this program's.
+    #[error(
+        "migration {name} was applied to {server} with another text: use the habitus that applied it, or another database"
+    )]
+    MigrationChanged {
+        /// The server and the database.
+        server: String,
+        /// The migration.
+        name: &'static str,
+    },
+    /// The server stopped a query at one of its limits.
+    #[error("the query passed a limit ({what}): add a WHERE or a LIMIT, or aggregate")]
+    Limit {
+        /// Which limit.
+        what: String,
+    },
+    /// Rows for the server are not those of their table.
+    #[error(
+        "rows for `{table}` differ from the table ({what}): write batches of the table's schema"
+    )]
+    Rows {
+        /// The table.
+        table: &'static str,
+        /// What differs.
+        what: String,
+    },
     /// A background task was stopped, because the runtime shut down or the task failed.
     #[error("a background task of the store was stopped ({0}): run the command again")]
     Stopped(String),

@@ -9,10 +9,13 @@
 //! * `scan` — a table as SQL sees it: the visible files, and no others.
 //! * `layout`, `key`, `lock` — names in the directory, the fingerprint key, the writer's lock.
 //! * `finding` — findings as rows.
+//! * [`clickhouse`] — the same tables in a ClickHouse server, for many workers and for dashboards.
 //!
 //! A store has one writer at a time and any number of readers, in one process or in many. Nothing
 //! here reads a clock, the environment or a source of entropy: the same rows written under the same
 //! [`RunId`] leave the same bytes.
+
+pub mod clickhouse;
 
 mod directory;
 mod encode;

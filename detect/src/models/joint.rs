@@ -14,6 +14,9 @@
 //! components of large matrices: on two dozen features, some of them constant or collinear, it
 //! meets NaN and panics.
 
+mod shape;
+
+use crate::snapshot::plain;
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::GaussianMixtureModel;
@@ -21,6 +24,7 @@ use linfa_linalg::eigh::{EigSort, Eigh};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
 
 /// Share of the variance that the leading components keep.
 const VARIANCE_KEPT: f64 = 0.9;
@@ -60,29 +64,37 @@ pub enum FitError {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Gaussian {
     ln_weight: f64,
+    #[serde(with = "plain")]
     mean: Array1<f64>,
+    #[serde(with = "plain")]
     precision: Array2<f64>,
     /// ½ ln |precision| − (k/2) ln 2π.
     ln_norm: f64,
 }
 
 /// A fitted joint law.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct JointModel {
+    #[serde(with = "plain")]
     centre: Array1<f64>,
+    #[serde(with = "plain")]
     scale: Array1<f64>,
+    #[serde(with = "plain")]
     mean: Array1<f64>,
     /// Leading components, one a row.
+    #[serde(with = "plain")]
     axes: Array2<f64>,
     mixture: Vec<Gaussian>,
     /// Variance of each left-out direction.
     rest_variance: f64,
     rest_dimensions: f64,
     /// Mean and standard deviation of each feature, for the distance.
+    #[serde(with = "plain")]
     plain_mean: Array1<f64>,
+    #[serde(with = "plain")]
     plain_scale: Array1<f64>,
     density: Quantiles,
     distance: Quantiles,
@@ -91,7 +103,7 @@ pub struct JointModel {
 }
 
 /// The middle and the 95th percentile of a statistic over the fitted vectors.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 struct Quantiles {
     middle: f64,
     upper: f64,

@@ -1,12 +1,13 @@
 //! Counts: an identity's own sums, narrowed from what is ordinary for its peers.
 
 use super::tail::negative_binomial;
+use serde::{Deserialize, Serialize};
 
 /// How many windows of one's own weigh as much as all that is known of the peers.
 const PRIOR_WINDOWS: f64 = 5.0;
 
 /// Sufficient statistics of a count per window: how many windows, their sum and sum of squares.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Moments {
     /// Windows, decayed.
     pub n: f32,
@@ -45,7 +46,7 @@ impl Moments {
 }
 
 /// The same sums over many identities, where 32 bits would lose the small additions.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Sums {
     /// Windows.
     pub n: f64,

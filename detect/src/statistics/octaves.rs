@@ -1,5 +1,7 @@
 //! Quantiles of times in little memory: counts by half octave.
 
+use crate::snapshot::plain::Plain;
+
 /// A histogram over 32 octaves, two bins each.
 #[derive(Clone, Debug)]
 pub struct Octaves {
@@ -46,6 +48,25 @@ impl Octaves {
     /// Empties it.
     pub fn clear(&mut self) {
         self.bins = [0; 64];
+    }
+}
+
+/// The base, and the filled bins with their places.
+impl Plain for Octaves {
+    type As = (u32, Vec<(u8, u16)>);
+
+    fn to_plain(&self) -> Self::As {
+        let filled = self.bins.iter().enumerate().filter(|(_, bin)| **bin > 0);
+        (self.base, filled.map(|(index, bin)| (index as u8, *bin)).collect())
+    }
+
+    fn from_plain((base, filled): Self::As) -> Option<Self> {
+        // The highest octave of 64 bits is the last that there is.
+        let mut octaves = (base <= 32).then(|| Self::from_octave(base))?;
+        for (index, count) in filled {
+            *octaves.bins.get_mut(usize::from(index))? = count;
+        }
+        Some(octaves)
     }
 }
 

@@ -1,12 +1,15 @@
 //! Sizes: a sparse log-binned histogram with a decayed and an undecayed view.
 
+use crate::snapshot::plain::Plain;
+use serde::{Deserialize, Serialize};
+
 /// Bins per unit of ln(1 + x): a bin is 13 % wide.
 const BINS_PER_UNIT: f64 = 8.0;
 /// ln(1 + x) of the largest size that is told apart (e³⁶ bytes are 4 exabytes).
 const UNITS_MAX: f64 = 36.0;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Bin {
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Bin {
     at: u16,
     fast: f32,
     slow: f32,
@@ -50,7 +53,7 @@ impl Sketch {
                     bin.slow += weight;
                 }
             }
-            Err(index) => self.bins.insert(index, Bin { at, fast: weight, slow: weight }),
+            Err(index) => self.insert(index, Bin { at, fast: weight, slow: weight }),
         }
     }
 
@@ -64,9 +67,17 @@ impl Sketch {
                         own.slow += bin.slow;
                     }
                 }
-                Err(index) => self.bins.insert(index, *bin),
+                Err(index) => self.insert(index, *bin),
             }
         }
+    }
+
+    fn insert(&mut self, index: usize, bin: Bin) {
+        if self.bins.len() == self.bins.capacity() {
+            // Doubling would waste half of a small sketch, and there are many of those.
+            self.bins.reserve_exact((self.bins.len() / 4).max(2));
+        }
+        self.bins.insert(index, bin);
     }
 
     /// Forgets a part of the decayed view: its weights times `factor` (0 to 1).
@@ -141,9 +152,9 @@ impl Sketch {
         }
     }
 
-    /// Bytes of memory behind this sketch.
+    /// Bytes of memory behind this sketch, what is kept free for more of it left out.
     pub fn heap_bytes(&self) -> usize {
-        self.bins.capacity() * size_of::<Bin>()
+        self.bins.len() * size_of::<Bin>()
     }
 
     /// Empties the sketch and keeps its memory.
@@ -163,6 +174,21 @@ impl Bin {
             View::Fast => self.fast,
             View::Slow => self.slow,
         })
+    }
+}
+
+/// The bins, in order.
+impl Plain for Sketch {
+    type As = Vec<Bin>;
+
+    fn to_plain(&self) -> Self::As {
+        self.bins.clone()
+    }
+
+    fn from_plain(bins: Self::As) -> Option<Self> {
+        let is_last = |bin: &Bin| bin.at <= (UNITS_MAX * BINS_PER_UNIT) as u16;
+        let is_sound = bins.is_sorted_by(|a, b| a.at < b.at) && bins.last().is_none_or(is_last);
+        is_sound.then_some(Self { bins })
     }
 }
 

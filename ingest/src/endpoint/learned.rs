@@ -1,5 +1,7 @@
 //! The endpoints of one run: templates by number, learned from answered calls in their order.
 
+mod state;
+
 use super::fold::{Group, groups};
 use super::lexical::{Object, hash};
 use super::trie::{NodeId, Refused, Trie, segments};
@@ -283,7 +285,7 @@ impl Templates {
             self.endpoints.fold(old, new);
             let calls = self.calls.get_mut(old.0 as usize).map(std::mem::take).unwrap_or_default();
             if let Some(sum) = self.calls.get_mut(new.0 as usize) {
-                *sum += calls;
+                *sum = sum.saturating_add(calls);
             }
             folded += 1;
         }

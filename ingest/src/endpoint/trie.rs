@@ -1,5 +1,9 @@
 //! The tree of path templates under each method, in which the segments that vary are found.
 
+mod state;
+
+pub(super) use state::State;
+
 use super::lexical::hash;
 use hashbrown::HashMap;
 use model::EndpointId;
@@ -38,6 +42,13 @@ pub(super) struct Node {
     depth: usize,
     is_variable: bool,
     endpoint: Option<EndpointId>,
+}
+
+impl Node {
+    /// The bit of this segment's position, if it is a folded one.
+    const fn variable_at(&self, position: usize) -> u32 {
+        if self.is_variable && position < PATH_SEGMENTS_MAX { 1 << position } else { 0 }
+    }
 }
 
 /// The templates of all methods.
@@ -209,15 +220,9 @@ impl Trie {
             return known;
         }
         let (depth, vars) = self.node(parent).map_or((0, 0), |node| (node.depth, node.vars));
-        let position = if is_variable && depth < PATH_SEGMENTS_MAX { 1 << depth } else { 0 };
-        let child = self.place(Node {
-            label: label.into(),
-            parent: Some(parent),
-            vars: vars | position,
-            depth: depth + 1,
-            is_variable,
-            ..Node::default()
-        });
+        let node = Node { label: label.into(), is_variable, ..Node::default() };
+        let vars = vars | node.variable_at(depth);
+        let child = self.place(Node { parent: Some(parent), vars, depth: depth + 1, ..node });
         self.places.insert((parent, hash(label)), child);
         let words_max = self.words_max;
         if let Some(node) = self.node_mut(parent) {

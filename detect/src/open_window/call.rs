@@ -1,0 +1,44 @@
+//! One call in short: what an open window remembers of the first ones.
+
+use crate::snapshot::plain;
+use model::{EndpointId, Event, EventBatch, Position, Text, Time};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// What a call is the first of, in its hour and at its endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct First {
+    /// The first call.
+    pub(crate) call: bool,
+    /// The first that was answered other than with an error.
+    pub(crate) accepted: bool,
+}
+
+/// One call in short: the first to an endpoint in this hour, or ever.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Call {
+    #[serde(with = "plain")]
+    pub(crate) endpoint: EndpointId,
+    pub(crate) client: Option<IpAddr>,
+    #[serde(with = "plain")]
+    pub(crate) at: Time,
+    /// 0 where the log has none.
+    pub(crate) status: u16,
+    pub(crate) bytes_out: Option<u64>,
+    #[serde(with = "plain")]
+    pub(crate) position: Position,
+}
+
+impl Call {
+    pub(crate) fn of(batch: &EventBatch, event: &Event, endpoint: EndpointId, at: Time) -> Self {
+        let client = batch.text(event, Text::ClientAddress);
+        Self {
+            endpoint,
+            client: client.and_then(|address| address.parse().ok()),
+            at,
+            status: event.status().unwrap_or(0),
+            bytes_out: event.bytes_out(),
+            position: event.position,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Detection at work: events in order go in hour by hour, what is found goes to the keeper.
+
+use crate::keeper::Keeper;
+use crate::order::{Held, Order};
+use crate::pipeline::{PipelineError, Stage, assign};
+use crate::workers;
+use detect::{Engine, Item, Output, Router};
+use model::tables::Table;
+use model::time::NS_PER_H;
+use model::{Finding, FindingId, Time};
+use std::collections::BTreeSet;
+
+/// Detection with all that it knows.
+#[derive(Debug)]
+pub(crate) struct Detection {
+    /// Windows, baselines, detectors.
+    pub(crate) engine: Engine,
+    /// Who must hear of an event beside its own partition.
+    pub(crate) router: Router,
+    raised: BTreeSet<FindingId>,
+    /// Rows leave at every hour's end, and not only when there are many.
+    is_live: bool,
+}
+
+impl Detection {
+    /// Detection that puts its rows out when there are many of them.
+    pub(crate) fn new(engine: Engine, router: Router) -> Self {
+        Self { engine, router, raised: BTreeSet::new(), is_live: false }
+    }
+
+    /// The same, for a service: rows leave at every hour's end, with the state of identities.
+    pub(crate) fn live(engine: Engine, router: Router) -> Self {
+        Self { is_live: true, ..Self::new(engine, router) }
+    }
+
+    /// Judges events, which are due and in order.
+    pub(crate) fn take(
+        &mut self,
+        due: &[Held],
+        order: &mut Order,
+        at: &mut Stage<'_>,
+        keeper: &mut Keeper,
+    ) -> Result<(), PipelineError> {
+        let mut rest = due;
+        if let Some(hour) = self.engine.hour() {
+            let too_late = rest.partition_point(|held| held.time < hour);
+            at.passed.late_not_scored += too_late as u64;
+            rest = rest.get(too_late..).unwrap_or_default();
+        }
+        while let Some(first) = rest.first() {
+            let hour = if let Some(hour) = self.engine.hour() {
+                hour
+            } else {
+                self.engine.open(first.time);
+                first.time.floor(NS_PER_H)
+            };
+            let end = hour.plus(NS_PER_H);
+            let (now, later) = rest.split_at(rest.partition_point(|held| held.time < end));
+            self.hour_part(now, order, at, !later.is_empty());
+            if let Some(next) = later.first() {
+                self.exchange(at, keeper, self.is_live)?;
+                self.engine.open(next.time);
+            } else {
+                let findings = self.engine.drain_findings();
+                self.count(&findings, at);
+                keeper.keep(Output { findings, ..Output::default() })?;
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// One part of an hour; `closes` ends the hour.
+    fn hour_part(&mut self, due: &[Held], order: &mut Order, at: &mut Stage<'_>, closes: bool) {
+        assign(due, order, at.templates);
+        let mut items: Vec<Vec<Item<'_>>> = vec![Vec::new(); model::limit::PARTITIONS];
+        for held in due {
+            let Some((batch, index)) = order.batch(held) else { continue };
+            let Some(event) = batch.events.get(index) else { continue };
+            if let Some(list) = items.get_mut(event.partition()) {
+                list.push(Item::Call(batch, event));
+            }
+            if let Some(note) = self.router.see(batch, event)
+                && let Some(list) = items.get_mut(note.partition)
+            {
+                list.push(Item::SuccessAfterFailure(note.source, batch, event));
+            }
+        }
+        let tasks = self.engine.tasks(at.templates.endpoints(), &items, closes);
+        workers::run(at.threads, tasks, detect::Task::run);
+    }
+
+    fn count(&mut self, findings: &[Finding], at: &mut Stage<'_>) {
+        at.passed.revisions += findings.len() as u64;
+        for finding in findings {
+            // A finding is revised within its hour only, after which the set is emptied.
+            at.passed.findings += u64::from(self.raised.insert(finding.id));
+        }
+    }
+
+    /// After an hour was closed: what spans identities is exchanged, and what was found is kept.
+    fn exchange(
+        &mut self,
+        at: &mut Stage<'_>,
+        keeper: &mut Keeper,
+        last: bool,
+    ) -> Result<(), PipelineError> {
+        at.templates.apply_folds();
+        let output = self.engine.exchange(at.templates.endpoints(), last)?;
+        self.count(&output.findings, at);
+        self.raised.clear();
+        keeper.keep(output)?;
+        if last { self.keep_state(at, keeper) } else { Ok(()) }
+    }
+
+    /// Keeps the latest state of identities and endpoints.
+    fn keep_state(&self, at: &Stage<'_>, keeper: &mut Keeper) -> Result<(), PipelineError> {
+        let endpoints = at.templates.endpoints();
+        for rows in self.engine.identities(endpoints)? {
+            keeper.rows(Table::Identities, rows)?;
+        }
+        Ok(keeper.rows(Table::Endpoints, self.engine.endpoints(endpoints)?)?)
+    }
+
+    /// Closes the hour that is open, and keeps everything.
+    pub(crate) fn finish(
+        &mut self,
+        at: &mut Stage<'_>,
+        keeper: &mut Keeper,
+    ) -> Result<(), PipelineError> {
+        let none = vec![Vec::new(); model::limit::PARTITIONS];
+        let tasks = self.engine.tasks(at.templates.endpoints(), &none, true);
+        workers::run(at.threads, tasks, detect::Task::run);
+        self.exchange(at, keeper, true)
+    }
+
+    /// Closes the hour that is open if it ended before `watermark`, and opens that of the watermark.
+    pub(crate) fn close_before(
+        &mut self,
+        watermark: Time,
+        at: &mut Stage<'_>,
+        keeper: &mut Keeper,
+    ) -> Result<(), PipelineError> {
+        let is_over = self.engine.hour().is_some_and(|hour| hour.plus(NS_PER_H) <= watermark);
+        if is_over {
+            self.finish(at, keeper)?;
+            self.engine.open(watermark);
+        }
+        Ok(())
+    }
+}
