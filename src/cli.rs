@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Query(Query),
     /// Show what is normal for one identity, and what was found about it.
     Identity(IdentityArgs),
-    /// Read topics of access logs as a service, detect, and keep the findings in the store.
+    /// Read topics of access logs, or files as they grow, as a service, detect, and keep the findings in the store.
     Run(Run),
     /// Make or renew the tables of a ClickHouse server.
     Migrate(Migrate),
@@ -116,6 +116,9 @@ pub(crate) struct Replay {
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct Run {
+    /// File or glob to follow as it grows, instead of topics; may be given again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Vec<String>,
     #[command(flatten)]
     pub(crate) work: Work,
 }

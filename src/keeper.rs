@@ -94,9 +94,9 @@ impl Keeper {
         Ok((keeper, key, home))
     }
 
-    /// The same keeper, which knows the inputs' names.
-    pub(crate) fn with_inputs(self, inputs: Vec<String>) -> Self {
-        Self { inputs, ..self }
+    /// Learns what the inputs are called.
+    pub(crate) fn name_inputs(&mut self, inputs: Vec<String>) {
+        self.inputs = inputs;
     }
 
     /// Keeps what the engine put out.

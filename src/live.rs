@@ -7,6 +7,8 @@
 //! again gives the same findings under the same ids.
 
 pub(crate) mod checkpoint;
+pub(crate) mod feed;
+pub(crate) mod files;
 mod places;
 
 use crate::detection::Detection;
@@ -16,10 +18,11 @@ use crate::pipeline::{Passed, PipelineError, Stage};
 use crate::workers;
 use checkpoint::{CheckpointError, Checkpoints, Pointer, State};
 use detect::{Engine, Plan, Router};
+use feed::{Feed, FeedError};
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
-use ingest::source::kafka::{Commit, Committed, Fetched, Next, Source, SourceError};
+use ingest::source::kafka::{Commit, Committed, Fetched, Next};
 use model::Time;
 use model::time::{NS_PER_MIN, NS_PER_S};
 use places::Places;
@@ -37,6 +40,8 @@ const SILENT_AFTER: Duration = Duration::from_secs(1);
 const QUIET_AFTER: Duration = Duration::from_mins(1);
 /// An event further ahead of the clock on the wall than this has a wrong time.
 const AHEAD_MAX_NS: i64 = 5 * NS_PER_MIN;
+/// A file that is read so far ahead of others, in event time, waits for them.
+const AHEAD_OF_OTHERS_NS: i64 = NS_PER_MIN;
 /// How long the store is waited for between two looks at the source.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -74,7 +79,7 @@ impl Default for Settings {
 pub(crate) enum LiveError {
     /// The source failed.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(#[from] FeedError),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -112,7 +117,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) parser: &'a Parser,
     pub(crate) plan: Plan,
     pub(crate) endpoints: ingest::endpoint::Settings,
-    pub(crate) source: Source,
+    pub(crate) source: Feed,
     pub(crate) keeper: Keeper,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) runtime: Handle,
@@ -178,7 +183,7 @@ impl<'a> Live<'a> {
                 Next::Records(fetched) => self.round(fetched, now)?,
             }
             if let Some(complaint) = self.parts.source.complaint() {
-                crate::note(&format!("Kafka says: {}", crate::render::plain(&complaint)));
+                crate::note(&crate::render::plain(&complaint));
             }
         }
         self.seal(now())?;
@@ -237,6 +242,7 @@ impl<'a> Live<'a> {
                 heard: now,
             }
         };
+        self.parts.keeper.name_inputs(self.parts.source.names());
         self.parts.source.begin(&mind.places.resume())?;
         self.mind = Some(mind);
         Ok(())
@@ -246,6 +252,10 @@ impl<'a> Live<'a> {
     fn round(&mut self, fetched: Vec<Fetched>, now: fn() -> Instant) -> Result<(), LiveError> {
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         let moment = now();
+        if self.parts.source.has_changed() {
+            mind.places.follow(self.parts.source.partitions(), moment);
+            self.parts.keeper.name_inputs(self.parts.source.names());
+        }
         let latest = (self.parts.wall)().plus(AHEAD_MAX_NS);
         if !fetched.is_empty() {
             mind.heard = moment;
@@ -271,6 +281,10 @@ impl<'a> Live<'a> {
             let is_idle = self.parts.source.is_at_end(place, next)?;
             mind.places.look(place, is_idle, now());
         }
+        for place in self.parts.source.ended() {
+            mind.places.look(place, true, moment);
+        }
+        self.parts.source.hold_back(&mind.places.ahead(AHEAD_OF_OTHERS_NS));
         let lateness = i64::from(self.parts.settings.lateness_ms) * (NS_PER_S / 1_000);
         let quiet = moment.saturating_duration_since(mind.heard);
         let mut watermark = mind.places.watermark(lateness);
@@ -369,6 +383,8 @@ impl<'a> Live<'a> {
                 mind.events = 0;
                 mind.sealed = now;
                 mind.places.settle();
+                let settled = mind.places.settled(mind.detection.engine.hour());
+                self.parts.source.release(&settled);
                 self.epochs += 1;
                 self.parts.runtime.block_on(checkpoints.prune())?;
             }

@@ -9,13 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// How long the service may take for anything.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How often it is looked at meanwhile.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Days of twenty consumers, with a sweep by one of them on the last day; lines with their seconds.
-fn log(days: u32) -> Vec<String> {
+pub(crate) fn log(days: u32) -> Vec<String> {
     let mut lines = Vec::new();
     let mut call = |second: u32, who: &str, path: &str| {
         lines.push((
@@ -92,7 +92,7 @@ fn start(place: &Place, hold: Option<&str>) -> Child {
 }
 
 /// Reads the service's words until it says `wanted`.
-fn wait_for(child: &mut Child, wanted: &str) {
+pub(crate) fn wait_for(child: &mut Child, wanted: &str) {
     let mut said = String::new();
     for line in BufReader::new(child.stderr.take().unwrap()).lines() {
         let line = line.unwrap();
@@ -120,7 +120,7 @@ fn wait_until_read(kafka: &Kafka, topic: &str, records: i64) {
 }
 
 /// Ends the service as an operator does.
-fn stop(child: &mut Child) {
+pub(crate) fn stop(child: &mut Child) {
     let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
     // Ten seconds at most.
@@ -135,7 +135,7 @@ fn stop(child: &mut Child) {
 }
 
 /// The last revision of each finding, without what depends on where it was read.
-fn findings(place: &Place) -> BTreeSet<String> {
+pub(crate) fn findings(place: &Place) -> BTreeSet<String> {
     let said = place.run(&[
         "query",
         "SELECT finding_id, sentence, severity, detected_at, surprise, score FROM findings_current \
@@ -148,7 +148,7 @@ fn findings(place: &Place) -> BTreeSet<String> {
 }
 
 /// No revision of a finding was written with two payloads.
-fn check_revisions(place: &Place) {
+pub(crate) fn check_revisions(place: &Place) {
     let twice = place.query(
         "store",
         "SELECT finding_id, revision FROM findings GROUP BY 1, 2 \
@@ -158,7 +158,7 @@ fn check_revisions(place: &Place) {
 }
 
 /// What an undisturbed replay of the same lines finds.
-fn replayed(lines: &[String]) -> BTreeSet<String> {
+pub(crate) fn replayed(lines: &[String]) -> BTreeSet<String> {
     let place = Place::new();
     let file = place.write("log.ndjson", lines.join("\n") + "\n");
     place.replay(&[&file], &[]);

@@ -11,6 +11,7 @@ mod bad_input;
 mod commands;
 mod corpus;
 mod determinism;
+mod files;
 mod habitus;
 mod labelled;
 mod live;

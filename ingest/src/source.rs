@@ -4,6 +4,7 @@
 //! [`Problem`]; the other inputs go on. Only this module of the crate does I/O.
 
 mod discover;
+pub mod follow;
 pub mod kafka;
 mod lines;
 mod open;

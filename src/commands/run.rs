@@ -6,6 +6,8 @@ use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
 use crate::live::{Done, Live, Parts};
 use ingest::format::FormatId;
+use crate::live::feed::Feed;
+use crate::live::files::Files;
 use ingest::source::kafka::Source;
 use model::Time;
 use object_store::local::LocalFileSystem;
@@ -27,7 +29,6 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
             format!("run.format: no format is called `{name}`; see `habitus formats`")
         })?),
     };
-    let client = config.kafka.client()?;
     let directory = PathBuf::from(&config.run.checkpoints);
     let (keeper, key, home) = Keeper::open(setting, &args.work, &config.source.group_id)?;
     let directory =
@@ -37,12 +38,9 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     let objects = LocalFileSystem::new_with_prefix(&directory)?;
     let checkpoints = Checkpoints::new(Arc::new(objects), &config.source.group_id);
     let parser = config.ingest.check(key)?;
-    let source = Source::open(&config.source, &client)?;
-    let names = source.partitions().iter();
-    let names: Vec<String> = names.map(|it| format!("{}/{}", it.topic, it.number)).collect();
+    let (source, named) = feed(setting, &args.source, &directory)?;
     crate::note(&format!(
-        "reading {} as group {}, findings go to {}",
-        names.join(", "),
+        "reading {named} as group {}, findings go to {}",
         config.source.group_id,
         setting.server.clone().unwrap_or_else(|| setting.store.display().to_string()),
     ));
@@ -55,7 +53,7 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         plan,
         endpoints: config.endpoints,
         source,
-        keeper: keeper.with_inputs(names),
+        keeper,
         checkpoints,
         runtime: setting.runtime.clone(),
         threads,
@@ -78,6 +76,23 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         write_summary(&done, seconds, path)?;
     }
     Ok(Ended::Done)
+}
+
+/// The files that the command line or the configuration names, or else the topics; and their names.
+fn feed(setting: &Setting, named: &[String], home: &Path) -> Result<(Feed, String), Failure> {
+    let config = &setting.config;
+    let source = &config.source;
+    let files = if named.is_empty() { &source.files } else { named };
+    if files.is_empty() {
+        let topics = Feed::Topics(Source::open(source, &config.kafka.client()?)?);
+        let names = topics.names().join(", ");
+        return Ok((topics, names));
+    }
+    if named.is_empty() && !source.topics.is_empty() {
+        return Err("source.topics and source.files are both given: leave one of them out".into());
+    }
+    let feed = Files::open(files, source.start, &source.group_id, home, moment)?;
+    Ok((Feed::Files(feed), files.join(", ")))
 }
 
 fn write_summary(done: &Done, seconds: f64, path: &Path) -> Result<(), Failure> {

@@ -4,9 +4,14 @@ use super::checkpoint::Place;
 use crate::order::Order;
 use ingest::parse::Parsed;
 use ingest::source::kafka::{Fetched, Partition};
+use model::time::NS_PER_H;
 use model::{Event, EventBatch, Time};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// How long after a partition's last event nothing rests on it any more: the hour that was open, and
+/// one more.
+const SETTLED_AFTER_NS: i64 = 2 * NS_PER_H;
 
 /// One partition.
 #[derive(Debug)]
@@ -70,6 +75,44 @@ impl Places {
             stand.front = place.front.map(Time::from_ns);
         }
         Some(all)
+    }
+
+    /// Takes in partitions that came since, or that stand where another stood.
+    pub(crate) fn follow(&mut self, partitions: &[Partition], now: Instant) {
+        let fresh = Self::new(partitions, now);
+        for (index, stand) in fresh.stands.into_iter().enumerate() {
+            match self.stands.get_mut(index) {
+                Some(old) if old.partition == stand.partition => {}
+                Some(old) => *old = stand,
+                None => self.stands.push(stand),
+            }
+        }
+    }
+
+    /// Partitions that were read further than `slack_ns` of event time beyond the one that is
+    /// furthest behind; while one was not read at all, all that were.
+    pub(crate) fn ahead(&self, slack_ns: i64) -> Vec<usize> {
+        let busy = || self.stands.iter().enumerate().filter(|(_, stand)| !stand.is_idle);
+        let is_unread = |stand: &Stand| stand.front.is_none() && stand.next.is_none();
+        let waits = busy().any(|(_, stand)| is_unread(stand));
+        let Some(lowest) = busy().filter_map(|(_, stand)| stand.front).min() else {
+            return Vec::new();
+        };
+        let is_ahead =
+            |stand: &Stand| stand.front.is_some_and(|it| waits || it > lowest.plus(slack_ns));
+        busy().filter(|(_, stand)| is_ahead(stand)).map(|(place, _)| place).collect()
+    }
+
+    /// Partitions all of whose events were judged, and so long before `hour` that nothing which is
+    /// still to be said rests on them.
+    pub(crate) fn settled(&self, hour: Option<Time>) -> Vec<usize> {
+        let is_settled = |stand: &Stand| {
+            let latest = stand.latest.max(stand.front).map(|it| it.plus(SETTLED_AFTER_NS));
+            let is_old = latest.is_none_or(|latest| hour.is_some_and(|hour| latest < hour));
+            stand.held.is_empty() && is_old
+        };
+        let each = self.stands.iter().enumerate().filter(|(_, stand)| is_settled(stand));
+        each.map(|(place, _)| place).collect()
     }
 
     /// Begins a partition at an offset that was committed without a checkpoint.
@@ -147,10 +190,12 @@ impl Places {
         }
     }
 
-    /// The time before which no partition will bring an event, idle ones left out; `None` while one
-    /// that is not idle has brought none yet.
+    /// The time before which no partition will bring an event, idle ones and those whose records hold
+    /// no events left out; `None` while one that is not idle was not read yet.
     pub(crate) fn watermark(&self, lateness_ns: i64) -> Option<Time> {
-        let mut busy = self.stands.iter().filter(|stand| !stand.is_idle).peekable();
+        let counts =
+            |stand: &&Stand| !stand.is_idle && (stand.front.is_some() || stand.next.is_none());
+        let mut busy = self.stands.iter().filter(counts).peekable();
         if busy.peek().is_none() {
             // All were read to their end a while ago: everything that was read may be judged.
             return self.latest().map(|latest| latest.plus(1));

@@ -52,6 +52,8 @@ pub enum Start {
 pub struct Settings {
     /// Topics of access logs.
     pub topics: Vec<String>,
+    /// Files and globs that are followed instead of topics.
+    pub files: Vec<String>,
     /// The consumer group: processes of one group share the work of one reader, and stand by for it.
     pub group_id: String,
     /// Where a group that has committed nothing begins.
@@ -64,6 +66,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             topics: Vec::new(),
+            files: Vec::new(),
             group_id: "habitus".to_owned(),
             start: Start::Earliest,
             session_timeout_ms: 10_000,
@@ -75,7 +78,7 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// No topic is named.
-    #[error("source.topics is empty: name at least one topic")]
+    #[error("source.topics is empty: name at least one topic, or files with --source")]
     NoTopic,
     /// Nobody answers, or they do not let us in.
     #[error("no Kafka broker of {servers} answers: {why}")]

@@ -170,7 +170,7 @@ impl Reader {
 }
 
 /// What an input is that is no UTF-8 text.
-fn not_text(start: &[u8]) -> Option<Damage> {
+pub(super) fn not_text(start: &[u8]) -> Option<Damage> {
     if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
         return Some(Damage::Utf16);
     }

@@ -9,6 +9,10 @@ use std::io::{self, BufReader, Cursor, Read, Stdin};
 const BUFFER_BYTES: usize = 64 * 1024;
 /// First bytes that tell how an input is compressed.
 const MAGIC_BYTES: usize = 4;
+/// How gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// How zstd begins.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Decompressed bytes below which no ratio is too large.
 const RATIO_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Decompressed bytes for each compressed one, at most.
@@ -55,25 +59,36 @@ pub(super) enum Bytes {
 
 impl Bytes {
     pub(super) fn open(input: &Input) -> Result<Self, SourceError> {
-        let open = || {
-            let handle = match &input.path {
-                Some(path) => Handle::File(File::open(path)?),
-                None => Handle::Stdin(io::stdin()),
-            };
-            let mut raw = Raw { handle, bytes_read: 0, has_failed: false };
-            let mut head = Vec::with_capacity(MAGIC_BYTES);
-            // A pipe may deliver less than is asked for.
-            raw.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut head)?;
-            let is_gzip = head.starts_with(&[0x1f, 0x8b]);
-            let is_zstd = head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
-            let whole = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(head).chain(raw));
-            Ok(match (is_gzip, is_zstd) {
-                (true, _) => Self::Gzip(MultiGzDecoder::new(whole)),
-                (_, true) => Self::Zstd(zstd::stream::read::Decoder::with_buffer(whole)?),
-                _ => Self::Plain(whole),
-            })
+        let open = || match &input.path {
+            Some(path) => Self::of(File::open(path)?),
+            None => Self::over(Handle::Stdin(io::stdin())),
         };
         open().map_err(|source| SourceError::Open { name: input.name.clone(), source })
+    }
+
+    /// The bytes of an open file, from where it stands.
+    pub(super) fn of(file: File) -> io::Result<Self> {
+        Self::over(Handle::File(file))
+    }
+
+    fn over(handle: Handle) -> io::Result<Self> {
+        let mut raw = Raw { handle, bytes_read: 0, has_failed: false };
+        let mut head = Vec::with_capacity(MAGIC_BYTES);
+        // A pipe may deliver less than is asked for.
+        raw.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut head)?;
+        let is_gzip = head.starts_with(&GZIP);
+        let is_zstd = head.starts_with(&ZSTD);
+        let whole = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(head).chain(raw));
+        Ok(match (is_gzip, is_zstd) {
+            (true, _) => Self::Gzip(MultiGzDecoder::new(whole)),
+            (_, true) => Self::Zstd(zstd::stream::read::Decoder::with_buffer(whole)?),
+            _ => Self::Plain(whole),
+        })
+    }
+
+    /// Whether they are unpacked on the way.
+    pub(super) const fn is_packed(&self) -> bool {
+        !matches!(self, Self::Plain(_))
     }
 
     fn raw(&self) -> &Raw {
@@ -97,7 +112,7 @@ impl Bytes {
 
     /// Whether `bytes` is more than a log of this compressed size decompresses to.
     pub(super) fn is_bomb(&self, bytes: u64) -> bool {
-        !matches!(self, Self::Plain(_))
+        self.is_packed()
             && bytes > RATIO_FREE_BYTES
             && bytes / RATIO_MAX > self.bytes_read()
     }
