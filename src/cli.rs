@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Identity(IdentityArgs),
     /// Read topics of access logs, or files as they grow, as a service, detect, and keep the findings in the store.
     Run(Run),
+    /// Merge the small runs of a service in a directory, and remove what is too old.
+    Compact,
     /// Make or renew the tables of a ClickHouse server.
     Migrate(Migrate),
     /// Check configuration, inputs and store without changing anything; prints text.

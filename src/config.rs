@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) kafka: connect::kafka::Settings,
     /// How ClickHouse is spoken to.
     pub(crate) clickhouse: Server,
+    /// How long a directory keeps rows.
+    pub(crate) keep: store::Keep,
 }
 
 /// How a ClickHouse server is spoken to; where it is says `--store`.

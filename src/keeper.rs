@@ -2,9 +2,10 @@
 
 use crate::cli::Work;
 use crate::commands::{Failure, Setting};
+use crate::upkeep::Upkeep;
 use arrow::array::RecordBatch;
 use detect::Output;
-use model::Finding;
+use model::{Finding, Time};
 use model::tables::Table;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ enum To {
     /// One run of a directory, visible at its end.
     Run(Writer),
     /// A directory, a run for each epoch.
-    Epochs { store: Store, group: String },
+    Epochs { store: Store, group: String, upkeep: Upkeep },
     /// A server.
     Server(Sink),
 }
@@ -88,7 +89,11 @@ impl Keeper {
                 setting.runtime.block_on(store::clickhouse::verify(&client))?;
                 To::Server(Sink::new(client, &home.join("dead-letters.ndjson")))
             }
-            None => To::Epochs { store, group: group.to_owned() },
+            None => To::Epochs {
+                store,
+                group: group.to_owned(),
+                upkeep: Upkeep::new(setting.config.keep),
+            },
         };
         let keeper = Self { to, runtime, inputs: Vec::new(), waiting: VecDeque::new() };
         Ok((keeper, key, home))
@@ -149,13 +154,13 @@ impl Keeper {
 
     /// Ends an epoch: a directory makes its rows visible.
     pub(crate) fn seal(&mut self, epoch: u64) -> Result<(), KeeperError> {
-        let To::Epochs { store, group } = &self.to else { return Ok(()) };
+        let To::Epochs { store, group, .. } = &self.to else { return Ok(()) };
         if self.waiting.is_empty() {
             return Ok(());
         }
         // An epoch that is judged again after a crash writes the same run again.
-        let run = RunId::new(&detect::short_hash(&format!("{group} epoch {epoch}")))?;
-        let mut writer = store.writer(&run);
+        let run = RunId::epoch(group, epoch);
+        let mut writer = store.writer(&run).patient();
         self.runtime.block_on(async {
             for parcel in &self.waiting {
                 write(&mut writer, parcel).await?;
@@ -164,6 +169,19 @@ impl Keeper {
         })?;
         self.waiting.clear();
         Ok(())
+    }
+
+    /// The epoch that a service which begins anew goes on from, so that none is written over.
+    pub(crate) fn last_epoch(&self) -> Result<u64, KeeperError> {
+        let To::Epochs { store, group, .. } = &self.to else { return Ok(0) };
+        Ok(self.runtime.block_on(store.last_epoch(group))?)
+    }
+
+    /// Looks after a directory between two epochs; the work is done in the background.
+    pub(crate) fn tend(&mut self, wall: Time) {
+        if let To::Epochs { store, upkeep, .. } = &mut self.to {
+            upkeep.turn(store, &self.runtime, wall);
+        }
     }
 
     /// Forgets what waits: it will be found again.

@@ -236,7 +236,7 @@ impl<'a> Live<'a> {
                 templates: Templates::new(self.parts.endpoints),
                 order: Order::default(),
                 places,
-                epoch: 0,
+                epoch: self.parts.keeper.last_epoch()?,
                 events: 0,
                 sealed: now,
                 heard: now,
@@ -385,6 +385,7 @@ impl<'a> Live<'a> {
                 mind.places.settle();
                 let settled = mind.places.settled(mind.detection.engine.hour());
                 self.parts.source.release(&settled);
+                self.parts.keeper.tend((self.parts.wall)());
                 self.epochs += 1;
                 self.parts.runtime.block_on(checkpoints.prune())?;
             }

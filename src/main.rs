@@ -13,6 +13,7 @@ mod pipeline;
 mod progress;
 mod render;
 mod summary;
+mod upkeep;
 mod workers;
 
 use clap::Parser as _;
@@ -64,6 +65,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Identity(args) => commands::identity::run(&setting, args),
         Command::Check(args) => commands::check::run(&setting, args),
         Command::Run(args) => commands::run::run(&setting, args),
+        Command::Compact => commands::compact::run(&setting),
         Command::Migrate(args) => commands::migrate::run(&setting, args),
     }
 }

@@ -46,7 +46,7 @@ impl Store {
     }
 
     fn over(dir: PathBuf, key: Key) -> Result<Self, StoreError> {
-        let runtime = query::runtime(&dir)?;
+        let runtime = query::runtime(&dir, query::WORK_BYTES_MAX)?;
         Ok(Self { dir, key, runtime })
     }
 
@@ -63,6 +63,11 @@ impl Store {
     /// A writer of the run; it takes the store's lock with its first write.
     pub fn writer(&self, run: &RunId) -> Writer {
         Writer::new(&self.dir, run)
+    }
+
+    /// The same store, whose queries share other limits.
+    pub(crate) fn with_runtime(&self, runtime: Arc<RuntimeEnv>) -> Self {
+        Self { runtime, ..self.clone() }
     }
 
     pub(crate) const fn runtime(&self) -> &Arc<RuntimeEnv> {

@@ -19,6 +19,13 @@ pub(crate) const READERS: &str = "readers";
 /// Where files grow until they are whole.
 pub(crate) const STAGING: &str = ".staging";
 
+/// Where merged runs grow, with a lock of its own.
+pub(crate) const COMPACTING: &str = ".compacting";
+
+/// Digits of an epoch in a run's name.
+const EPOCH_DIGITS: usize = 12;
+/// Digits of a group's hash in a run's name.
+const GROUP_DIGITS: usize = 16;
 /// Bytes of a run's name.
 pub(crate) const RUN_ID_BYTES_MAX: usize = 64;
 /// Hexadecimal digits of a file's content hash in its name: enough that no two contents share one.
@@ -42,9 +49,49 @@ impl RunId {
         }
     }
 
+    /// The run of a service's epoch; an epoch that is judged again writes the same run again.
+    pub fn epoch(group: &str, epoch: u64) -> Self {
+        let hash = blake3::hash(group.as_bytes()).to_hex();
+        let group: String = hash.chars().take(GROUP_DIGITS).collect();
+        Self(format!("g{group}e{epoch:012}"))
+    }
+
+    /// The run that epochs of a group were merged into; the group is that of a [`Span`].
+    pub(crate) fn merged(group: &str, from: u64, to: u64) -> Result<Self, StoreError> {
+        Self::new(&format!("g{group}c{from:012}{to:012}"))
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Which epochs of which group a run has, as its name says.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Span {
+    pub(crate) group: String,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+impl Span {
+    /// The span that a name says; `None` for the run of a replay.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let (group, rest) = name.strip_prefix('g')?.split_at_checked(GROUP_DIGITS)?;
+        let number = |digits: &str| {
+            let is_number = digits.len() == EPOCH_DIGITS;
+            is_number.then(|| digits.parse::<u64>().ok()).flatten()
+        };
+        let (from, to) = match (rest.strip_prefix('e'), rest.strip_prefix('c')) {
+            (Some(epoch), _) => (number(epoch)?, number(epoch)?),
+            (_, Some(both)) => {
+                let (from, to) = both.split_at_checked(EPOCH_DIGITS)?;
+                (number(from)?, number(to)?)
+            }
+            _ => return None,
+        };
+        Some(Self { group: group.to_owned(), from, to })
     }
 }
 

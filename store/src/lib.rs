@@ -5,6 +5,7 @@
 //! * `group` — rows cut into row groups of fixed size, however they were batched.
 //! * `encode` — one table's row groups turned into Parquet files, one thread behind the caller.
 //! * `publish` — the steps of a commit, in the order that makes a crash harmless.
+//! * `compact` — many small runs made one, and what is too old removed.
 //! * `manifest` — which files are visible: the one file whose replacement is the commit.
 //! * `scan` — a table as SQL sees it: the visible files, and no others.
 //! * `layout`, `key`, `lock` — names in the directory, the fingerprint key, the writer's lock.
@@ -17,6 +18,7 @@
 
 pub mod clickhouse;
 
+mod compact;
 mod directory;
 mod encode;
 mod error;
@@ -34,6 +36,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use compact::{Compacted, EPOCHS_OPEN, Keep};
 pub use directory::Store;
 pub use error::StoreError;
 pub use layout::RunId;

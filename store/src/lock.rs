@@ -8,6 +8,12 @@ use crate::layout;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
+
+/// How long a service waits for another writer, such as a compaction that replaces the manifest.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often it looks.
+const TRY_EVERY: Duration = Duration::from_millis(20);
 
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
@@ -20,6 +26,20 @@ impl Lock {
     pub(crate) fn writer(dir: &Path) -> Result<Self, StoreError> {
         let busy = || StoreError::Busy(dir.to_owned());
         Self::exclusive(dir, layout::LOCK)?.ok_or_else(busy)
+    }
+
+    /// The writer's lock; another writer is waited for 5 s at most.
+    pub(crate) fn patient_writer(dir: &Path) -> Result<Self, StoreError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match Self::writer(dir) {
+                Err(StoreError::Busy(_)) if waited < WAIT_MAX => {
+                    std::thread::sleep(TRY_EVERY);
+                    waited += TRY_EVERY;
+                }
+                lock => return lock,
+            }
+        }
     }
 
     /// The writer's lock, after whoever creates the same store right now.

@@ -97,6 +97,45 @@ impl Manifest {
         self
     }
 
+    /// The names of all runs.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.runs.keys().map(String::as_str)
+    }
+
+    /// Whether there is a run of that name.
+    pub(crate) fn has(&self, run: &RunId) -> bool {
+        self.runs.contains_key(run.as_str())
+    }
+
+    /// The files of a run.
+    pub(crate) fn run(&self, run: &RunId) -> &Files {
+        static NONE: Files = Files::new();
+        self.runs.get(run.as_str()).unwrap_or(&NONE)
+    }
+
+    /// This manifest with these runs alone.
+    pub(crate) fn only(&self, runs: &[RunId]) -> Self {
+        let each = runs.iter().map(|run| (run.as_str().to_owned(), self.run(run).clone()));
+        Self { version: self.version, runs: each.collect() }
+    }
+
+    /// Takes a run out.
+    pub(crate) fn remove(&mut self, run: &RunId) {
+        self.runs.remove(run.as_str());
+    }
+
+    /// Takes those files of a run out that are not wanted, and a run that has none left.
+    pub(crate) fn retain(&mut self, run: &RunId, is_wanted: impl Fn(&str, &Listed) -> bool) {
+        let Some(files) = self.runs.get_mut(run.as_str()) else { return };
+        for (table, list) in files.iter_mut() {
+            list.retain(|file| is_wanted(table, file));
+        }
+        files.retain(|_, list| !list.is_empty());
+        if files.is_empty() {
+            self.runs.remove(run.as_str());
+        }
+    }
+
     /// The visible files of a table, run by run.
     pub(crate) fn files(&self, table: Table) -> impl Iterator<Item = &Listed> {
         self.runs.values().filter_map(move |files| files.get(table.as_str())).flatten()

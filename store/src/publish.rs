@@ -37,6 +37,17 @@ pub(crate) enum Step {
 ///
 /// The writer's lock must be held from here to the last step.
 pub(crate) fn plan(dir: &Path, run: &RunId, staged: &[Staged]) -> Result<Vec<Step>, StoreError> {
+    steps(dir, staged, |old, files| old.with_run(run, files))
+}
+
+/// The steps that make `staged` visible in a manifest that `change` makes of the old one.
+///
+/// The writer's lock must be held from here to the last step.
+pub(crate) fn steps(
+    dir: &Path,
+    staged: &[Staged],
+    change: impl FnOnce(Manifest, Files) -> Manifest,
+) -> Result<Vec<Step>, StoreError> {
     let tables: BTreeSet<Table> = staged.iter().map(|file| file.table).collect();
     let table_dirs: Vec<_> = tables.iter().map(|table| layout::table_dir(dir, *table)).collect();
     let mut files = Files::new();
@@ -50,7 +61,7 @@ pub(crate) fn plan(dir: &Path, run: &RunId, staged: &[Staged]) -> Result<Vec<Ste
     steps.push(Step::Sync(dir.to_owned()));
 
     let old = Manifest::read(dir)?.ok_or_else(|| StoreError::Missing(dir.to_owned()))?;
-    let new = old.with_run(run, files);
+    let new = change(old, files);
     let unnamed = unnamed(dir, &new)?;
     steps.push(Step::Show(new));
     steps.push(Step::Remove(unnamed));

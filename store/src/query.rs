@@ -7,6 +7,7 @@ use crate::scan::Scan;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{Column, DataFusionError, SchemaError};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -29,7 +30,7 @@ use tokio::runtime::Builder;
 /// Bytes of one query's text.
 const SQL_BYTES_MAX: usize = 16 * 1024;
 /// Bytes that all queries of a store may work with at once; sorts and joins beyond it spill to disk.
-const WORK_BYTES_MAX: usize = 1024 * 1024 * 1024;
+pub(crate) const WORK_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Bytes of temporary files of those that spill.
 const SPILL_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
 /// Bytes of one answer.
@@ -62,14 +63,14 @@ pub fn quote(literal: &str) -> String {
 }
 
 /// What all queries of a store share: its files, and the limits.
-pub(crate) fn runtime(dir: &Path) -> Result<Arc<RuntimeEnv>, StoreError> {
+pub(crate) fn runtime(dir: &Path, work_bytes_max: usize) -> Result<Arc<RuntimeEnv>, StoreError> {
     let refused = |what: String| StoreError::Sql { what, tables: String::new() };
     let files = LocalFileSystem::new_with_prefix(dir).map_err(|e| refused(e.to_string()))?;
     let root = ObjectStoreUrl::parse(ROOT).map_err(|e| refused(said(&e)))?;
     let runtime = RuntimeEnvBuilder::new()
         // By default the engine lists a directory once and never sees a later file.
         .with_object_list_cache_limit(0)
-        .with_memory_limit(WORK_BYTES_MAX, 1.0)
+        .with_memory_limit(work_bytes_max, 1.0)
         .with_max_temp_directory_size(SPILL_BYTES_MAX)
         .build_arc()
         .map_err(|e| refused(said(&e)))?;
@@ -111,6 +112,17 @@ impl Store {
         }
     }
 
+    /// The rows of a question of our own over the files that `manifest` lists.
+    pub(crate) async fn stream(
+        &self,
+        manifest: &Manifest,
+        sql: &str,
+    ) -> Result<SendableRecordBatchStream, StoreError> {
+        let session = self.session(manifest).await.map_err(failed)?;
+        let frame = session.sql(sql).await.map_err(failed)?;
+        frame.execute_stream().await.map_err(failed)
+    }
+
     /// A session over the files that `manifest` lists: one state, whatever is committed meanwhile.
     async fn session(&self, manifest: &Manifest) -> Result<SessionContext, DataFusionError> {
         let mut config = SessionConfig::new()
@@ -137,7 +149,7 @@ impl Store {
 /// them, and the stack of an ordinary worker would overflow, which ends the process.
 ///
 /// Dropping the future ends the work at its next await.
-async fn on_deep_stacks<T: Send + 'static>(
+pub(crate) async fn on_deep_stacks<T: Send + 'static>(
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {
     let stopped = |error: io::Error| StoreError::Stopped(error.to_string());
@@ -229,7 +241,7 @@ fn refused(sql: &str) -> StoreError {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "this is what `map_err` calls")]
-fn failed(error: DataFusionError) -> StoreError {
+pub(crate) fn failed(error: DataFusionError) -> StoreError {
     let what = said(&error);
     let root = error.find_root();
     if matches!(root, DataFusionError::ResourcesExhausted(_)) {

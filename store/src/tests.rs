@@ -1,6 +1,7 @@
 //! The conformance kit of a store, and what it must survive.
 
 mod batching;
+mod compact;
 mod crash;
 mod opening;
 pub(crate) mod sample;

@@ -32,6 +32,7 @@ pub struct Writer {
     stages: [Option<Stage>; Table::ALL.len()],
     state: State,
     is_alone: bool,
+    is_patient: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,12 +95,19 @@ impl Writer {
             stages: [const { None }; Table::ALL.len()],
             state: State::Whole,
             is_alone: false,
+            is_patient: false,
         }
     }
 
     /// Encodes on the thread that writes, for whoever wants one thread to do all the work.
     pub fn alone(mut self) -> Self {
         self.is_alone = true;
+        self
+    }
+
+    /// Waits up to 5 s for another writer, such as a compaction.
+    pub fn patient(mut self) -> Self {
+        self.is_patient = true;
         self
     }
 
@@ -170,6 +178,11 @@ impl Writer {
         Ok(staged)
     }
 
+    /// Takes the lock now, and removes what a crash left.
+    pub(crate) async fn hold(&mut self) -> Result<(), StoreError> {
+        self.lock().await.map(drop)
+    }
+
     async fn stage(&mut self, table: Table) -> Result<&mut Stage, StoreError> {
         let lock = self.lock().await?;
         let (dir, run, is_alone) = (&self.dir, &self.run, self.is_alone);
@@ -184,9 +197,10 @@ impl Writer {
         if let Some(lock) = &self.lock {
             return Ok(Arc::clone(lock));
         }
-        let dir = self.dir.clone();
+        let (dir, is_patient) = (self.dir.clone(), self.is_patient);
         let lock = in_background(move || {
-            let lock = Lock::writer(&dir)?;
+            let lock =
+                if is_patient { Lock::patient_writer(&dir)? } else { Lock::writer(&dir)? };
             publish::clear(&dir)?;
             Ok(Arc::new(lock))
         });
