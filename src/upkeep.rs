@@ -51,7 +51,8 @@ impl Upkeep {
         if self.running.is_none() && is_due {
             let (store, keep) = (store.clone(), self.keep);
             let now = system_time(wall);
-            self.running = Some(runtime.spawn(async move { store.compact(keep, now, false).await }));
+            self.running =
+                Some(runtime.spawn(async move { store.compact(keep, now, false).await }));
         }
     }
 

@@ -251,7 +251,8 @@ fn plan(
             settled.push((span, run));
         }
     }
-    let latest = |group: &str| settled.iter().filter(|it| it.0.group == group).map(|it| it.0.to).max();
+    let latest =
+        |group: &str| settled.iter().filter(|it| it.0.group == group).map(|it| it.0.to).max();
     let is_settled =
         |span: &layout::Span| latest(&span.group).is_some_and(|it| span.to + EPOCHS_OPEN <= it);
     let mut settled: Vec<_> = settled.iter().filter(|it| is_settled(&it.0)).cloned().collect();

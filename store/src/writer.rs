@@ -199,8 +199,7 @@ impl Writer {
         }
         let (dir, is_patient) = (self.dir.clone(), self.is_patient);
         let lock = in_background(move || {
-            let lock =
-                if is_patient { Lock::patient_writer(&dir)? } else { Lock::writer(&dir)? };
+            let lock = if is_patient { Lock::patient_writer(&dir)? } else { Lock::writer(&dir)? };
             publish::clear(&dir)?;
             Ok(Arc::new(lock))
         });

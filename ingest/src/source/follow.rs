@@ -14,10 +14,10 @@ mod tail;
 use super::kafka::{Fetched, Partition, Start};
 use content::{Content, HEAD_BYTES};
 pub use content::{Inode, Print};
-use search::Patterns;
 pub use search::PatternError;
-use slot::{Kept, Known, Phase, Slot};
+use search::Patterns;
 pub use slot::Registry;
+use slot::{Kept, Known, Phase, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -283,7 +283,9 @@ impl Follow {
         if unfinished > 0 {
             self.complain(
                 &path,
-                &format!("was rewritten in the middle of a line, of which {unfinished} bytes are lost"),
+                &format!(
+                    "was rewritten in the middle of a line, of which {unfinished} bytes are lost"
+                ),
             );
         }
     }
@@ -372,7 +374,8 @@ impl Follow {
         let resting = resting.map(|slot| &slot.kept.known);
         let mut alike =
             resting.chain(&self.seen).filter(|known| search::begins_alike(known, &head));
-        let original = alike.find(|it| search::ends_alike(path, it) || search::is_copy(path, &it.last));
+        let original =
+            alike.find(|it| search::ends_alike(path, it) || search::is_copy(path, &it.last));
         if content.is_packed() {
             content = Content::open(path)?.0;
         }
@@ -423,7 +426,8 @@ impl Follow {
             if search::is_copy(path, &tail.print()) {
                 return true;
             }
-            let end = end.get_or_insert_with(|| Content::open(path).and_then(|mut it| it.0.end()).ok());
+            let end =
+                end.get_or_insert_with(|| Content::open(path).and_then(|mut it| it.0.end()).ok());
             end.as_ref().is_some_and(|end| tail.has(end))
         })
     }
@@ -475,7 +479,8 @@ impl Follow {
                 "may not be read: give this user permission; it is tried again".to_owned()
             }
             io::ErrorKind::UnexpectedEof => {
-                "is compressed and ends in the middle; it is taken up again when it changes".to_owned()
+                "is compressed and ends in the middle; it is taken up again when it changes"
+                    .to_owned()
             }
             _ => format!("cannot be read ({error}); it is tried again"),
         };

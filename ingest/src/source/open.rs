@@ -112,9 +112,7 @@ impl Bytes {
 
     /// Whether `bytes` is more than a log of this compressed size decompresses to.
     pub(super) fn is_bomb(&self, bytes: u64) -> bool {
-        self.is_packed()
-            && bytes > RATIO_FREE_BYTES
-            && bytes / RATIO_MAX > self.bytes_read()
+        self.is_packed() && bytes > RATIO_FREE_BYTES && bytes / RATIO_MAX > self.bytes_read()
     }
 }
 

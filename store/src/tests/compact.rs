@@ -126,7 +126,9 @@ async fn a_crash_after_any_step_of_a_compaction_leaves_one_state() {
         let staged: Vec<_> = staged
             .into_iter()
             .map(|mut it| {
-                it.path = dir.path().join(it.path.strip_prefix(made.path().canonicalize().unwrap()).unwrap());
+                it.path = dir
+                    .path()
+                    .join(it.path.strip_prefix(made.path().canonicalize().unwrap()).unwrap());
                 it
             })
             .collect();

@@ -1,8 +1,8 @@
 //! Where followed files are: what patterns match, and where a file went that is no longer in its place.
 
 use super::content::{COPY_BYTES_MIN, Content, Inode, Print};
-use super::tail::Tail;
 use super::slot::Known;
+use super::tail::Tail;
 use std::fs::{self, Metadata};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
@@ -209,8 +209,9 @@ fn siblings(path: &Path, is_named_alike: bool) -> Vec<PathBuf> {
     };
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let entries = entries.take(SIBLINGS_MAX).map(|entry| entry.path());
-    let mut found: Vec<_> =
-        entries.filter(|it| it.is_file() && (!is_named_alike || stem(it).starts_with(&own))).collect();
+    let mut found: Vec<_> = entries
+        .filter(|it| it.is_file() && (!is_named_alike || stem(it).starts_with(&own)))
+        .collect();
     found.sort();
     found
 }

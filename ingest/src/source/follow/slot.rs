@@ -78,10 +78,7 @@ impl Slot {
     }
 
     pub(super) fn partition(&self) -> Partition {
-        Partition {
-            topic: self.kept.path.to_string_lossy().into_owned(),
-            number: self.kept.number,
-        }
+        Partition { topic: self.kept.path.to_string_lossy().into_owned(), number: self.kept.number }
     }
 
     pub(super) fn is_of(&self, inode: Inode) -> bool {
