@@ -40,16 +40,20 @@ fn append(place: &Place, name: &str, lines: &[String]) {
     file.unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-/// Bytes that were read of all files, as the committed place has it: files that begin alike are one,
-/// which was copied or packed.
-fn committed(place: &Place) -> i64 {
+/// Bytes that were read of all files, as the committed place has it, and whether all of them are
+/// judged; files that begin alike are one, which was copied or packed.
+fn committed(place: &Place) -> (i64, bool) {
     let entries = fs::read_dir(place.path("store/checkpoints")).into_iter().flatten().flatten();
     let mut paths = entries.map(|it| it.path());
     let Some(path) = paths.find(|it| it.extension().is_some_and(|it| it == "json")) else {
-        return 0;
+        return (0, false);
     };
     let text: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let slots = text["files"]["slots"].as_array().unwrap().iter();
+    let offsets = text["offsets"].as_array().unwrap();
+    let is_judged = slots.clone().zip(offsets).all(|(slot, offset)| {
+        slot["phase"] == "free" || offset.is_null() || *offset == slot["known"]["position"]
+    });
     let slots = slots.filter(|it| it["phase"] != "free").map(|it| &it["known"]);
     let known = slots.chain(text["files"]["seen"].as_array().unwrap());
     let mut files: BTreeMap<String, i64> = BTreeMap::new();
@@ -57,15 +61,15 @@ fn committed(place: &Place) -> i64 {
         let read = files.entry(one["head"]["hash"].to_string()).or_default();
         *read = (*read).max(one["position"].as_i64().unwrap());
     }
-    files.values().sum()
+    (files.values().sum(), is_judged)
 }
 
 /// Waits until so many bytes are committed.
 fn wait_until_read(place: &Place, bytes: i64) {
     let looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
     for look in 0.. {
-        let sum = committed(place);
-        if sum >= bytes {
+        let (sum, is_judged) = committed(place);
+        if sum >= bytes && is_judged {
             assert_eq!(sum, bytes);
             return;
         }

@@ -12,7 +12,7 @@ mod slot;
 mod tail;
 
 use super::kafka::{Fetched, Partition, Start};
-use content::{Content, HEAD_BYTES};
+use content::{Content, Extent, HEAD_BYTES};
 pub use content::{Inode, Print};
 pub use search::PatternError;
 use search::Patterns;
@@ -46,10 +46,10 @@ const SEEN_MAX: usize = 4_096;
 /// Complaints that wait to be said.
 const COMPLAINTS_MAX: usize = 64;
 
-/// A file of which it is not clear yet what it is, and its size when it was looked at.
+/// A file of which it is not clear yet what it is, and its extent when it was looked at.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
-    size: u64,
+    extent: Extent,
     until: Until,
 }
 
@@ -306,7 +306,7 @@ impl Follow {
             if !met.insert(inode) {
                 continue;
             }
-            match self.meet(&path, inode, metadata.len(), now) {
+            match self.meet(&path, inode, Extent::of(&metadata), now) {
                 Ok(()) => {}
                 Err(error) => self.cannot_read(&path, &error),
             }
@@ -316,10 +316,10 @@ impl Follow {
     }
 
     /// A name leads to this file: it is read, rests, is a copy, or is new.
-    fn meet(&mut self, path: &Path, inode: Inode, size: u64, now: Instant) -> io::Result<()> {
+    fn meet(&mut self, path: &Path, inode: Inode, extent: Extent, now: Instant) -> io::Result<()> {
         if let Some(index) = self.slots.iter().position(|slot| slot.is_of(inode)) {
             let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
-            if slot.tail.is_some() || slot.kept.known.is_as_it_was(size) {
+            if slot.tail.is_some() || slot.kept.known.is_as_it_was(extent) {
                 return Ok(());
             }
             if let Some(tail) = search::reopen(path, &slot.kept.known)? {
@@ -332,7 +332,7 @@ impl Follow {
         }
         if let Some(at) = self.seen.iter().position(|known| known.inode == inode) {
             let Some(known) = self.seen.get(at) else { return Ok(()) };
-            if known.is_as_it_was(size) {
+            if known.is_as_it_was(extent) {
                 return Ok(());
             }
             let tail = search::reopen(path, known)?;
@@ -342,11 +342,17 @@ impl Follow {
                 return Ok(());
             }
         }
-        self.meet_new(path, inode, size, now)
+        self.meet_new(path, inode, extent, now)
     }
 
-    fn meet_new(&mut self, path: &Path, inode: Inode, size: u64, now: Instant) -> io::Result<()> {
-        if self.is_waiting(inode, size, now) {
+    fn meet_new(
+        &mut self,
+        path: &Path,
+        inode: Inode,
+        extent: Extent,
+        now: Instant,
+    ) -> io::Result<()> {
+        if self.is_waiting(inode, extent, now) {
             return Ok(());
         }
         let head = Content::head(path)?;
@@ -357,17 +363,17 @@ impl Follow {
         let (mut content, _) = Content::open(path)?;
         if content.is_packed() && self.start == Some(Start::Latest) {
             let head = Print::of(0, &head);
-            self.remember(Known { inode, head, size, is_packed: true, ..Known::default() });
+            self.remember(Known { inode, head, extent, is_packed: true, ..Known::default() });
             return Ok(());
         }
-        if content.is_packed() && self.waiting.get(&inode).is_none_or(|it| it.size != size) {
+        if content.is_packed() && self.waiting.get(&inode).is_none_or(|it| it.extent != extent) {
             // It may be written still.
-            self.waiting.insert(inode, Waiting { size, until: Until::Looked(now) });
+            self.waiting.insert(inode, Waiting { extent, until: Until::Looked(now) });
             return Ok(());
         }
         if let Some(index) = self.copied(path, &head) {
             // Once the original is gone or rests, it is clear which of them goes on.
-            self.waiting.insert(inode, Waiting { size, until: Until::Rests(index) });
+            self.waiting.insert(inode, Waiting { extent, until: Until::Rests(index) });
             return Ok(());
         }
         let resting = self.slots.iter().filter(|slot| slot.kept.phase == Phase::Resting);
@@ -383,7 +389,7 @@ impl Follow {
             inode,
             head: Print::of(0, head.get(..HEAD_BYTES).unwrap_or(&head)),
             is_packed: content.is_packed(),
-            size,
+            extent,
             ..Known::default()
         };
         if let Some(original) = original {
@@ -394,7 +400,7 @@ impl Follow {
                 return Ok(());
             }
         } else if self.start == Some(Start::Latest) {
-            known.position = search::last_line(&content, size)?;
+            known.position = search::last_line(&content, extent.size)?;
         }
         self.waiting.remove(&inode);
         let Some(tail) = Tail::open(content, known.position)? else { return Ok(()) };
@@ -405,9 +411,9 @@ impl Follow {
     }
 
     /// Whether it is too early to say what a file is.
-    fn is_waiting(&self, inode: Inode, size: u64, now: Instant) -> bool {
+    fn is_waiting(&self, inode: Inode, extent: Extent, now: Instant) -> bool {
         self.waiting.get(&inode).is_some_and(|waiting| {
-            waiting.size == size
+            waiting.extent == extent
                 && match waiting.until {
                     Until::Looked(then) => now.saturating_duration_since(then) < STABLE_AFTER,
                     Until::Rests(slot) => self.slots.get(slot).is_some_and(|it| it.tail.is_some()),

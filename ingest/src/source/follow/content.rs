@@ -31,6 +31,22 @@ impl Inode {
     }
 }
 
+/// How large a file is and when it was written last, in nanoseconds: a file that is cut may be as long
+/// again when it is next looked at.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Extent {
+    pub(super) size: u64,
+    written_ns: i64,
+}
+
+impl Extent {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let written_ns =
+            metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        Self { size: metadata.len(), written_ns }
+    }
+}
+
 /// Some bytes of a file, by where they end, how many they are and what they hash to.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Print {
@@ -159,16 +175,16 @@ impl Content {
         Ok(same.is_some_and(|same| Print::of(print.end, same) == *print))
     }
 
-    /// The bytes on the disk.
-    pub(super) fn size(&self) -> io::Result<u64> {
+    /// The bytes on the disk, and when they were written last.
+    pub(super) fn extent(&self) -> io::Result<Extent> {
         let (Self::Plain(file) | Self::Packed(_, _, file)) = self;
-        Ok(file.metadata()?.len())
+        Ok(Extent::of(&file.metadata()?))
     }
 
     /// The last bytes, by where they end.
     pub(super) fn end(&mut self) -> io::Result<Print> {
         if !self.is_packed() {
-            let size = self.size()?;
+            let size = self.extent()?.size;
             let last = self.go_to(size)?.unwrap_or_default();
             return Ok(Print::of(size, &last));
         }

@@ -1,6 +1,6 @@
 //! A slot: one file that is read or rests, and what it is known by.
 
-use super::content::{Inode, Print};
+use super::content::{Extent, Inode, Print};
 use super::tail::Tail;
 use crate::source::kafka::Partition;
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,8 @@ pub(super) struct Known {
     /// The bytes before the place that was read to.
     pub(super) last: Print,
     pub(super) position: u64,
-    /// Bytes on the disk when it was last closed.
-    pub(super) size: u64,
+    /// What the file system said when it was last closed.
+    pub(super) extent: Extent,
     pub(super) is_packed: bool,
 }
 
@@ -66,8 +66,8 @@ pub(super) struct Slot {
 
 impl Known {
     /// Whether nothing can have happened since it was closed.
-    pub(super) fn is_as_it_was(&self, size: u64) -> bool {
-        size == self.size
+    pub(super) fn is_as_it_was(&self, extent: Extent) -> bool {
+        extent == self.extent
     }
 }
 
@@ -100,7 +100,7 @@ impl Slot {
             known.position = tail.position();
             known.last = tail.print();
             known.is_packed = tail.is_packed();
-            known.size = tail.size();
+            known.extent = tail.extent();
         }
     }
 

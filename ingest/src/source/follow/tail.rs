@@ -1,6 +1,6 @@
 //! The lines of one followed file, each with the byte at which it begins.
 
-use super::content::{Content, HEAD_BYTES, Print, remember};
+use super::content::{Content, Extent, HEAD_BYTES, Print, remember};
 use crate::source::kafka::Fetched;
 use memchr::memchr;
 use model::limit::LINE_BYTES_MAX;
@@ -24,6 +24,8 @@ pub(super) struct Tail {
     is_skipping: bool,
     /// The last bytes before `at`.
     last: Vec<u8>,
+    /// What it was when its first bytes were last compared.
+    looked: Option<Extent>,
 }
 
 /// How a file changed since it was looked at.
@@ -39,7 +41,15 @@ impl Tail {
     /// Goes on in a file at the beginning of a line; `None` if it ends before.
     pub(super) fn open(mut content: Content, start: u64) -> io::Result<Option<Self>> {
         let Some(last) = content.go_to(start)? else { return Ok(None) };
-        Ok(Some(Self { content, start, at: start, line: Vec::new(), is_skipping: false, last }))
+        Ok(Some(Self {
+            content,
+            start,
+            at: start,
+            line: Vec::new(),
+            is_skipping: false,
+            last,
+            looked: None,
+        }))
     }
 
     /// Where the next line to be handed on begins.
@@ -56,9 +66,9 @@ impl Tail {
         self.content.is_packed()
     }
 
-    /// Bytes on the disk; 0 if nobody knows.
-    pub(super) fn size(&self) -> u64 {
-        self.content.size().unwrap_or(0)
+    /// What the file system says of it now; nothing if it fails.
+    pub(super) fn extent(&self) -> Extent {
+        self.content.extent().unwrap_or_default()
     }
 
     /// What a copy of this file has in the same place.
@@ -72,15 +82,15 @@ impl Tail {
     }
 
     /// Whether this is still the file that it was; `head` grows with a file that was short.
-    pub(super) fn look(&self, head: &mut Print) -> io::Result<Change> {
+    pub(super) fn look(&mut self, head: &mut Print) -> io::Result<Change> {
         if self.is_packed() {
             return Ok(Change::None);
         }
-        let size = self.content.size()?;
-        if size < self.at {
+        let extent = self.content.extent()?;
+        if extent.size < self.at {
             return Ok(Change::Rewritten);
         }
-        if size == self.at && self.at > 0 && head.len as usize == HEAD_BYTES {
+        if self.looked == Some(extent) {
             return Ok(Change::None);
         }
         let first = self.content.first(HEAD_BYTES)?;
@@ -90,6 +100,7 @@ impl Tail {
         if (head.len as usize) < first.len() {
             *head = Print::of(0, &first);
         }
+        self.looked = Some(extent);
         Ok(Change::None)
     }
 

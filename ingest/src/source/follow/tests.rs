@@ -175,6 +175,19 @@ fn a_file_that_was_copied_and_cut_loses_nothing() {
     }
 }
 
+#[test]
+fn a_file_that_is_as_long_again_after_it_was_cut_is_another() {
+    for rest in [1, 70] {
+        let mut logs = Logs::new("a.log", Start::Earliest);
+        logs.append("a.log", lines(0..20));
+        check(logs.after(1), &[read("a.log", 0..20, 0)]);
+        logs.after(rest);
+        logs.cut("a.log");
+        logs.append("a.log", lines(30..50));
+        check(logs.after(3), &[read("a.log", 30..50, 30)]);
+    }
+}
+
 fn sorted(mut lines: Vec<String>) -> Vec<String> {
     lines.sort();
     lines
