@@ -137,19 +137,16 @@ impl Follow {
                 continue;
             }
             slot.grown = now;
-            match search::find_again(&slot.kept.path, &slot.kept.known, from) {
-                Some((tail, inode)) => slot.open(tail, inode),
-                None => {
-                    let path = slot.kept.path.clone();
-                    slot.kept.phase = Phase::Resting;
-                    self.complain(
-                        &path,
-                        &format!(
-                            "is gone, and with it what was not judged yet, from its byte {from} on"
-                        ),
-                    );
-                }
+            if let Some((tail, inode)) = search::find_again(&slot.kept.path, &slot.kept.known, from)
+            {
+                slot.open(tail, inode);
+                continue;
             }
+            let path = slot.kept.path.clone();
+            slot.kept.phase = Phase::Resting;
+            let why =
+                format!("is gone, and with it what was not judged yet, from its byte {from} on");
+            self.complain(&path, &why);
         }
     }
 

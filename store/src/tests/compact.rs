@@ -48,7 +48,7 @@ async fn settle(store: &Store, group: &str, number: u64) {
 /// The time of the files, a moment from now.
 fn soon() -> SystemTime {
     let file = tempfile::NamedTempFile::new().unwrap();
-    file.as_file().metadata().unwrap().modified().unwrap() + Duration::from_secs(60)
+    file.as_file().metadata().unwrap().modified().unwrap() + Duration::from_mins(1)
 }
 
 fn runs(dir: &Path) -> usize {

@@ -34,7 +34,7 @@ impl Inode {
 /// How large a file is and when it was written last, in nanoseconds: a file that is cut may be as long
 /// again when it is next looked at.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Extent {
+pub(super) struct Extent {
     pub(super) size: u64,
     written_ns: i64,
 }

@@ -34,6 +34,11 @@ pub enum PatternError {
     },
 }
 
+/// Files by their names.
+pub(super) type Found = Vec<(PathBuf, Metadata)>;
+/// What is wrong with a name.
+pub(super) type Problems = Vec<(PathBuf, String)>;
+
 /// Files, directories and globs that are followed.
 #[derive(Debug)]
 pub(super) struct Patterns(Vec<String>);
@@ -57,7 +62,7 @@ impl Patterns {
     }
 
     /// What there is now, sorted within a pattern, and what is wrong with the rest.
-    pub(super) fn find(&self) -> (Vec<(PathBuf, Metadata)>, Vec<(PathBuf, String)>) {
+    pub(super) fn find(&self) -> (Found, Problems) {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
         for pattern in &self.0 {
             let path = Path::new(pattern);
@@ -88,11 +93,7 @@ fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
-fn globbed(
-    pattern: &str,
-    found: &mut Vec<(PathBuf, Metadata)>,
-    problems: &mut Vec<(PathBuf, String)>,
-) {
+fn globbed(pattern: &str, found: &mut Found, problems: &mut Problems) {
     let options = glob::MatchOptions {
         require_literal_separator: true,
         require_literal_leading_dot: true,
