@@ -136,12 +136,19 @@ impl Keeper {
     pub(crate) fn deliver(&mut self) -> Result<(), KeeperError> {
         let To::Server(sink) = &self.to else { return Ok(()) };
         while let Some(parcel) = self.waiting.front() {
+            let has_findings = matches!(parcel, Parcel::Findings(_));
+            if has_findings {
+                crate::hold("inserting");
+            }
             self.runtime.block_on(async {
                 match parcel {
                     Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
                     Parcel::Findings(findings) => sink.findings(findings).await,
                 }
             })?;
+            if has_findings {
+                crate::hold("inserted");
+            }
             self.waiting.pop_front();
         }
         Ok(())
@@ -155,6 +162,7 @@ impl Keeper {
         }
         // An epoch that is judged again after a crash writes the same run again.
         let run = RunId::new(&detect::short_hash(&format!("{group} epoch {epoch}")))?;
+        crate::hold("inserting");
         let mut writer = store.writer(&run);
         self.runtime.block_on(async {
             for parcel in &self.waiting {
@@ -162,6 +170,7 @@ impl Keeper {
             }
             writer.commit().await
         })?;
+        crate::hold("inserted");
         self.waiting.clear();
         Ok(())
     }

@@ -6,23 +6,30 @@
 //! checkpoint that the offsets name, so that offsets and state can never disagree, and what is read
 //! again gives the same findings under the same ids.
 
+mod breaker;
 pub(crate) mod checkpoint;
+pub(crate) mod dead_letters;
 mod places;
+mod reading;
 
 use crate::detection::Detection;
 use crate::keeper::{Keeper, KeeperError};
 use crate::order::{self, Order};
 use crate::pipeline::{Passed, PipelineError, Stage};
 use crate::workers;
+use breaker::Breaker;
 use checkpoint::{CheckpointError, Checkpoints, Pointer, State};
+use dead_letters::DeadLetters;
 use detect::{Engine, Plan, Router};
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
+use ingest::reject::Reject;
 use ingest::source::kafka::{Commit, Committed, Fetched, Next, Source, SourceError};
 use model::Time;
 use model::time::{NS_PER_MIN, NS_PER_S};
 use places::Places;
+use reading::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,6 +46,8 @@ const QUIET_AFTER: Duration = Duration::from_mins(1);
 const AHEAD_MAX_NS: i64 = 5 * NS_PER_MIN;
 /// How long the store is waited for between two looks at the source.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// After how long reading is tried again when too much of what came was no event.
+const POISON_PAUSE: Duration = Duration::from_mins(1);
 
 /// Settings of the service.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -55,6 +64,10 @@ pub(crate) struct Settings {
     pub(crate) epoch_events: u64,
     /// Directory of checkpoints; empty for `checkpoints` in the store's directory.
     pub(crate) checkpoints: String,
+    /// The topic for records that are no events; empty to count them only.
+    pub(crate) dead_letter_topic: String,
+    /// The share of rejected records in a minute above which nothing is committed; 1 for never.
+    pub(crate) poison_share_max: f64,
 }
 
 impl Default for Settings {
@@ -65,6 +78,8 @@ impl Default for Settings {
             epoch_seconds: 5,
             epoch_events: 500_000,
             checkpoints: String::new(),
+            dead_letter_topic: String::new(),
+            poison_share_max: 0.2,
         }
     }
 }
@@ -87,6 +102,9 @@ pub(crate) enum LiveError {
     /// State that is in order cannot be taken in.
     #[error(transparent)]
     Detect(#[from] detect::SnapshotError),
+    /// The dead letters' topic failed.
+    #[error(transparent)]
+    DeadLetters(#[from] connect::ProducerError),
     /// The same, of templates.
     #[error(transparent)]
     Templates(#[from] ingest::endpoint::SnapshotError),
@@ -115,6 +133,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) source: Source,
     pub(crate) keeper: Keeper,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) dead_letters: DeadLetters,
     pub(crate) runtime: Handle,
     pub(crate) threads: usize,
     /// Set when the service is to stop.
@@ -144,8 +163,7 @@ pub(crate) struct Live<'a> {
     mind: Option<Mind>,
     passed: Passed,
     epochs: u64,
-    /// Records that were given up: they hold no event.
-    rejected: u64,
+    breaker: Breaker,
     /// Events whose time was too far ahead.
     ahead: u64,
 }
@@ -156,11 +174,13 @@ pub(crate) struct Done {
     pub(crate) passed: Passed,
     pub(crate) epochs: u64,
     pub(crate) ahead: u64,
+    pub(crate) dead_letters: u64,
 }
 
 impl<'a> Live<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Self {
-        Self { parts, mind: None, passed: Passed::default(), epochs: 0, rejected: 0, ahead: 0 }
+        let breaker = Breaker::new(parts.settings.poison_share_max);
+        Self { parts, mind: None, passed: Passed::default(), epochs: 0, breaker, ahead: 0 }
     }
 
     /// Runs until it is told to stop.
@@ -182,12 +202,19 @@ impl<'a> Live<'a> {
             }
         }
         self.seal(now())?;
-        Ok(Done { passed: self.passed, epochs: self.epochs, ahead: self.ahead })
+        Ok(Done {
+            passed: self.passed,
+            epochs: self.epochs,
+            ahead: self.ahead,
+            dead_letters: self.parts.dead_letters.sent(),
+        })
     }
 
     /// Forgets everything since the last commit.
     fn void(&mut self) {
         self.mind = None;
+        self.breaker.reset();
+        self.parts.dead_letters.forget();
         self.parts.keeper.forget();
     }
 
@@ -251,21 +278,27 @@ impl<'a> Live<'a> {
             mind.heard = moment;
         }
         let (parser, format) = (self.parts.parser, self.parts.format);
-        let parse = |one: Fetched| {
-            let mut parsed = parser.parse(&one.chunk, format);
-            let ahead = places::put_offsets(&mut parsed, &one.offsets, latest);
-            (one, parsed, ahead)
-        };
-        for (one, mut parsed, ahead) in workers::run(self.parts.threads, fetched, parse) {
+        let read = |one: Fetched| reading::read(parser, format, one, latest);
+        let (mut records, mut rejects) = (0, 0);
+        for Read { fetched: one, mut parsed, ahead } in
+            workers::run(self.parts.threads, fetched, read)
+        {
             mind.places.skip(&one, &mut parsed);
             mind.places.advance(&one, &parsed, moment);
             self.ahead += ahead;
-            self.rejected += parsed.rejects.total() + one.empty;
+            records += parsed.records;
+            rejects += parsed.rejects.total() - parsed.rejects.count(Reject::NotAccessLog);
+            if let Some(partition) = self.parts.source.partitions().get(one.chunk.source as usize) {
+                self.parts.dead_letters.add(partition, parsed.rejects.take_samples());
+            }
             mind.events += parsed.batch.events.len() as u64;
             self.passed.add(&parsed);
             let Parsed { batch, .. } = parsed;
             let places = order::places(&batch);
             mind.order.push(batch, places);
+        }
+        if let Some((share, of)) = self.breaker.see(moment, records, rejects) {
+            return self.refuse(share, of, now);
         }
         for (place, next) in mind.places.silent(moment, SILENT_AFTER) {
             let is_idle = self.parts.source.is_at_end(place, next)?;
@@ -286,11 +319,37 @@ impl<'a> Live<'a> {
         let Some(mind) = self.mind.as_ref() else { return Ok(()) };
         let epoch = Duration::from_secs(u64::from(self.parts.settings.epoch_seconds));
         let is_due = mind.events >= self.parts.settings.epoch_events
+            || self.parts.dead_letters.is_full()
             || moment.saturating_duration_since(mind.sealed) >= epoch;
         if is_due && mind.places.is_moved() {
             self.seal(now())?;
         }
         Ok(())
+    }
+
+    /// Too much of what came is no event: everything since the last commit is given up, and after a
+    /// while it is tried once more.
+    fn refuse(&mut self, share: f64, of: u64, now: fn() -> Instant) -> Result<(), LiveError> {
+        crate::note(&format!(
+            "{:.0} % of the last {of} records are no events, more than run.poison_share_max: \
+             nothing is committed, and reading begins again in {} s where it was committed last; \
+             name the right run.format, or set the share higher",
+            share * 100.0,
+            POISON_PAUSE.as_secs(),
+        ));
+        self.void();
+        self.parts.source.pause()?;
+        let until = now() + POISON_PAUSE;
+        while now() < until && !self.parts.stop.load(Ordering::Relaxed) {
+            if let Next::Lost = self.parts.source.stay(STORE_PAUSE)? {
+                return Ok(());
+            }
+        }
+        if self.parts.stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let committed = self.parts.source.committed()?;
+        self.restore(&committed, now())
     }
 
     /// Judges all events before the watermark; in a quiet time the hours that end before it too.
@@ -314,31 +373,46 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    /// Brings what was found to the store, however long that takes; the source is kept alive.
+    /// Brings what was found to the store, however long that takes.
     fn deliver(&mut self) -> Result<(), LiveError> {
+        self.insist(|parts| match parts.keeper.deliver() {
+            Err(error) if error.is_passing() => Ok(Some(error.to_string())),
+            result => result.map(|()| None).map_err(LiveError::from),
+        })
+    }
+
+    /// Brings the dead letters to their topic, however long that takes.
+    fn send_dead_letters(&mut self) -> Result<(), LiveError> {
+        self.insist(|parts| match parts.dead_letters.send() {
+            Err(error) if error.is_passing() => Ok(Some(error.to_string())),
+            result => result.map(|()| None).map_err(LiveError::from),
+        })
+    }
+
+    /// Tries until it is done, or this process is to stop or no longer leads; the source is kept
+    /// alive. `attempt` yields what is in its way.
+    fn insist(
+        &mut self,
+        attempt: impl Fn(&mut Parts<'a>) -> Result<Option<String>, LiveError>,
+    ) -> Result<(), LiveError> {
         let mut is_said = false;
-        loop {
-            match self.parts.keeper.deliver() {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_passing() => {
-                    if !is_said {
-                        crate::note(&format!("{error}"));
-                        is_said = true;
-                    }
-                }
-                Err(error) => return Err(error.into()),
+        while let Some(obstacle) = attempt(&mut self.parts)? {
+            if !is_said {
+                crate::note(&format!("waiting: {obstacle}"));
+                is_said = true;
             }
-            if self.parts.stop.load(Ordering::Relaxed) {
-                // What is not delivered is not committed either, and will be judged again.
-                self.void();
-                return Ok(());
-            }
+            // What is not delivered is not committed either, and will be judged again.
+            let is_stopped = self.parts.stop.load(Ordering::Relaxed);
             // Only a leader that was replaced hears anything while nothing is fetched.
-            if let Next::Lost = self.parts.source.stay(STORE_PAUSE)? {
+            if is_stopped || matches!(self.parts.source.stay(STORE_PAUSE)?, Next::Lost) {
                 self.void();
                 return Ok(());
             }
         }
+        if is_said {
+            crate::note("going on");
+        }
+        Ok(())
     }
 
     /// Ends an epoch: everything is in the store, then the checkpoint is, then offsets are committed.
@@ -347,6 +421,7 @@ impl<'a> Live<'a> {
             return Ok(());
         }
         self.deliver()?;
+        self.send_dead_letters()?;
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         self.parts.keeper.seal(mind.epoch + 1)?;
         crate::hold("stored");

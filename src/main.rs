@@ -22,6 +22,7 @@ use config::Config;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -71,7 +72,10 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
 /// Stops here for ever when `HABITUS_HOLD_AT` names this point: a crash test kills the process there.
 #[expect(clippy::disallowed_methods, reason = "only tests set it, and main reads the environment")]
 fn hold(point: &str) {
-    if std::env::var("HABITUS_HOLD_AT").is_ok_and(|at| at == point) {
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+    let Ok(wanted) = std::env::var("HABITUS_HOLD_AT") else { return };
+    let (at, time) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+    if at == point && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == time.parse().unwrap_or(1) {
         note(&format!("held at {point}"));
         loop {
             std::thread::park();

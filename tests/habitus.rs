@@ -38,12 +38,17 @@ impl Place {
         self.run_in("store", args)
     }
 
-    /// Runs the binary here, with the store in another directory.
+    /// A store's argument: a directory of this place, or a URL.
+    pub(crate) fn store(&self, store: &str) -> PathBuf {
+        if store.contains("://") { store.into() } else { self.path(store) }
+    }
+
+    /// Runs the binary here, with the store in another directory or on a server.
     pub(crate) fn run_in(&self, store: &str, args: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_habitus"))
             .args(args)
             .arg("--store")
-            .arg(self.path(store))
+            .arg(self.store(store))
             .current_dir(self.dir.path())
             .env_remove("COLUMNS")
             .stdin(Stdio::null())

@@ -4,7 +4,9 @@ use super::{Ended, Failure, Setting};
 use crate::cli::Run;
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
+use crate::live::dead_letters::DeadLetters;
 use crate::live::{Done, Live, Parts};
+use connect::Producer;
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
@@ -36,8 +38,13 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
     let objects = LocalFileSystem::new_with_prefix(&directory)?;
     let checkpoints = Checkpoints::new(Arc::new(objects), &config.source.group_id);
-    let parser = config.ingest.check(key)?;
+    let parser = config.ingest.check(key)?.keeping_rejects();
     let source = Source::open(&config.source, &client)?;
+    let dead_letters = match config.run.dead_letter_topic.as_str() {
+        "" => None,
+        topic => Some(Producer::open(&client, topic, "run.dead_letter_topic")?),
+    };
+    let dead_letters = DeadLetters::new(dead_letters);
     let names = source.partitions().iter();
     let names: Vec<String> = names.map(|it| format!("{}/{}", it.topic, it.number)).collect();
     crate::note(&format!(
@@ -57,6 +64,7 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         source,
         keeper: keeper.with_inputs(names),
         checkpoints,
+        dead_letters,
         runtime: setting.runtime.clone(),
         threads,
         stop,
@@ -88,6 +96,8 @@ fn write_summary(done: &Done, seconds: f64, path: &Path) -> Result<(), Failure> 
         "findings": done.passed.findings,
         "late_not_scored": done.passed.late_not_scored,
         "ahead": done.ahead,
+        "rejected": done.passed.rejects.total(),
+        "dead_letters": done.dead_letters,
         "epochs": done.epochs,
         "seconds": seconds,
     });

@@ -4,7 +4,7 @@ use super::checkpoint::Place;
 use crate::order::Order;
 use ingest::parse::Parsed;
 use ingest::source::kafka::{Fetched, Partition};
-use model::{Event, EventBatch, Time};
+use model::{EventBatch, Time};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -88,10 +88,15 @@ impl Places {
     /// Leaves out of a batch the events that were judged before the restart.
     pub(crate) fn skip(&mut self, fetched: &Fetched, parsed: &mut Parsed) {
         let Some(stand) = self.stands.get(fetched.chunk.source as usize) else { return };
-        let is_again = fetched.offsets.first().is_some_and(|first| *first < stand.wanted_to);
+        let firsts = [fetched.offsets.first(), fetched.empty.first()];
+        let first =
+            firsts.into_iter().flatten().chain(fetched.damaged.iter().map(|it| &it.0)).min();
+        let is_again = first.is_some_and(|first| *first < stand.wanted_to);
         if !is_again {
             return;
         }
+        // What was rejected then was dealt with then.
+        parsed.rejects.retain(|sample| sample.position.line as i64 >= stand.wanted_to);
         // Of a record with several events those are judged first that come first in the order.
         let mut judged: BTreeMap<i64, u32> = BTreeMap::new();
         let mut order: Vec<usize> = (0..parsed.batch.events.len()).collect();
@@ -220,17 +225,4 @@ impl Places {
     pub(crate) fn settle(&mut self) {
         self.is_moved = false;
     }
-}
-
-/// Puts each event's offset in the place of its line, and takes out the events whose time is after
-/// `latest`; how many those were.
-pub(crate) fn put_offsets(parsed: &mut Parsed, offsets: &[i64], latest: Time) -> u64 {
-    let before = parsed.batch.events.len();
-    parsed.batch.events.retain(|event| event.time <= latest);
-    let put = |event: &mut Event| {
-        let offset = offsets.get(event.position.line as usize).copied().unwrap_or(0);
-        event.position.line = offset as u64;
-    };
-    parsed.batch.events.iter_mut().for_each(put);
-    (before - parsed.batch.events.len()) as u64
 }

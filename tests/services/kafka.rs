@@ -12,7 +12,7 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub(crate) struct Kafka {
     pub(crate) bootstrap: String,
     /// Its release, or that it is somebody else's.
     pub(crate) version: String,
+    /// Where it keeps its records; nothing where it is somebody else's.
+    pub(crate) data: Option<PathBuf>,
     /// Held so that it runs as long as the tests.
     _process: Option<Watched>,
 }
@@ -78,7 +80,7 @@ impl Kafka {
                 "nothing answers at {bootstrap}: start it, or unset KAFKA_BOOTSTRAP_SERVERS"
             ));
         }
-        Ok(Self { bootstrap, version: "as given".to_owned(), _process: None })
+        Ok(Self { bootstrap, version: "as given".to_owned(), data: None, _process: None })
     }
 
     /// Installs it where it is missing, and starts it.
@@ -107,11 +109,13 @@ impl Kafka {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "kafka", class_path]).arg(&properties).args(JAVA);
         // From here on the watchdog removes the directory.
-        let process = Watched::start(&dir.keep(), &mut command)?;
+        let dir = dir.keep();
+        let process = Watched::start(&dir, &mut command)?;
         for _ in 0..LOOKS_MAX {
             if TcpStream::connect(broker).is_ok() && answers(&broker.to_string()) {
                 let (bootstrap, version) = (broker.to_string(), VERSION.to_owned());
-                return Ok(Self { bootstrap, version, _process: Some(process) });
+                let data = Some(dir.join("data"));
+                return Ok(Self { bootstrap, version, data, _process: Some(process) });
             }
             if process.has_ended() {
                 break;

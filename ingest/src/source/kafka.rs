@@ -6,7 +6,10 @@
 //! committed by the group's member, so that the coordinator refuses those of a leader that no
 //! longer is one.
 
+mod damage;
+
 use crate::Chunk;
+use damage::Probe;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::base_consumer::BaseConsumer;
@@ -132,8 +135,11 @@ pub struct Fetched {
     pub offsets: Vec<i64>,
     /// The offset after the last record.
     pub next: i64,
-    /// Records without a value.
-    pub empty: u64,
+    /// The offsets of records without a value.
+    pub empty: Vec<i64>,
+    /// Offsets that are lost, because the broker holds a damaged batch there: the first, and the
+    /// first after them.
+    pub damaged: Option<(i64, i64)>,
 }
 
 /// What happened next.
@@ -202,6 +208,12 @@ pub struct Source {
     told: Receiver<Told>,
     partitions: Vec<Partition>,
     places: BTreeMap<Partition, u32>,
+    /// The offset of the next record of each partition, once one was read or it was said.
+    positions: Vec<Option<i64>>,
+    /// The reader's settings.
+    config: ClientConfig,
+    /// The client met a batch that it cannot decode.
+    is_suspect: bool,
     start: Start,
     is_leading: bool,
     /// The client's last complaint.
@@ -248,15 +260,17 @@ impl Source {
         let member: BaseConsumer<Context> = config
             .clone()
             .set("partition.assignment.strategy", "range")
+            // It reads nothing, so that it need not mind where.
+            .set("auto.offset.reset", "latest")
             .create_with_context(Context { tell: tell.clone() })
             .map_err(made("the group's member"))?;
         let partitions = partitions(&member, &topics, client, &told)?;
-        let reader: BaseConsumer<Context> = config
+        config
             .set("fetch.queue.backoff.ms", "50")
             .set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX)
-            .set("fetch.wait.max.ms", "50")
-            .create_with_context(Context { tell })
-            .map_err(made("the reader"))?;
+            .set("fetch.wait.max.ms", "50");
+        let reader: BaseConsumer<Context> =
+            config.create_with_context(Context { tell }).map_err(made("the reader"))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         member.subscribe(&names).map_err(made("joining the group"))?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
@@ -264,8 +278,11 @@ impl Source {
             member,
             reader,
             told,
+            positions: vec![None; partitions.len()],
             partitions,
             places,
+            config,
+            is_suspect: false,
             start: settings.start,
             is_leading: false,
             complaint: None,
@@ -298,6 +315,10 @@ impl Source {
         if !self.is_leading {
             return Ok(Next::Records(Vec::new()));
         }
+        if self.is_suspect {
+            self.is_suspect = false;
+            return self.skip_damage().map(Next::Records);
+        }
         self.fetch(wait).map(Next::Records)
     }
 
@@ -327,6 +348,7 @@ impl Source {
     /// Starts reading each partition from an offset; where there is none, from the start that the
     /// settings name.
     pub fn begin(&mut self, offsets: &[Option<i64>]) -> Result<(), SourceError> {
+        self.positions = offsets.to_vec();
         let mut list = TopicPartitionList::new();
         for (partition, offset) in self.partitions.iter().zip(offsets) {
             let offset = match (offset, self.start) {
@@ -340,10 +362,15 @@ impl Source {
         self.reader.assign(&list).map_err(|error| client_error("assigning partitions", &error))
     }
 
+    /// Stops reading, until [`Source::begin`] is called again.
+    pub fn pause(&mut self) -> Result<(), SourceError> {
+        self.reader.unassign().map_err(|error| client_error("giving up partitions", &error))
+    }
+
     /// Stops reading, until this process leads again.
     fn stop(&mut self) -> Result<(), SourceError> {
         self.is_leading = false;
-        self.reader.unassign().map_err(|error| client_error("giving up partitions", &error))
+        self.pause()
     }
 
     /// Commits the next offset of each partition, with `metadata` beside them, and waits for it.
@@ -390,7 +417,8 @@ impl Source {
         Ok(self.hear()?.unwrap_or(Next::Records(Vec::new())))
     }
 
-    fn committed(&self) -> Result<Vec<Committed>, SourceError> {
+    /// What the group has committed for each partition.
+    pub fn committed(&self) -> Result<Vec<Committed>, SourceError> {
         let mut list = TopicPartitionList::new();
         for partition in &self.partitions {
             list.add_partition(&partition.topic, partition.number);
@@ -425,6 +453,10 @@ impl Source {
                 Some(Err(error)) if is_fatal(&error) => {
                     return Err(client_error("reading", &error));
                 }
+                Some(Err(error)) if damage::is_damage(&error) => {
+                    self.is_suspect = true;
+                    break;
+                }
                 Some(Err(error)) => {
                     self.complaint = Some(error.to_string());
                     break;
@@ -436,10 +468,37 @@ impl Source {
             let one = fetched.entry(*place).or_default();
             one.chunk.source = *place;
             one.add(message.payload().unwrap_or_default(), message.offset());
+            if let Some(position) = self.positions.get_mut(*place as usize) {
+                *position = Some(one.next);
+            }
             bytes += message.payload_len();
             records += 1;
         }
         Ok(fetched.into_values().collect())
+    }
+
+    /// Goes on after batches that cannot be decoded, and says which offsets are lost.
+    fn skip_damage(&mut self) -> Result<Vec<Fetched>, SourceError> {
+        let failed = |error| client_error("looking for a damaged batch", &error);
+        let probe = Probe::new(&self.config).map_err(failed)?;
+        let mut skipped = Vec::new();
+        for (place, partition) in (0..).zip(&self.partitions) {
+            let (low, high) = self
+                .reader
+                .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
+                .map_err(failed)?;
+            let Some(position) = self.positions.get_mut(place as usize) else { continue };
+            let from = position.unwrap_or(low).max(low);
+            if let Some(end) = probe.end_of_damage(partition, from, high).map_err(failed)? {
+                *position = Some(end);
+                let chunk = Chunk { source: place, ..Chunk::default() };
+                let damaged = Some((from, end));
+                skipped.push(Fetched { chunk, next: end, damaged, ..Fetched::default() });
+            }
+        }
+        let positions = self.positions.clone();
+        self.begin(&positions)?;
+        Ok(skipped)
     }
 }
 
@@ -459,7 +518,9 @@ impl Fetched {
             }
             self.offsets.push(offset);
         }
-        self.empty += u64::from(self.offsets.len() == before);
+        if self.offsets.len() == before {
+            self.empty.push(offset);
+        }
     }
 }
 
@@ -541,7 +602,7 @@ mod tests {
         assert_eq!(fetched.chunk.bytes, b"{\"a\":1}\none\r\ntwo\n\nlast");
         assert_eq!(fetched.offsets, [7, 8, 8, 10, 11]);
         assert_eq!(fetched.chunk.oversize, [(3, model::limit::LINE_BYTES_MAX as u64 + 1)]);
-        assert_eq!((fetched.next, fetched.empty), (12, 1));
+        assert_eq!((fetched.next, fetched.empty), (12, vec![9]));
     }
 
     #[test]
