@@ -116,8 +116,21 @@ pub(crate) struct Replay {
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct Run {
+    /// Do one stage only: normalize turns records into events of one topic, keyed by identity, and
+    /// detect reads that topic [default: both, in one process, without the topic].
+    #[arg(long, value_enum)]
+    pub(crate) stage: Option<Stage>,
     #[command(flatten)]
     pub(crate) work: Work,
+}
+
+/// A stage of the service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Stage {
+    /// Records become events, keyed by identity, in transactions; any number of processes share it.
+    Normalize,
+    /// Events become findings.
+    Detect,
 }
 
 /// Arguments of `migrate`.

@@ -4,7 +4,7 @@ use crate::keeper::Keeper;
 use crate::order::{Held, Order};
 use crate::pipeline::{PipelineError, Stage, assign};
 use crate::workers;
-use detect::{Engine, Item, Output, Router};
+use detect::{Engine, Item, Router};
 use model::tables::Table;
 use model::time::NS_PER_H;
 use model::{Finding, FindingId, Time};
@@ -62,8 +62,8 @@ impl Detection {
                 self.engine.open(next.time);
             } else {
                 let findings = self.engine.drain_findings();
-                self.count(&findings, at);
-                keeper.keep(Output { findings, ..Output::default() })?;
+                let raised = self.count(&findings, at);
+                keeper.findings(findings, raised)?;
             }
             rest = later;
         }
@@ -90,12 +90,18 @@ impl Detection {
         workers::run(at.threads, tasks, detect::Task::run);
     }
 
-    fn count(&mut self, findings: &[Finding], at: &mut Stage<'_>) {
+    /// Counts findings; when the new ones among them were raised.
+    fn count(&mut self, findings: &[Finding], at: &mut Stage<'_>) -> Vec<Time> {
+        let mut raised = Vec::new();
         at.passed.revisions += findings.len() as u64;
         for finding in findings {
             // A finding is revised within its hour only, after which the set is emptied.
-            at.passed.findings += u64::from(self.raised.insert(finding.id));
+            if self.raised.insert(finding.id) {
+                at.passed.findings += 1;
+                raised.push(finding.detected_at);
+            }
         }
+        raised
     }
 
     /// After an hour was closed: what spans identities is exchanged, and what was found is kept.

@@ -6,11 +6,11 @@
 //! checkpoint that the offsets name, so that offsets and state can never disagree, and what is read
 //! again gives the same findings under the same ids.
 
-mod breaker;
+pub(crate) mod breaker;
 pub(crate) mod checkpoint;
 pub(crate) mod dead_letters;
 mod places;
-mod reading;
+pub(crate) mod reading;
 
 use crate::detection::Detection;
 use crate::keeper::{Keeper, KeeperError};
@@ -21,6 +21,7 @@ use breaker::Breaker;
 use checkpoint::{CheckpointError, Checkpoints, Pointer, State};
 use dead_letters::DeadLetters;
 use detect::{Engine, Plan, Router};
+use hdrhistogram::Histogram;
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
@@ -39,15 +40,23 @@ use tokio::runtime::Handle;
 const WAIT: Duration = Duration::from_millis(100);
 /// A partition that brought nothing for so long is asked whether it has anything; if not, it holds
 /// nobody back.
-const SILENT_AFTER: Duration = Duration::from_secs(1);
+pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(1);
+/// Event time that goes on by more than this at once is history or follows a silence: then silent
+/// partitions are looked at again.
+const JUMP_NS: i64 = NS_PER_MIN;
 /// When nothing at all came for so long, event time goes on with the clock on the wall.
 const QUIET_AFTER: Duration = Duration::from_mins(1);
 /// An event further ahead of the clock on the wall than this has a wrong time.
-const AHEAD_MAX_NS: i64 = 5 * NS_PER_MIN;
+pub(crate) const AHEAD_MAX_NS: i64 = 5 * NS_PER_MIN;
 /// How long the store is waited for between two looks at the source.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// After how long reading is tried again when too much of what came was no event.
-const POISON_PAUSE: Duration = Duration::from_mins(1);
+pub(crate) const POISON_PAUSE: Duration = Duration::from_mins(1);
+
+/// A finding waits for the end of its epoch no longer than this.
+const FINDINGS_WAIT_MAX: Duration = Duration::from_millis(250);
+/// Events that were older than this when their finding was stored were history, and no delay.
+const LATENCY_MS_MAX: i64 = 10 * 60 * 1_000;
 
 /// Settings of the service.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -164,8 +173,43 @@ pub(crate) struct Live<'a> {
     passed: Passed,
     epochs: u64,
     breaker: Breaker,
+    /// Milliseconds from the time of an event that raised a finding to the store's answer.
+    latency: Histogram<u64>,
+    spent: Spent,
     /// Events whose time was too far ahead.
     ahead: u64,
+}
+
+/// A histogram of milliseconds with three digits.
+fn latency() -> Histogram<u64> {
+    // The digits are in range, which is all that can be wrong.
+    Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed"))
+}
+
+/// What is said when most of what came is no event.
+pub(crate) fn poisoned(share: f64, of: u64) -> String {
+    format!(
+        "{:.0} % of the last {of} records are no events, more than run.poison_share_max: nothing is \
+         committed, and reading begins again in {} s where it was committed last; name the right \
+         run.format, or set the share higher",
+        share * 100.0,
+        POISON_PAUSE.as_secs(),
+    )
+}
+
+/// Where the time went.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub(crate) struct Spent {
+    /// Waiting for records and taking them.
+    read: f64,
+    /// Parsing.
+    parse: f64,
+    /// Judging.
+    judge: f64,
+    /// Waiting for the store.
+    store: f64,
+    /// Ending epochs: checkpoints and commits.
+    seal: f64,
 }
 
 /// What the service did.
@@ -175,18 +219,34 @@ pub(crate) struct Done {
     pub(crate) epochs: u64,
     pub(crate) ahead: u64,
     pub(crate) dead_letters: u64,
+    /// Milliseconds from the time of an event that raised a finding to the store's answer, of events
+    /// that were not old when they came.
+    pub(crate) latency: Histogram<u64>,
+    pub(crate) spent: Spent,
 }
 
 impl<'a> Live<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Self {
         let breaker = Breaker::new(parts.settings.poison_share_max);
-        Self { parts, mind: None, passed: Passed::default(), epochs: 0, breaker, ahead: 0 }
+        Self {
+            parts,
+            mind: None,
+            passed: Passed::default(),
+            epochs: 0,
+            breaker,
+            latency: latency(),
+            spent: Spent::default(),
+            ahead: 0,
+        }
     }
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self, now: fn() -> Instant) -> Result<Done, LiveError> {
         while !self.parts.stop.load(Ordering::Relaxed) {
-            match self.parts.source.next(WAIT)? {
+            let waited = now();
+            let next = self.parts.source.next(WAIT)?;
+            self.spent.read += (now() - waited).as_secs_f64();
+            match next {
                 Next::Lead(committed) => {
                     crate::note("leading: reading all partitions");
                     self.restore(&committed, now())?;
@@ -207,6 +267,8 @@ impl<'a> Live<'a> {
             epochs: self.epochs,
             ahead: self.ahead,
             dead_letters: self.parts.dead_letters.sent(),
+            latency: self.latency,
+            spent: self.spent,
         })
     }
 
@@ -269,10 +331,9 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    /// One round: what came is parsed, ordered and judged, and kept.
-    fn round(&mut self, fetched: Vec<Fetched>, now: fn() -> Instant) -> Result<(), LiveError> {
-        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
-        let moment = now();
+    /// Takes in what came: parsed, counted and put in order. The records and the rejects.
+    fn take_in(&mut self, fetched: Vec<Fetched>, moment: Instant) -> Result<(u64, u64), LiveError> {
+        let Some(mind) = self.mind.as_mut() else { return Ok((0, 0)) };
         let latest = (self.parts.wall)().plus(AHEAD_MAX_NS);
         if !fetched.is_empty() {
             mind.heard = moment;
@@ -280,11 +341,13 @@ impl<'a> Live<'a> {
         let (parser, format) = (self.parts.parser, self.parts.format);
         let read = |one: Fetched| reading::read(parser, format, one, latest);
         let (mut records, mut rejects) = (0, 0);
-        for Read { fetched: one, mut parsed, ahead } in
+        let (before, was_idle) = (mind.places.latest(), mind.places.is_idle());
+        for Read { fetched: one, mut parsed, ahead, fronts } in
             workers::run(self.parts.threads, fetched, read)
         {
             mind.places.skip(&one, &mut parsed);
             mind.places.advance(&one, &parsed, moment);
+            mind.places.hear(&one, fronts);
             self.ahead += ahead;
             records += parsed.records;
             rejects += parsed.rejects.total() - parsed.rejects.count(Reject::NotAccessLog);
@@ -297,9 +360,27 @@ impl<'a> Live<'a> {
             let places = order::places(&batch);
             mind.order.push(batch, places);
         }
+        let jumped = |latest: Time| before.is_some_and(|it| latest.since(it) > JUMP_NS);
+        if mind.places.latest().is_some_and(jumped) {
+            // Whoever had nothing may have old events too, which are only on their way.
+            for (place, next) in mind.places.idle() {
+                if was_idle || !self.parts.source.is_at_end(place, next)? {
+                    mind.places.look(place, false, moment);
+                }
+            }
+        }
+        Ok((records, rejects))
+    }
+
+    /// One round: what came is parsed, ordered and judged, and kept.
+    fn round(&mut self, fetched: Vec<Fetched>, now: fn() -> Instant) -> Result<(), LiveError> {
+        let moment = now();
+        let (records, rejects) = self.take_in(fetched, moment)?;
+        self.spent.parse += (now() - moment).as_secs_f64();
         if let Some((share, of)) = self.breaker.see(moment, records, rejects) {
             return self.refuse(share, of, now);
         }
+        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         for (place, next) in mind.places.silent(moment, SILENT_AFTER) {
             let is_idle = self.parts.source.is_at_end(place, next)?;
             mind.places.look(place, is_idle, now());
@@ -312,31 +393,45 @@ impl<'a> Live<'a> {
             // Nothing came: the hour ends by the clock on the wall.
             watermark = watermark.map(|it| it.plus(quiet.as_nanos() as i64 - lateness));
         }
+        let judging = now();
         if let Some(watermark) = watermark {
             self.judge(watermark, is_quiet)?;
         }
+        let storing = now();
+        self.spent.judge += (storing - judging).as_secs_f64();
         self.deliver()?;
+        let stored = now();
+        self.spent.store += (stored - storing).as_secs_f64();
+        self.measure();
         let Some(mind) = self.mind.as_ref() else { return Ok(()) };
         let epoch = Duration::from_secs(u64::from(self.parts.settings.epoch_seconds));
+        let since = moment.saturating_duration_since(mind.sealed);
         let is_due = mind.events >= self.parts.settings.epoch_events
             || self.parts.dead_letters.is_full()
-            || moment.saturating_duration_since(mind.sealed) >= epoch;
+            || since >= epoch
+            || (since >= FINDINGS_WAIT_MAX && self.parts.keeper.holds_findings());
         if is_due && mind.places.is_moved() {
             self.seal(now())?;
+            self.spent.seal += (now() - stored).as_secs_f64();
         }
         Ok(())
+    }
+
+    /// Notes how long it took until findings were stored.
+    fn measure(&mut self) {
+        let wall = (self.parts.wall)();
+        for raised in self.parts.keeper.take_stored() {
+            let delay_ms = wall.since(raised) / (NS_PER_S / 1_000);
+            if (0..=LATENCY_MS_MAX).contains(&delay_ms) {
+                self.latency.saturating_record(delay_ms as u64);
+            }
+        }
     }
 
     /// Too much of what came is no event: everything since the last commit is given up, and after a
     /// while it is tried once more.
     fn refuse(&mut self, share: f64, of: u64, now: fn() -> Instant) -> Result<(), LiveError> {
-        crate::note(&format!(
-            "{:.0} % of the last {of} records are no events, more than run.poison_share_max: \
-             nothing is committed, and reading begins again in {} s where it was committed last; \
-             name the right run.format, or set the share higher",
-            share * 100.0,
-            POISON_PAUSE.as_secs(),
-        ));
+        crate::note(&poisoned(share, of));
         self.void();
         self.parts.source.pause()?;
         let until = now() + POISON_PAUSE;
@@ -375,7 +470,7 @@ impl<'a> Live<'a> {
 
     /// Brings what was found to the store, however long that takes.
     fn deliver(&mut self) -> Result<(), LiveError> {
-        self.insist(|parts| match parts.keeper.deliver() {
+        self.insist(|parts| match parts.keeper.deliver(&parts.stop) {
             Err(error) if error.is_passing() => Ok(Some(error.to_string())),
             result => result.map(|()| None).map_err(LiveError::from),
         })
@@ -446,6 +541,7 @@ impl<'a> Live<'a> {
                 mind.places.settle();
                 self.epochs += 1;
                 self.parts.runtime.block_on(checkpoints.prune())?;
+                self.measure();
             }
             Commit::Refused => {
                 crate::note("the commit was refused: another process leads");

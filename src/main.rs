@@ -8,6 +8,7 @@ mod figures;
 mod inputs;
 mod keeper;
 mod live;
+mod normalizer;
 mod order;
 mod pipeline;
 mod progress;

@@ -1,7 +1,7 @@
 //! The service against a real broker: what a replay finds, killed as often as one likes.
 
 use crate::habitus::{Place, is_full};
-use crate::service::{PATIENCE, Service, committed, findings, wait_until_read};
+use crate::service::{Service, findings, wait_for_group, wait_until_read};
 use crate::services::{self, Kafka, Record};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -54,13 +54,28 @@ pub(crate) fn log(calls: u32) -> Vec<String> {
 pub(crate) fn topic(kafka: &Kafka, lines: &[String]) -> String {
     let name = services::unique("live");
     kafka.create_topic(&name, 3, &[]);
-    let records = (0..).zip(lines).map(|(number, line): (i32, &String)| Record {
+    deal(kafka, &name, lines, 0);
+    name
+}
+
+/// Deals out lines over three partitions; `first` lines went before.
+pub(crate) fn deal(kafka: &Kafka, topic: &str, lines: &[String], first: usize) {
+    let records = (first..).zip(lines).map(|(number, line)| Record {
         payload: line.as_bytes(),
-        partition: Some(number % 3),
+        partition: Some((number % 3) as i32),
         ..Record::default()
     });
-    kafka.produce(&name, records);
-    name
+    kafka.produce(topic, records);
+}
+
+/// Gives a place's configuration a group of its own; its name.
+pub(crate) fn regroup(place: &Place, topic: &str) -> String {
+    let group = services::unique("group");
+    let text = std::fs::read_to_string(place.path("habitus.toml")).unwrap();
+    let (old, new) = (format!("group_id = \"{topic}\""), format!("group_id = \"{group}\""));
+    assert!(text.contains(&old));
+    place.write("habitus.toml", text.replacen(&old, &new, 1));
+    group
 }
 
 /// Writes a configuration of short epochs; `more` goes into `[run]`.
@@ -75,7 +90,7 @@ pub(crate) fn configure(place: &Place, kafka: &Kafka, topic: &str, more: &str) {
 }
 
 /// No revision of a finding was written with two payloads.
-fn check_revisions(place: &Place, store: &str) {
+pub(crate) fn check_revisions(place: &Place, store: &str) {
     let payload = if store.contains("://") { "toString(score)" } else { "cast(score AS VARCHAR)" };
     let sql = format!(
         "SELECT finding_id, revision FROM findings GROUP BY 1, 2 \
@@ -86,7 +101,7 @@ fn check_revisions(place: &Place, store: &str) {
 }
 
 /// What an undisturbed replay of the same lines finds.
-fn replayed(lines: &[String]) -> BTreeSet<String> {
+pub(crate) fn replayed(lines: &[String]) -> BTreeSet<String> {
     let place = Place::new();
     let file = place.write("log.ndjson", lines.join("\n") + "\n");
     place.replay(&[&file], &[]);
@@ -182,13 +197,8 @@ fn crash_at_any_moment_changes_nothing_on_a_server() {
     let (calm, torn) = (store(&place, server, "calm"), store(&place, server, "torn"));
     // Another group's undisturbed run over the same topic.
     let other = Place::new();
-    let group = services::unique("calm");
     configure(&other, kafka, &topic, "");
-    let text = std::fs::read_to_string(other.path("habitus.toml")).unwrap();
-    other.write(
-        "habitus.toml",
-        text.replacen(&format!("group_id = \"{topic}\""), &format!("group_id = \"{group}\""), 1),
-    );
+    let group = regroup(&other, &topic);
     let service = Service::start(&other, &calm, None);
     wait_for_group(kafka, &group, &topic, lines.len() as i64);
     service.stop();
@@ -215,16 +225,4 @@ pub(crate) fn store(place: &Place, server: &services::ClickHouse, name: &str) ->
     let said = place.run_in(&store, &["migrate"]);
     assert_eq!(said.code, 0, "{}", said.err);
     store
-}
-
-/// Waits until a group has committed so much.
-#[track_caller]
-pub(crate) fn wait_for_group(kafka: &Kafka, group: &str, topic: &str, records: i64) {
-    for _ in 0..PATIENCE.as_millis() / 100 {
-        if committed(kafka, group, topic) >= records {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("{} of {records} records are committed", committed(kafka, group, topic));
 }

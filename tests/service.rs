@@ -120,11 +120,6 @@ impl Service {
         self.signal("-CONT");
     }
 
-    /// The exit code, once it ended by itself.
-    pub(crate) fn code(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
-    }
-
     /// Its process number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -144,14 +139,21 @@ pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str) -> i64 {
     kafka.committed(group, topic).iter().filter_map(|it| it.offset).sum()
 }
 
-/// Waits until so many offsets of a topic are committed; the longest time without any progress.
+/// Waits until the group with the topic's name has committed so many offsets of it; the longest time
+/// without any progress.
+#[track_caller]
+pub(crate) fn wait_until_read(kafka: &Kafka, topic: &str, records: i64) -> Duration {
+    wait_for_group(kafka, topic, topic, records)
+}
+
+/// The same for any group.
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "how long it stands still is what is promised")]
-pub(crate) fn wait_until_read(kafka: &Kafka, topic: &str, records: i64) -> Duration {
+pub(crate) fn wait_for_group(kafka: &Kafka, group: &str, topic: &str, records: i64) -> Duration {
     let started = Instant::now();
     let (mut last, mut moved, mut longest) = (0, None, Duration::ZERO);
     loop {
-        let sum = committed(kafka, topic, topic);
+        let sum = committed(kafka, group, topic);
         if sum > last {
             longest = longest.max(moved.map_or(Duration::ZERO, |it: Instant| it.elapsed()));
             (last, moved) = (sum, Some(Instant::now()));

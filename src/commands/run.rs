@@ -1,12 +1,13 @@
 //! `habitus run`: the service.
 
 use super::{Ended, Failure, Setting};
-use crate::cli::Run;
+use crate::cli::{Run, Stage};
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
 use crate::live::dead_letters::DeadLetters;
 use crate::live::{Done, Live, Parts};
-use connect::Producer;
+use crate::normalizer::{self, Normalizer};
+use connect::{ClientConfig, Producer};
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
@@ -30,16 +31,95 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         })?),
     };
     let client = config.kafka.client()?;
-    let directory = PathBuf::from(&config.run.checkpoints);
-    let (keeper, key, home) = Keeper::open(setting, &args.work, &config.source.group_id)?;
-    let directory =
-        if config.run.checkpoints.is_empty() { home.join("checkpoints") } else { directory };
-    std::fs::create_dir_all(&directory)
-        .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
-    let objects = LocalFileSystem::new_with_prefix(&directory)?;
-    let checkpoints = Checkpoints::new(Arc::new(objects), &config.source.group_id);
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
+    let job = Job { started, plan, format, client, threads, stop };
+    match args.stage {
+        Some(Stage::Normalize) => normalize(setting, args, job),
+        stage => detect(setting, args, job, stage.is_some()),
+    }
+}
+
+/// What both stages need.
+struct Job {
+    started: Instant,
+    plan: detect::Plan,
+    format: Option<FormatId>,
+    client: ClientConfig,
+    threads: usize,
+    stop: Arc<AtomicBool>,
+}
+
+/// The first stage alone.
+fn normalize(setting: &Setting, args: &Run, job: Job) -> Result<Ended, Failure> {
+    let config = &setting.config;
+    let (_, key) = Keeper::key(setting, &args.work)?;
     let parser = config.ingest.check(key)?.keeping_rejects();
-    let source = Source::open(&config.source, &client)?;
+    let events_topic = config.source.events();
+    crate::note(&format!(
+        "reading {} as group {}-normalize, events go to {events_topic}",
+        config.source.topics.join(", "),
+        config.source.group_id,
+    ));
+    let normalizer = Normalizer::new(normalizer::Parts {
+        source: config.source.clone(),
+        client: job.client,
+        events_topic,
+        dead_letter_topic: config.run.dead_letter_topic.clone(),
+        poison_share_max: config.run.poison_share_max,
+        format: job.format,
+        parser: &parser,
+        threads: job.threads,
+        id: transactional_id(&config.source.group_id, &setting.fresh_key),
+        stop: job.stop,
+        wall,
+    });
+    let done = normalizer.run(moment)?;
+    crate::note(&format!(
+        "stopped after {:.1} s: {} events in {} transactions, {} rejected",
+        (setting.now() - job.started).as_secs_f64(),
+        done.events,
+        done.transactions,
+        done.rejected,
+    ));
+    let Some(path) = &args.work.summary else { return Ok(Ended::Done) };
+    let summary = serde_json::json!({
+        "stage": "normalize",
+        "events": done.events,
+        "rejected": done.rejected,
+        "dead_letters": done.dead_letters,
+        "ahead": done.ahead,
+        "transactions": done.transactions,
+        "seconds": (setting.now() - job.started).as_secs_f64(),
+    });
+    write_summary(&summary, path)?;
+    Ok(Ended::Done)
+}
+
+/// A name that no other process has; from it nobody learns the randomness.
+fn transactional_id(group: &str, randomness: &[u8; 32]) -> String {
+    let mark = blake3::Hash::from(blake3::derive_key("habitus transactional id", randomness));
+    format!("{group}-normalize-{}", mark.to_hex().get(..16).unwrap_or_default())
+}
+
+/// The second stage, which reads the first one's events, or both stages in one.
+fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<Ended, Failure> {
+    let Job { started, plan, format, client, threads, stop } = job;
+    let config = &setting.config;
+    let mut settings = config.source.clone();
+    if is_second {
+        settings.events_topic = settings.events();
+        settings.group_id = format!("{}-detect", settings.group_id);
+    }
+    let group = settings.group_id.clone();
+    let (keeper, key, home) = Keeper::open(setting, &args.work, &group)?;
+    let checkpoints = checkpoints(&config.run.checkpoints, &home, &group)?;
+    let parser = config.ingest.check(key)?.keeping_rejects();
+    let source = if is_second {
+        Source::open_events(&settings, &client)?
+    } else {
+        Source::open(&settings, &client)?
+    };
     let dead_letters = match config.run.dead_letter_topic.as_str() {
         "" => None,
         topic => Some(Producer::open(&client, topic, "run.dead_letter_topic")?),
@@ -50,11 +130,9 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     crate::note(&format!(
         "reading {} as group {}, findings go to {}",
         names.join(", "),
-        config.source.group_id,
+        group,
         setting.server.clone().unwrap_or_else(|| setting.store.display().to_string()),
     ));
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
     let live = Live::new(Parts {
         settings: config.run.clone(),
         format,
@@ -82,25 +160,46 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         crate::note(&format!("{} events had a time too far ahead and were left out", done.ahead));
     }
     if let Some(path) = &args.work.summary {
+        let stage = if is_second { "detect" } else { "both" };
         let seconds = (setting.now() - started).as_secs_f64();
-        write_summary(&done, seconds, path)?;
+        write_summary(&summary(&done, stage, seconds), path)?;
     }
     Ok(Ended::Done)
 }
 
-fn write_summary(done: &Done, seconds: f64, path: &Path) -> Result<(), Failure> {
-    let summary = serde_json::json!({
+/// Where a group's checkpoints are: the directory that was named, or one in the store's.
+fn checkpoints(named: &str, home: &Path, group: &str) -> Result<Checkpoints, Failure> {
+    let directory = if named.is_empty() { home.join("checkpoints") } else { PathBuf::from(named) };
+    std::fs::create_dir_all(&directory)
+        .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
+    let objects = LocalFileSystem::new_with_prefix(&directory)?;
+    Ok(Checkpoints::new(Arc::new(objects), group))
+}
+
+fn summary(done: &Done, stage: &str, seconds: f64) -> serde_json::Value {
+    let latency = &done.latency;
+    serde_json::json!({
+        "stage": stage,
         "events": done.passed.events,
         "records": done.passed.records,
         "rejected": done.passed.rejects.total(),
+        "dead_letters": done.dead_letters,
         "findings": done.passed.findings,
         "late_not_scored": done.passed.late_not_scored,
         "ahead": done.ahead,
-        "rejected": done.passed.rejects.total(),
-        "dead_letters": done.dead_letters,
         "epochs": done.epochs,
+        "finding_latency_ms": {
+            "count": latency.len(),
+            "p50": latency.value_at_quantile(0.5),
+            "p99": latency.value_at_quantile(0.99),
+            "max": latency.max(),
+        },
+        "spent_seconds": done.spent,
         "seconds": seconds,
-    });
+    })
+}
+
+fn write_summary(summary: &serde_json::Value, path: &Path) -> Result<(), Failure> {
     std::fs::write(path, format!("{summary}\n"))
         .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
 }

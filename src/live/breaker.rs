@@ -12,7 +12,7 @@ const PARTS: u32 = 60;
 
 /// Records and rejects of the last minute.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     /// The largest share of rejects that is borne, from 0 to 1.
     share_max: f64,
     /// When a part began, its records and its rejects.
@@ -20,12 +20,12 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    pub(super) fn new(share_max: f64) -> Self {
+    pub(crate) fn new(share_max: f64) -> Self {
         Self { share_max, parts: VecDeque::new() }
     }
 
     /// Counts records; the share of rejects and how many records it is of, if it is too large.
-    pub(super) fn see(&mut self, now: Instant, records: u64, rejects: u64) -> Option<(f64, u64)> {
+    pub(crate) fn see(&mut self, now: Instant, records: u64, rejects: u64) -> Option<(f64, u64)> {
         while self.parts.front().is_some_and(|part| now.saturating_duration_since(part.0) > WINDOW)
         {
             self.parts.pop_front();
@@ -44,7 +44,7 @@ impl Breaker {
     }
 
     /// Forgets what came.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.parts.clear();
     }
 }

@@ -32,6 +32,21 @@ pub(crate) struct Place {
     pub(crate) held: Vec<(i64, u32)>,
     /// How far it was read in event time, in nanoseconds.
     pub(crate) front: Option<i64>,
+    /// What the first stage said of the partitions that it reads.
+    pub(crate) origins: Vec<Origin>,
+    /// How many of those there are; 0 where there is no first stage.
+    pub(crate) origins_of: u32,
+}
+
+/// A partition that the first stage reads.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Origin {
+    pub(crate) topic: String,
+    pub(crate) number: i32,
+    /// How far it was read in event time, in nanoseconds.
+    pub(crate) front: Option<i64>,
+    /// It had nothing more.
+    pub(crate) is_idle: bool,
 }
 
 /// Everything that detection knows, and up to where it has read.

@@ -68,14 +68,19 @@ impl Letter {
         Record {
             key: None,
             value: self.sample.excerpt.as_bytes(),
-            headers: vec![
-                ("habitus.topic", self.partition.topic.clone()),
-                ("habitus.partition", self.partition.number.to_string()),
-                ("habitus.offset", self.sample.position.line.to_string()),
-                ("habitus.error", self.sample.reason.as_str().to_owned()),
-                ("habitus.cure", self.sample.reason.cure().to_owned()),
-                ("habitus.version", env!("CARGO_PKG_VERSION").to_owned()),
-            ],
+            headers: headers(&self.partition, &self.sample),
         }
     }
+}
+
+/// Where a dead letter comes from, and why it is one.
+pub(crate) fn headers(partition: &Partition, sample: &Sample) -> Vec<(&'static str, String)> {
+    vec![
+        ("habitus.topic", partition.topic.clone()),
+        ("habitus.partition", partition.number.to_string()),
+        ("habitus.offset", sample.position.line.to_string()),
+        ("habitus.error", sample.reason.as_str().to_owned()),
+        ("habitus.cure", sample.reason.cure().to_owned()),
+        ("habitus.version", env!("CARGO_PKG_VERSION").to_owned()),
+    ]
 }

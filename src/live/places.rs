@@ -1,12 +1,16 @@
 //! Where each partition stands: what was read, what is judged, and what is still held.
 
-use super::checkpoint::Place;
+use super::checkpoint::{Origin, Place};
 use crate::order::Order;
 use ingest::parse::Parsed;
 use ingest::source::kafka::{Fetched, Partition};
+use ingest::wire::Front;
 use model::{EventBatch, Time};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// Partitions of the first stage that are kept track of: far more than a cluster should have.
+const ORIGINS_MAX: usize = 100_000;
 
 /// One partition.
 #[derive(Debug)]
@@ -20,12 +24,31 @@ struct Stand {
     wanted_to: i64,
     held: Vec<(i64, u32)>,
     front: Option<Time>,
+    /// What the first stage says of each partition that it reads: how far it got, and whether it has
+    /// nothing more.
+    origins: BTreeMap<(String, i32), (Option<Time>, bool)>,
+    /// How many of those there are.
+    origins_of: u32,
     /// The latest time of any of its events.
     latest: Option<Time>,
     /// When it last brought something, or was found to have nothing more.
     heard: Instant,
     /// It had nothing more when it was last looked at, and brought nothing since.
     is_idle: bool,
+}
+
+impl Stand {
+    /// How far the slowest partition of the first stage got; `None` while not all have said.
+    fn slowest(&self) -> Option<Time> {
+        if (self.origins.len() as u32) < self.origins_of {
+            return None;
+        }
+        let all = || self.origins.values();
+        if all().all(|(_, is_idle)| *is_idle) {
+            return all().map(|(front, _)| *front).max().flatten();
+        }
+        all().filter(|(_, is_idle)| !is_idle).map(|(front, _)| *front).min().flatten()
+    }
 }
 
 /// All partitions, in the order of their numbers in positions.
@@ -46,6 +69,8 @@ impl Places {
             wanted_to: i64::MIN,
             held: Vec::new(),
             front: None,
+            origins: BTreeMap::new(),
+            origins_of: 0,
             latest: None,
             heard: now,
             is_idle: false,
@@ -68,6 +93,12 @@ impl Places {
             stand.wanted = place.held.iter().copied().collect();
             stand.wanted_to = place.next.unwrap_or(i64::MIN);
             stand.front = place.front.map(Time::from_ns);
+            let origin = |origin: &Origin| {
+                let front = origin.front.map(Time::from_ns);
+                ((origin.topic.clone(), origin.number), (front, origin.is_idle))
+            };
+            stand.origins = place.origins.iter().map(origin).collect();
+            stand.origins_of = place.origins_of;
         }
         Some(all)
     }
@@ -88,7 +119,8 @@ impl Places {
     /// Leaves out of a batch the events that were judged before the restart.
     pub(crate) fn skip(&mut self, fetched: &Fetched, parsed: &mut Parsed) {
         let Some(stand) = self.stands.get(fetched.chunk.source as usize) else { return };
-        let firsts = [fetched.offsets.first(), fetched.empty.first()];
+        let firsts =
+            [fetched.offsets.first(), fetched.empty.first(), fetched.wire.first().map(|it| &it.0)];
         let first =
             firsts.into_iter().flatten().chain(fetched.damaged.iter().map(|it| &it.0)).min();
         let is_again = first.is_some_and(|first| *first < stand.wanted_to);
@@ -130,10 +162,29 @@ impl Places {
             let latest = parsed.batch.events.iter().map(|event| event.time).max();
             stand.latest = stand.latest.max(latest);
             stand.next = Some(fetched.next);
-            stand.front = stand.front.max(parsed.front());
+            if fetched.wire.is_empty() {
+                stand.front = stand.front.max(parsed.front());
+            }
             stand.heard = now;
             stand.is_idle = false;
             self.is_moved = true;
+        }
+    }
+
+    /// Notes how far the first stage says that its partitions got.
+    pub(crate) fn hear(&mut self, fetched: &Fetched, fronts: Vec<Front>) {
+        let Some(stand) = self.stands.get_mut(fetched.chunk.source as usize) else { return };
+        for front in fronts {
+            stand.origins_of = stand.origins_of.max(front.of);
+            if stand.origins.len() >= ORIGINS_MAX {
+                continue;
+            }
+            let origin = stand.origins.entry((front.topic, front.partition)).or_default();
+            origin.0 = origin.0.max(front.time_ns.map(Time::from_ns));
+            origin.1 = front.is_idle;
+        }
+        if stand.origins_of > 0 {
+            stand.front = stand.slowest();
         }
     }
 
@@ -141,6 +192,13 @@ impl Places {
     pub(crate) fn silent(&self, now: Instant, silence: Duration) -> Vec<(usize, Option<i64>)> {
         let is_silent = |stand: &Stand| now.saturating_duration_since(stand.heard) >= silence;
         let each = self.stands.iter().enumerate().filter(|(_, stand)| is_silent(stand));
+        each.map(|(place, stand)| (place, stand.next)).collect()
+    }
+
+    /// Partitions that had nothing more when they were looked at, and the offset that each would
+    /// bring next.
+    pub(crate) fn idle(&self) -> Vec<(usize, Option<i64>)> {
+        let each = self.stands.iter().enumerate().filter(|(_, stand)| stand.is_idle);
         each.map(|(place, stand)| (place, stand.next)).collect()
     }
 
@@ -209,6 +267,12 @@ impl Places {
 
     /// The places as a checkpoint keeps them, after [`Places::hold`].
     pub(crate) fn export(&self) -> Vec<Place> {
+        let origin = |(name, at): (&(String, i32), &(Option<Time>, bool))| Origin {
+            topic: name.0.clone(),
+            number: name.1,
+            front: at.0.map(Time::ns),
+            is_idle: at.1,
+        };
         let each = self.stands.iter();
         each.map(|stand| Place {
             topic: stand.partition.topic.clone(),
@@ -217,6 +281,8 @@ impl Places {
             next: stand.next.map(|next| next.max(stand.wanted_to)),
             held: stand.held.clone(),
             front: stand.front.map(Time::ns),
+            origins: stand.origins.iter().map(origin).collect(),
+            origins_of: stand.origins_of,
         })
         .collect()
     }

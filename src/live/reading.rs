@@ -4,22 +4,25 @@ use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
 use ingest::reject::Reject;
 use ingest::source::kafka::Fetched;
+use ingest::wire::{self, Decoded, Front};
 use ingest::{Chunk, reject};
 use model::{Event, Position, Time};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What one partition brought.
 #[derive(Debug)]
-pub(super) struct Read {
-    pub(super) fetched: Fetched,
+pub(crate) struct Read {
+    pub(crate) fetched: Fetched,
     /// Events and rejects; the line of their positions is the offset.
-    pub(super) parsed: Parsed,
+    pub(crate) parsed: Parsed,
     /// Events whose time was after the latest one that is believed.
-    pub(super) ahead: u64,
+    pub(crate) ahead: u64,
+    /// What the first stage says of the partitions that it reads.
+    pub(crate) fronts: Vec<Front>,
 }
 
 /// Reads what one partition brought; events after `latest` are taken out.
-pub(super) fn read(
+pub(crate) fn read(
     parser: &Parser,
     format: Option<FormatId>,
     fetched: Fetched,
@@ -28,12 +31,25 @@ pub(super) fn read(
     let source = fetched.chunk.source;
     let mut parsed = guarded(&fetched.chunk, |chunk| parser.parse(chunk, format));
     let at = |line: u64| fetched.offsets.get(line as usize).copied().unwrap_or(0) as u64;
-    let before = parsed.batch.events.len();
-    parsed.batch.events.retain(|event| event.time <= latest);
-    let ahead = (before - parsed.batch.events.len()) as u64;
     let put = |event: &mut Event| event.position.line = at(event.position.line);
     parsed.batch.events.iter_mut().for_each(put);
     parsed.rejects.put_lines(at);
+    let mut fronts = Vec::new();
+    for (offset, record) in &fetched.wire {
+        let position = Position { source, line: *offset as u64 };
+        parsed.records += 1;
+        match wire::decode(record, position, &mut parsed.batch) {
+            Some(Decoded::Event) => {}
+            Some(Decoded::Front(front)) => {
+                parsed.records -= 1;
+                fronts.push(front);
+            }
+            None => parsed.rejects.add(Reject::UnknownFormat, position, record),
+        }
+    }
+    let before = parsed.batch.events.len();
+    parsed.batch.events.retain(|event| event.time <= latest);
+    let ahead = (before - parsed.batch.events.len()) as u64;
     for offset in &fetched.empty {
         let position = Position { source, line: *offset as u64 };
         parsed.rejects.add(Reject::NoValue, position, b"");
@@ -44,7 +60,7 @@ pub(super) fn read(
         parsed.rejects.add(Reject::DamagedBatch, position, lost.as_bytes());
     }
     parsed.records += fetched.empty.len() as u64 + u64::from(fetched.damaged.is_some());
-    Read { fetched, parsed, ahead }
+    Read { fetched, parsed, ahead, fronts }
 }
 
 /// Parses a chunk; if that panics, line by line, so that only the line that is to blame is lost.

@@ -7,7 +7,7 @@ use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, OwnedMessage};
+use rdkafka::message::{DeliveryResult, Message as _, OwnedMessage};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
@@ -207,6 +207,21 @@ impl Kafka {
             metadata: it.metadata().to_owned(),
         };
         committed.elements().iter().map(of).collect()
+    }
+
+    /// The offsets after the last record of a topic's partitions, summed.
+    #[track_caller]
+    pub(crate) fn ends(&self, topic: &str) -> i64 {
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        let end = |it| consumer.fetch_watermarks(topic, it, PATIENCE).unwrap().1;
+        (0..self.partitions(&consumer, topic)).map(end).sum()
+    }
+
+    /// The values of all committed records of a topic.
+    #[track_caller]
+    pub(crate) fn values(&self, topic: &str) -> Vec<Vec<u8>> {
+        let value = |it: &OwnedMessage| it.payload().unwrap_or_default().to_vec();
+        self.read_all(topic).iter().map(value).collect()
     }
 
     /// Every committed record of a topic, ordered within its partition.

@@ -7,9 +7,13 @@
 //! longer is one.
 
 mod damage;
+mod share;
 
 use crate::Chunk;
 use damage::Probe;
+
+pub use share::Share;
+
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::base_consumer::BaseConsumer;
@@ -59,6 +63,8 @@ pub struct Settings {
     pub group_id: String,
     /// Where a group that has committed nothing begins.
     pub start: Start,
+    /// The topic of events between the two stages; empty for the group's name with `.events`.
+    pub events_topic: String,
     /// After how long without a sign a leader is replaced, in milliseconds.
     pub session_timeout_ms: u32,
 }
@@ -69,7 +75,18 @@ impl Default for Settings {
             topics: Vec::new(),
             group_id: "habitus".to_owned(),
             start: Start::Earliest,
+            events_topic: String::new(),
             session_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl Settings {
+    /// The topic of events between the two stages.
+    pub fn events(&self) -> String {
+        match self.events_topic.as_str() {
+            "" => format!("{}.events", self.group_id),
+            topic => topic.to_owned(),
         }
     }
 }
@@ -140,6 +157,9 @@ pub struct Fetched {
     /// Offsets that are lost, because the broker holds a damaged batch there: the first, and the
     /// first after them.
     pub damaged: Option<(i64, i64)>,
+    /// Records of the topic between the stages, with their offsets: no lines, but as
+    /// [`crate::wire`] has them.
+    pub wire: Vec<(i64, Vec<u8>)>,
 }
 
 /// What happened next.
@@ -215,6 +235,8 @@ pub struct Source {
     /// The client met a batch that it cannot decode.
     is_suspect: bool,
     start: Start,
+    /// Its records are not lines but events of the first stage.
+    is_wire: bool,
     is_leading: bool,
     /// The client's last complaint.
     complaint: Option<String>,
@@ -264,7 +286,17 @@ impl Source {
             .set("auto.offset.reset", "latest")
             .create_with_context(Context { tell: tell.clone() })
             .map_err(made("the group's member"))?;
-        let partitions = partitions(&member, &topics, client, &told)?;
+        let partitions = partitions_of(&member, &topics, client).map_err(|error| match error {
+            // The client says why it cannot connect in a callback, and else only that it cannot.
+            SourceError::Unreachable { servers, why } => {
+                let said = told.try_iter().filter_map(|told| match told {
+                    Told::Error(said) => Some(said),
+                    _ => None,
+                });
+                SourceError::Unreachable { servers, why: said.last().unwrap_or(why) }
+            }
+            other => other,
+        })?;
         config
             .set("fetch.queue.backoff.ms", "50")
             .set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX)
@@ -284,9 +316,20 @@ impl Source {
             config,
             is_suspect: false,
             start: settings.start,
+            is_wire: false,
             is_leading: false,
             complaint: None,
         })
+    }
+
+    /// The topic of events of the first stage, as one process of a group sees it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    pub fn open_events(settings: &Settings, client: &ClientConfig) -> Result<Self, SourceError> {
+        let settings = Settings { topics: vec![settings.events()], ..settings.clone() };
+        Ok(Self { is_wire: true, ..Self::open(&settings, client)? })
     }
 
     /// All partitions of the topics, sorted.
@@ -467,7 +510,13 @@ impl Source {
             let Some(place) = self.places.get(&partition) else { continue };
             let one = fetched.entry(*place).or_default();
             one.chunk.source = *place;
-            one.add(message.payload().unwrap_or_default(), message.offset());
+            let payload = message.payload().unwrap_or_default();
+            if self.is_wire {
+                one.wire.push((message.offset(), payload.to_vec()));
+                one.next = message.offset() + 1;
+            } else {
+                one.add(payload, message.offset());
+            }
             if let Some(position) = self.positions.get_mut(*place as usize) {
                 *position = Some(one.next);
             }
@@ -524,23 +573,17 @@ impl Fetched {
     }
 }
 
-fn partitions(
-    member: &BaseConsumer<Context>,
+/// All partitions of some topics, sorted.
+fn partitions_of<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     topics: &[String],
     client: &ClientConfig,
-    told: &Receiver<Told>,
 ) -> Result<Vec<Partition>, SourceError> {
     let mut all = Vec::new();
     for topic in topics {
-        let metadata = member.fetch_metadata(Some(topic), METADATA_WAIT).map_err(|error| {
-            // The client says why it cannot connect in a callback, and here only that it cannot.
-            let said = told.try_iter().filter_map(|told| match told {
-                Told::Error(said) => Some(said),
-                _ => None,
-            });
-            let why = said.last().unwrap_or_else(|| error.to_string());
+        let metadata = consumer.fetch_metadata(Some(topic), METADATA_WAIT).map_err(|error| {
             let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
-            SourceError::Unreachable { servers, why }
+            SourceError::Unreachable { servers, why: error.to_string() }
         })?;
         let missing = |why: String| SourceError::NoSuchTopic { topic: topic.clone(), why };
         let found = metadata.topics().iter().find(|it| it.name() == topic);
