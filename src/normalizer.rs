@@ -165,8 +165,10 @@ impl<'a> Normalizer<'a> {
             if read.is_empty() && fronts.is_empty() {
                 continue;
             }
+            let Some(group) = life.share.group_metadata() else {
+                return Ok(End::Failed(KafkaError::Canceled));
+            };
             let offsets = life.share.take_offsets()?;
-            let Some(group) = life.share.group_metadata() else { continue };
             let sent = self.send(life, &read, &fronts);
             crate::hold("sent");
             if let Err(error) = sent.and_then(|()| life.transactions.commit(&offsets, &group)) {

@@ -38,6 +38,12 @@ struct Stand {
 }
 
 impl Stand {
+    /// Whether nothing is to come from here for now. Behind a first stage silence says nothing: that
+    /// stage may be the one that is late, and says itself when its partitions have nothing more.
+    fn is_done(&self) -> bool {
+        self.is_idle && self.origins.values().all(|(_, is_idle)| *is_idle)
+    }
+
     /// How far the slowest partition of the first stage got; `None` while not all have said.
     fn slowest(&self) -> Option<Time> {
         if (self.origins.len() as u32) < self.origins_of {
@@ -213,7 +219,7 @@ impl Places {
     /// The time before which no partition will bring an event, idle ones left out; `None` while one
     /// that is not idle has brought none yet.
     pub(crate) fn watermark(&self, lateness_ns: i64) -> Option<Time> {
-        let mut busy = self.stands.iter().filter(|stand| !stand.is_idle).peekable();
+        let mut busy = self.stands.iter().filter(|stand| !stand.is_done()).peekable();
         if busy.peek().is_none() {
             // All were read to their end a while ago: everything that was read may be judged.
             return self.latest().map(|latest| latest.plus(1));
@@ -229,7 +235,7 @@ impl Places {
 
     /// Whether all partitions were read to their end a while ago.
     pub(crate) fn is_idle(&self) -> bool {
-        self.stands.iter().all(|stand| stand.is_idle)
+        self.stands.iter().all(Stand::is_done)
     }
 
     /// Notes that events were judged: where to read on has moved.

@@ -11,6 +11,7 @@ use rdkafka::message::{DeliveryResult, Message as _, OwnedMessage};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -237,11 +238,14 @@ impl Kafka {
             wanted.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
         }
         consumer.assign(&wanted).unwrap();
-        let (mut records, mut ended) = (Vec::new(), 0);
-        while ended < partitions {
+        let (mut records, mut ended) = (Vec::new(), BTreeSet::new());
+        while ended.len() < partitions as usize {
             match consumer.poll(PATIENCE) {
                 Some(Ok(record)) => records.push(record.detach()),
-                Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+                // The end of a transaction makes a partition end twice.
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    ended.insert(partition);
+                }
                 Some(Err(err)) => panic!("{topic}: {err}"),
                 None => panic!("{topic}: neither a record nor the end came"),
             }

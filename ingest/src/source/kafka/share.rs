@@ -2,19 +2,46 @@
 
 use super::{Fetched, METADATA_WAIT, Partition, Settings, SourceError, Start, client_error};
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{
+    BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata, Rebalance,
+};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// Bytes and records that are handed on together.
 const FETCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 const FETCH_RECORDS_MAX: usize = 10_000;
 
+/// Rebalances between two looks at them: each poll has one at most.
+const TAKEN_MAX: usize = 64;
+
+struct Context {
+    tell: SyncSender<Vec<Partition>>,
+}
+
+impl ClientContext for Context {}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(list) = rebalance {
+            let each = list.elements().into_iter();
+            let taken =
+                each.map(|it| Partition { topic: it.topic().to_owned(), number: it.partition() });
+            // It is looked at after every poll, so that there is room.
+            self.tell.try_send(taken.collect()).ok();
+        }
+    }
+}
+
 /// The share of one process.
 pub struct Share {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Context>,
+    /// Partitions that the group has taken away.
+    taken: Receiver<Vec<Partition>>,
     partitions: Vec<Partition>,
     places: BTreeMap<Partition, u32>,
     /// The next offset of each partition that was read since the last time it was asked for.
@@ -45,7 +72,8 @@ impl Share {
             Start::Earliest => "earliest",
             Start::Latest => "latest",
         };
-        let consumer: BaseConsumer = client
+        let (tell, taken) = sync_channel(TAKEN_MAX);
+        let consumer: BaseConsumer<Context> = client
             .clone()
             .set("group.id", format!("{}-normalize", settings.group_id))
             .set("enable.auto.commit", "false")
@@ -56,13 +84,13 @@ impl Share {
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string())
-            .create()
+            .create_with_context(Context { tell })
             .map_err(failed)?;
         let partitions = super::partitions_of(&consumer, &topics, client)?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(failed)?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
-        Ok(Self { consumer, partitions, places, read: BTreeMap::new() })
+        Ok(Self { consumer, taken, partitions, places, read: BTreeMap::new() })
     }
 
     /// All partitions of the topics, sorted.
@@ -80,7 +108,15 @@ impl Share {
         let (mut bytes, mut records) = (0, 0);
         while bytes < FETCH_BYTES_MAX && records < FETCH_RECORDS_MAX {
             let left = if records == 0 { wait } else { Duration::ZERO };
-            let message = match self.consumer.poll(left) {
+            let polled = self.consumer.poll(left);
+            // Another process reads these again from where they were committed last.
+            for partition in self.taken.try_iter().flatten() {
+                if let Some(place) = self.places.get(&partition) {
+                    fetched.remove(place);
+                    self.read.remove(place);
+                }
+            }
+            let message = match polled {
                 Some(Ok(message)) => message,
                 Some(Err(error)) if super::is_fatal(&error) => {
                     return Err(client_error("reading", &error));
