@@ -94,7 +94,13 @@ impl Detection {
         at.passed.revisions += findings.len() as u64;
         for finding in findings {
             // A finding is revised within its hour only, after which the set is emptied.
-            at.passed.findings += u64::from(self.raised.insert(finding.id));
+            let is_new = u64::from(self.raised.insert(finding.id));
+            at.passed.findings += is_new;
+            let of = at.passed.raised.get_mut(finding.detector as usize);
+            if let Some(raised) = of.and_then(|it| it.get_mut(finding.severity as usize)) {
+                raised.findings += is_new;
+                raised.revisions += 1;
+            }
         }
     }
 

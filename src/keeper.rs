@@ -8,7 +8,9 @@ use model::Finding;
 use model::tables::Table;
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use store::clickhouse::{Sink, SinkError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use store::clickhouse::{Counts, Sink, SinkError};
 use store::{RunId, Store, StoreError, Writer};
 use tokio::runtime::Handle;
 
@@ -39,13 +41,37 @@ pub(crate) enum KeeperError {
     /// The server failed.
     #[error(transparent)]
     Server(#[from] SinkError),
+    /// The service is to stop, and the server did not take everything in time.
+    #[error(
+        "the store did not take what was found within {} s, and the service stops: the next start finds it again",
+        GRACE.as_secs()
+    )]
+    Stopped,
 }
 
 impl KeeperError {
     /// Whether it may be tried again: the server cannot be reached, or is too busy.
     pub(crate) const fn is_passing(&self) -> bool {
-        matches!(self, Self::Server(SinkError::Unavailable { .. }))
+        matches!(self, Self::Server(SinkError::Unavailable { .. }) | Self::Stopped)
     }
+}
+
+/// How long a server is still waited for when the service is to stop.
+const GRACE: Duration = Duration::from_secs(4);
+/// How often it is looked whether the service is to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What the store did with what it was given, of one table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) inserts: u64,
+    pub(crate) rows: u64,
+    /// Tries that failed and were followed by another.
+    pub(crate) retries: u64,
+    /// Inserts that failed at every try.
+    pub(crate) failures: u64,
+    /// Rows that were set aside.
+    pub(crate) dead_letters: u64,
 }
 
 /// Holds what was found until the store has it.
@@ -57,6 +83,18 @@ pub(crate) struct Keeper {
     inputs: Vec<String>,
     /// What the store does not have yet, in the order in which it was found.
     waiting: VecDeque<Parcel>,
+    /// By table, in the order of [`Table::ALL`].
+    tallies: [Tally; Table::ALL.len()],
+}
+
+impl Parcel {
+    /// The table that it goes to, and its rows.
+    fn of(&self) -> (Table, u64) {
+        match self {
+            Self::Rows(table, rows) => (*table, rows.num_rows() as u64),
+            Self::Findings(findings) => (Table::Findings, findings.len() as u64),
+        }
+    }
 }
 
 impl Keeper {
@@ -68,7 +106,11 @@ impl Keeper {
         inputs: Vec<String>,
     ) -> Self {
         let writer = if threads <= 1 { writer.alone() } else { writer };
-        Self { to: To::Run(writer), runtime, inputs, waiting: VecDeque::new() }
+        Self::to(To::Run(writer), runtime, inputs)
+    }
+
+    fn to(to: To, runtime: Handle, inputs: Vec<String>) -> Self {
+        Self { to, runtime, inputs, waiting: VecDeque::new(), tallies: Default::default() }
     }
 
     /// A keeper for a service, with the key of fingerprints and the directory that is its home.
@@ -90,7 +132,7 @@ impl Keeper {
             }
             None => To::Epochs { store, group: group.to_owned() },
         };
-        let keeper = Self { to, runtime, inputs: Vec::new(), waiting: VecDeque::new() };
+        let keeper = Self::to(to, runtime, Vec::new());
         Ok((keeper, key, home))
     }
 
@@ -132,19 +174,46 @@ impl Keeper {
         }
     }
 
-    /// Hands over to a server what waits; what it would not take waits on.
-    pub(crate) fn deliver(&mut self) -> Result<(), KeeperError> {
+    /// What the store did so far, by table in the order of [`Table::ALL`].
+    pub(crate) const fn tallies(&self) -> &[Tally] {
+        &self.tallies
+    }
+
+    /// How many parcels the store does not have yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Hands over to a server what waits; what it would not take waits on. Once `stop` is set the
+    /// server is not waited for much longer.
+    pub(crate) fn deliver(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
         let To::Server(sink) = &self.to else { return Ok(()) };
-        while let Some(parcel) = self.waiting.front() {
-            self.runtime.block_on(async {
-                match parcel {
-                    Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
-                    Parcel::Findings(findings) => sink.findings(findings).await,
+        let (waiting, tallies) = (&mut self.waiting, &mut self.tallies);
+        self.runtime.block_on(async {
+            let mut given_up = std::pin::pin!(given_up(stop));
+            while let Some(parcel) = waiting.front() {
+                let before = sink.counts();
+                let insert = async {
+                    match parcel {
+                        Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
+                        Parcel::Findings(findings) => sink.findings(findings).await,
+                    }
+                };
+                // An insert that is left half way changes nothing when it is sent again.
+                let outcome = tokio::select! {
+                    biased;
+                    outcome = insert => outcome.map_err(KeeperError::from),
+                    () = &mut given_up => Err(KeeperError::Stopped),
+                };
+                if let Some(tally) = tallies.get_mut(parcel.of().0 as usize) {
+                    tally.add(before, sink.counts());
+                    tally.failures += u64::from(outcome.is_err());
                 }
-            })?;
-            self.waiting.pop_front();
-        }
-        Ok(())
+                outcome?;
+                waiting.pop_front();
+            }
+            Ok(())
+        })
     }
 
     /// Ends an epoch: a directory makes its rows visible.
@@ -162,7 +231,13 @@ impl Keeper {
             }
             writer.commit().await
         })?;
-        self.waiting.clear();
+        for parcel in self.waiting.drain(..) {
+            let (table, rows) = parcel.of();
+            if let Some(tally) = self.tallies.get_mut(table as usize) {
+                tally.inserts += 1;
+                tally.rows += rows;
+            }
+        }
         Ok(())
     }
 
@@ -178,6 +253,24 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+impl Tally {
+    /// Adds what a sink did between two looks at it.
+    fn add(&mut self, before: Counts, after: Counts) {
+        self.inserts += after.inserts - before.inserts;
+        self.rows += after.rows - before.rows;
+        self.retries += after.retries - before.retries;
+        self.dead_letters += after.dead_letters - before.dead_letters;
+    }
+}
+
+/// Ends some seconds after the service was told to stop.
+async fn given_up(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    tokio::time::sleep(GRACE).await;
 }
 
 async fn write(writer: &mut Writer, parcel: &Parcel) -> Result<(), StoreError> {

@@ -8,9 +8,15 @@
 
 pub(crate) mod checkpoint;
 mod places;
+mod upkeep;
 
 use crate::detection::Detection;
 use crate::keeper::{Keeper, KeeperError};
+use crate::operation::health::State as Doing;
+use crate::operation::log::LogFormat;
+use crate::operation::metrics::Metric;
+use crate::operation::reload::Reload;
+use crate::operation::{self, Operation};
 use crate::order::{self, Order};
 use crate::pipeline::{Passed, PipelineError, Stage};
 use crate::workers;
@@ -27,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use upkeep::Upkeep;
 
 /// How long the source is waited for before anything else is looked after.
 const WAIT: Duration = Duration::from_millis(100);
@@ -55,6 +62,10 @@ pub(crate) struct Settings {
     pub(crate) epoch_events: u64,
     /// Directory of checkpoints; empty for `checkpoints` in the store's directory.
     pub(crate) checkpoints: String,
+    /// Where metrics and health are served over HTTP; port 0 is any free one, empty is nowhere.
+    pub(crate) listen: String,
+    /// How lines on standard error are written.
+    pub(crate) log_format: LogFormat,
 }
 
 impl Default for Settings {
@@ -65,6 +76,8 @@ impl Default for Settings {
             epoch_seconds: 5,
             epoch_events: 500_000,
             checkpoints: String::new(),
+            listen: operation::server::DEFAULT.to_owned(),
+            log_format: LogFormat::Text,
         }
     }
 }
@@ -119,6 +132,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) threads: usize,
     /// Set when the service is to stop.
     pub(crate) stop: Arc<AtomicBool>,
+    /// What whoever operates the service sees of it.
+    pub(crate) operation: Arc<Operation>,
+    pub(crate) reload: Reload,
     /// The clock on the wall.
     pub(crate) wall: fn() -> Time,
 }
@@ -148,6 +164,7 @@ pub(crate) struct Live<'a> {
     rejected: u64,
     /// Events whose time was too far ahead.
     ahead: u64,
+    upkeep: Upkeep,
 }
 
 /// What the service did.
@@ -160,16 +177,22 @@ pub(crate) struct Done {
 
 impl<'a> Live<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Self {
-        Self { parts, mind: None, passed: Passed::default(), epochs: 0, rejected: 0, ahead: 0 }
+        let passed = Passed::default();
+        let upkeep = Upkeep::default();
+        Self { parts, mind: None, passed, epochs: 0, rejected: 0, ahead: 0, upkeep }
     }
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self, now: fn() -> Instant) -> Result<Done, LiveError> {
+        self.parts.operation.health.enter(Doing::StandingBy);
         while !self.parts.stop.load(Ordering::Relaxed) {
+            self.look_after(now)?;
             match self.parts.source.next(WAIT)? {
                 Next::Lead(committed) => {
                     crate::note("leading: reading all partitions");
-                    self.restore(&committed, now())?;
+                    let operation = Arc::clone(&self.parts.operation);
+                    operation.health.waiting(|| self.restore(&committed, now()))?;
+                    operation.health.enter(Doing::Leading);
                 }
                 Next::Lost => {
                     crate::note("another process leads: standing by");
@@ -178,10 +201,12 @@ impl<'a> Live<'a> {
                 Next::Records(fetched) => self.round(fetched, now)?,
             }
             if let Some(complaint) = self.parts.source.complaint() {
-                crate::note(&format!("Kafka says: {}", crate::render::plain(&complaint)));
+                self.parts.operation.metrics.add(Metric::Complaints, &[], 1);
+                operation::log::warn(&format!("Kafka says: {complaint}"));
             }
         }
-        self.seal(now())?;
+        self.parts.operation.health.enter(Doing::Stopping);
+        self.seal(now)?;
         Ok(Done { passed: self.passed, epochs: self.epochs, ahead: self.ahead })
     }
 
@@ -189,6 +214,7 @@ impl<'a> Live<'a> {
     fn void(&mut self) {
         self.mind = None;
         self.parts.keeper.forget();
+        self.parts.operation.health.enter(Doing::StandingBy);
     }
 
     /// Takes up where the committed offsets say.
@@ -260,6 +286,7 @@ impl<'a> Live<'a> {
             mind.places.skip(&one, &mut parsed);
             mind.places.advance(&one, &parsed, moment);
             self.ahead += ahead;
+            self.upkeep.read(&self.parts.operation.metrics, &one, &parsed);
             self.rejected += parsed.rejects.total() + one.empty;
             mind.events += parsed.batch.events.len() as u64;
             self.passed.add(&parsed);
@@ -279,6 +306,7 @@ impl<'a> Live<'a> {
             // Nothing came: the hour ends by the clock on the wall.
             watermark = watermark.map(|it| it.plus(quiet.as_nanos() as i64 - lateness));
         }
+        self.upkeep.watermark = watermark;
         if let Some(watermark) = watermark {
             self.judge(watermark, is_quiet)?;
         }
@@ -288,7 +316,7 @@ impl<'a> Live<'a> {
         let is_due = mind.events >= self.parts.settings.epoch_events
             || moment.saturating_duration_since(mind.sealed) >= epoch;
         if is_due && mind.places.is_moved() {
-            self.seal(now())?;
+            self.seal(now)?;
         }
         Ok(())
     }
@@ -317,17 +345,24 @@ impl<'a> Live<'a> {
     /// Brings what was found to the store, however long that takes; the source is kept alive.
     fn deliver(&mut self) -> Result<(), LiveError> {
         let mut is_said = false;
+        let operation = Arc::clone(&self.parts.operation);
         loop {
-            match self.parts.keeper.deliver() {
-                Ok(()) => return Ok(()),
+            let outcome = operation.health.waiting(|| self.parts.keeper.deliver(&self.parts.stop));
+            match outcome {
+                Ok(()) => {
+                    operation.store_answered(is_said);
+                    return Ok(());
+                }
                 Err(error) if error.is_passing() => {
+                    operation.health.enter(Doing::WaitingForStore);
                     if !is_said {
-                        crate::note(&format!("{error}"));
+                        operation::log::warn(&format!("{error}"));
                         is_said = true;
                     }
                 }
                 Err(error) => return Err(error.into()),
             }
+            self.measure();
             if self.parts.stop.load(Ordering::Relaxed) {
                 // What is not delivered is not committed either, and will be judged again.
                 self.void();
@@ -342,14 +377,16 @@ impl<'a> Live<'a> {
     }
 
     /// Ends an epoch: everything is in the store, then the checkpoint is, then offsets are committed.
-    fn seal(&mut self, now: Instant) -> Result<(), LiveError> {
+    fn seal(&mut self, now: fn() -> Instant) -> Result<(), LiveError> {
         if self.mind.is_none() {
             return Ok(());
         }
+        let began = now();
         self.deliver()?;
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         self.parts.keeper.seal(mind.epoch + 1)?;
         crate::hold("stored");
+        let exporting = now();
         let resume = mind.places.hold(&mind.order);
         let state = State {
             version: checkpoint::VERSION,
@@ -361,13 +398,24 @@ impl<'a> Live<'a> {
             templates: mind.templates.export()?,
         };
         let checkpoints = &self.parts.checkpoints;
-        let pointer = self.parts.runtime.block_on(checkpoints.put(&state))?;
+        let operation = Arc::clone(&self.parts.operation);
+        let put = || self.parts.runtime.block_on(checkpoints.put(&state));
+        let (pointer, bytes) = operation.health.waiting(put)?;
+        operation.checkpointed(now().saturating_duration_since(exporting), bytes);
         crate::hold("checkpointed");
-        match self.parts.source.commit(&resume, &pointer.to_metadata())? {
+        let source = &mut self.parts.source;
+        let commit = || source.commit(&resume, &pointer.to_metadata());
+        let commit = operation.health.waiting(commit);
+        operation.committed(commit.as_ref().ok());
+        match commit? {
             Commit::Done => {
+                let length = began.saturating_duration_since(mind.sealed);
+                operation.metrics.observe(Metric::EpochSeconds, length);
+                let took = now().saturating_duration_since(began);
+                operation.metrics.observe(Metric::SealSeconds, took);
                 mind.epoch += 1;
                 mind.events = 0;
-                mind.sealed = now;
+                mind.sealed = began;
                 mind.places.settle();
                 self.epochs += 1;
                 self.parts.runtime.block_on(checkpoints.prune())?;

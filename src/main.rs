@@ -8,6 +8,7 @@ mod figures;
 mod inputs;
 mod keeper;
 mod live;
+mod operation;
 mod order;
 mod pipeline;
 mod progress;
@@ -19,7 +20,6 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use commands::{Ended, Failure, Setting};
 use config::Config;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Ok(Ended::Partly) => ExitCode::from(1),
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            note(&format!("error: {}", render::plain(&full(error.as_ref()))));
+            operation::log::error(&full(error.as_ref()));
             ExitCode::from(1)
         }
     }
@@ -46,6 +46,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
     let is_server = cli.store.to_string_lossy().contains("://");
     let setting = Setting {
         config: Config::load(cli.config.as_deref())?,
+        config_path: cli.config.clone(),
         store: if is_server { PathBuf::from(cli::STORE) } else { cli.store.clone() },
         server: is_server.then(|| cli.store.to_string_lossy().into_owned()),
         output: render::format_or_default(cli.output),
@@ -118,6 +119,5 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Says a line on standard error.
 fn note(line: &str) {
-    // Nobody is left to tell if standard error is closed.
-    writeln!(std::io::stderr().lock(), "{line}").ok();
+    operation::log::info(line, &[]);
 }

@@ -5,11 +5,14 @@ use crate::cli::Run;
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
 use crate::live::{Done, Live, Parts};
+use crate::operation::probe::checkpoint_place;
+use crate::operation::reload::Reload;
+use crate::operation::{self, Operation, log, server};
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
 use object_store::local::LocalFileSystem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -19,6 +22,7 @@ use tokio::runtime::Handle;
 pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     let started = setting.now();
     let config = &setting.config;
+    log::write_as(config.run.log_format);
     let threads = args.work.threads.map_or(setting.processors, usize::from);
     let plan = config.detect.check()?;
     let format = match config.run.format.as_str() {
@@ -28,15 +32,14 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         })?),
     };
     let client = config.kafka.client()?;
-    let directory = PathBuf::from(&config.run.checkpoints);
     let (keeper, key, home) = Keeper::open(setting, &args.work, &config.source.group_id)?;
-    let directory =
-        if config.run.checkpoints.is_empty() { home.join("checkpoints") } else { directory };
+    let directory = checkpoint_place(&config.run.checkpoints, &home);
     std::fs::create_dir_all(&directory)
         .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
     let objects = LocalFileSystem::new_with_prefix(&directory)?;
     let checkpoints = Checkpoints::new(Arc::new(objects), &config.source.group_id);
     let parser = config.ingest.check(key)?;
+    let operation = operate(setting)?;
     let source = Source::open(&config.source, &client)?;
     let names = source.partitions().iter();
     let names: Vec<String> = names.map(|it| format!("{}/{}", it.topic, it.number)).collect();
@@ -46,8 +49,9 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         config.source.group_id,
         setting.server.clone().unwrap_or_else(|| setting.store.display().to_string()),
     ));
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
+    reload_on_signals(&setting.runtime, Arc::clone(&reload))?;
     let live = Live::new(Parts {
         settings: config.run.clone(),
         format,
@@ -60,6 +64,8 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         runtime: setting.runtime.clone(),
         threads,
         stop,
+        operation,
+        reload: Reload::new(setting.config_path.clone(), config.clone(), reload),
         wall,
     });
     let done = live.run(moment)?;
@@ -80,6 +86,19 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     Ok(Ended::Done)
 }
 
+/// Serves metrics and health from now on, and asks the store's server from time to time.
+fn operate(setting: &Setting) -> Result<Arc<Operation>, Failure> {
+    let operation = Arc::new(Operation::new(moment, wall()));
+    let listen = &setting.config.run.listen;
+    if let Some(address) = server::serve(&setting.runtime, listen, &operation)? {
+        log::info(&format!("metrics and health are at http://{address}"), &[]);
+    }
+    if let Some(client) = setting.server()? {
+        operation::watch_store(&setting.runtime, client, Arc::clone(&operation));
+    }
+    Ok(operation)
+}
+
 fn write_summary(done: &Done, seconds: f64, path: &Path) -> Result<(), Failure> {
     let summary = serde_json::json!({
         "events": done.passed.events,
@@ -93,6 +112,19 @@ fn write_summary(done: &Done, seconds: f64, path: &Path) -> Result<(), Failure> 
     });
     std::fs::write(path, format!("{summary}\n"))
         .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+}
+
+/// SIGHUP reads the configuration again.
+fn reload_on_signals(runtime: &Handle, reload: Arc<AtomicBool>) -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _inside = runtime.enter();
+    let mut hangup = signal(SignalKind::hangup())?;
+    drop(runtime.spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.store(true, Ordering::Relaxed);
+        }
+    }));
+    Ok(())
 }
 
 /// The first SIGINT or SIGTERM ends the epoch and the service; a second one ends it at once.

@@ -6,15 +6,19 @@
 //! committed by the group's member, so that the coordinator refuses those of a leader that no
 //! longer is one.
 
+pub mod probe;
+mod standing;
+
 use crate::Chunk;
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::consumer::{CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Statistics};
 use serde::{Deserialize, Serialize};
+use standing::{Said, Standing};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -161,6 +165,7 @@ enum Told {
     Assigned(Vec<Partition>),
     Revoked,
     Error(String),
+    Stands(Said),
 }
 
 struct Context {
@@ -171,6 +176,10 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         // Whoever no longer listens has stopped reading.
         self.tell.try_send(Told::Error(format!("{error}: {reason}"))).ok();
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.tell.try_send(Told::Stands(Said::from(statistics))).ok();
     }
 }
 
@@ -206,6 +215,7 @@ pub struct Source {
     is_leading: bool,
     /// The client's last complaint.
     complaint: Option<String>,
+    standing: Standing,
 }
 
 impl std::fmt::Debug for Source {
@@ -238,6 +248,7 @@ impl Source {
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
             .set("check.crcs", "true")
+            .set("statistics.interval.ms", standing::EVERY_MS)
             .set("auto.offset.reset", "error")
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string());
@@ -269,6 +280,7 @@ impl Source {
             start: settings.start,
             is_leading: false,
             complaint: None,
+            standing: Standing::default(),
         })
     }
 
@@ -306,7 +318,9 @@ impl Source {
         while let Ok(told) = self.told.try_recv() {
             match told {
                 Told::Error(complaint) => self.complaint = Some(complaint),
+                Told::Stands(said) => self.stands(said),
                 Told::Assigned(assigned) => {
+                    self.standing.assignments += 1;
                     let leads = self.partitions.first().is_some_and(|it| assigned.contains(it));
                     if leads && !self.is_leading {
                         let committed = self.committed()?;
