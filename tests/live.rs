@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Days of twenty consumers, with a sweep by one of them on the last day; lines with their seconds.
-fn log(days: u32) -> Vec<String> {
+pub(crate) fn log(days: u32) -> Vec<String> {
     let mut lines = Vec::new();
     let mut call = |second: u32, who: &str, path: &str| {
         lines.push((

@@ -14,6 +14,7 @@ mod determinism;
 mod habitus;
 mod labelled;
 mod live;
+mod operation;
 mod reading;
 mod replay;
 mod samples;
