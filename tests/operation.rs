@@ -5,7 +5,7 @@ mod service;
 use crate::habitus::{Place, root};
 use crate::services::{self, ClickHouse, Kafka, Record};
 use serde_json::Value;
-use service::{Service, configure, until};
+use service::{Metrics, Service, configure, until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -60,48 +60,25 @@ fn served(text: &str) -> BTreeSet<String> {
     typed
 }
 
-#[test]
-fn metrics_of_a_known_topic_are_exact() {
-    const TEST: &str = "metrics_of_a_known_topic_are_exact";
-    let Some(kafka) = services::kafka(TEST) else { return };
-    let lines = crate::live::log(2);
-    let mut all = lines.clone();
-    all.extend(["{broken".to_owned(), "{\"a\":".to_owned(), "{broken too".to_owned()]);
-    all.extend([String::new(), String::new()]);
-    all.push("x".repeat(70_000));
-    let ahead = lines[0].replace("2026-04-01", "2099-04-01");
-    all.push(ahead);
-    let (place, topic) = (Place::new(), topic(kafka, &all));
-    configure(&place, kafka, &topic, "");
-    let service = Service::start(&place, &[]);
-    let records = lines.len() as f64 + 7.0;
-    until("all is read", || {
-        let metrics = service.metrics();
-        let read = metrics.sum("habitus_source_records_total");
-        let lag = metrics.values("habitus_source_lag_records");
-        let idle = lag.len() == 3 && lag.iter().all(|it| *it == 0.0);
-        let open = ["habitus_held_events", "habitus_waiting_parcels"];
-        let open: f64 = open.iter().map(|it| metrics.sum(it)).sum();
-        (read >= records && idle && open == 0.0).then_some(()).ok_or_else(|| metrics.text.clone())
-    });
-    let metrics = service.metrics();
-    assert_eq!(served(&metrics.text), documented());
-    let is = |name: &str, expected: f64| assert_eq!(metrics.sum(name), expected, "{name}");
-    is("habitus_source_records_total", records);
-    is("habitus_events_total", lines.len() as f64);
-    is("habitus_rejects_total{reason=\"malformed_json\"}", 3.0);
-    is("habitus_rejects_total{reason=\"no_value\"}", 2.0);
-    is("habitus_rejects_total{reason=\"line_too_long\"}", 1.0);
-    is("habitus_rejects_total", 6.0);
-    is("habitus_events_ahead_total", 1.0);
-    is("habitus_is_leader", 1.0);
-    is("habitus_state{state=\"leading\"}", 1.0);
-    is("habitus_state", 1.0);
-    is("habitus_identities", 20.0);
-    is("habitus_waiting_parcels", 0.0);
-    is("habitus_build_info", 1.0);
-    is("habitus_commits_total{result=\"refused\"}", 0.0);
-    assert!(metrics.sum("habitus_commits_total{result=\"done\"}") >= 1.0);
+/// The metrics of a topic with so many good lines and seven bad ones.
+#[track_caller]
+fn check_counts(metrics: &Metrics, lines: i64) {
+    let is = |name: &str, expected: i64| assert_eq!(metrics.sum(name), expected, "{name}");
+    is("habitus_source_records_total", lines + 7);
+    is("habitus_events_total", lines);
+    is("habitus_rejects_total{reason=\"malformed_json\"}", 3);
+    is("habitus_rejects_total{reason=\"no_value\"}", 2);
+    is("habitus_rejects_total{reason=\"line_too_long\"}", 1);
+    is("habitus_rejects_total", 6);
+    is("habitus_events_ahead_total", 1);
+    is("habitus_is_leader", 1);
+    is("habitus_state{state=\"leading\"}", 1);
+    is("habitus_state", 1);
+    is("habitus_identities", 20);
+    is("habitus_waiting_parcels", 0);
+    is("habitus_build_info", 1);
+    is("habitus_commits_total{result=\"refused\"}", 0);
+    assert!(metrics.sum("habitus_commits_total{result=\"done\"}") >= 1);
     let epochs = metrics.sum("habitus_epochs_total");
     is("habitus_epoch_duration_seconds_count", epochs);
     is("habitus_checkpoint_duration_seconds_count", epochs);
@@ -114,17 +91,19 @@ fn metrics_of_a_known_topic_are_exact() {
         "habitus_rebalances_total",
         "habitus_windows_total",
     ] {
-        assert!(metrics.sum(name) > 0.0, "{name} in\n{}", metrics.text);
+        assert!(metrics.sum(name) > 0, "{name} in\n{}", metrics.text);
     }
-    assert_eq!(service.get("/health/live"), (200, "live\n".to_owned()));
-    assert_eq!(service.get("/health/ready"), (200, "ready\n".to_owned()));
-    service.stop();
-    // What the store has is what was counted.
-    let counted = |sql: &str| -> BTreeMap<String, f64> {
+}
+
+/// What the store has is what was counted.
+#[track_caller]
+fn check_store(place: &Place, metrics: &Metrics) {
+    let is = |name: &str, expected: i64| assert_eq!(metrics.sum(name), expected, "{name}");
+    let counted = |sql: &str| -> BTreeMap<String, i64> {
         let said = place.run(&["query", sql, "--output", "ndjson"]);
         assert_eq!(said.code, 0, "{}", said.err);
         let row = |row: &Value| {
-            (row["detector"].as_str().unwrap().to_owned(), row["n"].as_f64().unwrap())
+            (row["detector"].as_str().unwrap().to_owned(), row["n"].as_i64().unwrap())
         };
         said.rows().iter().map(row).collect()
     };
@@ -141,6 +120,39 @@ fn metrics_of_a_known_topic_are_exact() {
 }
 
 #[test]
+fn metrics_of_a_known_topic_are_exact() {
+    const TEST: &str = "metrics_of_a_known_topic_are_exact";
+    let Some(kafka) = services::kafka(TEST) else { return };
+    let lines = crate::live::log(2);
+    let mut all = lines.clone();
+    all.extend(["{broken".to_owned(), "{\"a\":".to_owned(), "{broken too".to_owned()]);
+    all.extend([String::new(), String::new()]);
+    all.push("x".repeat(70_000));
+    let ahead = lines[0].replace("2026-04-01", "2099-04-01");
+    all.push(ahead);
+    let (place, topic) = (Place::new(), topic(kafka, &all));
+    configure(&place, kafka, &topic, "");
+    let service = Service::start(&place, &[]);
+    let records = lines.len() as i64 + 7;
+    until("all is read", || {
+        let metrics = service.metrics();
+        let read = metrics.sum("habitus_source_records_total");
+        let lag = metrics.values("habitus_source_lag_records");
+        let idle = lag.len() == 3 && lag.iter().all(|it| *it == 0);
+        let open = ["habitus_held_events", "habitus_waiting_parcels"];
+        let open: i64 = open.iter().map(|it| metrics.sum(it)).sum();
+        (read >= records && idle && open == 0).then_some(()).ok_or_else(|| metrics.text.clone())
+    });
+    let metrics = service.metrics();
+    assert_eq!(served(&metrics.text), documented());
+    check_counts(&metrics, lines.len() as i64);
+    assert_eq!(service.get("/health/live"), (200, "live\n".to_owned()));
+    assert_eq!(service.get("/health/ready"), (200, "ready\n".to_owned()));
+    service.stop();
+    check_store(&place, &metrics);
+}
+
+#[test]
 fn a_second_process_stands_by_and_is_ready() {
     const TEST: &str = "a_second_process_stands_by_and_is_ready";
     let Some(kafka) = services::kafka(TEST) else { return };
@@ -148,11 +160,11 @@ fn a_second_process_stands_by_and_is_ready() {
     configure(&place, kafka, &topic, "");
     let both = [Service::start(&place, &[]), Service::start(&place, &[])];
     until("one leads, the other stands by, both are ready", || {
-        let leaders: f64 = both.iter().map(|it| it.metrics().sum("habitus_is_leader")).sum();
+        let leaders: i64 = both.iter().map(|it| it.metrics().sum("habitus_is_leader")).sum();
         let standing = "habitus_state{state=\"standing_by\"}";
-        let standing: f64 = both.iter().map(|it| it.metrics().sum(standing)).sum();
+        let standing: i64 = both.iter().map(|it| it.metrics().sum(standing)).sum();
         let ready = both.iter().all(|it| it.get("/health/ready").0 == 200);
-        (leaders == 1.0 && standing == 1.0 && ready)
+        (leaders == 1 && standing == 1 && ready)
             .then_some(())
             .ok_or_else(|| both.iter().map(Service::said).collect())
     });
@@ -187,7 +199,7 @@ fn hostile_requests_are_bounded() {
         let status = answer.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0);
         let is_cut = request.len() > 10_000 && status == 0;
         assert!(is_cut || status == expected, "{shown}: {answer}");
-        assert!(!answer.contains("\u{1b}"), "{shown}");
+        assert!(!answer.contains('\u{1b}'), "{shown}");
     }
     // Somebody who says a byte now and then is hung up on.
     let mut slow = service.connect();
@@ -262,7 +274,7 @@ fn a_store_that_is_away_makes_it_unready_and_not_dead() {
     ready("it is ready", 200);
     until("rows are in the store", || {
         let metrics = service.metrics();
-        (metrics.sum("habitus_store_rows_total{table=\"windows\"}") > 0.0)
+        (metrics.sum("habitus_store_rows_total{table=\"windows\"}") > 0)
             .then_some(())
             .ok_or(metrics.text)
     });
@@ -271,10 +283,10 @@ fn a_store_that_is_away_makes_it_unready_and_not_dead() {
     ready("the store is missed", 503);
     until("rows wait and tries fail", || {
         let metrics = service.metrics();
-        let is_waiting = metrics.sum("habitus_waiting_parcels") > 0.0
-            && metrics.sum("habitus_store_retries_total") > 0.0
-            && metrics.sum("habitus_store_failures_total") > 0.0
-            && metrics.sum("habitus_state{state=\"waiting_for_store\"}") == 1.0;
+        let is_waiting = metrics.sum("habitus_waiting_parcels") > 0
+            && metrics.sum("habitus_store_retries_total") > 0
+            && metrics.sum("habitus_store_failures_total") > 0
+            && metrics.sum("habitus_state{state=\"waiting_for_store\"}") == 1;
         is_waiting.then_some(()).ok_or(metrics.text)
     });
     assert_eq!(service.get("/health/live").0, 200);
@@ -282,17 +294,17 @@ fn a_store_that_is_away_makes_it_unready_and_not_dead() {
     ready("it is ready again", 200);
     until("nothing waits", || {
         let metrics = service.metrics();
-        (metrics.sum("habitus_waiting_parcels") == 0.0).then_some(()).ok_or(metrics.text)
+        (metrics.sum("habitus_waiting_parcels") == 0).then_some(()).ok_or(metrics.text)
     });
     let rows = "habitus_store_rows_total{table=\"windows\"}";
-    assert!(service.metrics().sum(rows) > 0.0);
+    assert!(service.metrics().sum(rows) > 0);
     // And it stops in time although the store is away and something waits for it.
     server.kill();
     produce(kafka, &topic, &hours(12, 18));
     ready("the store is missed again", 503);
     until("rows wait", || {
         let metrics = service.metrics();
-        (metrics.sum("habitus_waiting_parcels") > 0.0).then_some(()).ok_or(metrics.text)
+        (metrics.sum("habitus_waiting_parcels") > 0).then_some(()).ok_or(metrics.text)
     });
     service.stop();
     let said = check();
@@ -383,7 +395,7 @@ fn a_reload_is_applied_whole_or_not_at_all() {
             .unwrap();
     assert!(last["message"].as_str().unwrap().contains("reloaded") && last["level"] == "info");
     let metrics = service.metrics();
-    for (result, count) in [("done", 1.0), ("refused", 1.0), ("failed", 1.0)] {
+    for (result, count) in [("done", 1), ("refused", 1), ("failed", 1)] {
         let name = format!("habitus_reloads_total{{result=\"{result}\"}}");
         assert_eq!(metrics.sum(&name), count, "{name}");
     }
@@ -393,13 +405,13 @@ fn a_reload_is_applied_whole_or_not_at_all() {
     until("all is read", || {
         let metrics = service.metrics();
         let events = metrics.sum("habitus_events_total");
-        (events >= lines.len() as f64 && metrics.sum("habitus_held_events") == 0.0)
+        (events >= lines.len() as i64 && metrics.sum("habitus_held_events") == 0)
             .then_some(())
             .ok_or(metrics.text)
     });
     let metrics = service.metrics();
     assert!(metrics.sum("habitus_identities") >= identities);
     let silent = "habitus_finding_revisions_total{detector=\"object_enumeration\"";
-    assert_eq!(metrics.sum(silent), 0.0, "{}", metrics.text);
+    assert_eq!(metrics.sum(silent), 0, "{}", metrics.text);
     service.stop();
 }

@@ -170,7 +170,6 @@ mod tests {
 
     /// The tests' clock: each thread of the test runner shares it, so it only goes on.
     fn clock() -> Instant {
-        #[expect(clippy::disallowed_methods, reason = "the clock of a test begins somewhere")]
         static BEGAN: OnceLock<Instant> = OnceLock::new();
         *BEGAN.get_or_init(began) + Duration::from_secs(SECONDS.load(Ordering::Relaxed))
     }

@@ -115,12 +115,11 @@ fn line(
     };
     for (name, value) in values {
         let is_bare = |c: char| c.is_alphanumeric() || "-_./:@+".contains(c);
-        if !value.is_empty() && value.chars().all(is_bare) {
-            text += &format!(" {name}={value}");
-        } else {
-            // As JSON writes a text: quoted, its quotes escaped.
-            text += &format!(" {name}={}", serde_json::Value::from(value));
-        }
+        let is_quoted = value.is_empty() || !value.chars().all(is_bare);
+        text.extend([" ", name, "="]);
+        // As JSON writes a text: in quotes, its own escaped.
+        let quoted = is_quoted.then(|| serde_json::Value::from(value.as_str()).to_string());
+        text.push_str(&quoted.unwrap_or(value));
     }
     text
 }

@@ -172,18 +172,19 @@ impl Drop for Service {
 }
 
 impl Metrics {
-    /// The values of all series whose name and labels begin so.
-    pub(crate) fn values(&self, name: &str) -> Vec<f64> {
+    /// The values of all series whose name and labels begin so, rounded.
+    pub(crate) fn values(&self, name: &str) -> Vec<i64> {
         let is_of = |line: &&str| {
             line.strip_prefix(name)
                 .is_some_and(|rest| name.contains('{') || rest.starts_with(['{', ' ']))
         };
         let lines = self.text.lines().filter(is_of);
-        lines.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
+        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+        lines.map(|line| value(line).round() as i64).collect()
     }
 
     /// Their sum.
-    pub(crate) fn sum(&self, name: &str) -> f64 {
+    pub(crate) fn sum(&self, name: &str) -> i64 {
         self.values(name).iter().sum()
     }
 }
