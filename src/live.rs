@@ -388,6 +388,10 @@ impl<'a> Live<'a> {
         crate::hold("stored");
         let exporting = now();
         let resume = mind.places.hold(&mind.order);
+        if resume.iter().all(Option::is_none) {
+            // Nothing was ever read, so that there is no offset to commit a state with.
+            return Ok(());
+        }
         let state = State {
             version: checkpoint::VERSION,
             epoch: mind.epoch + 1,

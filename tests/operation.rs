@@ -228,10 +228,37 @@ fn hostile_requests_are_bounded() {
         let answer = service.try_exchange(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap_or_default();
         let refused = answer.lines().find(|it| it.starts_with("habitus_http_refused_total "));
         let refused = refused.and_then(|it| it.split(' ').nth(1)?.parse::<usize>().ok());
-        refused.filter(|it| *it > ATTACKS / 2).map(drop).ok_or(answer)
+        let refused = refused.filter(|it| *it > ATTACKS / 2);
+        refused.map(|it| println!("{it} of {ATTACKS} connections were closed at once, {before} descriptors became {most} at most")).ok_or(answer)
     });
     assert_eq!(service.get("/health/live").0, 200);
     service.stop();
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_an_error_in_the_logs_format() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for listen in [taken.as_str(), "nowhere"] {
+        let config = place.write(
+            "habitus.toml",
+            format!(
+                "[source]\ntopics = [\"a\"]\n[kafka]\nbootstrap_servers = [\"127.0.0.1:1\"]\n\
+                 [run]\nlisten = \"{listen}\"\nlog_format = \"json\"\n"
+            ),
+        );
+        let said = place.run(&["run", "--config", &config]);
+        assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);
+        let line: Value = serde_json::from_str(&said.err).unwrap();
+        assert_eq!(line["level"], "error");
+        let message = line["message"].as_str().unwrap();
+        let expected = format!("run.listen: cannot listen on {listen}: ");
+        assert!(
+            message.starts_with(&expected) && message.contains("or leave it empty"),
+            "{message}"
+        );
+    }
 }
 
 /// Lines of the hours of a day from `hour` on.
