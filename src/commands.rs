@@ -28,6 +28,8 @@ use tokio::runtime::Handle;
 pub(crate) struct Setting {
     /// The configuration, checked.
     pub(crate) config: Config,
+    /// The file that the configuration was named to be in, if one was.
+    pub(crate) config_path: Option<PathBuf>,
     /// The store's directory; beside a server, that of the key, of checkpoints and dead letters.
     pub(crate) store: PathBuf,
     /// The URL of the server that stands for the directory, if one does.

@@ -96,8 +96,14 @@ impl Detection {
         at.passed.revisions += findings.len() as u64;
         for finding in findings {
             // A finding is revised within its hour only, after which the set is emptied.
-            if self.raised.insert(finding.id) {
-                at.passed.findings += 1;
+            let is_new = self.raised.insert(finding.id);
+            at.passed.findings += u64::from(is_new);
+            let of = at.passed.raised.get_mut(finding.detector as usize);
+            if let Some(counts) = of.and_then(|it| it.get_mut(finding.severity as usize)) {
+                counts.findings += u64::from(is_new);
+                counts.revisions += 1;
+            }
+            if is_new {
                 raised.push(finding.detected_at);
             }
         }

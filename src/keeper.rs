@@ -10,14 +10,9 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::clickhouse::{Sink, SinkError};
+use store::clickhouse::{Counts, Sink, SinkError};
 use store::{RunId, Store, StoreError, Writer};
 use tokio::runtime::Handle;
-
-/// How often it is seen whether to stop, while a server is waited for.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How long a server is waited for after that.
-const LAST_WAIT: Duration = Duration::from_secs(3);
 
 /// Findings whose delay is measured between two looks; of more the rest is not.
 const STORED_MAX: usize = 10_000;
@@ -50,8 +45,11 @@ pub(crate) enum KeeperError {
     /// The server failed.
     #[error(transparent)]
     Server(#[from] SinkError),
-    /// It was to stop, and the server did not answer.
-    #[error("the store does not answer, and is not waited for any longer")]
+    /// The service is to stop, and the server did not take everything in time.
+    #[error(
+        "the store did not take what was found within {} s, and the service stops: the next start finds it again",
+        GRACE.as_secs()
+    )]
     Stopped,
 }
 
@@ -60,6 +58,24 @@ impl KeeperError {
     pub(crate) const fn is_passing(&self) -> bool {
         matches!(self, Self::Server(SinkError::Unavailable { .. }) | Self::Stopped)
     }
+}
+
+/// How long a server is still waited for when the service is to stop.
+const GRACE: Duration = Duration::from_secs(4);
+/// How often it is looked whether the service is to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What the store did with what it was given, of one table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) inserts: u64,
+    pub(crate) rows: u64,
+    /// Tries that failed and were followed by another.
+    pub(crate) retries: u64,
+    /// Inserts that failed at every try.
+    pub(crate) failures: u64,
+    /// Rows that were set aside.
+    pub(crate) dead_letters: u64,
 }
 
 /// Holds what was found until the store has it.
@@ -73,6 +89,18 @@ pub(crate) struct Keeper {
     waiting: VecDeque<Parcel>,
     /// The event times at which findings were raised that the store has had since it was last asked.
     stored: Vec<Time>,
+    /// By table, in the order of [`Table::ALL`].
+    tallies: [Tally; Table::ALL.len()],
+}
+
+impl Parcel {
+    /// The table that it goes to, and its rows.
+    fn of(&self) -> (Table, u64) {
+        match self {
+            Self::Rows(table, rows) => (*table, rows.num_rows() as u64),
+            Self::Findings(findings, _) => (Table::Findings, findings.len() as u64),
+        }
+    }
 }
 
 impl Keeper {
@@ -84,7 +112,18 @@ impl Keeper {
         inputs: Vec<String>,
     ) -> Self {
         let writer = if threads <= 1 { writer.alone() } else { writer };
-        Self { to: To::Run(writer), runtime, inputs, waiting: VecDeque::new(), stored: Vec::new() }
+        Self::to(To::Run(writer), runtime, inputs)
+    }
+
+    fn to(to: To, runtime: Handle, inputs: Vec<String>) -> Self {
+        Self {
+            to,
+            runtime,
+            inputs,
+            waiting: VecDeque::new(),
+            stored: Vec::new(),
+            tallies: Default::default(),
+        }
     }
 
     /// A keeper for a service, with the key of fingerprints and the directory that is its home.
@@ -103,8 +142,7 @@ impl Keeper {
             }
             None => To::Epochs { store, group: group.to_owned() },
         };
-        let keeper =
-            Self { to, runtime, inputs: Vec::new(), waiting: VecDeque::new(), stored: Vec::new() };
+        let keeper = Self::to(to, runtime, Vec::new());
         Ok((keeper, key, home))
     }
 
@@ -165,34 +203,55 @@ impl Keeper {
         }
     }
 
-    /// Hands over to a server what waits; what it would not take waits on. Once `stop` is set it is
-    /// given a moment more.
+    /// What the store did so far, by table in the order of [`Table::ALL`].
+    pub(crate) const fn tallies(&self) -> &[Tally] {
+        &self.tallies
+    }
+
+    /// How many parcels the store does not have yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Hands over to a server what waits; what it would not take waits on. Once `stop` is set the
+    /// server is not waited for much longer.
     pub(crate) fn deliver(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
-        let To::Server(sink) = &self.to else { return Ok(()) };
-        while let Some(parcel) = self.waiting.front() {
-            let has_findings = matches!(parcel, Parcel::Findings(..));
-            if has_findings {
-                crate::hold("inserting");
-            }
-            self.runtime.block_on(async {
-                let handed = async {
+        let Self { to: To::Server(sink), waiting, tallies, stored, runtime, .. } = self else {
+            return Ok(());
+        };
+        runtime.block_on(async {
+            let mut given_up = std::pin::pin!(given_up(stop));
+            while let Some(parcel) = waiting.front() {
+                let has_findings = matches!(parcel, Parcel::Findings(..));
+                if has_findings {
+                    crate::hold("inserting");
+                }
+                let before = sink.counts();
+                let insert = async {
                     match parcel {
                         Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
                         Parcel::Findings(findings, _) => sink.findings(findings).await,
                     }
                 };
-                tokio::select! {
-                    handed = handed => Ok(handed?),
-                    () = stopped(stop) => Err(KeeperError::Stopped),
+                // An insert that is left half way changes nothing when it is sent again.
+                let outcome = tokio::select! {
+                    biased;
+                    outcome = insert => outcome.map_err(KeeperError::from),
+                    () = &mut given_up => Err(KeeperError::Stopped),
+                };
+                if let Some(tally) = tallies.get_mut(parcel.of().0 as usize) {
+                    tally.add(before, sink.counts());
+                    tally.failures += u64::from(outcome.is_err());
                 }
-            })?;
-            if has_findings {
-                crate::hold("inserted");
+                outcome?;
+                if has_findings {
+                    crate::hold("inserted");
+                }
+                note_stored(stored, parcel);
+                waiting.pop_front();
             }
-            note_stored(&mut self.stored, parcel);
-            self.waiting.pop_front();
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Ends an epoch: a directory makes its rows visible.
@@ -212,10 +271,14 @@ impl Keeper {
             writer.commit().await
         })?;
         crate::hold("inserted");
-        for parcel in &self.waiting {
-            note_stored(&mut self.stored, parcel);
+        for parcel in self.waiting.drain(..) {
+            note_stored(&mut self.stored, &parcel);
+            let (table, rows) = parcel.of();
+            if let Some(tally) = self.tallies.get_mut(table as usize) {
+                tally.inserts += 1;
+                tally.rows += rows;
+            }
         }
-        self.waiting.clear();
         Ok(())
     }
 
@@ -249,12 +312,22 @@ fn note_stored(stored: &mut Vec<Time>, parcel: &Parcel) {
     stored.extend(raised.iter().take(room));
 }
 
-/// Ends some time after `stop` is set.
-async fn stopped(stop: &AtomicBool) {
+impl Tally {
+    /// Adds what a sink did between two looks at it.
+    fn add(&mut self, before: Counts, after: Counts) {
+        self.inserts += after.inserts - before.inserts;
+        self.rows += after.rows - before.rows;
+        self.retries += after.retries - before.retries;
+        self.dead_letters += after.dead_letters - before.dead_letters;
+    }
+}
+
+/// Ends some seconds after the service was told to stop.
+async fn given_up(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    tokio::time::sleep(LAST_WAIT).await;
+    tokio::time::sleep(GRACE).await;
 }
 
 async fn write(writer: &mut Writer, parcel: &Parcel) -> Result<(), StoreError> {

@@ -11,9 +11,15 @@ pub(crate) mod checkpoint;
 pub(crate) mod dead_letters;
 mod places;
 pub(crate) mod reading;
+mod upkeep;
 
 use crate::detection::Detection;
 use crate::keeper::{Keeper, KeeperError};
+use crate::operation::health::State as Doing;
+use crate::operation::log::LogFormat;
+use crate::operation::metrics::Metric;
+use crate::operation::reload::Reload;
+use crate::operation::{self, Operation};
 use crate::order::{self, Order};
 use crate::pipeline::{Passed, PipelineError, Stage};
 use crate::workers;
@@ -35,6 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use upkeep::Upkeep;
 
 /// How long the source is waited for before anything else is looked after.
 const WAIT: Duration = Duration::from_millis(100);
@@ -77,6 +84,10 @@ pub(crate) struct Settings {
     pub(crate) dead_letter_topic: String,
     /// The share of rejected records in a minute above which nothing is committed; 1 for never.
     pub(crate) poison_share_max: f64,
+    /// Where metrics and health are served over HTTP; port 0 is any free one, empty is nowhere.
+    pub(crate) listen: String,
+    /// How lines on standard error are written.
+    pub(crate) log_format: LogFormat,
 }
 
 impl Default for Settings {
@@ -89,6 +100,8 @@ impl Default for Settings {
             checkpoints: String::new(),
             dead_letter_topic: String::new(),
             poison_share_max: 0.2,
+            listen: operation::server::DEFAULT.to_owned(),
+            log_format: LogFormat::Text,
         }
     }
 }
@@ -147,6 +160,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) threads: usize,
     /// Set when the service is to stop.
     pub(crate) stop: Arc<AtomicBool>,
+    /// What whoever operates the service sees of it.
+    pub(crate) operation: Arc<Operation>,
+    pub(crate) reload: Reload,
     /// The clock on the wall.
     pub(crate) wall: fn() -> Time,
 }
@@ -178,6 +194,7 @@ pub(crate) struct Live<'a> {
     spent: Spent,
     /// Events whose time was too far ahead.
     ahead: u64,
+    upkeep: Upkeep,
 }
 
 /// A histogram of milliseconds with three digits.
@@ -237,19 +254,24 @@ impl<'a> Live<'a> {
             latency: latency(),
             spent: Spent::default(),
             ahead: 0,
+            upkeep: Upkeep::default(),
         }
     }
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self, now: fn() -> Instant) -> Result<Done, LiveError> {
+        self.parts.operation.health.enter(Doing::StandingBy);
         while !self.parts.stop.load(Ordering::Relaxed) {
+            self.look_after(now)?;
             let waited = now();
             let next = self.parts.source.next(WAIT)?;
             self.spent.read += (now() - waited).as_secs_f64();
             match next {
                 Next::Lead(committed) => {
                     crate::note("leading: reading all partitions");
-                    self.restore(&committed, now())?;
+                    let operation = Arc::clone(&self.parts.operation);
+                    operation.health.waiting(|| self.restore(&committed, now()))?;
+                    operation.health.enter(Doing::Leading);
                 }
                 Next::Lost => {
                     crate::note("another process leads: standing by");
@@ -258,10 +280,12 @@ impl<'a> Live<'a> {
                 Next::Records(fetched) => self.round(fetched, now)?,
             }
             if let Some(complaint) = self.parts.source.complaint() {
-                crate::note(&format!("Kafka says: {}", crate::render::plain(&complaint)));
+                self.parts.operation.metrics.add(Metric::Complaints, &[], 1);
+                operation::log::warn(&format!("Kafka says: {complaint}"));
             }
         }
-        self.seal(now())?;
+        self.parts.operation.health.enter(Doing::Stopping);
+        self.seal(now)?;
         Ok(Done {
             passed: self.passed,
             epochs: self.epochs,
@@ -278,6 +302,7 @@ impl<'a> Live<'a> {
         self.breaker.reset();
         self.parts.dead_letters.forget();
         self.parts.keeper.forget();
+        self.parts.operation.health.enter(Doing::StandingBy);
     }
 
     /// Takes up where the committed offsets say.
@@ -349,6 +374,7 @@ impl<'a> Live<'a> {
             mind.places.advance(&one, &parsed, moment);
             mind.places.hear(&one, fronts);
             self.ahead += ahead;
+            self.upkeep.read(&self.parts.operation.metrics, &one, &parsed);
             records += parsed.records;
             rejects += parsed.rejects.total() - parsed.rejects.count(Reject::NotAccessLog);
             if let Some(partition) = self.parts.source.partitions().get(one.chunk.source as usize) {
@@ -394,6 +420,7 @@ impl<'a> Live<'a> {
             watermark = watermark.map(|it| it.plus(quiet.as_nanos() as i64 - lateness));
         }
         let judging = now();
+        self.upkeep.watermark = watermark;
         if let Some(watermark) = watermark {
             self.judge(watermark, is_quiet)?;
         }
@@ -402,7 +429,7 @@ impl<'a> Live<'a> {
         self.deliver()?;
         let stored = now();
         self.spent.store += (stored - storing).as_secs_f64();
-        self.measure();
+        self.time_findings();
         let Some(mind) = self.mind.as_ref() else { return Ok(()) };
         let epoch = Duration::from_secs(u64::from(self.parts.settings.epoch_seconds));
         let since = moment.saturating_duration_since(mind.sealed);
@@ -411,14 +438,14 @@ impl<'a> Live<'a> {
             || since >= epoch
             || (since >= FINDINGS_WAIT_MAX && self.parts.keeper.holds_findings());
         if is_due && mind.places.is_moved() {
-            self.seal(now())?;
+            self.seal(now)?;
             self.spent.seal += (now() - stored).as_secs_f64();
         }
         Ok(())
     }
 
     /// Notes how long it took until findings were stored.
-    fn measure(&mut self) {
+    fn time_findings(&mut self) {
         let wall = (self.parts.wall)();
         for raised in self.parts.keeper.take_stored() {
             let delay_ms = wall.since(raised) / (NS_PER_S / 1_000);
@@ -490,12 +517,15 @@ impl<'a> Live<'a> {
         &mut self,
         attempt: impl Fn(&mut Parts<'a>) -> Result<Option<String>, LiveError>,
     ) -> Result<(), LiveError> {
+        let operation = Arc::clone(&self.parts.operation);
         let mut is_said = false;
-        while let Some(obstacle) = attempt(&mut self.parts)? {
+        while let Some(obstacle) = operation.health.waiting(|| attempt(&mut self.parts))? {
+            operation.health.enter(Doing::WaitingForStore);
             if !is_said {
-                crate::note(&format!("waiting: {obstacle}"));
+                operation::log::warn(&format!("waiting: {obstacle}"));
                 is_said = true;
             }
+            self.measure();
             // What is not delivered is not committed either, and will be judged again.
             let is_stopped = self.parts.stop.load(Ordering::Relaxed);
             // Only a leader that was replaced hears anything while nothing is fetched.
@@ -505,22 +535,29 @@ impl<'a> Live<'a> {
             }
         }
         if is_said {
-            crate::note("going on");
+            operation::log::info("going on", &[]);
         }
+        operation.store_answered(is_said);
         Ok(())
     }
 
     /// Ends an epoch: everything is in the store, then the checkpoint is, then offsets are committed.
-    fn seal(&mut self, now: Instant) -> Result<(), LiveError> {
+    fn seal(&mut self, now: fn() -> Instant) -> Result<(), LiveError> {
         if self.mind.is_none() {
             return Ok(());
         }
+        let began = now();
         self.deliver()?;
         self.send_dead_letters()?;
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         self.parts.keeper.seal(mind.epoch + 1)?;
         crate::hold("stored");
+        let exporting = now();
         let resume = mind.places.hold(&mind.order);
+        if resume.iter().all(Option::is_none) {
+            // Nothing was ever read, so that there is no offset to commit a state with.
+            return Ok(());
+        }
         let state = State {
             version: checkpoint::VERSION,
             epoch: mind.epoch + 1,
@@ -531,17 +568,28 @@ impl<'a> Live<'a> {
             templates: mind.templates.export()?,
         };
         let checkpoints = &self.parts.checkpoints;
-        let pointer = self.parts.runtime.block_on(checkpoints.put(&state))?;
+        let operation = Arc::clone(&self.parts.operation);
+        let put = || self.parts.runtime.block_on(checkpoints.put(&state));
+        let (pointer, bytes) = operation.health.waiting(put)?;
+        operation.checkpointed(now().saturating_duration_since(exporting), bytes);
         crate::hold("checkpointed");
-        match self.parts.source.commit(&resume, &pointer.to_metadata())? {
+        let source = &mut self.parts.source;
+        let commit = || source.commit(&resume, &pointer.to_metadata());
+        let commit = operation.health.waiting(commit);
+        operation.committed(commit.as_ref().ok());
+        match commit? {
             Commit::Done => {
+                let length = began.saturating_duration_since(mind.sealed);
+                operation.metrics.observe(Metric::EpochSeconds, length);
+                let took = now().saturating_duration_since(began);
+                operation.metrics.observe(Metric::SealSeconds, took);
                 mind.epoch += 1;
                 mind.events = 0;
-                mind.sealed = now;
+                mind.sealed = began;
                 mind.places.settle();
                 self.epochs += 1;
                 self.parts.runtime.block_on(checkpoints.prune())?;
-                self.measure();
+                self.time_findings();
             }
             Commit::Refused => {
                 crate::note("the commit was refused: another process leads");

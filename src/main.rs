@@ -9,6 +9,7 @@ mod inputs;
 mod keeper;
 mod live;
 mod normalizer;
+mod operation;
 mod order;
 mod pipeline;
 mod progress;
@@ -20,7 +21,6 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use commands::{Ended, Failure, Setting};
 use config::Config;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Ok(Ended::Partly) => ExitCode::from(1),
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            note(&format!("error: {}", render::plain(&full(error.as_ref()))));
+            operation::log::error(&full(error.as_ref()));
             ExitCode::from(1)
         }
     }
@@ -48,6 +48,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
     let is_server = cli.store.to_string_lossy().contains("://");
     let setting = Setting {
         config: Config::load(cli.config.as_deref())?,
+        config_path: cli.config.clone(),
         store: if is_server { PathBuf::from(cli::STORE) } else { cli.store.clone() },
         server: is_server.then(|| cli.store.to_string_lossy().into_owned()),
         output: render::format_or_default(cli.output),
@@ -123,6 +124,5 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Says a line on standard error.
 fn note(line: &str) {
-    // Nobody is left to tell if standard error is closed.
-    writeln!(std::io::stderr().lock(), "{line}").ok();
+    operation::log::info(line, &[]);
 }

@@ -57,6 +57,18 @@ impl Place {
         Said::of(&output)
     }
 
+    /// Runs the binary here, on a server.
+    pub(crate) fn run_on(&self, url: &str, args: &[&str]) -> Said {
+        let output = Command::new(env!("CARGO_BIN_EXE_habitus"))
+            .args(args)
+            .args(["--store", url])
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Said::of(&output)
+    }
+
     /// Replays files with more arguments; the findings, a JSON object each, and the summary.
     pub(crate) fn replay(&self, files: &[&str], more: &[&str]) -> (Vec<Value>, Value) {
         let summary = self.path("summary.json");

@@ -17,7 +17,11 @@ pub(crate) const BEFORE_THE_END: &str = "2026-04-03 23:00:00";
 /// Three days of twenty consumers, each `calls` times an hour or so, with a sweep by one of them on
 /// the last day.
 pub(crate) fn log(calls: u32) -> Vec<String> {
-    const DAYS: u32 = 3;
+    log_of(3, calls)
+}
+
+/// The same of so many days.
+pub(crate) fn log_of(days: u32, calls: u32) -> Vec<String> {
     let mut lines = Vec::new();
     let mut call = |second: u32, who: &str, path: &str| {
         lines.push((
@@ -33,7 +37,7 @@ pub(crate) fn log(calls: u32) -> Vec<String> {
             ),
         ));
     };
-    for hour in 0..DAYS * 24 {
+    for hour in 0..days * 24 {
         for turn in 0..calls {
             for who in 0..20 {
                 let path = format!("/orders/{}", 1_000 + who * 10 + turn % 5);
@@ -43,7 +47,7 @@ pub(crate) fn log(calls: u32) -> Vec<String> {
         }
     }
     for object in 0..600 {
-        let second = (DAYS * 24 - 3) * 3_600 + object * 2;
+        let second = (days * 24 - 3) * 3_600 + object * 2;
         call(second, "shop-7", &format!("/orders/{}", 50_000 + object));
     }
     lines.sort();

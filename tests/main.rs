@@ -16,6 +16,7 @@ mod faults;
 mod habitus;
 mod labelled;
 mod live;
+mod operation;
 mod reading;
 mod rebalance;
 mod replay;

@@ -137,6 +137,13 @@ impl Engine {
         }
     }
 
+    /// Goes on under another plan, as [`Engine::import`] under it would; between tasks.
+    pub fn replan(&mut self, plan: Plan) {
+        // The cut follows the budget at the hour's end, and the floor at once.
+        self.cut = self.cut.max(plan.windows_per_finding_min);
+        self.plan = plan;
+    }
+
     /// The hour whose windows are open, `None` before the first.
     pub const fn hour(&self) -> Option<Time> {
         self.hour

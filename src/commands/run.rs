@@ -7,12 +7,15 @@ use crate::live::checkpoint::Checkpoints;
 use crate::live::dead_letters::DeadLetters;
 use crate::live::{Done, Live, Parts};
 use crate::normalizer::{self, Normalizer};
+use crate::operation::probe::checkpoint_place;
+use crate::operation::reload::Reload;
+use crate::operation::{self, Operation, log, server};
 use connect::{ClientConfig, Producer};
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
 use object_store::local::LocalFileSystem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -22,6 +25,7 @@ use tokio::runtime::Handle;
 pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     let started = setting.now();
     let config = &setting.config;
+    log::write_as(config.run.log_format);
     let threads = args.work.threads.map_or(setting.processors, usize::from);
     let plan = config.detect.check()?;
     let format = match config.run.format.as_str() {
@@ -31,9 +35,11 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         })?),
     };
     let client = config.kafka.client()?;
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
-    let job = Job { started, plan, format, client, threads, stop };
+    reload_on_signals(&setting.runtime, Arc::clone(&reload))?;
+    let operation = operate(setting)?;
+    let job = Job { started, plan, format, client, threads, stop, reload, operation };
     match args.stage {
         Some(Stage::Normalize) => normalize(setting, args, job),
         stage => detect(setting, args, job, stage.is_some()),
@@ -48,6 +54,8 @@ struct Job {
     client: ClientConfig,
     threads: usize,
     stop: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
+    operation: Arc<Operation>,
 }
 
 /// The first stage alone.
@@ -104,7 +112,7 @@ fn transactional_id(group: &str, randomness: &[u8; 32]) -> String {
 
 /// The second stage, which reads the first one's events, or both stages in one.
 fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<Ended, Failure> {
-    let Job { started, plan, format, client, threads, stop } = job;
+    let Job { started, plan, format, client, threads, stop, reload, operation } = job;
     let config = &setting.config;
     let mut settings = config.source.clone();
     if is_second {
@@ -146,6 +154,8 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         runtime: setting.runtime.clone(),
         threads,
         stop,
+        operation,
+        reload: Reload::new(setting.config_path.clone(), config.clone(), reload),
         wall,
     });
     let done = live.run(moment)?;
@@ -169,11 +179,24 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
 
 /// Where a group's checkpoints are: the directory that was named, or one in the store's.
 fn checkpoints(named: &str, home: &Path, group: &str) -> Result<Checkpoints, Failure> {
-    let directory = if named.is_empty() { home.join("checkpoints") } else { PathBuf::from(named) };
+    let directory = checkpoint_place(named, home);
     std::fs::create_dir_all(&directory)
         .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
     let objects = LocalFileSystem::new_with_prefix(&directory)?;
     Ok(Checkpoints::new(Arc::new(objects), group))
+}
+
+/// Serves metrics and health from now on, and asks the store's server from time to time.
+fn operate(setting: &Setting) -> Result<Arc<Operation>, Failure> {
+    let operation = Arc::new(Operation::new(moment, wall()));
+    let listen = &setting.config.run.listen;
+    if let Some(address) = server::serve(&setting.runtime, listen, &operation)? {
+        log::info(&format!("metrics and health are at http://{address}"), &[]);
+    }
+    if let Some(client) = setting.server()? {
+        operation::watch_store(&setting.runtime, client, Arc::clone(&operation));
+    }
+    Ok(operation)
 }
 
 fn summary(done: &Done, stage: &str, seconds: f64) -> serde_json::Value {
@@ -202,6 +225,19 @@ fn summary(done: &Done, stage: &str, seconds: f64) -> serde_json::Value {
 fn write_summary(summary: &serde_json::Value, path: &Path) -> Result<(), Failure> {
     std::fs::write(path, format!("{summary}\n"))
         .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+}
+
+/// SIGHUP reads the configuration again.
+fn reload_on_signals(runtime: &Handle, reload: Arc<AtomicBool>) -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _inside = runtime.enter();
+    let mut hangup = signal(SignalKind::hangup())?;
+    drop(runtime.spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.store(true, Ordering::Relaxed);
+        }
+    }));
+    Ok(())
 }
 
 /// The first SIGINT or SIGTERM ends the epoch and the service; a second one ends it at once.

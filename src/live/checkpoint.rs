@@ -131,19 +131,20 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint under a name that nothing had before.
-    pub(crate) async fn put(&self, state: &State) -> Result<Pointer, CheckpointError> {
+    pub(crate) async fn put(&self, state: &State) -> Result<(Pointer, u64), CheckpointError> {
         let plain = postcard::to_stdvec(state).map_err(|error| self.failed(&error))?;
         let bytes = zstd::bulk::compress(&plain, LEVEL).map_err(|error| self.failed(&error))?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
         let short = hash.get(..16).unwrap_or_default();
         let path = self.folder.clone().join(format!("{:020}-{short}", state.epoch));
+        let size = bytes.len() as u64;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&path, bytes.into(), options).await {
             // The name has the hash of the content: whoever wrote it wrote the same.
             Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
             Err(error) => return Err(self.failed(&error)),
         }
-        Ok(Pointer { key: path.to_string(), hash })
+        Ok((Pointer { key: path.to_string(), hash }, size))
     }
 
     /// Reads the checkpoint that a pointer names.
@@ -219,10 +220,11 @@ mod tests {
             let checkpoints = Checkpoints::new(Arc::clone(&store), "habitus");
             let mut last = None;
             for epoch in 0..6 {
-                last = Some(checkpoints.put(&state(epoch)).await.unwrap());
+                last = Some(checkpoints.put(&state(epoch)).await.unwrap().0);
                 checkpoints.prune().await.unwrap();
             }
-            let again = checkpoints.put(&state(5)).await.unwrap();
+            let (again, bytes) = checkpoints.put(&state(5)).await.unwrap();
+            assert!(bytes > 0);
             assert_eq!(Some(&again), last.as_ref(), "the same state has the same name");
             let metadata = again.to_metadata();
             assert_eq!(Pointer::from_metadata(&metadata), Some(again.clone()));
@@ -238,7 +240,7 @@ mod tests {
             let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
             let checkpoints = Checkpoints::new(Arc::clone(&store), "habitus");
             let newer = State { version: VERSION + 1, ..state(1) };
-            let pointer = checkpoints.put(&newer).await.unwrap();
+            let (pointer, _) = checkpoints.put(&newer).await.unwrap();
             let error = checkpoints.get(&pointer).await.unwrap_err().to_string();
             assert!(error.contains(&pointer.key) && error.contains("version 2"), "{error}");
             let path = Path::from(pointer.key.as_str());

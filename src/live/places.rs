@@ -233,6 +233,16 @@ impl Places {
         self.stands.iter().map(|stand| stand.latest.max(stand.front)).max().flatten()
     }
 
+    /// The offset that a partition brings next, once it brought anything.
+    pub(crate) fn next(&self, place: usize) -> Option<i64> {
+        self.stands.get(place)?.next
+    }
+
+    /// Whether a partition had nothing more when it was last looked at.
+    pub(crate) fn is_idle_at(&self, place: usize) -> bool {
+        self.stands.get(place).is_some_and(|stand| stand.is_idle)
+    }
+
     /// Whether all partitions were read to their end a while ago.
     pub(crate) fn is_idle(&self) -> bool {
         self.stands.iter().all(Stand::is_done)

@@ -7,21 +7,24 @@
 //! longer is one.
 
 mod damage;
+pub mod probe;
 mod share;
+mod standing;
 
 use crate::Chunk;
 use damage::Probe;
 
 pub use share::Share;
 
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::consumer::{CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Statistics};
 use serde::{Deserialize, Serialize};
+use standing::{Said, Standing};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -187,6 +190,7 @@ enum Told {
     Assigned(Vec<Partition>),
     Revoked,
     Error(String),
+    Stands(Said),
 }
 
 struct Context {
@@ -197,6 +201,10 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         // Whoever no longer listens has stopped reading.
         self.tell.try_send(Told::Error(format!("{error}: {reason}"))).ok();
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.tell.try_send(Told::Stands(Said::from(statistics))).ok();
     }
 }
 
@@ -240,6 +248,7 @@ pub struct Source {
     is_leading: bool,
     /// The client's last complaint.
     complaint: Option<String>,
+    standing: Standing,
 }
 
 impl std::fmt::Debug for Source {
@@ -272,6 +281,7 @@ impl Source {
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
             .set("check.crcs", "true")
+            .set("statistics.interval.ms", standing::EVERY_MS)
             .set("auto.offset.reset", "error")
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string());
@@ -286,17 +296,8 @@ impl Source {
             .set("auto.offset.reset", "latest")
             .create_with_context(Context { tell: tell.clone() })
             .map_err(made("the group's member"))?;
-        let partitions = partitions_of(&member, &topics, client).map_err(|error| match error {
-            // The client says why it cannot connect in a callback, and else only that it cannot.
-            SourceError::Unreachable { servers, why } => {
-                let said = told.try_iter().filter_map(|told| match told {
-                    Told::Error(said) => Some(said),
-                    _ => None,
-                });
-                SourceError::Unreachable { servers, why: said.last().unwrap_or(why) }
-            }
-            other => other,
-        })?;
+        let partitions =
+            partitions_of(&member, &topics, client).map_err(|error| explained(error, &told))?;
         config
             .set("fetch.queue.backoff.ms", "50")
             .set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX)
@@ -319,6 +320,7 @@ impl Source {
             is_wire: false,
             is_leading: false,
             complaint: None,
+            standing: Standing::default(),
         })
     }
 
@@ -370,7 +372,9 @@ impl Source {
         while let Ok(told) = self.told.try_recv() {
             match told {
                 Told::Error(complaint) => self.complaint = Some(complaint),
+                Told::Stands(said) => self.stands(said),
                 Told::Assigned(assigned) => {
+                    self.standing.assignments += 1;
                     let leads = self.partitions.first().is_some_and(|it| assigned.contains(it));
                     if leads && !self.is_leading {
                         let committed = self.committed()?;
@@ -571,6 +575,17 @@ impl Fetched {
             self.empty.push(offset);
         }
     }
+}
+
+/// The error with what the client said: why it cannot connect it says in a callback, and else only
+/// that it cannot.
+fn explained(error: SourceError, told: &Receiver<Told>) -> SourceError {
+    let SourceError::Unreachable { servers, why } = error else { return error };
+    let said = told.try_iter().filter_map(|told| match told {
+        Told::Error(said) => Some(said),
+        _ => None,
+    });
+    SourceError::Unreachable { servers, why: said.last().unwrap_or(why) }
 }
 
 /// All partitions of some topics, sorted.
