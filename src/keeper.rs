@@ -2,6 +2,7 @@
 
 use crate::cli::Work;
 use crate::commands::{Failure, Setting};
+use crate::outlets::{Counts, OutletError, Outlets};
 use arrow::array::RecordBatch;
 use detect::Output;
 use model::Finding;
@@ -39,12 +40,19 @@ pub(crate) enum KeeperError {
     /// The server failed.
     #[error(transparent)]
     Server(#[from] SinkError),
+    /// An outlet failed.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
 }
 
 impl KeeperError {
     /// Whether it may be tried again: the server cannot be reached, or is too busy.
     pub(crate) const fn is_passing(&self) -> bool {
-        matches!(self, Self::Server(SinkError::Unavailable { .. }))
+        match self {
+            Self::Server(error) => matches!(error, SinkError::Unavailable { .. }),
+            Self::Outlet(error) => error.is_passing(),
+            Self::Directory(_) => false,
+        }
     }
 }
 
@@ -57,6 +65,11 @@ pub(crate) struct Keeper {
     inputs: Vec<String>,
     /// What the store does not have yet, in the order in which it was found.
     waiting: VecDeque<Parcel>,
+    /// Other ways out, for what the store has.
+    outlets: Option<Outlets>,
+    /// Everything that was ever found.
+    #[cfg(test)]
+    pub(crate) seen: Vec<Finding>,
 }
 
 impl Keeper {
@@ -68,7 +81,19 @@ impl Keeper {
         inputs: Vec<String>,
     ) -> Self {
         let writer = if threads <= 1 { writer.alone() } else { writer };
-        Self { to: To::Run(writer), runtime, inputs, waiting: VecDeque::new() }
+        Self::of(To::Run(writer), runtime, inputs)
+    }
+
+    fn of(to: To, runtime: Handle, inputs: Vec<String>) -> Self {
+        Self {
+            to,
+            runtime,
+            inputs,
+            waiting: VecDeque::new(),
+            outlets: None,
+            #[cfg(test)]
+            seen: Vec::new(),
+        }
     }
 
     /// A keeper for a service, with the key of fingerprints and the directory that is its home.
@@ -90,13 +115,17 @@ impl Keeper {
             }
             None => To::Epochs { store, group: group.to_owned() },
         };
-        let keeper = Self { to, runtime, inputs: Vec::new(), waiting: VecDeque::new() };
-        Ok((keeper, key, home))
+        Ok((Self::of(to, runtime, Vec::new()), key, home))
     }
 
     /// The same keeper, which knows the inputs' names.
     pub(crate) fn with_inputs(self, inputs: Vec<String>) -> Self {
         Self { inputs, ..self }
+    }
+
+    /// The same keeper, with other ways out.
+    pub(crate) fn with_outlets(self, outlets: Outlets) -> Self {
+        Self { outlets: Some(outlets), ..self }
     }
 
     /// Keeps what the engine put out.
@@ -114,6 +143,8 @@ impl Keeper {
         for evidence in findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
             evidence.input = self.inputs.get(evidence.position.source as usize).cloned();
         }
+        #[cfg(test)]
+        self.seen.extend_from_slice(&findings);
         self.take(Parcel::Findings(findings))
     }
 
@@ -132,8 +163,17 @@ impl Keeper {
         }
     }
 
-    /// Hands over to a server what waits; what it would not take waits on.
+    /// Hands over to a server what waits, and to the outlets what the store has; what they would not
+    /// take waits on.
     pub(crate) fn deliver(&mut self) -> Result<(), KeeperError> {
+        self.deliver_to_server()?;
+        match &mut self.outlets {
+            Some(outlets) => Ok(outlets.flush()?),
+            None => Ok(()),
+        }
+    }
+
+    fn deliver_to_server(&mut self) -> Result<(), KeeperError> {
         let To::Server(sink) = &self.to else { return Ok(()) };
         while let Some(parcel) = self.waiting.front() {
             self.runtime.block_on(async {
@@ -142,12 +182,15 @@ impl Keeper {
                     Parcel::Findings(findings) => sink.findings(findings).await,
                 }
             })?;
-            self.waiting.pop_front();
+            let sent = self.waiting.pop_front();
+            if let (Some(outlets), Some(Parcel::Findings(findings))) = (&mut self.outlets, sent) {
+                outlets.take(&findings);
+            }
         }
         Ok(())
     }
 
-    /// Ends an epoch: a directory makes its rows visible.
+    /// Ends an epoch: a directory makes its rows visible. The outlets have them to deliver then.
     pub(crate) fn seal(&mut self, epoch: u64) -> Result<(), KeeperError> {
         let To::Epochs { store, group } = &self.to else { return Ok(()) };
         if self.waiting.is_empty() {
@@ -162,13 +205,28 @@ impl Keeper {
             }
             writer.commit().await
         })?;
-        self.waiting.clear();
+        for parcel in self.waiting.drain(..) {
+            if let (Some(outlets), Parcel::Findings(findings)) = (&mut self.outlets, parcel) {
+                outlets.take(&findings);
+            }
+        }
         Ok(())
     }
 
     /// Forgets what waits: it will be found again.
     pub(crate) fn forget(&mut self) {
         self.waiting.clear();
+        if let Some(outlets) = &mut self.outlets {
+            outlets.forget();
+        }
+    }
+
+    /// Ends what runs beside, and says what left by other ways than the store.
+    pub(crate) fn close(&mut self) -> Counts {
+        self.outlets.as_mut().map_or_else(Counts::default, |outlets| {
+            outlets.close();
+            outlets.counts()
+        })
     }
 
     /// Makes a run visible at once.

@@ -156,6 +156,7 @@ pub(crate) struct Done {
     pub(crate) passed: Passed,
     pub(crate) epochs: u64,
     pub(crate) ahead: u64,
+    pub(crate) outlets: crate::outlets::Counts,
 }
 
 impl<'a> Live<'a> {
@@ -182,7 +183,8 @@ impl<'a> Live<'a> {
             }
         }
         self.seal(now())?;
-        Ok(Done { passed: self.passed, epochs: self.epochs, ahead: self.ahead })
+        let outlets = self.parts.keeper.close();
+        Ok(Done { passed: self.passed, epochs: self.epochs, ahead: self.ahead, outlets })
     }
 
     /// Forgets everything since the last commit.
@@ -350,6 +352,9 @@ impl<'a> Live<'a> {
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         self.parts.keeper.seal(mind.epoch + 1)?;
         crate::hold("stored");
+        // What the store has goes out by the other ways, before anything says that it is done.
+        self.deliver()?;
+        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         let resume = mind.places.hold(&mind.order);
         let state = State {
             version: checkpoint::VERSION,

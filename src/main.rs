@@ -9,6 +9,7 @@ mod inputs;
 mod keeper;
 mod live;
 mod order;
+mod outlets;
 mod pipeline;
 mod progress;
 mod render;

@@ -5,6 +5,7 @@ use crate::cli::Run;
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
 use crate::live::{Done, Live, Parts};
+use crate::outlets::Outlets;
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
@@ -37,6 +38,7 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     let objects = LocalFileSystem::new_with_prefix(&directory)?;
     let checkpoints = Checkpoints::new(Arc::new(objects), &config.source.group_id);
     let parser = config.ingest.check(key)?;
+    let outlets = Outlets::open(setting, &home, wall)?;
     let source = Source::open(&config.source, &client)?;
     let names = source.partitions().iter();
     let names: Vec<String> = names.map(|it| format!("{}/{}", it.topic, it.number)).collect();
@@ -55,7 +57,7 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         plan,
         endpoints: config.endpoints,
         source,
-        keeper: keeper.with_inputs(names),
+        keeper: keeper.with_inputs(names).with_outlets(outlets),
         checkpoints,
         runtime: setting.runtime.clone(),
         threads,
@@ -89,6 +91,7 @@ fn write_summary(done: &Done, seconds: f64, path: &Path) -> Result<(), Failure> 
         "late_not_scored": done.passed.late_not_scored,
         "ahead": done.ahead,
         "epochs": done.epochs,
+        "outlets": done.outlets,
         "seconds": seconds,
     });
     std::fs::write(path, format!("{summary}\n"))
