@@ -354,6 +354,7 @@ impl<'a> Live<'a> {
         crate::hold("stored");
         // What the store has goes out by the other ways, before anything says that it is done.
         self.deliver()?;
+        crate::hold("delivered");
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         let resume = mind.places.hold(&mind.order);
         let state = State {

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Days of twenty consumers, with a sweep by one of them on the last day; lines with their seconds.
-fn log(days: u32) -> Vec<String> {
+pub(crate) fn log(days: u32) -> Vec<String> {
     let mut lines = Vec::new();
     let mut call = |second: u32, who: &str, path: &str| {
         lines.push((
@@ -50,7 +50,7 @@ fn log(days: u32) -> Vec<String> {
 }
 
 /// A topic with the lines dealt out over three partitions, in order within each.
-fn topic(kafka: &Kafka, lines: &[String]) -> String {
+pub(crate) fn topic(kafka: &Kafka, lines: &[String]) -> String {
     let name = services::unique("live");
     kafka.create_topic(&name, 3, &[]);
     let records = (0..).zip(lines).map(|(number, line): (i32, &String)| Record {
@@ -92,7 +92,7 @@ fn start(place: &Place, hold: Option<&str>) -> Child {
 }
 
 /// Reads the service's words until it says `wanted`.
-fn wait_for(child: &mut Child, wanted: &str) {
+pub(crate) fn wait_for(child: &mut Child, wanted: &str) {
     let mut said = String::new();
     for line in BufReader::new(child.stderr.take().unwrap()).lines() {
         let line = line.unwrap();
@@ -106,7 +106,7 @@ fn wait_for(child: &mut Child, wanted: &str) {
 }
 
 /// Waits until all of a topic is committed.
-fn wait_until_read(kafka: &Kafka, topic: &str, records: i64) {
+pub(crate) fn wait_until_read(kafka: &Kafka, topic: &str, records: i64) {
     let looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
     for look in 0.. {
         let committed = kafka.committed(topic, topic);
@@ -120,7 +120,7 @@ fn wait_until_read(kafka: &Kafka, topic: &str, records: i64) {
 }
 
 /// Ends the service as an operator does.
-fn stop(child: &mut Child) {
+pub(crate) fn stop(child: &mut Child) {
     let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
     // Ten seconds at most.

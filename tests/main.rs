@@ -14,6 +14,7 @@ mod determinism;
 mod habitus;
 mod labelled;
 mod live;
+mod outlets;
 mod reading;
 mod replay;
 mod samples;

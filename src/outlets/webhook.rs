@@ -144,7 +144,6 @@ impl Webhook {
         Self::with_pace(settings, home, undelivered, runtime, wall, Pace::default())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "only tests set another pace")]
     fn with_pace(
         settings: &Settings,
         home: &Path,

@@ -51,6 +51,7 @@ fn found(log: &Path) -> Vec<Finding> {
 
 /// Compares an event with `tests/snapshots/ocsf`, or writes it.
 #[track_caller]
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
 fn check(name: &str, finding: &Finding) {
     let value: Value = serde_json::from_str(&Event::of(finding).body).unwrap();
     let said = serde_json::to_string_pretty(&value).unwrap() + "\n";

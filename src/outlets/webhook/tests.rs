@@ -52,8 +52,9 @@ fn serve(replies: &[Reply]) -> (u16, Receiver<Request>) {
 
 fn serve_on(listener: TcpListener, replies: &[Reply]) -> Receiver<Request> {
     let (send, receive) = sync_channel(1_024);
-    let mut replies = replies.to_vec().into_iter();
+    let replies = replies.to_vec();
     std::thread::spawn(move || {
+        let mut replies = replies.into_iter();
         while let Ok((mut stream, _)) = listener.accept() {
             let Some(request) = read(&stream) else { continue };
             if send.send(request).is_err() {
