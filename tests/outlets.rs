@@ -2,8 +2,8 @@
 
 use crate::habitus::{Place, is_full, root};
 use crate::live::{log, stop, topic, wait_for, wait_until_read};
-use crate::services::{self, Kafka};
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use crate::services::{self, Kafka, Record};
+use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Headers as _, Message as _};
 use serde_json::Value;
@@ -150,29 +150,65 @@ fn outlets_topic_that_does_not_acknowledge_is_waited_for() {
     const TEST: &str = "outlets_topic_that_does_not_acknowledge_is_waited_for";
     let Some(kafka) = services::kafka(TEST) else { return };
     let lines_read = log(3);
-    let (place, source) = (Place::new(), topic(kafka, &lines_read));
+    let (place, source) = (Place::new(), services::unique("later"));
+    kafka.create_topic(&source, 1, &[]);
     let out = services::unique("unheard");
-    // One replica is all there is: no write is acknowledged.
-    kafka.create_topic(&out, 1, &[("min.insync.replicas", "2")]);
+    kafka.create_topic(&out, 1, &[]);
     configure(&place, kafka, &source, &format!("[outlets.topic]\ntopic = \"{out}\"\n"));
     let mut child = start(&place, "store", None);
-    wait_for(&mut child, "are not acknowledged");
-    assert!(kafka.read_all(&out).is_empty());
+    let (notes, said) = sync_channel(10_000);
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || {
+        stderr.lines().map_while(Result::ok).for_each(|line| notes.send(line).unwrap());
+    });
+    let hear = |wanted: &str| {
+        while !said.recv_timeout(PATIENCE).unwrap().contains(wanted) {}
+    };
+    hear("leading");
+    delete(kafka, &out);
+    let records =
+        lines_read.iter().map(|line| Record { payload: line.as_bytes(), ..Record::default() });
+    kafka.produce(&source, records);
+    hear("are not acknowledged");
     let read: i64 = kafka.committed(&source, &source).iter().filter_map(|it| it.offset).sum();
     assert!(read < lines_read.len() as i64, "nothing is committed that was not told");
-    alter(kafka, &out, "min.insync.replicas", "1");
+    kafka.create_topic(&out, 1, &[]);
     wait_until_read(kafka, &source, lines_read.len() as i64);
     stop(&mut child);
     let told = told(kafka, &out);
     assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), stored(&place));
 }
 
-fn alter(kafka: &Kafka, topic: &str, name: &str, value: &str) {
+fn delete(kafka: &Kafka, topic: &str) {
     let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
-    let config = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let altered = runtime.block_on(admin.alter_configs([&config], &AdminOptions::new())).unwrap();
-    assert!(altered.iter().all(Result::is_ok), "{altered:?}");
+    let deleted = runtime.block_on(admin.delete_topics(&[topic], &AdminOptions::new())).unwrap();
+    assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+}
+
+#[test]
+fn outlets_topic_that_refuses_an_event_leaves_it_in_the_file() {
+    const TEST: &str = "outlets_topic_that_refuses_an_event_leaves_it_in_the_file";
+    let Some(kafka) = services::kafka(TEST) else { return };
+    let lines_read = log(3);
+    let (place, source) = (Place::new(), topic(kafka, &lines_read));
+    let out = services::unique("narrow");
+    kafka.create_topic(&out, 1, &[("max.message.bytes", "300")]);
+    configure(&place, kafka, &source, &format!("[outlets.topic]\ntopic = \"{out}\"\n"));
+    let mut child = start(&place, "store", None);
+    wait_until_read(kafka, &source, lines_read.len() as i64);
+    stop(&mut child);
+    assert!(kafka.read_all(&out).is_empty());
+    let text = std::fs::read_to_string(place.path("store/outlet-dead-letters.ndjson")).unwrap();
+    let dead = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let dead: BTreeSet<Said> = dead
+        .map(|it| {
+            assert_eq!(it["outlet"], "topic");
+            let id = it["event"]["finding_info"]["uid"].as_str().unwrap().to_owned();
+            (id, it["event"]["unmapped"]["revision"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(dead, stored(&place));
 }
 
 #[test]
