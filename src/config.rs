@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) kafka: connect::kafka::Settings,
     /// How ClickHouse is spoken to.
     pub(crate) clickhouse: Server,
+    /// Where findings go beside the store.
+    pub(crate) outlets: crate::outlets::Settings,
 }
 
 /// How a ClickHouse server is spoken to; where it is says `--store`.

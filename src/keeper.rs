@@ -2,6 +2,7 @@
 
 use crate::cli::Work;
 use crate::commands::{Failure, Setting};
+use crate::outlets::{self, OutletError, Outlets};
 use arrow::array::RecordBatch;
 use detect::Output;
 use model::tables::Table;
@@ -51,12 +52,20 @@ pub(crate) enum KeeperError {
         GRACE.as_secs()
     )]
     Stopped,
+    /// An outlet failed.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
 }
 
 impl KeeperError {
     /// Whether it may be tried again: the server cannot be reached, or is too busy.
     pub(crate) const fn is_passing(&self) -> bool {
-        matches!(self, Self::Server(SinkError::Unavailable { .. }) | Self::Stopped)
+        match self {
+            Self::Server(error) => matches!(error, SinkError::Unavailable { .. }),
+            Self::Outlet(error) => error.is_passing(),
+            Self::Stopped => true,
+            Self::Directory(_) => false,
+        }
     }
 }
 
@@ -87,6 +96,11 @@ pub(crate) struct Keeper {
     inputs: Vec<String>,
     /// What the store does not have yet, in the order in which it was found.
     waiting: VecDeque<Parcel>,
+    /// Other ways out, for what the store has.
+    outlets: Option<Outlets>,
+    /// Everything that was ever found.
+    #[cfg(test)]
+    pub(crate) seen: Vec<Finding>,
     /// The event times at which findings were raised that the store has had since it was last asked.
     stored: Vec<Time>,
     /// By table, in the order of [`Table::ALL`].
@@ -123,6 +137,9 @@ impl Keeper {
             waiting: VecDeque::new(),
             stored: Vec::new(),
             tallies: Default::default(),
+            outlets: None,
+            #[cfg(test)]
+            seen: Vec::new(),
         }
     }
 
@@ -161,6 +178,11 @@ impl Keeper {
         Self { inputs, ..self }
     }
 
+    /// The same keeper, with other ways out.
+    pub(crate) fn with_outlets(self, outlets: Outlets) -> Self {
+        Self { outlets: Some(outlets), ..self }
+    }
+
     /// Keeps what the engine put out.
     pub(crate) fn keep(&mut self, output: Output) -> Result<(), KeeperError> {
         for rows in output.windows {
@@ -185,6 +207,8 @@ impl Keeper {
         for evidence in findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
             evidence.input = self.inputs.get(evidence.position.source as usize).cloned();
         }
+        #[cfg(test)]
+        self.seen.extend_from_slice(&findings);
         self.take(Parcel::Findings(findings, raised))
     }
 
@@ -213,10 +237,19 @@ impl Keeper {
         self.waiting.len()
     }
 
-    /// Hands over to a server what waits; what it would not take waits on. Once `stop` is set the
-    /// server is not waited for much longer.
+    /// Hands over to a server what waits, and to the outlets what the store has; what they would not
+    /// take waits on. Once `stop` is set the server is not waited for much longer.
     pub(crate) fn deliver(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
-        let Self { to: To::Server(sink), waiting, tallies, stored, runtime, .. } = self else {
+        self.deliver_to_server(stop)?;
+        match &mut self.outlets {
+            Some(outlets) => Ok(outlets.flush()?),
+            None => Ok(()),
+        }
+    }
+
+    fn deliver_to_server(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
+        let Self { to: To::Server(sink), waiting, tallies, stored, outlets, runtime, .. } = self
+        else {
             return Ok(());
         };
         runtime.block_on(async {
@@ -248,13 +281,17 @@ impl Keeper {
                     crate::hold("inserted");
                 }
                 note_stored(stored, parcel);
-                waiting.pop_front();
+                let sent = waiting.pop_front();
+                if let (Some(outlets), Some(Parcel::Findings(findings, _))) = (&mut *outlets, sent)
+                {
+                    outlets.take(&findings);
+                }
             }
             Ok(())
         })
     }
 
-    /// Ends an epoch: a directory makes its rows visible.
+    /// Ends an epoch: a directory makes its rows visible. The outlets have them to deliver then.
     pub(crate) fn seal(&mut self, epoch: u64) -> Result<(), KeeperError> {
         let To::Epochs { store, group } = &self.to else { return Ok(()) };
         if self.waiting.is_empty() {
@@ -278,6 +315,9 @@ impl Keeper {
                 tally.inserts += 1;
                 tally.rows += rows;
             }
+            if let (Some(outlets), Parcel::Findings(findings, _)) = (&mut self.outlets, parcel) {
+                outlets.take(&findings);
+            }
         }
         Ok(())
     }
@@ -295,6 +335,17 @@ impl Keeper {
     /// Forgets what waits: it will be found again.
     pub(crate) fn forget(&mut self) {
         self.waiting.clear();
+        if let Some(outlets) = &mut self.outlets {
+            outlets.forget();
+        }
+    }
+
+    /// Ends what runs beside, and says what left by other ways than the store.
+    pub(crate) fn close(&mut self) -> outlets::Counts {
+        self.outlets.as_mut().map_or_else(outlets::Counts::default, |outlets| {
+            outlets.close();
+            outlets.counts()
+        })
     }
 
     /// Makes a run visible at once.

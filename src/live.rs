@@ -240,6 +240,7 @@ pub(crate) struct Done {
     /// that were not old when they came.
     pub(crate) latency: Histogram<u64>,
     pub(crate) spent: Spent,
+    pub(crate) outlets: crate::outlets::Counts,
 }
 
 impl<'a> Live<'a> {
@@ -286,12 +287,14 @@ impl<'a> Live<'a> {
         }
         self.parts.operation.health.enter(Doing::Stopping);
         self.seal(now)?;
+        let outlets = self.parts.keeper.close();
         Ok(Done {
             passed: self.passed,
             epochs: self.epochs,
             ahead: self.ahead,
             dead_letters: self.parts.dead_letters.sent(),
             latency: self.latency,
+            outlets,
             spent: self.spent,
         })
     }
@@ -374,7 +377,7 @@ impl<'a> Live<'a> {
             mind.places.advance(&one, &parsed, moment);
             mind.places.hear(&one, fronts);
             self.ahead += ahead;
-            self.upkeep.read(&self.parts.operation.metrics, &one, &parsed);
+            Upkeep::read(&self.parts.operation.metrics, &one, &parsed);
             records += parsed.records;
             rejects += parsed.rejects.total() - parsed.rejects.count(Reject::NotAccessLog);
             if let Some(partition) = self.parts.source.partitions().get(one.chunk.source as usize) {
@@ -552,6 +555,10 @@ impl<'a> Live<'a> {
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         self.parts.keeper.seal(mind.epoch + 1)?;
         crate::hold("stored");
+        // What the store has goes out by the other ways, before anything says that it is done.
+        self.deliver()?;
+        crate::hold("delivered");
+        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         let exporting = now();
         let resume = mind.places.hold(&mind.order);
         if resume.iter().all(Option::is_none) {

@@ -11,6 +11,7 @@ mod live;
 mod normalizer;
 mod operation;
 mod order;
+mod outlets;
 mod pipeline;
 mod progress;
 mod render;

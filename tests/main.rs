@@ -17,6 +17,7 @@ mod habitus;
 mod labelled;
 mod live;
 mod operation;
+mod outlets;
 mod reading;
 mod rebalance;
 mod replay;

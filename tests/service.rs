@@ -120,6 +120,12 @@ impl Service {
         self.signal("-CONT");
     }
 
+    /// Waits until it ends by itself; its exit code and all that it has said.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        self.said.extend(self.lines.iter());
+        (self.child.wait().unwrap().code(), self.said.join("\n"))
+    }
+
     /// Its process number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -3,6 +3,7 @@
 mod clickhouse;
 mod install;
 mod kafka;
+pub(crate) mod ocsf;
 mod report;
 mod tests;
 mod watchdog;

@@ -136,6 +136,16 @@ fn the_reference_configuration_is_accepted_and_has_every_setting() {
     let sections: Vec<_> = table.keys().map(String::as_str).collect();
     assert_eq!(
         sections,
-        ["clickhouse", "detect", "endpoints", "ingest", "kafka", "replay", "run", "source"]
+        [
+            "clickhouse",
+            "detect",
+            "endpoints",
+            "ingest",
+            "kafka",
+            "outlets",
+            "replay",
+            "run",
+            "source"
+        ]
     );
 }

@@ -84,6 +84,8 @@ pub struct Evidence {
     pub bytes_out: Option<u64>,
     /// The client's address.
     pub client_address: Option<String>,
+    /// The AI agent that made the call, where the log names one: its id, else its name.
+    pub agent: Option<String>,
     /// The event's input and line.
     pub position: Position,
     /// The name of that input, where whoever read it knows one.
@@ -97,6 +99,8 @@ pub struct Finding {
     pub id: FindingId,
     /// The revision: how much of the identity had been seen, so that a later one is higher.
     pub revision: u64,
+    /// Whether nothing was said under this id before; later revisions are updates.
+    pub is_first: bool,
     /// The tenant.
     pub tenant_id: String,
     /// The identity, `None` if the finding concerns none.

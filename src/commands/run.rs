@@ -10,11 +10,13 @@ use crate::normalizer::{self, Normalizer};
 use crate::operation::probe::checkpoint_place;
 use crate::operation::reload::Reload;
 use crate::operation::{self, Operation, log, server};
+use crate::outlets::Outlets;
 use connect::{ClientConfig, Producer};
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
 use object_store::local::LocalFileSystem;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,8 +40,8 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
     reload_on_signals(&setting.runtime, Arc::clone(&reload))?;
-    let operation = operate(setting)?;
-    let job = Job { started, plan, format, client, threads, stop, reload, operation };
+    let (operation, address) = operate(setting)?;
+    let job = Job { started, plan, format, client, threads, stop, reload, operation, address };
     match args.stage {
         Some(Stage::Normalize) => normalize(setting, args, job),
         stage => detect(setting, args, job, stage.is_some()),
@@ -56,6 +58,17 @@ struct Job {
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
     operation: Arc<Operation>,
+    /// Where metrics and health are served.
+    address: Option<SocketAddr>,
+}
+
+impl Job {
+    /// Says where metrics and health are, once nothing can be wrong with the configuration any more.
+    fn say_where(&self) {
+        if let Some(address) = self.address {
+            log::info(&format!("metrics and health are at http://{address}"), &[]);
+        }
+    }
 }
 
 /// The first stage alone.
@@ -69,6 +82,7 @@ fn normalize(setting: &Setting, args: &Run, job: Job) -> Result<Ended, Failure> 
         config.source.topics.join(", "),
         config.source.group_id,
     ));
+    job.say_where();
     let normalizer = Normalizer::new(normalizer::Parts {
         source: config.source.clone(),
         client: job.client,
@@ -112,7 +126,6 @@ fn transactional_id(group: &str, randomness: &[u8; 32]) -> String {
 
 /// The second stage, which reads the first one's events, or both stages in one.
 fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<Ended, Failure> {
-    let Job { started, plan, format, client, threads, stop, reload, operation } = job;
     let config = &setting.config;
     let mut settings = config.source.clone();
     if is_second {
@@ -123,14 +136,15 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
     let (keeper, key, home) = Keeper::open(setting, &args.work, &group)?;
     let checkpoints = checkpoints(&config.run.checkpoints, &home, &group)?;
     let parser = config.ingest.check(key)?.keeping_rejects();
+    let outlets = Outlets::open(setting, &home, wall)?;
     let source = if is_second {
-        Source::open_events(&settings, &client)?
+        Source::open_events(&settings, &job.client)?
     } else {
-        Source::open(&settings, &client)?
+        Source::open(&settings, &job.client)?
     };
     let dead_letters = match config.run.dead_letter_topic.as_str() {
         "" => None,
-        topic => Some(Producer::open(&client, topic, "run.dead_letter_topic")?),
+        topic => Some(Producer::open(&job.client, topic, "run.dead_letter_topic")?),
     };
     let dead_letters = DeadLetters::new(dead_letters);
     let names = source.partitions().iter();
@@ -141,6 +155,8 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         group,
         setting.server.clone().unwrap_or_else(|| setting.store.display().to_string()),
     ));
+    job.say_where();
+    let Job { started, plan, format, threads, stop, reload, operation, .. } = job;
     let live = Live::new(Parts {
         settings: config.run.clone(),
         format,
@@ -148,7 +164,7 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         plan,
         endpoints: config.endpoints,
         source,
-        keeper: keeper.with_inputs(names),
+        keeper: keeper.with_inputs(names).with_outlets(outlets),
         checkpoints,
         dead_letters,
         runtime: setting.runtime.clone(),
@@ -187,16 +203,14 @@ fn checkpoints(named: &str, home: &Path, group: &str) -> Result<Checkpoints, Fai
 }
 
 /// Serves metrics and health from now on, and asks the store's server from time to time.
-fn operate(setting: &Setting) -> Result<Arc<Operation>, Failure> {
+fn operate(setting: &Setting) -> Result<(Arc<Operation>, Option<SocketAddr>), Failure> {
     let operation = Arc::new(Operation::new(moment, wall()));
     let listen = &setting.config.run.listen;
-    if let Some(address) = server::serve(&setting.runtime, listen, &operation)? {
-        log::info(&format!("metrics and health are at http://{address}"), &[]);
-    }
+    let address = server::serve(&setting.runtime, listen, &operation)?;
     if let Some(client) = setting.server()? {
         operation::watch_store(&setting.runtime, client, Arc::clone(&operation));
     }
-    Ok(operation)
+    Ok((operation, address))
 }
 
 fn summary(done: &Done, stage: &str, seconds: f64) -> serde_json::Value {
@@ -218,6 +232,7 @@ fn summary(done: &Done, stage: &str, seconds: f64) -> serde_json::Value {
             "max": latency.max(),
         },
         "spent_seconds": done.spent,
+        "outlets": done.outlets,
         "seconds": seconds,
     })
 }

@@ -39,7 +39,7 @@ impl Since {
 
 impl Upkeep {
     /// Notes what was read of a partition.
-    pub(super) fn read(&mut self, metrics: &Metrics, one: &Fetched, parsed: &Parsed) {
+    pub(super) fn read(metrics: &Metrics, one: &Fetched, parsed: &Parsed) {
         let place = one.chunk.source as usize;
         metrics.add(Metric::Records, &[place], parsed.records);
         metrics.add(Metric::ReadBytes, &[place], one.chunk.bytes.len() as u64);

@@ -31,6 +31,7 @@ mod stub;
 mod tests;
 
 pub use client::{Client, quote};
+pub use dead_letter::DeadLetters;
 pub use health::Health;
 pub use migration::{Applied, migrate, verify};
 pub use roles::grant;

@@ -22,15 +22,16 @@ struct Reason<'a> {
     token: &'a str,
 }
 
-/// Where refused rows go: a file that several writers may share.
+/// Where refused rows go, and whatever else nobody will take: a file that several writers may share.
 #[derive(Clone, Debug)]
-pub(crate) struct DeadLetters {
+pub struct DeadLetters {
     path: PathBuf,
     bytes_max: u64,
 }
 
 impl DeadLetters {
-    pub(crate) fn new(path: &Path) -> Self {
+    /// The file at `path`, which is made with the first line and holds 1 GiB at most.
+    pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), bytes_max: FILE_BYTES_MAX }
     }
 
@@ -60,8 +61,9 @@ impl DeadLetters {
         }
     }
 
-    /// Writes all of the text or nothing; false if the file would grow too large.
-    fn write(&self, text: &[u8]) -> io::Result<bool> {
+    /// Appends all of the text, whole lines, or nothing; false if the file would grow too large. When
+    /// this returns, it is on the disk.
+    pub fn write(&self, text: &[u8]) -> io::Result<bool> {
         let mut file = open(&self.path)?;
         // Writers in other threads and processes wait; the lock goes when the file is closed.
         file.lock()?;

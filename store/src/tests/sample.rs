@@ -21,6 +21,7 @@ pub(crate) fn finding(number: u32, revision: u64) -> Finding {
     Finding {
         id: FindingId(id),
         revision,
+        is_first: revision == 1,
         tenant_id: "default".into(),
         principal_id: Some("o'brien".into()),
         principal_type: Some(PrincipalType::Service),
@@ -54,6 +55,7 @@ pub(crate) fn finding(number: u32, revision: u64) -> Finding {
             status: Some(200),
             bytes_out: Some(4096),
             client_address: Some("203.0.113.7".into()),
+            agent: None,
             position: Position { source: 0, line: 17 },
             input: Some("access.log".to_owned()),
         }],
