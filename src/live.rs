@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) epoch_events: u64,
     /// Directory of checkpoints; empty for `checkpoints` in the store's directory.
     pub(crate) checkpoints: String,
+    /// `host:port` where the service says how it is; empty for nowhere.
+    pub(crate) listen: String,
 }
 
 impl Default for Settings {
@@ -65,6 +67,7 @@ impl Default for Settings {
             epoch_seconds: 5,
             epoch_events: 500_000,
             checkpoints: String::new(),
+            listen: "127.0.0.1:9464".to_owned(),
         }
     }
 }
