@@ -12,7 +12,7 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -93,6 +93,12 @@ impl Kafka {
             }
         }
         Err(failed)
+    }
+
+    /// The folder of its jars, installed where it is missing, and its release.
+    pub(crate) fn libraries() -> Result<(PathBuf, &'static str), String> {
+        let home = install::installed(&format!("kafka-{VERSION}"), fill)?;
+        Ok((home.join("libs"), VERSION))
     }
 
     fn start_once(class_path: &str) -> Result<Self, String> {
