@@ -274,6 +274,16 @@ fn the_stack_is_hardened_and_agrees_with_itself() {
     assert_eq!(problems(&Files::read()), Vec::<String>::new());
 }
 
+#[test]
+fn the_stacks_server_is_of_the_release_that_the_tests_run() {
+    let stack = Files::read().parse().unwrap();
+    let image = stack.compose["services"]["clickhouse"]["image"].as_str().unwrap();
+    let (_, tag) = image.rsplit_once(':').unwrap();
+    let release: Vec<_> = tag.split('.').take(2).collect();
+    let engine = format!("\"chdb-core=={}.*\"", release.join("."));
+    assert!(super::read("tests/services/clickhouse.rs").contains(&engine), "{engine} is not run");
+}
+
 /// Breaks one thing, which must be seen and said so.
 #[track_caller]
 fn check(break_it: impl Fn(&mut Files), said: &str) {

