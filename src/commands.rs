@@ -5,12 +5,14 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod findings;
 pub(crate) mod formats;
+pub(crate) mod health;
 pub(crate) mod identity;
 pub(crate) mod migrate;
 pub(crate) mod normalize;
 pub(crate) mod query;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod simulate;
 
 use crate::cli::{Logs, OutputFormat, Span};
 use crate::config::Config;

@@ -69,6 +69,8 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Check(args) => commands::check::run(&setting, args),
         Command::Run(args) => commands::run::run(&setting, args),
         Command::Migrate(args) => commands::migrate::run(&setting, args),
+        Command::Simulate(args) => commands::simulate::run(&setting, args),
+        Command::Health(args) => commands::health::run(&setting, args),
     }
 }
 

@@ -42,6 +42,8 @@ fn the_help_of_every_command() {
         "explain",
         "query",
         "identity",
+        "simulate",
+        "health",
         "check",
     ];
     let help = |args: &[&str]| {

@@ -1,7 +1,7 @@
 //! Real services for the tests: started once per run, installed in the user's cache folder.
 
 mod clickhouse;
-mod install;
+pub(crate) mod install;
 mod kafka;
 pub(crate) mod ocsf;
 mod report;

@@ -256,7 +256,7 @@ fn reload_on_signals(runtime: &Handle, reload: Arc<AtomicBool>) -> Result<(), Fa
 }
 
 /// The first SIGINT or SIGTERM ends the epoch and the service; a second one ends it at once.
-fn stop_on_signals(runtime: &Handle, stop: Arc<AtomicBool>) -> Result<(), Failure> {
+pub(super) fn stop_on_signals(runtime: &Handle, stop: Arc<AtomicBool>) -> Result<(), Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let _inside = runtime.enter();
     let (mut interrupt, mut terminate) =
@@ -282,7 +282,7 @@ fn moment() -> Instant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a service lives by the clock, and only from here")]
-fn wall() -> Time {
+pub(super) fn wall() -> Time {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Time::from_ns(since.map_or(0, |since| since.as_nanos() as i64))
 }

@@ -98,6 +98,12 @@ impl Kafka {
         Err(failed)
     }
 
+    /// The folder of its jars, installed where it is missing, and its release.
+    pub(crate) fn libraries() -> Result<(PathBuf, &'static str), String> {
+        let home = install::installed(&format!("kafka-{VERSION}"), fill)?;
+        Ok((home.join("libs"), VERSION))
+    }
+
     fn start_once(class_path: &str) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("habitus-kafka-").tempdir();
         let dir = dir.map_err(|err| format!("no temporary directory: {err}"))?;
