@@ -10,6 +10,7 @@ pub(crate) mod migrate;
 pub(crate) mod normalize;
 pub(crate) mod query;
 pub(crate) mod replay;
+pub(crate) mod reshard;
 pub(crate) mod run;
 
 use crate::cli::{Logs, OutputFormat, Span};
@@ -40,6 +41,8 @@ pub(crate) struct Setting {
     pub(crate) fresh_key: [u8; 32],
     /// Processors of this machine.
     pub(crate) processors: usize,
+    /// How object stores are reached.
+    pub(crate) environment: crate::live::objects::Environment,
 }
 
 impl Setting {

@@ -7,19 +7,26 @@
 //! again gives the same findings under the same ids.
 
 pub(crate) mod checkpoint;
+mod notice;
+pub(crate) mod objects;
 mod places;
+mod recover;
+mod restore;
+mod state;
+
+pub(crate) use state::restate;
 
 use crate::detection::Detection;
 use crate::keeper::{Keeper, KeeperError};
 use crate::order::{self, Order};
 use crate::pipeline::{Passed, PipelineError, Stage};
 use crate::workers;
-use checkpoint::{CheckpointError, Checkpoints, Pointer, State};
-use detect::{Engine, Plan, Router};
+use checkpoint::{CheckpointError, Checkpoints, Head};
+use detect::{Extent, Plan};
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
-use ingest::source::kafka::{Commit, Committed, Fetched, Next, Source, SourceError};
+use ingest::source::kafka::{Commit, Fetched, Next, Source, SourceError};
 use model::Time;
 use model::time::{NS_PER_MIN, NS_PER_S};
 use places::Places;
@@ -39,6 +46,8 @@ const QUIET_AFTER: Duration = Duration::from_mins(1);
 const AHEAD_MAX_NS: i64 = 5 * NS_PER_MIN;
 /// How long the store is waited for between two looks at the source.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How often it is looked whether the topics have grown.
+const GROWTH_LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Settings of the service.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -53,7 +62,8 @@ pub(crate) struct Settings {
     pub(crate) epoch_seconds: u32,
     /// Events after which an epoch ends.
     pub(crate) epoch_events: u64,
-    /// Directory of checkpoints; empty for `checkpoints` in the store's directory.
+    /// Where checkpoints are: a directory, or `file`, `s3`, `gs` or `az` and a place there; empty for
+    /// `checkpoints` in the store's directory.
     pub(crate) checkpoints: String,
 }
 
@@ -90,17 +100,34 @@ pub(crate) enum LiveError {
     /// The same, of templates.
     #[error(transparent)]
     Templates(#[from] ingest::endpoint::SnapshotError),
-    /// The topics have other partitions than when the checkpoint was written.
+    /// The state could not be packed.
+    #[error("the state cannot be packed ({0}): report this")]
+    Pack(String),
+    /// A partition that was read is no longer there, or no longer asked for.
     #[error(
-        "checkpoint {key} is of {then} partitions, the topics have {now}: start anew with another source.group_id"
+        "checkpoint {key} is of partition {number} of topic {topic} too, which is not there or not in source.topics: name it, or take the state over to another group with `habitus reshard`"
     )]
-    Partitions {
-        /// Which.
+    Partition {
+        /// Which checkpoint.
         key: String,
-        /// Partitions in it.
-        then: usize,
-        /// Partitions now.
-        now: usize,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        number: i32,
+    },
+    /// A partition ends before what was read of it.
+    #[error(
+        "{partition} ends at offset {high}, but checkpoint {key} has read it up to {resume}: the topic was made anew or cut; take the state over to another group with `habitus reshard`"
+    )]
+    Beyond {
+        /// Which checkpoint.
+        key: String,
+        /// Topic and number.
+        partition: String,
+        /// Up to where it was read.
+        resume: i64,
+        /// Where it ends.
+        high: i64,
     },
 }
 
@@ -135,6 +162,10 @@ struct Mind {
     events: u64,
     sealed: Instant,
     heard: Instant,
+    /// What the last checkpoint held.
+    written: state::Written,
+    /// When it was last looked whether the topics have grown.
+    looked: Instant,
 }
 
 /// The running service.
@@ -175,7 +206,10 @@ impl<'a> Live<'a> {
                     crate::note("another process leads: standing by");
                     self.void();
                 }
-                Next::Records(fetched) => self.round(fetched, now)?,
+                Next::Records(fetched) => {
+                    self.round(fetched, now)?;
+                    self.follow_growth(now)?;
+                }
             }
             if let Some(complaint) = self.parts.source.complaint() {
                 crate::note(&format!("Kafka says: {}", crate::render::plain(&complaint)));
@@ -189,57 +223,7 @@ impl<'a> Live<'a> {
     fn void(&mut self) {
         self.mind = None;
         self.parts.keeper.forget();
-    }
-
-    /// Takes up where the committed offsets say.
-    fn restore(&mut self, committed: &[Committed], now: Instant) -> Result<(), LiveError> {
-        self.parts.keeper.forget();
-        let pointer = committed.iter().find_map(|it| Pointer::from_metadata(&it.metadata));
-        let (mut state, mut key) = (None, String::new());
-        if let Some(pointer) = pointer {
-            state = Some(self.parts.runtime.block_on(self.parts.checkpoints.get(&pointer))?);
-            key = pointer.key;
-        }
-        let names = self.parts.source.partitions();
-        let mind = if let Some(state) = state {
-            let places = Places::of(names, &state.places, now).ok_or(LiveError::Partitions {
-                key: key.clone(),
-                then: state.places.len(),
-                now: names.len(),
-            })?;
-            crate::note(&format!("taking up checkpoint {key}"));
-            let engine = Engine::import(self.parts.plan.clone(), &state.engine)?;
-            let router = Router::import(&state.router)?;
-            Mind {
-                detection: Detection::live(engine, router),
-                templates: Templates::import(self.parts.endpoints, &state.templates)?,
-                order: Order::resume(state.released.map(Time::from_ns)),
-                places,
-                epoch: state.epoch,
-                events: 0,
-                sealed: now,
-                heard: now,
-            }
-        } else {
-            let engine = Engine::new(self.parts.plan.clone());
-            let mut places = Places::new(names, now);
-            for (place, committed) in (0..).zip(committed) {
-                places.start_at(place, committed.offset);
-            }
-            Mind {
-                detection: Detection::live(engine, Router::default()),
-                templates: Templates::new(self.parts.endpoints),
-                order: Order::default(),
-                places,
-                epoch: 0,
-                events: 0,
-                sealed: now,
-                heard: now,
-            }
-        };
-        self.parts.source.begin(&mind.places.resume())?;
-        self.mind = Some(mind);
-        Ok(())
+        self.parts.checkpoints.forget();
     }
 
     /// One round: what came is parsed, ordered and judged, and kept.
@@ -351,20 +335,23 @@ impl<'a> Live<'a> {
         self.parts.keeper.seal(mind.epoch + 1)?;
         crate::hold("stored");
         let resume = mind.places.hold(&mind.order);
-        let state = State {
-            version: checkpoint::VERSION,
+        let checkpoints = &mut self.parts.checkpoints;
+        let extent = if checkpoints.is_whole_due() { Extent::Whole } else { Extent::Changes };
+        let threads = self.parts.threads;
+        let written = &mut mind.written;
+        let parts = state::write(&mind.detection, &mind.templates, extent, threads, written)?;
+        let head = Head {
             epoch: mind.epoch + 1,
             places: mind.places.export(),
             released: mind.order.released().map(Time::ns),
-            engine: mind.detection.engine.export()?,
-            router: mind.detection.router.export()?,
-            templates: mind.templates.export()?,
+            identities: mind.detection.engine.tally().identities,
+            ..Head::default()
         };
-        let checkpoints = &self.parts.checkpoints;
-        let pointer = self.parts.runtime.block_on(checkpoints.put(&state))?;
+        let pointer = self.parts.runtime.block_on(checkpoints.put(head, &parts))?;
         crate::hold("checkpointed");
         match self.parts.source.commit(&resume, &pointer.to_metadata())? {
             Commit::Done => {
+                state::settle(&mut mind.detection, &mut mind.templates);
                 mind.epoch += 1;
                 mind.events = 0;
                 mind.sealed = now;

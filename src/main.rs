@@ -52,6 +52,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         runtime: runtime.handle().clone(),
         fresh_key: entropy()?,
         processors,
+        environment: live::objects::Environment::of(std::env::vars_os()),
     };
     match &cli.command {
         Command::Demo(args) => commands::demo::run(&setting, args),
@@ -64,6 +65,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Identity(args) => commands::identity::run(&setting, args),
         Command::Check(args) => commands::check::run(&setting, args),
         Command::Run(args) => commands::run::run(&setting, args),
+        Command::Reshard(args) => commands::reshard::run(&setting, args),
         Command::Migrate(args) => commands::migrate::run(&setting, args),
     }
 }

@@ -4,12 +4,12 @@ use super::{Ended, Failure, Setting};
 use crate::cli::Run;
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
+use crate::live::objects;
 use crate::live::{Done, Live, Parts};
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
-use object_store::local::LocalFileSystem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -28,14 +28,9 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         })?),
     };
     let client = config.kafka.client()?;
-    let directory = PathBuf::from(&config.run.checkpoints);
     let (keeper, key, home) = Keeper::open(setting, &args.work, &config.source.group_id)?;
-    let directory =
-        if config.run.checkpoints.is_empty() { home.join("checkpoints") } else { directory };
-    std::fs::create_dir_all(&directory)
-        .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
-    let objects = LocalFileSystem::new_with_prefix(&directory)?;
-    let checkpoints = Checkpoints::new(Arc::new(objects), &config.source.group_id);
+    let objects = objects::open(&config.run.checkpoints, &home, &setting.environment)?;
+    let checkpoints = Checkpoints::new(objects, &config.source.group_id);
     let parser = config.ingest.check(key)?;
     let source = Source::open(&config.source, &client)?;
     let names = source.partitions().iter();

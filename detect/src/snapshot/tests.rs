@@ -1,5 +1,6 @@
 //! Detection that is interrupted gives what it would have given, and damage gives errors.
 
+mod chain;
 mod stream;
 
 use super::*;
@@ -129,7 +130,7 @@ fn another_version_says_so_with_the_cure() {
     let error = Engine::import(plan(), &bytes).unwrap_err();
     assert_eq!(error, SnapshotError::Version { what: "engine", found: STATE_VERSION + 1 });
     let said = error.to_string();
-    for part in ["version 2", "reads version 1", "start cold", "run the version"] {
+    for part in ["version 3", "reads version 2", "start cold", "run the version"] {
         assert!(said.contains(part), "{said}");
     }
 }
