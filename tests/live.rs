@@ -1,5 +1,9 @@
 //! The service against a real broker: what a replay finds, killed as often as one likes.
 
+#[cfg(feature = "cloud")]
+mod bucket;
+mod state;
+
 use crate::habitus::{Place, is_full};
 use crate::services::{self, Kafka, Record};
 use serde_json::Value;
@@ -73,6 +77,12 @@ fn configure(place: &Place, kafka: &Kafka, topic: &str) {
 
 /// Starts the service, with its standard error to be read.
 fn start(place: &Place, hold: Option<&str>) -> Child {
+    let hold = hold.map(|point| ("HABITUS_HOLD_AT".to_owned(), point.to_owned()));
+    start_with(place, hold.as_slice())
+}
+
+/// Starts the service with more in its environment.
+fn start_with(place: &Place, environment: &[(String, String)]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_habitus"));
     command
         .arg("run")
@@ -83,11 +93,9 @@ fn start(place: &Place, hold: Option<&str>) -> Child {
         .arg("--summary")
         .arg(place.path("run.json"))
         .current_dir(place.path("."))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stderr(Stdio::piped())
         .stdout(Stdio::null());
-    if let Some(point) = hold {
-        command.env("HABITUS_HOLD_AT", point);
-    }
     command.spawn().unwrap()
 }
 

@@ -39,10 +39,11 @@ pub(super) fn baseline_lost(
         severity: Severity::Medium,
         observed: identities.unwrap_or_default() as f64,
         unit: "identities",
-        counterfactual: "Ordinary is a checkpoint that the committed offsets name and that is there \
+        counterfactual:
+            "Ordinary is a checkpoint that the committed offsets name and that is there \
                          and whole; whoever can write to the place of the checkpoints can make the \
                          service forget what is normal."
-            .to_owned(),
+                .to_owned(),
         ..notice(occasion, Notice::BaselineLost, checkpoint, sentence)
     }
 }
@@ -70,12 +71,7 @@ pub(super) fn records_lost(occasion: Occasion<'_>, checkpoint: &str, gaps: &[Gap
     }
 }
 
-fn notice(
-    occasion: Occasion<'_>,
-    notice: Notice,
-    checkpoint: &str,
-    sentence: String,
-) -> Finding {
+fn notice(occasion: Occasion<'_>, notice: Notice, checkpoint: &str, sentence: String) -> Finding {
     let Occasion { group, at, config_hash } = occasion;
     let start = at.floor(NS_PER_H);
     Finding {

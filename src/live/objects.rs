@@ -65,7 +65,9 @@ pub(crate) enum PlaceError {
     },
     /// Something that it needs is missing or makes no sense.
     #[cfg(feature = "cloud")]
-    #[error("run.checkpoints: {place}: {why}; the environment says how it is reached (AWS_…, GOOGLE_…, AZURE_…)")]
+    #[error(
+        "run.checkpoints: {place}: {why}; the environment says how it is reached (AWS_…, GOOGLE_…, AZURE_…)"
+    )]
     Cloud {
         /// As it was written.
         place: String,
@@ -100,8 +102,7 @@ fn is_plain(rest: &str) -> bool {
 }
 
 fn directory(path: &Path) -> Result<Arc<dyn ObjectStore>, PlaceError> {
-    let failed =
-        |why: String| PlaceError::Directory { path: path.display().to_string(), why };
+    let failed = |why: String| PlaceError::Directory { path: path.display().to_string(), why };
     std::fs::create_dir_all(path).map_err(|error| failed(error.to_string()))?;
     let opened = LocalFileSystem::new_with_prefix(path);
     Ok(Arc::new(opened.map_err(|error| failed(error.to_string()))?))

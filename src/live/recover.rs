@@ -84,7 +84,9 @@ pub(super) fn find(
         let (loaded, tried) = search.any(&listed)?;
         return match loaded {
             Some(loaded) => {
-                crate::note("the group's offsets are gone: the latest checkpoint says where it was");
+                crate::note(
+                    "the group's offsets are gone: the latest checkpoint says where it was",
+                );
                 let gaps = gaps(&loaded, ends)?;
                 Ok(Found::Taken(loaded, gaps))
             }
@@ -122,11 +124,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The latest of older chains that is whole, if its records are still there.
-    fn walk_back(
-        &self,
-        pointer: &Pointer,
-        error: &CheckpointError,
-    ) -> Result<Found, LiveError> {
+    fn walk_back(&self, pointer: &Pointer, error: &CheckpointError) -> Result<Found, LiveError> {
         crate::note(&format!("{error}: looking for an older one"));
         let named = super::checkpoint::Name::read(&pointer.key);
         let mut listed = self.runtime.block_on(self.checkpoints.list())?;

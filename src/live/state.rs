@@ -105,3 +105,6 @@ pub(crate) fn restate(
     detection.engine.forget_inputs();
     write(&detection, &templates, Extent::Whole, threads, &mut Written::default())
 }
+
+#[cfg(test)]
+mod tests;

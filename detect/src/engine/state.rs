@@ -84,7 +84,10 @@ impl Engine {
     pub fn parts(&self, extent: Extent) -> Vec<StatePart<'_>> {
         let centre = StatePart { engine: self, extent, partition: None };
         let each = self.partitions.iter().map(Some);
-        [centre].into_iter().chain(each.map(|partition| StatePart { partition, ..centre })).collect()
+        [centre]
+            .into_iter()
+            .chain(each.map(|partition| StatePart { partition, ..centre }))
+            .collect()
     }
 
     /// From now on only what changes after this is a change.

@@ -108,11 +108,7 @@ impl Templates {
     }
 
     fn counts(&self) -> Counts {
-        Counts {
-            calls: self.calls.clone(),
-            overflowed: self.overflowed,
-            untracked: self.untracked,
-        }
+        Counts { calls: self.calls.clone(), overflowed: self.overflowed, untracked: self.untracked }
     }
 
     /// The templates that [`Templates::export`] wrote, under settings of now.
@@ -256,9 +252,9 @@ mod tests {
                 templates.settle();
                 let counts = templates.export_counts().unwrap();
                 let mut again = Templates::restore(Settings::default(), &shape, &counts).unwrap();
-                for look in 0..5 {
-                    let other = &mut self::again(&templates);
-                    assert_eq!(step(&mut again, n + look), step(other, n + look), "call {n}");
+                let mut other = self::again(&templates);
+                for look in n..n + 5 {
+                    assert_eq!(step(&mut again, look), step(&mut other, look), "call {look}");
                 }
             }
         }

@@ -1,9 +1,8 @@
 //! The topics themselves: which partitions they have, where those begin and end, and how they grow.
 
 use super::{
-    BaseConsumer, Commit, CommitMode, Context, METADATA_WAIT, Offset, Partition,
-    RDKafkaErrorCode, Receiver, Source, SourceError, Start, Told, TopicPartitionList, client_error,
-    is_refusal,
+    BaseConsumer, Commit, CommitMode, Context, METADATA_WAIT, Offset, Partition, RDKafkaErrorCode,
+    Receiver, Source, SourceError, Start, Told, TopicPartitionList, client_error, is_refusal,
 };
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer as _, DefaultConsumerContext};
