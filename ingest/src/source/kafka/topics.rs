@@ -1,8 +1,9 @@
 //! The topics themselves: which partitions they have, where those begin and end, and how they grow.
 
 use super::{
-    BaseConsumer, Commit, CommitMode, Context, METADATA_WAIT, Offset, Partition, RDKafkaErrorCode,
-    Receiver, Source, SourceError, Start, Told, TopicPartitionList, client_error, is_refusal,
+    BaseConsumer, COMMITTED_TRIES_MAX, Commit, CommitMode, Context, METADATA_WAIT, Offset,
+    Partition, RDKafkaErrorCode, Receiver, Source, SourceError, Start, TRY_AGAIN_AFTER, Told,
+    TopicPartitionList, client_error, is_refusal,
 };
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer as _, DefaultConsumerContext};
@@ -39,6 +40,10 @@ impl Source {
         }
         let before = self.partitions.len();
         self.partitions.extend(now.into_iter().filter(|it| !self.places.contains_key(it)));
+        if self.partitions.len() > before {
+            // The reader has a picture of the topics of its own, and knows no other partitions.
+            partitions(&self.reader, &self.topics, &self.servers, &self.told)?;
+        }
         self.number();
         Ok(self.partitions.len() > before)
     }
@@ -61,7 +66,19 @@ impl Source {
     ///
     /// A broker does not answer.
     pub fn bounds(&self) -> Result<Vec<Bounds>, SourceError> {
-        self.partitions.iter().map(|partition| bounds_of(&self.reader, partition)).collect()
+        self.partitions.iter().map(|partition| self.bounds_soon(partition)).collect()
+    }
+
+    /// A new partition may not have a leader yet; it has in a moment.
+    fn bounds_soon(&self, partition: &Partition) -> Result<Bounds, SourceError> {
+        let mut tries = 0;
+        loop {
+            match bounds_of(&self.reader, partition) {
+                Err(_) if tries < COMMITTED_TRIES_MAX => tries += 1,
+                answer => return answer,
+            }
+            std::thread::sleep(TRY_AGAIN_AFTER);
+        }
     }
 }
 
