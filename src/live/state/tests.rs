@@ -57,7 +57,8 @@ impl World {
     fn of(identities: u64) -> Self {
         let engine = Engine::new(Settings::default().check().unwrap());
         let detection = Detection::live(engine, Router::default());
-        let mut world = Self { detection, templates: Templates::new(Default::default()) };
+        let mut world =
+            Self { detection, templates: Templates::new(ingest::endpoint::Settings::default()) };
         for hour in 0..3 {
             world.judge(calls(0..identities, hour, 4), true);
         }
@@ -138,7 +139,8 @@ fn check(identities: u64) {
         sizes.push((is_whole, bytes));
         let loaded = block(checkpoints.load(&pointer)).unwrap();
         let plan = Settings::default().check().unwrap();
-        let ((again, names), ms) = timed(|| read(&loaded, plan, Default::default()).unwrap());
+        let ((again, names), ms) =
+            timed(|| read(&loaded, plan, ingest::endpoint::Settings::default()).unwrap());
         let same = again.engine.export().unwrap() == world.detection.engine.export().unwrap();
         assert!(same && names.export().unwrap() == world.templates.export().unwrap());
         if epoch == 9 {

@@ -167,7 +167,8 @@ impl Group {
                 .fetch_metadata(Some(topic), METADATA_WAIT)
                 .map_err(|error| client_error("asking for the topics", &error))?;
             let found = metadata.topics().iter().find(|it| it.name() == topic);
-            let numbers = found.map(|it| it.partitions().iter().map(|one| one.id()));
+            let numbers = found
+                .map(|it| it.partitions().iter().map(rdkafka::metadata::MetadataPartition::id));
             let numbers: Vec<i32> = numbers.into_iter().flatten().collect();
             if numbers.is_empty() {
                 let why = "it has no partitions".to_owned();
