@@ -9,6 +9,9 @@ use std::process::Command;
 use std::time::Duration;
 
 const PACKAGES: [&str; 1] = ["moto[server]==5.1.*"];
+/// Whoever is named may do everything, however it signs: the server does not check.
+const NAMED: &str = "AWS4-HMAC-SHA256 Credential=habitus-tests/20260101/us-east-1/s3/aws4_request, \
+                     SignedHeaders=host, Signature=0";
 /// Looks at a starting server, and the time between two.
 const LOOKS_MAX: usize = 1200;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -86,7 +89,8 @@ impl Buckets {
         stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {NAMED}\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n",
             self.address
         )
         .map_err(failed)?;
