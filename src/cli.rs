@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Identity(IdentityArgs),
     /// Read topics of access logs as a service, detect, and keep the findings in the store.
     Run(Run),
+    /// Take what a group has learned to another group, and to other topics.
+    Reshard(Reshard),
     /// Make or renew the tables of a ClickHouse server.
     Migrate(Migrate),
     /// Generate gateway traffic with known attacks, as lines in a file or records of a topic.
@@ -135,6 +137,23 @@ pub(crate) enum Stage {
     Normalize,
     /// Events become findings.
     Detect,
+}
+
+/// Arguments of `reshard`.
+#[derive(Args, Debug)]
+pub(crate) struct Reshard {
+    /// The group whose last checkpoint is taken; no process of it should be running.
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) from_group: String,
+    /// The group that goes on with it, which has read nothing yet.
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) to_group: String,
+    /// Topics that it reads, separated by commas [default: source.topics].
+    #[arg(long, value_name = "TOPIC", value_delimiter = ',')]
+    pub(crate) topics: Vec<String>,
+    /// Where it begins: earliest, latest, or the first record from a time on.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) start: String,
 }
 
 /// Arguments of `migrate`.

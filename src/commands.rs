@@ -11,6 +11,7 @@ pub(crate) mod migrate;
 pub(crate) mod normalize;
 pub(crate) mod query;
 pub(crate) mod replay;
+pub(crate) mod reshard;
 pub(crate) mod run;
 pub(crate) mod simulate;
 
@@ -44,6 +45,8 @@ pub(crate) struct Setting {
     pub(crate) fresh_key: [u8; 32],
     /// Processors of this machine.
     pub(crate) processors: usize,
+    /// How object stores are reached.
+    pub(crate) environment: crate::live::objects::Environment,
 }
 
 impl Setting {

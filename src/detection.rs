@@ -7,7 +7,7 @@ use crate::workers;
 use detect::{Engine, Item, Router};
 use model::tables::Table;
 use model::time::NS_PER_H;
-use model::{Finding, FindingId, Time};
+use model::{Finding, FindingId, Origin, Time};
 use std::collections::BTreeSet;
 
 /// Detection with all that it knows.
@@ -98,7 +98,8 @@ impl Detection {
             // A finding is revised within its hour only, after which the set is emptied.
             let is_new = self.raised.insert(finding.id);
             at.passed.findings += u64::from(is_new);
-            let of = at.passed.raised.get_mut(finding.detector as usize);
+            let Origin::Detector(detector) = finding.detector else { continue };
+            let of = at.passed.raised.get_mut(detector as usize);
             if let Some(counts) = of.and_then(|it| it.get_mut(finding.severity as usize)) {
                 counts.findings += u64::from(is_new);
                 counts.revisions += 1;

@@ -183,6 +183,11 @@ impl Keeper {
         Self { outlets: Some(outlets), ..self }
     }
 
+    /// From now on the inputs have these names.
+    pub(crate) fn name_inputs(&mut self, inputs: Vec<String>) {
+        self.inputs = inputs;
+    }
+
     /// Keeps what the engine put out.
     pub(crate) fn keep(&mut self, output: Output) -> Result<(), KeeperError> {
         for rows in output.windows {

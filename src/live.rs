@@ -9,9 +9,16 @@
 pub(crate) mod breaker;
 pub(crate) mod checkpoint;
 pub(crate) mod dead_letters;
+mod notice;
+pub(crate) mod objects;
 mod places;
 pub(crate) mod reading;
+mod recover;
+mod restore;
+mod state;
 mod upkeep;
+
+pub(crate) use state::restate;
 
 use crate::detection::Detection;
 use crate::keeper::{Keeper, KeeperError};
@@ -24,15 +31,15 @@ use crate::order::{self, Order};
 use crate::pipeline::{Passed, PipelineError, Stage};
 use crate::workers;
 use breaker::Breaker;
-use checkpoint::{CheckpointError, Checkpoints, Pointer, State};
+use checkpoint::{CheckpointError, Checkpoints, Head};
 use dead_letters::DeadLetters;
-use detect::{Engine, Plan, Router};
+use detect::{Extent, Plan};
 use hdrhistogram::Histogram;
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
 use ingest::reject::Reject;
-use ingest::source::kafka::{Commit, Committed, Fetched, Next, Source, SourceError};
+use ingest::source::kafka::{Commit, Fetched, Next, Source, SourceError};
 use model::Time;
 use model::time::{NS_PER_MIN, NS_PER_S};
 use places::Places;
@@ -64,6 +71,8 @@ pub(crate) const POISON_PAUSE: Duration = Duration::from_mins(1);
 const FINDINGS_WAIT_MAX: Duration = Duration::from_millis(250);
 /// Events that were older than this when their finding was stored were history, and no delay.
 const LATENCY_MS_MAX: i64 = 10 * 60 * 1_000;
+/// How often it is looked whether the topics have grown.
+const GROWTH_LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Settings of the service.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -78,7 +87,8 @@ pub(crate) struct Settings {
     pub(crate) epoch_seconds: u32,
     /// Events after which an epoch ends.
     pub(crate) epoch_events: u64,
-    /// Directory of checkpoints; empty for `checkpoints` in the store's directory.
+    /// Where checkpoints are: a directory, or `file`, `s3`, `gs` or `az` and a place there; empty for
+    /// `checkpoints` in the store's directory.
     pub(crate) checkpoints: String,
     /// The topic for records that are no events; empty to count them only.
     pub(crate) dead_letter_topic: String,
@@ -130,17 +140,34 @@ pub(crate) enum LiveError {
     /// The same, of templates.
     #[error(transparent)]
     Templates(#[from] ingest::endpoint::SnapshotError),
-    /// The topics have other partitions than when the checkpoint was written.
+    /// The state could not be packed.
+    #[error("the state cannot be packed ({0}): report this")]
+    Pack(String),
+    /// A partition that was read is no longer there, or no longer asked for.
     #[error(
-        "checkpoint {key} is of {then} partitions, the topics have {now}: start anew with another source.group_id"
+        "checkpoint {key} is of partition {number} of topic {topic} too, which is not there or not in source.topics: name it, or take the state over to another group with `habitus reshard`"
     )]
-    Partitions {
-        /// Which.
+    Partition {
+        /// Which checkpoint.
         key: String,
-        /// Partitions in it.
-        then: usize,
-        /// Partitions now.
-        now: usize,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        number: i32,
+    },
+    /// A partition ends before what was read of it.
+    #[error(
+        "{partition} ends at offset {high}, but checkpoint {key} has read it up to {resume}: the topic was made anew or cut; take the state over to another group with `habitus reshard`"
+    )]
+    Beyond {
+        /// Which checkpoint.
+        key: String,
+        /// Topic and number.
+        partition: String,
+        /// Up to where it was read.
+        resume: i64,
+        /// Where it ends.
+        high: i64,
     },
 }
 
@@ -179,6 +206,10 @@ struct Mind {
     events: u64,
     sealed: Instant,
     heard: Instant,
+    /// What the last checkpoint held.
+    written: state::Written,
+    /// When it was last looked whether the topics have grown.
+    looked: Instant,
 }
 
 /// The running service.
@@ -278,7 +309,10 @@ impl<'a> Live<'a> {
                     crate::note("another process leads: standing by");
                     self.void();
                 }
-                Next::Records(fetched) => self.round(fetched, now)?,
+                Next::Records(fetched) => {
+                    self.round(fetched, now)?;
+                    self.follow_growth(now)?;
+                }
             }
             if let Some(complaint) = self.parts.source.complaint() {
                 self.parts.operation.metrics.add(Metric::Complaints, &[], 1);
@@ -305,58 +339,8 @@ impl<'a> Live<'a> {
         self.breaker.reset();
         self.parts.dead_letters.forget();
         self.parts.keeper.forget();
+        self.parts.checkpoints.forget();
         self.parts.operation.health.enter(Doing::StandingBy);
-    }
-
-    /// Takes up where the committed offsets say.
-    fn restore(&mut self, committed: &[Committed], now: Instant) -> Result<(), LiveError> {
-        self.parts.keeper.forget();
-        let pointer = committed.iter().find_map(|it| Pointer::from_metadata(&it.metadata));
-        let (mut state, mut key) = (None, String::new());
-        if let Some(pointer) = pointer {
-            state = Some(self.parts.runtime.block_on(self.parts.checkpoints.get(&pointer))?);
-            key = pointer.key;
-        }
-        let names = self.parts.source.partitions();
-        let mind = if let Some(state) = state {
-            let places = Places::of(names, &state.places, now).ok_or(LiveError::Partitions {
-                key: key.clone(),
-                then: state.places.len(),
-                now: names.len(),
-            })?;
-            crate::note(&format!("taking up checkpoint {key}"));
-            let engine = Engine::import(self.parts.plan.clone(), &state.engine)?;
-            let router = Router::import(&state.router)?;
-            Mind {
-                detection: Detection::live(engine, router),
-                templates: Templates::import(self.parts.endpoints, &state.templates)?,
-                order: Order::resume(state.released.map(Time::from_ns)),
-                places,
-                epoch: state.epoch,
-                events: 0,
-                sealed: now,
-                heard: now,
-            }
-        } else {
-            let engine = Engine::new(self.parts.plan.clone());
-            let mut places = Places::new(names, now);
-            for (place, committed) in (0..).zip(committed) {
-                places.start_at(place, committed.offset);
-            }
-            Mind {
-                detection: Detection::live(engine, Router::default()),
-                templates: Templates::new(self.parts.endpoints),
-                order: Order::default(),
-                places,
-                epoch: 0,
-                events: 0,
-                sealed: now,
-                heard: now,
-            }
-        };
-        self.parts.source.begin(&mind.places.resume())?;
-        self.mind = Some(mind);
-        Ok(())
     }
 
     /// Takes in what came: parsed, counted and put in order. The records and the rejects.
@@ -565,18 +549,20 @@ impl<'a> Live<'a> {
             // Nothing was ever read, so that there is no offset to commit a state with.
             return Ok(());
         }
-        let state = State {
-            version: checkpoint::VERSION,
+        let checkpoints = &mut self.parts.checkpoints;
+        let extent = if checkpoints.is_whole_due() { Extent::Whole } else { Extent::Changes };
+        let threads = self.parts.threads;
+        let written = &mut mind.written;
+        let parts = state::write(&mind.detection, &mind.templates, extent, threads, written)?;
+        let head = Head {
             epoch: mind.epoch + 1,
             places: mind.places.export(),
             released: mind.order.released().map(Time::ns),
-            engine: mind.detection.engine.export()?,
-            router: mind.detection.router.export()?,
-            templates: mind.templates.export()?,
+            identities: mind.detection.engine.tally().identities,
+            ..Head::default()
         };
-        let checkpoints = &self.parts.checkpoints;
         let operation = Arc::clone(&self.parts.operation);
-        let put = || self.parts.runtime.block_on(checkpoints.put(&state));
+        let put = || self.parts.runtime.block_on(checkpoints.put(head, &parts));
         let (pointer, bytes) = operation.health.waiting(put)?;
         operation.checkpointed(now().saturating_duration_since(exporting), bytes);
         crate::hold("checkpointed");
@@ -590,6 +576,7 @@ impl<'a> Live<'a> {
                 operation.metrics.observe(Metric::EpochSeconds, length);
                 let took = now().saturating_duration_since(began);
                 operation.metrics.observe(Metric::SealSeconds, took);
+                state::settle(&mut mind.detection, &mut mind.templates);
                 mind.epoch += 1;
                 mind.events = 0;
                 mind.sealed = began;

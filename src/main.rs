@@ -56,6 +56,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         runtime: runtime.handle().clone(),
         fresh_key: entropy()?,
         processors,
+        environment: live::objects::Environment::of(std::env::vars_os()),
     };
     match &cli.command {
         Command::Demo(args) => commands::demo::run(&setting, args),
@@ -68,6 +69,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Identity(args) => commands::identity::run(&setting, args),
         Command::Check(args) => commands::check::run(&setting, args),
         Command::Run(args) => commands::run::run(&setting, args),
+        Command::Reshard(args) => commands::reshard::run(&setting, args),
         Command::Migrate(args) => commands::migrate::run(&setting, args),
         Command::Simulate(args) => commands::simulate::run(&setting, args),
         Command::Health(args) => commands::health::run(&setting, args),

@@ -1,5 +1,9 @@
 //! The service against a real broker: what a replay finds, killed as often as one likes.
 
+#[cfg(feature = "cloud")]
+mod bucket;
+mod state;
+
 use crate::habitus::{Place, is_full};
 use crate::service::{Service, findings, wait_for_group, wait_until_read};
 use crate::services::{self, Kafka, Record};

@@ -37,6 +37,18 @@ impl Service {
         hold: Option<&str>,
         more: &[&str],
     ) -> Self {
+        Self::spawn(Self::command(place, store, hold, more))
+    }
+
+    /// The same with the store in `store` and more in its environment.
+    #[cfg(feature = "cloud")]
+    pub(crate) fn start_in(place: &Place, environment: &[(String, String)]) -> Self {
+        let mut command = Self::command(place, "store", None, &[]);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::spawn(command)
+    }
+
+    fn command(place: &Place, store: &str, hold: Option<&str>, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_habitus"));
         command.arg("run").arg("--config").arg(place.path("habitus.toml"));
         command.arg("--store").arg(place.store(store));
@@ -45,6 +57,10 @@ impl Service {
         if let Some(point) = hold {
             command.env("HABITUS_HOLD_AT", point);
         }
+        command
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let (sender, lines) = sync_channel(LINES_MAX);
         let stderr = child.stderr.take().unwrap();

@@ -302,7 +302,7 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
         principal_type: Some(identity.kind),
         principal_source: Some(identity.source),
         entity: reading.entity.map_or("", |entity| context.endpoints.name(entity)).to_owned(),
-        detector: reading.detector,
+        detector: reading.detector.into(),
         detector_version: about.version,
         // The finding is of the hour, though what is oddest in it may have taken ten seconds.
         window_start: view.open.start,

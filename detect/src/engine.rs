@@ -2,6 +2,8 @@
 
 mod state;
 
+pub use state::{Extent, StatePart};
+
 use crate::calibration::Calibration;
 use crate::detectors::View;
 use crate::identity::Identity;
@@ -113,6 +115,8 @@ pub struct Engine {
     /// Windows that detectors judged, each detector's counted.
     judged: u64,
     folds_seen: u32,
+    /// There was an exchange since the last export; no part of the state.
+    is_exchanged: bool,
 }
 
 impl Engine {
@@ -134,6 +138,7 @@ impl Engine {
             windows: 0,
             judged: 0,
             folds_seen: 0,
+            is_exchanged: false,
         }
     }
 
@@ -184,7 +189,7 @@ impl Engine {
 
     /// Findings raised since the last call, in the order of the partitions.
     pub fn drain_findings(&mut self) -> Vec<Finding> {
-        self.partitions.iter_mut().flat_map(|partition| partition.findings.drain(..)).collect()
+        self.partitions.iter_mut().flat_map(Partition::drain_findings).collect()
     }
 
     /// Exchanges what spans identities, after the hour's tasks closed it; `endpoints` is as of now.
@@ -194,7 +199,9 @@ impl Engine {
     /// Arrow refused a batch: a defect of this crate.
     pub fn exchange(&mut self, endpoints: &Endpoints, last: bool) -> Result<Output, ArrowError> {
         let mut output = Output { findings: self.drain_findings(), ..Output::default() };
+        self.is_exchanged = true;
         for partition in &mut self.partitions {
+            partition.note_exchange();
             self.windows += partition.contribution.windows;
             for (detector, judged) in Detector::ALL.iter().zip(&mut partition.contribution.judged) {
                 self.judged += *judged;

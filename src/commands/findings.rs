@@ -4,7 +4,7 @@ use super::{Ended, Failure, Setting, identity, query, span_conditions, where_all
 use crate::cli::{Findings, OutputFormat};
 use crate::render::{self, plain};
 use arrow::array::RecordBatch;
-use model::{Detector, Severity};
+use model::{Origin, Severity};
 use std::io::Write as _;
 use store::Store;
 
@@ -60,8 +60,8 @@ fn conditions(args: &Findings) -> Result<Vec<String>, Failure> {
         conditions.push(format!("severity IN ({})", severe.join(", ")));
     }
     if let Some(name) = &args.detector {
-        let detector = Detector::from_name(name).ok_or_else(|| {
-            let known: Vec<_> = Detector::ALL.iter().map(|it| it.as_str()).collect();
+        let detector = Origin::from_name(name).ok_or_else(|| {
+            let known: Vec<_> = Origin::all().map(Origin::as_str).collect();
             format!("no detector is called `{name}`; the detectors are {}", known.join(", "))
         })?;
         conditions.push(format!("detector = {}", store::quote(detector.as_str())));

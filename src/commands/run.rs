@@ -5,9 +5,9 @@ use crate::cli::{Run, Stage};
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
 use crate::live::dead_letters::DeadLetters;
+use crate::live::objects;
 use crate::live::{Done, Live, Parts};
 use crate::normalizer::{self, Normalizer};
-use crate::operation::probe::checkpoint_place;
 use crate::operation::reload::Reload;
 use crate::operation::{self, Operation, log, server};
 use crate::outlets::Outlets;
@@ -15,7 +15,6 @@ use connect::{ClientConfig, Producer};
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
-use object_store::local::LocalFileSystem;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -134,7 +133,8 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
     }
     let group = settings.group_id.clone();
     let (keeper, key, home) = Keeper::open(setting, &args.work, &group)?;
-    let checkpoints = checkpoints(&config.run.checkpoints, &home, &group)?;
+    let objects = objects::open(&config.run.checkpoints, &home, &setting.environment)?;
+    let checkpoints = Checkpoints::new(objects, &group);
     let parser = config.ingest.check(key)?.keeping_rejects();
     let outlets = Outlets::open(setting, &home, wall)?;
     let source = if is_second {
@@ -191,15 +191,6 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         write_summary(&summary(&done, stage, seconds), path)?;
     }
     Ok(Ended::Done)
-}
-
-/// Where a group's checkpoints are: the directory that was named, or one in the store's.
-fn checkpoints(named: &str, home: &Path, group: &str) -> Result<Checkpoints, Failure> {
-    let directory = checkpoint_place(named, home);
-    std::fs::create_dir_all(&directory)
-        .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
-    let objects = LocalFileSystem::new_with_prefix(&directory)?;
-    Ok(Checkpoints::new(Arc::new(objects), group))
 }
 
 /// Serves metrics and health from now on, and asks the store's server from time to time.

@@ -84,16 +84,10 @@ impl Places {
         Self { stands: partitions.iter().map(stand).collect(), is_moved: false }
     }
 
-    /// Partitions as a checkpoint has them; `None` if it is of others.
-    pub(crate) fn of(partitions: &[Partition], places: &[Place], now: Instant) -> Option<Self> {
+    /// Partitions as a checkpoint has them, which come first, and those that are new since.
+    pub(crate) fn of(partitions: &[Partition], places: &[Place], now: Instant) -> Self {
         let mut all = Self::new(partitions, now);
-        if partitions.len() != places.len() {
-            return None;
-        }
         for (stand, place) in all.stands.iter_mut().zip(places) {
-            if (&stand.partition.topic, stand.partition.number) != (&place.topic, place.number) {
-                return None;
-            }
             stand.resume = place.resume;
             stand.next = place.resume;
             stand.wanted = place.held.iter().copied().collect();
@@ -106,7 +100,16 @@ impl Places {
             stand.origins = place.origins.iter().map(origin).collect();
             stand.origins_of = place.origins_of;
         }
-        Some(all)
+        all
+    }
+
+    /// Goes on at an offset behind records that are no longer there.
+    pub(crate) fn leap(&mut self, place: usize, low: i64) {
+        if let Some(stand) = self.stands.get_mut(place) {
+            (stand.resume, stand.next) = (Some(low), Some(low));
+            stand.wanted = stand.wanted.split_off(&low);
+            self.is_moved = true;
+        }
     }
 
     /// Begins a partition at an offset that was committed without a checkpoint.

@@ -2,7 +2,7 @@
 
 use super::install;
 use super::watchdog::Watched;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -150,14 +150,7 @@ impl Kafka {
         topic.config = configs.to_vec();
         let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        // On a thread of its own, because the test may be in a runtime already.
-        let created = std::thread::scope(|scope| {
-            let wait = || {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                runtime.block_on(admin.create_topics([&topic], &options))
-            };
-            scope.spawn(wait).join().unwrap()
-        });
+        let created = alone(admin.create_topics([&topic], &options));
         assert_eq!(created.unwrap(), [Ok(name.to_owned())]);
         // The controller answers before the broker knows who leads the partitions.
         for _ in 0..LOOKS_MAX {
@@ -169,6 +162,37 @@ impl Kafka {
             std::thread::sleep(LOOK_EVERY);
         }
         panic!("{name} has partitions without a leader");
+    }
+
+    /// Gives a topic more partitions, so many altogether.
+    #[track_caller]
+    pub(crate) fn grow_topic(&self, name: &str, partitions: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let wanted = NewPartitions::new(name, partitions);
+        let grown = alone(admin.create_partitions([&wanted], &options));
+        assert_eq!(grown.unwrap(), [Ok(name.to_owned())]);
+        for _ in 0..LOOKS_MAX {
+            let metadata = admin.inner().fetch_metadata(Some(name), PATIENCE).unwrap();
+            let all = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+            if all.filter(|it| it.leader() >= 0).count() == partitions {
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        panic!("{name} does not grow");
+    }
+
+    /// Removes the records of a partition before `offset`; all of them where that is -1.
+    #[track_caller]
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let offset = if offset < 0 { Offset::End } else { Offset::Offset(offset) };
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, offset).unwrap();
+        let deleted = alone(admin.delete_records(&list, &options)).unwrap();
+        deleted.elements()[0].error().unwrap();
     }
 
     /// Produces records; returns once the broker has them all.
@@ -266,6 +290,17 @@ impl Kafka {
         assert!(count > 0, "{} has no topic {topic}", self.bootstrap);
         i32::try_from(count).unwrap()
     }
+}
+
+/// Waits on a thread of its own, because the test may be in a runtime already.
+fn alone<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    std::thread::scope(|scope| {
+        let wait = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(future)
+        };
+        scope.spawn(wait).join().unwrap()
+    })
 }
 
 /// Whether a broker answers there within some seconds.

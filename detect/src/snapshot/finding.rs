@@ -4,7 +4,7 @@ use super::plain::{self, Plain, Source};
 use crate::detectors;
 use crate::identity::BASELINE_STATES;
 use model::{
-    Contributor, Detector, Evidence, Finding, FindingId, Position, PrincipalType, Severity, Time,
+    Contributor, Evidence, Finding, FindingId, Origin, Position, PrincipalType, Severity, Time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,7 @@ pub(crate) struct FindingPlain {
     principal_source: Option<Source>,
     entity: String,
     #[serde(with = "plain")]
-    detector: Detector,
+    detector: Origin,
     detector_version: u32,
     #[serde(with = "plain")]
     window_start: Time,
@@ -139,7 +139,9 @@ impl Plain for Finding {
     }
 
     fn from_plain(it: FindingPlain) -> Option<Self> {
-        let about = detectors::about(it.detector);
+        // What the pipeline says of itself is no part of detection.
+        let Origin::Detector(detector) = it.detector else { return None };
+        let about = detectors::about(detector);
         let [score, surprise, observed, expected, upper] = it.numbers;
         Some(Self {
             id: it.id,

@@ -10,6 +10,9 @@ mod damage;
 pub mod probe;
 mod share;
 mod standing;
+mod topics;
+
+pub use topics::{Begin, Bounds, Group};
 
 use crate::Chunk;
 use damage::Probe;
@@ -118,6 +121,30 @@ pub enum SourceError {
         /// The broker's words.
         why: String,
     },
+    /// A topic has fewer partitions than it had.
+    #[error(
+        "partition {number} of topic {topic} is no longer there, so the topic was made anew: take the state over to another group with `habitus reshard`"
+    )]
+    NoSuchPartition {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        number: i32,
+    },
+    /// A partition ends before what was read of it.
+    #[error(
+        "partition {number} of topic {topic} ends at offset {high}, but was read up to {next}: the topic was made anew or cut; take the state over to another group with `habitus reshard`"
+    )]
+    Cut {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        number: i32,
+        /// Where it ends.
+        high: i64,
+        /// Up to where it was read.
+        next: i64,
+    },
     /// Anything else that the client says.
     #[error("Kafka: {what}: {why}")]
     Client {
@@ -126,6 +153,13 @@ pub enum SourceError {
         /// The client's words.
         why: String,
     },
+}
+
+impl SourceError {
+    /// Whether it may be over in a moment: nobody answers.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
 }
 
 /// One partition of a topic; its place in the list of all is the source's number in positions.
@@ -234,7 +268,12 @@ pub struct Source {
     member: BaseConsumer<Context>,
     reader: BaseConsumer<Context>,
     told: Receiver<Told>,
+    topics: Vec<String>,
+    /// The brokers, as errors name them.
+    servers: String,
     partitions: Vec<Partition>,
+    /// Whoever is assigned this one leads.
+    leader: Option<Partition>,
     places: BTreeMap<Partition, u32>,
     /// The offset of the next record of each partition, once one was read or it was said.
     positions: Vec<Option<i64>>,
@@ -296,8 +335,8 @@ impl Source {
             .set("auto.offset.reset", "latest")
             .create_with_context(Context { tell: tell.clone() })
             .map_err(made("the group's member"))?;
-        let partitions =
-            partitions_of(&member, &topics, client).map_err(|error| explained(error, &told))?;
+        let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
+        let partitions = topics::partitions(&member, &topics, &servers, &told)?;
         config
             .set("fetch.queue.backoff.ms", "50")
             .set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX)
@@ -307,12 +346,16 @@ impl Source {
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         member.subscribe(&names).map_err(made("joining the group"))?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
+        let leader = partitions.first().cloned();
         Ok(Self {
             member,
             reader,
             told,
             positions: vec![None; partitions.len()],
+            topics,
+            servers,
             partitions,
+            leader,
             places,
             config,
             is_suspect: false,
@@ -334,7 +377,7 @@ impl Source {
         Ok(Self { is_wire: true, ..Self::open(&settings, client)? })
     }
 
-    /// All partitions of the topics, sorted.
+    /// All partitions of the topics, by their places.
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions
     }
@@ -375,8 +418,9 @@ impl Source {
                 Told::Stands(said) => self.stands(said),
                 Told::Assigned(assigned) => {
                     self.standing.assignments += 1;
-                    let leads = self.partitions.first().is_some_and(|it| assigned.contains(it));
+                    let leads = self.leader.as_ref().is_some_and(|it| assigned.contains(it));
                     if leads && !self.is_leading {
+                        self.look_again()?;
                         let committed = self.committed()?;
                         self.is_leading = true;
                         return Ok(Some(Next::Lead(committed)));
@@ -448,10 +492,11 @@ impl Source {
     /// Whether a partition has nothing from `next` on, or nothing at all where that is `None`.
     pub fn is_at_end(&self, place: usize, next: Option<i64>) -> Result<bool, SourceError> {
         let Some(partition) = self.partitions.get(place) else { return Ok(true) };
-        let (low, high) = self
-            .reader
-            .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
-            .map_err(|error| client_error("asking for a partition's end", &error))?;
+        let Bounds { low, high } = topics::bounds_of(&self.reader, partition)?;
+        if let Some(next) = next.filter(|next| *next > high) {
+            let (topic, number) = (partition.topic.clone(), partition.number);
+            return Err(SourceError::Cut { topic, number, high, next });
+        }
         // The end of a transaction takes an offset too, which nobody is given.
         Ok(next.map_or(low == high, |next| high - next <= 1))
     }
@@ -464,7 +509,11 @@ impl Source {
         Ok(self.hear()?.unwrap_or(Next::Records(Vec::new())))
     }
 
-    /// What the group has committed for each partition.
+    /// What the group has committed, for each partition.
+    ///
+    /// # Errors
+    ///
+    /// The coordinator does not say.
     pub fn committed(&self) -> Result<Vec<Committed>, SourceError> {
         let mut list = TopicPartitionList::new();
         for partition in &self.partitions {
@@ -575,42 +624,6 @@ impl Fetched {
             self.empty.push(offset);
         }
     }
-}
-
-/// The error with what the client said: why it cannot connect it says in a callback, and else only
-/// that it cannot.
-fn explained(error: SourceError, told: &Receiver<Told>) -> SourceError {
-    let SourceError::Unreachable { servers, why } = error else { return error };
-    let said = told.try_iter().filter_map(|told| match told {
-        Told::Error(said) => Some(said),
-        _ => None,
-    });
-    SourceError::Unreachable { servers, why: said.last().unwrap_or(why) }
-}
-
-/// All partitions of some topics, sorted.
-fn partitions_of<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    topics: &[String],
-    client: &ClientConfig,
-) -> Result<Vec<Partition>, SourceError> {
-    let mut all = Vec::new();
-    for topic in topics {
-        let metadata = consumer.fetch_metadata(Some(topic), METADATA_WAIT).map_err(|error| {
-            let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
-            SourceError::Unreachable { servers, why: error.to_string() }
-        })?;
-        let missing = |why: String| SourceError::NoSuchTopic { topic: topic.clone(), why };
-        let found = metadata.topics().iter().find(|it| it.name() == topic);
-        let found = found.ok_or_else(|| missing("the broker does not know it".to_owned()))?;
-        if let Some(error) = found.error() {
-            return Err(missing(format!("{:?}", RDKafkaErrorCode::from(error))));
-        }
-        let each = found.partitions().iter();
-        all.extend(each.map(|it| Partition { topic: topic.clone(), number: it.id() }));
-    }
-    all.sort();
-    Ok(all)
 }
 
 fn client_error(what: &'static str, error: &KafkaError) -> SourceError {

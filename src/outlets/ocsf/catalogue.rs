@@ -1,6 +1,6 @@
 //! What OCSF wants to be told of each detector and technique, and does not stand in a finding.
 
-use model::Detector;
+use model::{Detector, Notice, Origin};
 
 /// A detector in OCSF's words.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,23 @@ const FREQUENCY: &str = "Frequency Analysis";
 const VOLUME: &str = "Volume Analysis";
 const DISTRIBUTION: &str = "Distribution Analysis";
 
-/// What OCSF is told of a detector.
-pub(crate) const fn about(detector: Detector) -> About {
+/// What OCSF is told of whoever raised a finding.
+pub(crate) const fn about(origin: Origin) -> About {
+    match origin {
+        Origin::Detector(detector) => of_detector(detector),
+        Origin::Notice(notice) => About {
+            title: match notice {
+                Notice::BaselineLost => "Learned history is lost",
+                Notice::RecordsLost => "Records are lost",
+            },
+            analytic: (1, "Rule"),
+            algorithm: "comparison of a checkpoint with its topics",
+            observation: "Completeness",
+        },
+    }
+}
+
+const fn of_detector(detector: Detector) -> About {
     let (title, analytic, algorithm, observation) = match detector {
         Detector::ObjectEnumeration => {
             ("Many distinct objects read", STATISTICAL, COUNTS, FREQUENCY)

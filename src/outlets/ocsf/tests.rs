@@ -74,9 +74,9 @@ fn outlets_write_a_finding_of_every_detector() {
         let findings = corpus(*detector)
             .iter()
             .map(|log| found(log))
-            .find(|findings| findings.iter().any(|it| it.detector == *detector));
+            .find(|findings| findings.iter().any(|it| it.detector == (*detector).into()));
         let findings = findings.unwrap_or_else(|| panic!("no log has {detector}"));
-        let first = findings.iter().find(|it| it.detector == *detector).unwrap();
+        let first = findings.iter().find(|it| it.detector == (*detector).into()).unwrap();
         check(detector.as_str(), first);
         // A finding is created once, and every later revision updates it.
         let mut created = BTreeSet::new();
@@ -111,7 +111,7 @@ fn hostile(text: &str) -> Finding {
         principal_type: Some(PrincipalType::Client),
         principal_source: Some("oauth.client"),
         entity: format!("GET /{text}"),
-        detector: Detector::EgressSpike,
+        detector: Detector::EgressSpike.into(),
         detector_version: 1,
         window_start: start,
         window_end: start.plus(3_600 * NS_PER_S),

@@ -27,7 +27,7 @@ pub(crate) fn finding(number: u32, revision: u64) -> Finding {
         principal_type: Some(PrincipalType::Service),
         principal_source: Some("kong.consumer.id"),
         entity: "GET /export".into(),
-        detector: Detector::EgressSpike,
+        detector: Detector::EgressSpike.into(),
         detector_version: 1,
         window_start: start,
         window_end: start.plus(3_600_000_000_000),

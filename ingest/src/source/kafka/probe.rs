@@ -1,7 +1,9 @@
 //! Whether topics can be read, asked without joining the group and without leaving a trace.
 
 use super::{COMMITTED_WAIT, METADATA_WAIT};
-use super::{Context, Partition, Settings, SourceError, TOLD_MAX, client_error, partitions_of};
+use super::{
+    Context, Partition, Settings, SourceError, TOLD_MAX, client_error, topics::partitions,
+};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::BaseConsumer;
@@ -55,8 +57,8 @@ pub fn probe(settings: &Settings, client: &ClientConfig) -> Result<Found, Source
         .set("enable.partition.eof", "true")
         .create_with_context(Context { tell })
         .map_err(|error| client_error("the reader", &error))?;
-    let partitions =
-        partitions_of(&reader, &topics, client).map_err(|error| super::explained(error, &told))?;
+    let servers = client.get("bootstrap.servers").unwrap_or_default();
+    let partitions = partitions(&reader, &topics, servers, &told)?;
     let mut found = Found::default();
     let mut list = TopicPartitionList::new();
     for Partition { topic, number } in &partitions {

@@ -86,7 +86,8 @@ impl Share {
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string())
             .create_with_context(Context { tell })
             .map_err(failed)?;
-        let partitions = super::partitions_of(&consumer, &topics, client)?;
+        let servers = client.get("bootstrap.servers").unwrap_or_default();
+        let partitions = super::topics::partitions_of(&consumer, &topics, servers)?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(failed)?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
