@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Make or renew the tables of a ClickHouse server.
     Migrate(Migrate),
+    /// Forget one identity everywhere: in the store, in the service, in dead letters.
+    Forget(Forget),
     /// Check configuration, inputs and store without changing anything; prints text.
     Check(Check),
 }
@@ -196,7 +198,7 @@ pub(crate) struct Explain {
 #[derive(Args, Debug)]
 pub(crate) struct Query {
     /// A SELECT over findings, `findings_current`, signals, windows, identities, endpoints,
-    /// `identity_timeline`.
+    /// `identity_timeline`, audit.
     pub(crate) sql: String,
 }
 
@@ -207,6 +209,26 @@ pub(crate) struct IdentityArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) span: Span,
+}
+
+/// Arguments of `forget`.
+#[derive(Args, Debug)]
+pub(crate) struct Forget {
+    /// The principal's id, its name as findings say it, or the beginning of either.
+    #[arg(value_name = "PRINCIPAL")]
+    pub(crate) id: String,
+    /// Only count what would be removed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; needed without a terminal.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// How long a service is waited for to forget too.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u32,
+    /// File with the key of fingerprints, if the service has one: 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// Arguments of `check`.

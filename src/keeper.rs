@@ -7,8 +7,8 @@ use detect::Output;
 use model::Finding;
 use model::tables::Table;
 use std::collections::VecDeque;
-use std::path::PathBuf;
-use store::clickhouse::{Sink, SinkError};
+use std::path::{Path, PathBuf};
+use store::clickhouse::{Client, Sink, SinkError};
 use store::{RunId, Store, StoreError, Writer};
 use tokio::runtime::Handle;
 
@@ -28,6 +28,8 @@ enum To {
     Epochs { store: Store, group: String },
     /// A server.
     Server(Sink),
+    /// A server that gets a replay: rows go at once, since nothing is held back for a commit.
+    Replayed(Sink),
 }
 
 /// Why the store could not be given what was found.
@@ -71,12 +73,23 @@ impl Keeper {
         Self { to: To::Run(writer), runtime, inputs, waiting: VecDeque::new() }
     }
 
-    /// A keeper for a service, with the key of fingerprints and the directory that is its home.
+    /// A keeper for one run into a server, with the directory of its dead letters.
+    pub(crate) fn replaying(
+        client: Client,
+        home: &Path,
+        runtime: Handle,
+        inputs: Vec<String>,
+    ) -> Self {
+        let to = To::Replayed(Sink::new(client, &dead_letters(home)));
+        Self { to, runtime, inputs, waiting: VecDeque::new() }
+    }
+
+    /// A keeper for a service, with the key of fingerprints.
     pub(crate) fn open(
         setting: &Setting,
         work: &Work,
         group: &str,
-    ) -> Result<(Self, [u8; 32], PathBuf), Failure> {
+    ) -> Result<(Self, [u8; 32]), Failure> {
         let key = work.key_file.as_deref().map(crate::commands::replay::read_key).transpose()?;
         let home = setting.store.clone();
         let runtime = setting.runtime.clone();
@@ -86,12 +99,12 @@ impl Keeper {
         let to = match setting.server()? {
             Some(client) => {
                 setting.runtime.block_on(store::clickhouse::verify(&client))?;
-                To::Server(Sink::new(client, &home.join("dead-letters.ndjson")))
+                To::Server(Sink::new(client, &dead_letters(&home)))
             }
             None => To::Epochs { store, group: group.to_owned() },
         };
         let keeper = Self { to, runtime, inputs: Vec::new(), waiting: VecDeque::new() };
-        Ok((keeper, key, home))
+        Ok((keeper, key))
     }
 
     /// The same keeper, which knows the inputs' names.
@@ -125,6 +138,7 @@ impl Keeper {
     fn take(&mut self, parcel: Parcel) -> Result<(), KeeperError> {
         match &mut self.to {
             To::Run(writer) => Ok(self.runtime.block_on(write(writer, &parcel))?),
+            To::Replayed(sink) => Ok(self.runtime.block_on(send(sink, &parcel))?),
             To::Epochs { .. } | To::Server(_) => {
                 self.waiting.push_back(parcel);
                 Ok(())
@@ -136,12 +150,7 @@ impl Keeper {
     pub(crate) fn deliver(&mut self) -> Result<(), KeeperError> {
         let To::Server(sink) = &self.to else { return Ok(()) };
         while let Some(parcel) = self.waiting.front() {
-            self.runtime.block_on(async {
-                match parcel {
-                    Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
-                    Parcel::Findings(findings) => sink.findings(findings).await,
-                }
-            })?;
+            self.runtime.block_on(send(sink, parcel))?;
             self.waiting.pop_front();
         }
         Ok(())
@@ -171,12 +180,28 @@ impl Keeper {
         self.waiting.clear();
     }
 
-    /// Makes a run visible at once.
-    pub(crate) fn commit(self) -> Result<(), KeeperError> {
-        if let To::Run(writer) = self.to {
-            self.runtime.block_on(writer.commit())?;
+    /// Makes a run visible at once; how many of its rows a server has refused.
+    pub(crate) fn commit(self) -> Result<u64, KeeperError> {
+        match self.to {
+            To::Run(writer) => {
+                self.runtime.block_on(writer.commit())?;
+                Ok(0)
+            }
+            To::Replayed(sink) | To::Server(sink) => Ok(sink.counts().dead_letters),
+            To::Epochs { .. } => Ok(0),
         }
-        Ok(())
+    }
+}
+
+/// Where rows go that a server refuses.
+pub(crate) fn dead_letters(home: &Path) -> PathBuf {
+    home.join("dead-letters.ndjson")
+}
+
+async fn send(sink: &Sink, parcel: &Parcel) -> Result<(), SinkError> {
+    match parcel {
+        Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
+        Parcel::Findings(findings) => sink.findings(findings).await,
     }
 }
 

@@ -7,6 +7,7 @@
 //! again gives the same findings under the same ids.
 
 pub(crate) mod checkpoint;
+pub(crate) mod forget;
 mod places;
 
 use crate::detection::Detection;
@@ -16,6 +17,7 @@ use crate::pipeline::{Passed, PipelineError, Stage};
 use crate::workers;
 use checkpoint::{CheckpointError, Checkpoints, Pointer, State};
 use detect::{Engine, Plan, Router};
+use forget::Requests;
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
@@ -115,6 +117,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) source: Source,
     pub(crate) keeper: Keeper,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) requests: Requests,
+    /// The key of fingerprints.
+    pub(crate) key: [u8; 32],
     pub(crate) runtime: Handle,
     pub(crate) threads: usize,
     /// Set when the service is to stop.
@@ -148,6 +153,8 @@ pub(crate) struct Live<'a> {
     rejected: u64,
     /// Events whose time was too far ahead.
     ahead: u64,
+    /// When it was last asked whether somebody is to be forgotten.
+    looked: Option<Instant>,
 }
 
 /// What the service did.
@@ -160,7 +167,8 @@ pub(crate) struct Done {
 
 impl<'a> Live<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Self {
-        Self { parts, mind: None, passed: Passed::default(), epochs: 0, rejected: 0, ahead: 0 }
+        let passed = Passed::default();
+        Self { parts, mind: None, passed, epochs: 0, rejected: 0, ahead: 0, looked: None }
     }
 
     /// Runs until it is told to stop.
@@ -287,7 +295,8 @@ impl<'a> Live<'a> {
         let epoch = Duration::from_secs(u64::from(self.parts.settings.epoch_seconds));
         let is_due = mind.events >= self.parts.settings.epoch_events
             || moment.saturating_duration_since(mind.sealed) >= epoch;
-        if is_due && mind.places.is_moved() {
+        let is_moved = mind.places.is_moved();
+        if is_due && (is_moved || self.is_asked_to_forget(moment, epoch)?) {
             self.seal(now())?;
         }
         Ok(())
@@ -350,6 +359,8 @@ impl<'a> Live<'a> {
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         self.parts.keeper.seal(mind.epoch + 1)?;
         crate::hold("stored");
+        let asked = self.forget_asked()?;
+        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         let resume = mind.places.hold(&mind.order);
         let state = State {
             version: checkpoint::VERSION,
@@ -370,7 +381,8 @@ impl<'a> Live<'a> {
                 mind.sealed = now;
                 mind.places.settle();
                 self.epochs += 1;
-                self.parts.runtime.block_on(checkpoints.prune())?;
+                crate::hold("forgotten");
+                self.settle_forgotten(&asked, &pointer)?;
             }
             Commit::Refused => {
                 crate::note("the commit was refused: another process leads");

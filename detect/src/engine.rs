@@ -1,6 +1,9 @@
 //! The engine: partitions, what they share, and the exchange between them at hour boundaries.
 
+mod forget;
 mod state;
+
+pub use forget::Gone;
 
 use crate::calibration::Calibration;
 use crate::detectors::View;

@@ -43,10 +43,10 @@ pub enum Item<'a> {
 
 /// A feature vector with what is needed to draw a fair, repeatable sample.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-struct Sampled {
+pub(crate) struct Sampled {
     #[serde(with = "postcard::fixint::le")]
     key: u64,
-    slot: u32,
+    pub(crate) slot: u32,
     vector: [f32; FEATURES],
 }
 
@@ -54,14 +54,14 @@ struct Sampled {
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Partition {
     #[serde(skip)]
-    index: HashTable<u32>,
+    pub(crate) index: HashTable<u32>,
     pub(crate) identities: Vec<Identity>,
-    active: Vec<u32>,
+    pub(crate) active: Vec<u32>,
     #[serde(skip)]
     #[expect(clippy::vec_box, reason = "the boxes move on to identities as they are")]
     spare: Vec<Box<OpenWindow>>,
     pub(crate) contribution: Contribution,
-    sample: Vec<Sampled>,
+    pub(crate) sample: Vec<Sampled>,
     #[serde(with = "plain")]
     pub(crate) windows: Rows,
     #[serde(with = "plain")]

@@ -4,10 +4,12 @@ use super::{Ended, Failure, Setting};
 use crate::cli::Run;
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
+use crate::live::forget::Requests;
 use crate::live::{Done, Live, Parts};
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,14 +30,13 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         })?),
     };
     let client = config.kafka.client()?;
-    let directory = PathBuf::from(&config.run.checkpoints);
-    let (keeper, key, home) = Keeper::open(setting, &args.work, &config.source.group_id)?;
-    let directory =
-        if config.run.checkpoints.is_empty() { home.join("checkpoints") } else { directory };
+    let (keeper, key) = Keeper::open(setting, &args.work, &config.source.group_id)?;
+    let directory = checkpoints_in(setting);
     std::fs::create_dir_all(&directory)
         .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
-    let objects = LocalFileSystem::new_with_prefix(&directory)?;
-    let checkpoints = Checkpoints::new(Arc::new(objects), &config.source.group_id);
+    let objects: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(&directory)?);
+    let checkpoints = Checkpoints::new(Arc::clone(&objects), &config.source.group_id);
+    let requests = Requests::new(objects, &config.source.group_id);
     let parser = config.ingest.check(key)?;
     let source = Source::open(&config.source, &client)?;
     let names = source.partitions().iter();
@@ -57,6 +58,8 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         source,
         keeper: keeper.with_inputs(names),
         checkpoints,
+        requests,
+        key,
         runtime: setting.runtime.clone(),
         threads,
         stop,
@@ -78,6 +81,14 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         write_summary(&done, seconds, path)?;
     }
     Ok(Ended::Done)
+}
+
+/// Where the service's checkpoints are.
+pub(crate) fn checkpoints_in(setting: &Setting) -> PathBuf {
+    match setting.config.run.checkpoints.as_str() {
+        "" => setting.store.join("checkpoints"),
+        named => PathBuf::from(named),
+    }
 }
 
 fn write_summary(done: &Done, seconds: f64, path: &Path) -> Result<(), Failure> {
@@ -122,7 +133,7 @@ fn moment() -> Instant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a service lives by the clock, and only from here")]
-fn wall() -> Time {
+pub(crate) fn wall() -> Time {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Time::from_ns(since.map_or(0, |since| since.as_nanos() as i64))
 }

@@ -171,6 +171,16 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Removes all checkpoints but one: the others hold what must be forgotten.
+    pub(crate) async fn keep_only(&self, pointer: &Pointer) -> Result<(), CheckpointError> {
+        let listed = self.store.list(Some(&self.folder)).map_ok(|object| object.location);
+        let listed: Vec<_> = listed.try_collect().await.map_err(|error| self.failed(&error))?;
+        for path in listed.into_iter().filter(|path| path.as_ref() != pointer.key) {
+            self.store.delete(&path).await.map_err(|error| self.failed(&error))?;
+        }
+        Ok(())
+    }
+
     fn failed(&self, error: &dyn std::error::Error) -> CheckpointError {
         CheckpointError::Store { at: self.folder.to_string(), why: error.to_string() }
     }

@@ -1,5 +1,6 @@
 //! Detection that is interrupted gives what it would have given, and damage gives errors.
 
+mod forgetting;
 mod stream;
 
 use super::*;
