@@ -54,7 +54,8 @@ fn everything(place: &Place) -> String {
 pub(crate) fn names(all: &str, who: &str) -> bool {
     let joins = |c: char| c.is_ascii_alphanumeric() || c == '-';
     all.match_indices(who).any(|(at, _)| {
-        let (before, after) = (all[..at].chars().next_back(), all[at + who.len()..].chars().next());
+        let before = all.get(..at).unwrap().chars().next_back();
+        let after = all.get(at + who.len()..).unwrap().chars().next();
         !before.is_some_and(joins) && !after.is_some_and(joins)
     })
 }
@@ -151,8 +152,10 @@ fn forget_takes_a_name_out_of_findings_about_others() {
         "SELECT count() AS n FROM identity_risk WHERE position(sentence, '[forgotten]') > 0";
     assert_ne!(run(&["query", daily, "--output", "csv"]).out, "n\n0\n", "days were summed up anew");
     // What is left reads the same from both.
-    let here = place.run(&["findings", "--limit", "1000", "--output", "ndjson"]).out;
-    assert_eq!(run(&["findings", "--limit", "1000", "--output", "ndjson"]).out, here);
+    let listed = ["findings", "--limit", "1000", "--output", "ndjson"];
+    let here = place.run(&listed).out;
+    let there = run(&listed).out.replace(held.to_str().unwrap(), log.to_str().unwrap());
+    assert!(here == there, "{here}\n---\n{there}");
 }
 
 /// In how many text columns of a database a name stands, states of sums included.

@@ -5,7 +5,7 @@ SELECT
     found.severity,
     found.detector,
     found.sentence
-FROM findings_current AS found
+FROM (SELECT *, detected_at AS raised_at FROM findings_current) AS found
 WHERE
     CAST(found.detected_at AS BIGINT) >= $since_us
     AND CAST(found.detected_at AS BIGINT) < $until_us
@@ -15,6 +15,6 @@ WHERE
 ORDER BY
     CASE found.severity WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 ELSE 1 END DESC,
     found.score DESC,
-    found.detected_at,
+    found.raised_at,
     found.finding_id
 LIMIT $rows_max

@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     pub(crate) erased: Vec<Erased>,
     pub(crate) steps: Vec<Step>,
     /// Held to the last step.
-    _lock: Arc<Lock>,
+    pub(crate) lock: Arc<Lock>,
 }
 
 impl Store {
@@ -58,11 +58,11 @@ impl Store {
     /// the old state or the new one; files of the old one go with the next commit or the next
     /// forgetting.
     pub async fn forget(&self, who: &Forgetting) -> Result<Vec<Erased>, StoreError> {
-        let plan = self.plan_to_forget(who).await?;
+        let Plan { erased, steps, lock } = self.plan_to_forget(who).await?;
         let dir = self.dir().to_owned();
-        let erased = in_background(move || {
-            plan.steps.iter().try_for_each(|step| step.take(&dir))?;
-            Ok(plan.erased)
+        in_background(move || {
+            let _held_to_the_last_step = lock;
+            steps.iter().try_for_each(|step| step.take(&dir))
         })
         .await?;
         self.sweep().await?;
@@ -114,7 +114,7 @@ impl Store {
         new = new.with_table(&run, Table::Audit, rows.iter().map(|it| it.listed.clone()));
         staged.extend(rows);
         let steps = publish::steps(dir, new, &staged)?;
-        Ok(Plan { erased, steps, _lock: lock })
+        Ok(Plan { erased, steps, lock })
     }
 
     /// The row of the audit, staged under a run of its own.
