@@ -53,10 +53,9 @@ impl Both {
             assert_eq!((here.code, &here.err), (there.code, &there.err), "{args:?}");
             // An empty store says where it is.
             let place = self.place.path("store");
-            let (here, there) = (
-                here.out.replace(place.to_str().unwrap(), "STORE"),
-                there.out.replace(&self.url, "STORE"),
-            );
+            let place = place.to_str().unwrap();
+            let stable = |out: &str| out.replace(place, "STORE").replace(&self.url, "STORE");
+            let (here, there) = (stable(&here.out), stable(&there.out));
             assert!(here == there, "{args:?}\n{here}\n---\n{there}");
             last = here;
         }
