@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Reshard(Reshard),
     /// Make or renew the tables of a ClickHouse server.
     Migrate(Migrate),
+    /// Forget one identity everywhere: in the store, in the service, in dead letters.
+    Forget(Forget),
     /// Generate gateway traffic with known attacks, as lines in a file or records of a topic.
     Simulate(Simulate),
     /// Ask a running service whether it is well: exit code 0 if it is, 1 if not.
@@ -320,7 +322,7 @@ pub(crate) struct Explain {
 #[derive(Args, Debug)]
 pub(crate) struct Query {
     /// A SELECT over findings, `findings_current`, signals, windows, identities, endpoints,
-    /// `identity_timeline`.
+    /// `identity_timeline`, audit.
     pub(crate) sql: String,
 }
 
@@ -331,6 +333,26 @@ pub(crate) struct IdentityArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) span: Span,
+}
+
+/// Arguments of `forget`.
+#[derive(Args, Debug)]
+pub(crate) struct Forget {
+    /// The principal's id, its name as findings say it, or the beginning of either.
+    #[arg(value_name = "PRINCIPAL")]
+    pub(crate) id: String,
+    /// Only count what would be removed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; needed without a terminal.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// How long a service is waited for to forget too.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u32,
+    /// File with the key of fingerprints, if the service has one: 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// Arguments of `check`.

@@ -8,10 +8,10 @@ use detect::Output;
 use model::tables::Table;
 use model::{Finding, Time};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::clickhouse::{Counts, Sink, SinkError};
+use store::clickhouse::{Client, Counts, Sink, SinkError};
 use store::{RunId, Store, StoreError, Writer};
 use tokio::runtime::Handle;
 
@@ -35,6 +35,8 @@ enum To {
     Epochs { store: Store, group: String },
     /// A server.
     Server(Sink),
+    /// A server that gets a replay: rows go at once, since nothing is held back for a commit.
+    Replayed(Sink),
 }
 
 /// Why the store could not be given what was found.
@@ -143,7 +145,17 @@ impl Keeper {
         }
     }
 
-    /// A keeper for a service, with the key of fingerprints and the directory that is its home.
+    /// A keeper for one run into a server, with the directory of its dead letters.
+    pub(crate) fn replaying(
+        client: Client,
+        home: &Path,
+        runtime: Handle,
+        inputs: Vec<String>,
+    ) -> Self {
+        Self::to(To::Replayed(Sink::new(client, &dead_letters(home))), runtime, inputs)
+    }
+
+    /// A keeper for a service, with the key of fingerprints.
     pub(crate) fn open(
         setting: &Setting,
         work: &Work,
@@ -155,7 +167,7 @@ impl Keeper {
         let to = match setting.server()? {
             Some(client) => {
                 setting.runtime.block_on(store::clickhouse::verify(&client))?;
-                To::Server(Sink::new(client, &home.join("dead-letters.ndjson")))
+                To::Server(Sink::new(client, &dead_letters(&home)))
             }
             None => To::Epochs { store, group: group.to_owned() },
         };
@@ -225,6 +237,7 @@ impl Keeper {
     fn take(&mut self, parcel: Parcel) -> Result<(), KeeperError> {
         match &mut self.to {
             To::Run(writer) => Ok(self.runtime.block_on(write(writer, &parcel))?),
+            To::Replayed(sink) => Ok(self.runtime.block_on(send(sink, &parcel))?),
             To::Epochs { .. } | To::Server(_) => {
                 self.waiting.push_back(parcel);
                 Ok(())
@@ -265,12 +278,7 @@ impl Keeper {
                     crate::hold("inserting");
                 }
                 let before = sink.counts();
-                let insert = async {
-                    match parcel {
-                        Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
-                        Parcel::Findings(findings, _) => sink.findings(findings).await,
-                    }
-                };
+                let insert = send(sink, parcel);
                 // An insert that is left half way changes nothing when it is sent again.
                 let outcome = tokio::select! {
                     biased;
@@ -353,12 +361,28 @@ impl Keeper {
         })
     }
 
-    /// Makes a run visible at once.
-    pub(crate) fn commit(self) -> Result<(), KeeperError> {
-        if let To::Run(writer) = self.to {
-            self.runtime.block_on(writer.commit())?;
+    /// Makes a run visible at once; how many of its rows a server has refused.
+    pub(crate) fn commit(self) -> Result<u64, KeeperError> {
+        match self.to {
+            To::Run(writer) => {
+                self.runtime.block_on(writer.commit())?;
+                Ok(0)
+            }
+            To::Replayed(sink) | To::Server(sink) => Ok(sink.counts().dead_letters),
+            To::Epochs { .. } => Ok(0),
         }
-        Ok(())
+    }
+}
+
+/// Where rows go that a server refuses.
+pub(crate) fn dead_letters(home: &Path) -> PathBuf {
+    home.join("dead-letters.ndjson")
+}
+
+async fn send(sink: &Sink, parcel: &Parcel) -> Result<(), SinkError> {
+    match parcel {
+        Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
+        Parcel::Findings(findings, _) => sink.findings(findings).await,
     }
 }
 

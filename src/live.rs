@@ -9,6 +9,7 @@
 pub(crate) mod breaker;
 pub(crate) mod checkpoint;
 pub(crate) mod dead_letters;
+pub(crate) mod forget;
 mod notice;
 pub(crate) mod objects;
 mod places;
@@ -34,6 +35,7 @@ use breaker::Breaker;
 use checkpoint::{CheckpointError, Checkpoints, Head};
 use dead_letters::DeadLetters;
 use detect::{Extent, Plan};
+use forget::Requests;
 use hdrhistogram::Histogram;
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
@@ -183,6 +185,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) keeper: Keeper,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dead_letters: DeadLetters,
+    pub(crate) requests: Requests,
+    /// The key of fingerprints.
+    pub(crate) key: [u8; 32],
     pub(crate) runtime: Handle,
     pub(crate) threads: usize,
     /// Set when the service is to stop.
@@ -226,6 +231,8 @@ pub(crate) struct Live<'a> {
     /// Events whose time was too far ahead.
     ahead: u64,
     upkeep: Upkeep,
+    /// When it was last asked whether somebody is to be forgotten.
+    looked: Option<Instant>,
 }
 
 /// A histogram of milliseconds with three digits.
@@ -287,6 +294,7 @@ impl<'a> Live<'a> {
             spent: Spent::default(),
             ahead: 0,
             upkeep: Upkeep::default(),
+            looked: None,
         }
     }
 
@@ -424,7 +432,8 @@ impl<'a> Live<'a> {
             || self.parts.dead_letters.is_full()
             || since >= epoch
             || (since >= FINDINGS_WAIT_MAX && self.parts.keeper.holds_findings());
-        if is_due && mind.places.is_moved() {
+        let is_moved = mind.places.is_moved();
+        if is_due && (is_moved || self.is_asked_to_forget(moment, epoch)?) {
             self.seal(now)?;
             self.spent.seal += (now() - stored).as_secs_f64();
         }
@@ -542,6 +551,7 @@ impl<'a> Live<'a> {
         // What the store has goes out by the other ways, before anything says that it is done.
         self.deliver()?;
         crate::hold("delivered");
+        let asked = self.forget_asked()?;
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         let exporting = now();
         let resume = mind.places.hold(&mind.order);
@@ -582,7 +592,8 @@ impl<'a> Live<'a> {
                 mind.sealed = began;
                 mind.places.settle();
                 self.epochs += 1;
-                self.parts.runtime.block_on(checkpoints.prune())?;
+                crate::hold("forgotten");
+                self.settle_forgotten(&asked, &pointer)?;
                 self.time_findings();
             }
             Commit::Refused => {

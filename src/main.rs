@@ -67,6 +67,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Explain(args) => commands::explain::run(&setting, args),
         Command::Query(args) => commands::query::run(&setting, args),
         Command::Identity(args) => commands::identity::run(&setting, args),
+        Command::Forget(args) => commands::forget::run(&setting, args),
         Command::Check(args) => commands::check::run(&setting, args),
         Command::Run(args) => commands::run::run(&setting, args),
         Command::Reshard(args) => commands::reshard::run(&setting, args),

@@ -42,6 +42,7 @@ fn the_help_of_every_command() {
         "explain",
         "query",
         "identity",
+        "forget",
         "simulate",
         "health",
         "check",

@@ -45,10 +45,15 @@ impl Place {
 
     /// Runs the binary here, with the store in another directory or on a server.
     pub(crate) fn run_in(&self, store: &str, args: &[&str]) -> Said {
+        self.run_at(self.store(store).to_str().unwrap(), args)
+    }
+
+    /// Runs the binary here, with the store at a path or a URL.
+    pub(crate) fn run_at(&self, store: &str, args: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_habitus"))
             .args(args)
             .arg("--store")
-            .arg(self.store(store))
+            .arg(store)
             .current_dir(self.dir.path())
             .env_remove("COLUMNS")
             .stdin(Stdio::null())

@@ -1,7 +1,9 @@
 //! The engine: partitions, what they share, and the exchange between them at hour boundaries.
 
+mod forget;
 mod state;
 
+pub use forget::Gone;
 pub use state::{Extent, StatePart};
 
 use crate::calibration::Calibration;

@@ -51,7 +51,7 @@ pub enum Item<'a> {
 pub(crate) struct Sampled {
     #[serde(with = "postcard::fixint::le")]
     key: u64,
-    slot: u32,
+    pub(crate) slot: u32,
     vector: [f32; FEATURES],
 }
 
@@ -59,14 +59,14 @@ pub(crate) struct Sampled {
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Partition {
     #[serde(skip)]
-    index: HashTable<u32>,
+    pub(crate) index: HashTable<u32>,
     pub(crate) identities: Vec<Identity>,
-    active: Vec<u32>,
+    pub(crate) active: Vec<u32>,
     #[serde(skip)]
     #[expect(clippy::vec_box, reason = "the boxes move on to identities as they are")]
     spare: Vec<Box<OpenWindow>>,
     pub(crate) contribution: Contribution,
-    sample: Vec<Sampled>,
+    pub(crate) sample: Vec<Sampled>,
     #[serde(with = "plain")]
     pub(crate) windows: Rows,
     #[serde(with = "plain")]

@@ -8,6 +8,7 @@ pub mod event;
 pub mod finding;
 pub mod identity;
 pub mod limit;
+pub mod mention;
 mod principal_source;
 pub mod tables;
 pub mod time;

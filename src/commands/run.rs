@@ -5,6 +5,7 @@ use crate::cli::{Run, Stage};
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
 use crate::live::dead_letters::DeadLetters;
+use crate::live::forget::Requests;
 use crate::live::objects;
 use crate::live::{Done, Live, Parts};
 use crate::normalizer::{self, Normalizer};
@@ -134,7 +135,8 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
     let group = settings.group_id.clone();
     let (keeper, key, home) = Keeper::open(setting, &args.work, &group)?;
     let objects = objects::open(&config.run.checkpoints, &home, &setting.environment)?;
-    let checkpoints = Checkpoints::new(objects, &group);
+    let checkpoints = Checkpoints::new(Arc::clone(&objects), &group);
+    let requests = Requests::new(objects, &group);
     let parser = config.ingest.check(key)?.keeping_rejects();
     let outlets = Outlets::open(setting, &home, wall)?;
     let source = if is_second {
@@ -167,6 +169,8 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         keeper: keeper.with_inputs(names).with_outlets(outlets),
         checkpoints,
         dead_letters,
+        requests,
+        key,
         runtime: setting.runtime.clone(),
         threads,
         stop,
@@ -273,7 +277,7 @@ fn moment() -> Instant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a service lives by the clock, and only from here")]
-pub(super) fn wall() -> Time {
+pub(crate) fn wall() -> Time {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Time::from_ns(since.map_or(0, |since| since.as_nanos() as i64))
 }

@@ -2,6 +2,7 @@
 
 mod batching;
 mod crash;
+mod forgetting;
 mod opening;
 pub(crate) mod sample;
 mod sql;

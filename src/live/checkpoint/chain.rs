@@ -207,6 +207,23 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Removes all checkpoints but one, which must be a whole one: the others hold what must be
+    /// forgotten.
+    pub(crate) async fn keep_only(&mut self, pointer: &Pointer) -> Result<(), CheckpointError> {
+        for (name, other) in self.list().await? {
+            if other.key == pointer.key {
+                continue;
+            }
+            self.own.retain(|own| *own != name);
+            let Ok(path) = Path::parse(&other.key) else { continue };
+            match self.store.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        Ok(())
+    }
+
     fn failed(&self, error: &object_store::Error) -> CheckpointError {
         CheckpointError::Store { at: self.folder.to_string(), why: error.to_string() }
     }
