@@ -62,8 +62,16 @@ pub(crate) enum Command {
     Run(Run),
     /// Merge the small runs of a service in a directory, and remove what is too old.
     Compact,
+    /// Take what a group has learned to another group, and to other topics.
+    Reshard(Reshard),
     /// Make or renew the tables of a ClickHouse server.
     Migrate(Migrate),
+    /// Forget one identity everywhere: in the store, in the service, in dead letters.
+    Forget(Forget),
+    /// Generate gateway traffic with known attacks, as lines in a file or records of a topic.
+    Simulate(Simulate),
+    /// Ask a running service whether it is well: exit code 0 if it is, 1 if not.
+    Health(Health),
     /// Check configuration, inputs and store without changing anything; prints text.
     Check(Check),
 }
@@ -121,8 +129,38 @@ pub(crate) struct Run {
     /// File or glob to follow as it grows, instead of topics; may be given again.
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Vec<String>,
+    /// Do one stage only: normalize turns records into events of one topic, keyed by identity, and
+    /// detect reads that topic [default: both, in one process, without the topic].
+    #[arg(long, value_enum)]
+    pub(crate) stage: Option<Stage>,
     #[command(flatten)]
     pub(crate) work: Work,
+}
+
+/// A stage of the service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Stage {
+    /// Records become events, keyed by identity, in transactions; any number of processes share it.
+    Normalize,
+    /// Events become findings.
+    Detect,
+}
+
+/// Arguments of `reshard`.
+#[derive(Args, Debug)]
+pub(crate) struct Reshard {
+    /// The group whose last checkpoint is taken; no process of it should be running.
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) from_group: String,
+    /// The group that goes on with it, which has read nothing yet.
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) to_group: String,
+    /// Topics that it reads, separated by commas [default: source.topics].
+    #[arg(long, value_name = "TOPIC", value_delimiter = ',')]
+    pub(crate) topics: Vec<String>,
+    /// Where it begins: earliest, latest, or the first record from a time on.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) start: String,
 }
 
 /// Arguments of `migrate`.
@@ -131,6 +169,94 @@ pub(crate) struct Migrate {
     /// The cluster whose servers all get the tables, replicated.
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: Option<String>,
+}
+
+/// How quickly simulated lines come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Rate {
+    /// Each at the moment that it tells of.
+    Realtime,
+    /// As fast as they can be written.
+    Max,
+    /// So many a second.
+    PerSecond(u32),
+}
+
+fn rate(typed: &str) -> Result<Rate, String> {
+    match typed {
+        "realtime" => Ok(Rate::Realtime),
+        "max" => Ok(Rate::Max),
+        _ => match typed.parse() {
+            Ok(rate) if rate > 0 => Ok(Rate::PerSecond(rate)),
+            _ => Err("write realtime, max, or a number of lines a second".to_owned()),
+        },
+    }
+}
+
+/// How simulated calls are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum SimulatedFormat {
+    /// As Kong's log plugins write them.
+    Kong,
+    /// Flat JSON.
+    Ndjson,
+}
+
+/// Arguments of `simulate`.
+#[derive(Args, Debug)]
+pub(crate) struct Simulate {
+    /// Seed of the traffic: the same seed, start and sizes give the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where the lines go: a file, packed if it ends in .zst, or - for standard output [default: -].
+    #[arg(long, value_name = "FILE", conflicts_with = "topic")]
+    pub(crate) out: Option<PathBuf>,
+    /// The Kafka topic that the lines go to, with the settings in [kafka].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) topic: Option<String>,
+    /// How they are written.
+    #[arg(long, value_enum, default_value = "kong")]
+    pub(crate) format: SimulatedFormat,
+    /// How quickly they come: realtime (about now, at their moment), max, or lines a second.
+    #[arg(long, default_value = "max", value_parser = rate)]
+    pub(crate) rate: Rate,
+    /// The first moment, written as in `findings --since` [default: 2026-03-02].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start: Option<String>,
+    /// How many days it lasts [default: 1; with --rate realtime, until it is stopped].
+    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub(crate) days: Option<u16>,
+    /// How long it lasts: 90s, 10m, 12h or 2d.
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) duration: Option<String>,
+    /// With --rate realtime, what came so long before now is written first, as fast as it can be;
+    /// with 1d or more the attacks are in it.
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) history: Option<String>,
+    /// Write to this file which attacks are in the traffic; the lines do not say it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
+    /// How many people call.
+    #[arg(long, value_name = "N", default_value_t = 220)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) people: u32,
+    /// How many services call.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) services: u32,
+    /// How many AI agents call.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) agents: u32,
+}
+
+/// Arguments of `health`.
+#[derive(Args, Debug)]
+pub(crate) struct Health {
+    /// Ask whether it is at work (/health/ready), not only whether it runs (/health/live).
+    #[arg(long)]
+    pub(crate) ready: bool,
 }
 
 /// Arguments of `normalize`.
@@ -201,7 +327,7 @@ pub(crate) struct Explain {
 #[derive(Args, Debug)]
 pub(crate) struct Query {
     /// A SELECT over findings, `findings_current`, signals, windows, identities, endpoints,
-    /// `identity_timeline`.
+    /// `identity_timeline`, audit.
     pub(crate) sql: String,
 }
 
@@ -212,6 +338,26 @@ pub(crate) struct IdentityArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) span: Span,
+}
+
+/// Arguments of `forget`.
+#[derive(Args, Debug)]
+pub(crate) struct Forget {
+    /// The principal's id, its name as findings say it, or the beginning of either.
+    #[arg(value_name = "PRINCIPAL")]
+    pub(crate) id: String,
+    /// Only count what would be removed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; needed without a terminal.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// How long a service is waited for to forget too.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u32,
+    /// File with the key of fingerprints, if the service has one: 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// Arguments of `check`.

@@ -5,13 +5,17 @@ pub(crate) mod compact;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod findings;
+pub(crate) mod forget;
 pub(crate) mod formats;
+pub(crate) mod health;
 pub(crate) mod identity;
 pub(crate) mod migrate;
 pub(crate) mod normalize;
 pub(crate) mod query;
 pub(crate) mod replay;
+pub(crate) mod reshard;
 pub(crate) mod run;
+pub(crate) mod simulate;
 
 use crate::cli::{Logs, OutputFormat, Span};
 use crate::config::Config;
@@ -22,13 +26,19 @@ use model::Time;
 use model::time::{NS_PER_H, NS_PER_MIN};
 use std::path::PathBuf;
 use store::clickhouse::{Client, Plaintext};
+use store::{Reader, Store};
 use tokio::runtime::Handle;
+
+/// Nanoseconds in one microsecond, the unit of the store's times.
+const NS_PER_US: i64 = 1_000;
 
 /// What every command is given by `main`, the only place that reads the clock and the environment.
 #[derive(Debug)]
 pub(crate) struct Setting {
     /// The configuration, checked.
     pub(crate) config: Config,
+    /// The file that the configuration was named to be in, if one was.
+    pub(crate) config_path: Option<PathBuf>,
     /// The store's directory; beside a server, that of the key, of checkpoints and dead letters.
     pub(crate) store: PathBuf,
     /// The URL of the server that stands for the directory, if one does.
@@ -41,6 +51,8 @@ pub(crate) struct Setting {
     pub(crate) fresh_key: [u8; 32],
     /// Processors of this machine.
     pub(crate) processors: usize,
+    /// How object stores are reached.
+    pub(crate) environment: crate::live::objects::Environment,
 }
 
 impl Setting {
@@ -57,15 +69,12 @@ impl Setting {
         Ok(Some(Client::new(settings)?))
     }
 
-    /// Refuses a server where only a directory can be worked on yet.
-    pub(crate) fn directory_only(&self, what: &str) -> Result<(), Failure> {
-        match &self.server {
-            None => Ok(()),
-            Some(_) => Err(format!(
-                "{what} works on a directory only: ask a server with `habitus query`, in its own SQL"
-            )
-            .into()),
-        }
+    /// What reads the store, whichever it is.
+    pub(crate) fn reader(&self) -> Result<Reader, Failure> {
+        Ok(match self.server()? {
+            Some(client) => Reader::Server(client),
+            None => Reader::Directory(self.runtime.block_on(Store::open(&self.store))?),
+        })
     }
 
     /// The wall clock, for rates and durations.
@@ -115,8 +124,8 @@ fn reject_lines(rejects: &Rejects) -> Vec<String> {
     rejects.iter().map(line).collect()
 }
 
-/// SQL conditions for a span over the column `at`.
-fn span_conditions(span: &Span, at: &str) -> Result<Vec<String>, Failure> {
+/// A span as microseconds, the end exclusive; without a bound it has no end on that side.
+fn span_us(span: &Span) -> Result<(i64, i64), Failure> {
     let since = bound(span.since.as_deref(), "--since")?;
     let until = bound(span.until.as_deref(), "--until")?;
     if let (Some(first), Some(end)) = (since, until)
@@ -128,11 +137,12 @@ fn span_conditions(span: &Span, at: &str) -> Result<Vec<String>, Failure> {
         )
         .into());
     }
-    let bounds = [(since, ">="), (until, "<")].into_iter();
-    let condition = |(time, sign): (Option<Time>, &str)| {
-        Some(format!("{at} {sign} TIMESTAMP {}", store::quote(&time?.to_string())))
+    // The store keeps microseconds, cut: the first that is not before a bound is the next one.
+    let us = |time: Time| {
+        let ns = time.ns();
+        ns.div_euclid(NS_PER_US) + i64::from(ns.rem_euclid(NS_PER_US) > 0)
     };
-    Ok(bounds.filter_map(condition).collect())
+    Ok((since.map_or(i64::MIN, us), until.map_or(i64::MAX, us)))
 }
 
 /// The instant that an option gives, if it is given.
@@ -205,15 +215,6 @@ fn numbers(text: &str, between: char, digits: &[usize]) -> Option<Vec<u32>> {
     parts.into_iter().map(|part| part.parse().ok()).collect()
 }
 
-/// Conditions as a WHERE clause; empty without any.
-fn where_all(conditions: &[String]) -> String {
-    if conditions.is_empty() {
-        String::new()
-    } else {
-        format!(" WHERE {}", conditions.join(" AND "))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,14 +267,15 @@ mod tests {
             since: Some(since.to_owned()),
             until: Some(until.to_owned()),
         };
-        let conditions = span_conditions(&span("2026-03-02", "2026-03-02T00:01"), "at").unwrap();
-        assert_eq!(
-            conditions,
-            ["at >= TIMESTAMP '2026-03-02T00:00:00Z'", "at < TIMESTAMP '2026-03-02T00:01:00Z'"]
-        );
+        let inside = span_us(&span("2026-03-02", "2026-03-02T00:01")).unwrap();
+        assert_eq!(inside, (1_772_409_600_000_000, 1_772_409_660_000_000));
+        let fine = span_us(&span("2026-03-02T00:00:00.0000005", "2026-03-03")).unwrap();
+        assert_eq!(fine.0, 1_772_409_600_000_001, "what is cut in the store is not counted twice");
+        let open = Span { since: None, until: None };
+        assert_eq!(span_us(&open).unwrap(), (i64::MIN, i64::MAX));
         for (since, until) in [("2026-03-02", "2026-03-02"), ("2026-03-02T14+01", "2026-03-02T13")]
         {
-            let error = span_conditions(&span(since, until), "at").unwrap_err().to_string();
+            let error = span_us(&span(since, until)).unwrap_err().to_string();
             assert!(error.contains("no time lies between them"), "{error}");
         }
     }

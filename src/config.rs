@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) clickhouse: Server,
     /// How long a directory keeps rows.
     pub(crate) keep: store::Keep,
+    /// Where findings go beside the store.
+    pub(crate) outlets: crate::outlets::Settings,
 }
 
 /// How a ClickHouse server is spoken to; where it is says `--store`.

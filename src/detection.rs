@@ -4,10 +4,10 @@ use crate::keeper::Keeper;
 use crate::order::{Held, Order};
 use crate::pipeline::{PipelineError, Stage, assign};
 use crate::workers;
-use detect::{Engine, Item, Output, Router};
+use detect::{Engine, Item, Router};
 use model::tables::Table;
 use model::time::NS_PER_H;
-use model::{Finding, FindingId, Time};
+use model::{Finding, FindingId, Origin, Time};
 use std::collections::BTreeSet;
 
 /// Detection with all that it knows.
@@ -62,8 +62,8 @@ impl Detection {
                 self.engine.open(next.time);
             } else {
                 let findings = self.engine.drain_findings();
-                self.count(&findings, at);
-                keeper.keep(Output { findings, ..Output::default() })?;
+                let raised = self.count(&findings, at);
+                keeper.findings(findings, raised)?;
             }
             rest = later;
         }
@@ -90,12 +90,25 @@ impl Detection {
         workers::run(at.threads, tasks, detect::Task::run);
     }
 
-    fn count(&mut self, findings: &[Finding], at: &mut Stage<'_>) {
+    /// Counts findings; when the new ones among them were raised.
+    fn count(&mut self, findings: &[Finding], at: &mut Stage<'_>) -> Vec<Time> {
+        let mut raised = Vec::new();
         at.passed.revisions += findings.len() as u64;
         for finding in findings {
             // A finding is revised within its hour only, after which the set is emptied.
-            at.passed.findings += u64::from(self.raised.insert(finding.id));
+            let is_new = self.raised.insert(finding.id);
+            at.passed.findings += u64::from(is_new);
+            let Origin::Detector(detector) = finding.detector else { continue };
+            let of = at.passed.raised.get_mut(detector as usize);
+            if let Some(counts) = of.and_then(|it| it.get_mut(finding.severity as usize)) {
+                counts.findings += u64::from(is_new);
+                counts.revisions += 1;
+            }
+            if is_new {
+                raised.push(finding.detected_at);
+            }
         }
+        raised
     }
 
     /// After an hour was closed: what spans identities is exchanged, and what was found is kept.

@@ -2,22 +2,29 @@
 
 use crate::cli::Work;
 use crate::commands::{Failure, Setting};
+use crate::outlets::{self, OutletError, Outlets};
 use crate::upkeep::Upkeep;
 use arrow::array::RecordBatch;
 use detect::Output;
 use model::tables::Table;
 use model::{Finding, Time};
 use std::collections::VecDeque;
-use std::path::PathBuf;
-use store::clickhouse::{Sink, SinkError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use store::clickhouse::{Client, Counts, Sink, SinkError};
 use store::{RunId, Store, StoreError, Writer};
 use tokio::runtime::Handle;
+
+/// Findings whose delay is measured between two looks; of more the rest is not.
+const STORED_MAX: usize = 10_000;
 
 /// What is handed over together.
 #[derive(Debug)]
 enum Parcel {
     Rows(Table, RecordBatch),
-    Findings(Vec<Finding>),
+    /// Findings, and the times of the events that raised them for the first time during their hour.
+    Findings(Vec<Finding>, Vec<Time>),
 }
 
 /// Where it goes.
@@ -29,6 +36,8 @@ enum To {
     Epochs { store: Store, group: String, upkeep: Upkeep },
     /// A server.
     Server(Sink),
+    /// A server that gets a replay: rows go at once, since nothing is held back for a commit.
+    Replayed(Sink),
 }
 
 /// Why the store could not be given what was found.
@@ -40,13 +49,45 @@ pub(crate) enum KeeperError {
     /// The server failed.
     #[error(transparent)]
     Server(#[from] SinkError),
+    /// The service is to stop, and the server did not take everything in time.
+    #[error(
+        "the store did not take what was found within {} s, and the service stops: the next start finds it again",
+        GRACE.as_secs()
+    )]
+    Stopped,
+    /// An outlet failed.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
 }
 
 impl KeeperError {
     /// Whether it may be tried again: the server cannot be reached, or is too busy.
     pub(crate) const fn is_passing(&self) -> bool {
-        matches!(self, Self::Server(SinkError::Unavailable { .. }))
+        match self {
+            Self::Server(error) => matches!(error, SinkError::Unavailable { .. }),
+            Self::Outlet(error) => error.is_passing(),
+            Self::Stopped => true,
+            Self::Directory(_) => false,
+        }
     }
+}
+
+/// How long a server is still waited for when the service is to stop.
+const GRACE: Duration = Duration::from_secs(4);
+/// How often it is looked whether the service is to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What the store did with what it was given, of one table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) inserts: u64,
+    pub(crate) rows: u64,
+    /// Tries that failed and were followed by another.
+    pub(crate) retries: u64,
+    /// Inserts that failed at every try.
+    pub(crate) failures: u64,
+    /// Rows that were set aside.
+    pub(crate) dead_letters: u64,
 }
 
 /// Holds what was found until the store has it.
@@ -58,6 +99,25 @@ pub(crate) struct Keeper {
     inputs: Vec<String>,
     /// What the store does not have yet, in the order in which it was found.
     waiting: VecDeque<Parcel>,
+    /// Other ways out, for what the store has.
+    outlets: Option<Outlets>,
+    /// Everything that was ever found.
+    #[cfg(test)]
+    pub(crate) seen: Vec<Finding>,
+    /// The event times at which findings were raised that the store has had since it was last asked.
+    stored: Vec<Time>,
+    /// By table, in the order of [`Table::ALL`].
+    tallies: [Tally; Table::ALL.len()],
+}
+
+impl Parcel {
+    /// The table that it goes to, and its rows.
+    fn of(&self) -> (Table, u64) {
+        match self {
+            Self::Rows(table, rows) => (*table, rows.num_rows() as u64),
+            Self::Findings(findings, _) => (Table::Findings, findings.len() as u64),
+        }
+    }
 }
 
 impl Keeper {
@@ -69,25 +129,46 @@ impl Keeper {
         inputs: Vec<String>,
     ) -> Self {
         let writer = if threads <= 1 { writer.alone() } else { writer };
-        Self { to: To::Run(writer), runtime, inputs, waiting: VecDeque::new() }
+        Self::to(To::Run(writer), runtime, inputs)
     }
 
-    /// A keeper for a service, with the key of fingerprints and the directory that is its home.
+    fn to(to: To, runtime: Handle, inputs: Vec<String>) -> Self {
+        Self {
+            to,
+            runtime,
+            inputs,
+            waiting: VecDeque::new(),
+            stored: Vec::new(),
+            tallies: Default::default(),
+            outlets: None,
+            #[cfg(test)]
+            seen: Vec::new(),
+        }
+    }
+
+    /// A keeper for one run into a server, with the directory of its dead letters.
+    pub(crate) fn replaying(
+        client: Client,
+        home: &Path,
+        runtime: Handle,
+        inputs: Vec<String>,
+    ) -> Self {
+        Self::to(To::Replayed(Sink::new(client, &dead_letters(home))), runtime, inputs)
+    }
+
+    /// A keeper for a service, with the key of fingerprints.
     pub(crate) fn open(
         setting: &Setting,
         work: &Work,
         group: &str,
     ) -> Result<(Self, [u8; 32], PathBuf), Failure> {
-        let key = work.key_file.as_deref().map(crate::commands::replay::read_key).transpose()?;
         let home = setting.store.clone();
         let runtime = setting.runtime.clone();
-        // The key of fingerprints is made once and stands in the directory, whoever keeps the rows.
-        let store = setting.runtime.block_on(Store::create(&home, key, setting.fresh_key))?;
-        let key = store.key();
+        let (store, key) = Self::key(setting, work)?;
         let to = match setting.server()? {
             Some(client) => {
                 setting.runtime.block_on(store::clickhouse::verify(&client))?;
-                To::Server(Sink::new(client, &home.join("dead-letters.ndjson")))
+                To::Server(Sink::new(client, &dead_letters(&home)))
             }
             None => To::Epochs {
                 store,
@@ -95,13 +176,28 @@ impl Keeper {
                 upkeep: Upkeep::new(setting.config.keep),
             },
         };
-        let keeper = Self { to, runtime, inputs: Vec::new(), waiting: VecDeque::new() };
+        let keeper = Self::to(to, runtime, Vec::new());
         Ok((keeper, key, home))
+    }
+
+    /// The key of fingerprints, which is made once and stands in the directory, whoever keeps the
+    /// rows; and the directory.
+    pub(crate) fn key(setting: &Setting, work: &Work) -> Result<(Store, [u8; 32]), Failure> {
+        let key = work.key_file.as_deref().map(crate::commands::replay::read_key).transpose()?;
+        let made = Store::create(&setting.store, key, setting.fresh_key);
+        let store = setting.runtime.block_on(made)?;
+        let key = store.key();
+        Ok((store, key))
     }
 
     /// Learns what the inputs are called.
     pub(crate) fn name_inputs(&mut self, inputs: Vec<String>) {
         self.inputs = inputs;
+    }
+
+    /// The same keeper, with other ways out.
+    pub(crate) fn with_outlets(self, outlets: Outlets) -> Self {
+        Self { outlets: Some(outlets), ..self }
     }
 
     /// Keeps what the engine put out.
@@ -112,14 +208,25 @@ impl Keeper {
         for rows in output.signals {
             self.rows(Table::Signals, rows)?;
         }
-        let mut findings = output.findings;
+        self.findings(output.findings, Vec::new())
+    }
+
+    /// Keeps findings that were raised during their hour; `raised` has the times of the events that
+    /// raised the new ones.
+    pub(crate) fn findings(
+        &mut self,
+        mut findings: Vec<Finding>,
+        raised: Vec<Time>,
+    ) -> Result<(), KeeperError> {
         if findings.is_empty() {
             return Ok(());
         }
         for evidence in findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
             evidence.input = self.inputs.get(evidence.position.source as usize).cloned();
         }
-        self.take(Parcel::Findings(findings))
+        #[cfg(test)]
+        self.seen.extend_from_slice(&findings);
+        self.take(Parcel::Findings(findings, raised))
     }
 
     /// Keeps rows of a table.
@@ -130,6 +237,7 @@ impl Keeper {
     fn take(&mut self, parcel: Parcel) -> Result<(), KeeperError> {
         match &mut self.to {
             To::Run(writer) => Ok(self.runtime.block_on(write(writer, &parcel))?),
+            To::Replayed(sink) => Ok(self.runtime.block_on(send(sink, &parcel))?),
             To::Epochs { .. } | To::Server(_) => {
                 self.waiting.push_back(parcel);
                 Ok(())
@@ -137,22 +245,66 @@ impl Keeper {
         }
     }
 
-    /// Hands over to a server what waits; what it would not take waits on.
-    pub(crate) fn deliver(&mut self) -> Result<(), KeeperError> {
-        let To::Server(sink) = &self.to else { return Ok(()) };
-        while let Some(parcel) = self.waiting.front() {
-            self.runtime.block_on(async {
-                match parcel {
-                    Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
-                    Parcel::Findings(findings) => sink.findings(findings).await,
-                }
-            })?;
-            self.waiting.pop_front();
-        }
-        Ok(())
+    /// What the store did so far, by table in the order of [`Table::ALL`].
+    pub(crate) const fn tallies(&self) -> &[Tally] {
+        &self.tallies
     }
 
-    /// Ends an epoch: a directory makes its rows visible.
+    /// How many parcels the store does not have yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Hands over to a server what waits, and to the outlets what the store has; what they would not
+    /// take waits on. Once `stop` is set the server is not waited for much longer.
+    pub(crate) fn deliver(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
+        self.deliver_to_server(stop)?;
+        match &mut self.outlets {
+            Some(outlets) => Ok(outlets.flush()?),
+            None => Ok(()),
+        }
+    }
+
+    fn deliver_to_server(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
+        let Self { to: To::Server(sink), waiting, tallies, stored, outlets, runtime, .. } = self
+        else {
+            return Ok(());
+        };
+        runtime.block_on(async {
+            let mut given_up = std::pin::pin!(given_up(stop));
+            while let Some(parcel) = waiting.front() {
+                let has_findings = matches!(parcel, Parcel::Findings(..));
+                if has_findings {
+                    crate::hold("inserting");
+                }
+                let before = sink.counts();
+                let insert = send(sink, parcel);
+                // An insert that is left half way changes nothing when it is sent again.
+                let outcome = tokio::select! {
+                    biased;
+                    outcome = insert => outcome.map_err(KeeperError::from),
+                    () = &mut given_up => Err(KeeperError::Stopped),
+                };
+                if let Some(tally) = tallies.get_mut(parcel.of().0 as usize) {
+                    tally.add(before, sink.counts());
+                    tally.failures += u64::from(outcome.is_err());
+                }
+                outcome?;
+                if has_findings {
+                    crate::hold("inserted");
+                }
+                note_stored(stored, parcel);
+                let sent = waiting.pop_front();
+                if let (Some(outlets), Some(Parcel::Findings(findings, _))) = (&mut *outlets, sent)
+                {
+                    outlets.take(&findings);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends an epoch: a directory makes its rows visible. The outlets have them to deliver then.
     pub(crate) fn seal(&mut self, epoch: u64) -> Result<(), KeeperError> {
         let To::Epochs { store, group, .. } = &self.to else { return Ok(()) };
         if self.waiting.is_empty() {
@@ -160,6 +312,7 @@ impl Keeper {
         }
         // An epoch that is judged again after a crash writes the same run again.
         let run = RunId::epoch(group, epoch);
+        crate::hold("inserting");
         let mut writer = store.writer(&run).patient();
         self.runtime.block_on(async {
             for parcel in &self.waiting {
@@ -167,8 +320,29 @@ impl Keeper {
             }
             writer.commit().await
         })?;
-        self.waiting.clear();
+        crate::hold("inserted");
+        for parcel in self.waiting.drain(..) {
+            note_stored(&mut self.stored, &parcel);
+            let (table, rows) = parcel.of();
+            if let Some(tally) = self.tallies.get_mut(table as usize) {
+                tally.inserts += 1;
+                tally.rows += rows;
+            }
+            if let (Some(outlets), Parcel::Findings(findings, _)) = (&mut self.outlets, parcel) {
+                outlets.take(&findings);
+            }
+        }
         Ok(())
+    }
+
+    /// Whether findings wait for the end of the epoch.
+    pub(crate) fn holds_findings(&self) -> bool {
+        self.waiting.iter().any(|parcel| matches!(parcel, Parcel::Findings(..)))
+    }
+
+    /// The event times at which the findings were raised that the store has had since the last call.
+    pub(crate) fn take_stored(&mut self) -> Vec<Time> {
+        std::mem::take(&mut self.stored)
     }
 
     /// The epoch that a service which begins anew goes on from, so that none is written over.
@@ -187,20 +361,71 @@ impl Keeper {
     /// Forgets what waits: it will be found again.
     pub(crate) fn forget(&mut self) {
         self.waiting.clear();
+        if let Some(outlets) = &mut self.outlets {
+            outlets.forget();
+        }
     }
 
-    /// Makes a run visible at once.
-    pub(crate) fn commit(self) -> Result<(), KeeperError> {
-        if let To::Run(writer) = self.to {
-            self.runtime.block_on(writer.commit())?;
-        }
-        Ok(())
+    /// Ends what runs beside, and says what left by other ways than the store.
+    pub(crate) fn close(&mut self) -> outlets::Counts {
+        self.outlets.as_mut().map_or_else(outlets::Counts::default, |outlets| {
+            outlets.close();
+            outlets.counts()
+        })
     }
+
+    /// Makes a run visible at once; how many of its rows a server has refused.
+    pub(crate) fn commit(self) -> Result<u64, KeeperError> {
+        match self.to {
+            To::Run(writer) => {
+                self.runtime.block_on(writer.commit())?;
+                Ok(0)
+            }
+            To::Replayed(sink) | To::Server(sink) => Ok(sink.counts().dead_letters),
+            To::Epochs { .. } => Ok(0),
+        }
+    }
+}
+
+/// Where rows go that a server refuses.
+pub(crate) fn dead_letters(home: &Path) -> PathBuf {
+    home.join("dead-letters.ndjson")
+}
+
+async fn send(sink: &Sink, parcel: &Parcel) -> Result<(), SinkError> {
+    match parcel {
+        Parcel::Rows(table, rows) => sink.insert(*table, rows).await,
+        Parcel::Findings(findings, _) => sink.findings(findings).await,
+    }
+}
+
+fn note_stored(stored: &mut Vec<Time>, parcel: &Parcel) {
+    let Parcel::Findings(_, raised) = parcel else { return };
+    let room = STORED_MAX.saturating_sub(stored.len());
+    stored.extend(raised.iter().take(room));
+}
+
+impl Tally {
+    /// Adds what a sink did between two looks at it.
+    fn add(&mut self, before: Counts, after: Counts) {
+        self.inserts += after.inserts - before.inserts;
+        self.rows += after.rows - before.rows;
+        self.retries += after.retries - before.retries;
+        self.dead_letters += after.dead_letters - before.dead_letters;
+    }
+}
+
+/// Ends some seconds after the service was told to stop.
+async fn given_up(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    tokio::time::sleep(GRACE).await;
 }
 
 async fn write(writer: &mut Writer, parcel: &Parcel) -> Result<(), StoreError> {
     match parcel {
         Parcel::Rows(table, rows) => writer.write(*table, rows.clone()).await,
-        Parcel::Findings(findings) => writer.findings(findings).await,
+        Parcel::Findings(findings, _) => writer.findings(findings).await,
     }
 }

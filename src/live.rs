@@ -6,44 +6,80 @@
 //! checkpoint that the offsets name, so that offsets and state can never disagree, and what is read
 //! again gives the same findings under the same ids.
 
+pub(crate) mod breaker;
 pub(crate) mod checkpoint;
+pub(crate) mod dead_letters;
 pub(crate) mod feed;
 pub(crate) mod files;
+pub(crate) mod forget;
+mod notice;
+pub(crate) mod objects;
 mod places;
+pub(crate) mod reading;
+mod recover;
+mod restore;
+mod state;
+mod upkeep;
+
+pub(crate) use state::restate;
 
 use crate::detection::Detection;
 use crate::keeper::{Keeper, KeeperError};
+use crate::operation::health::State as Doing;
+use crate::operation::log::LogFormat;
+use crate::operation::metrics::Metric;
+use crate::operation::reload::Reload;
+use crate::operation::{self, Operation};
 use crate::order::{self, Order};
 use crate::pipeline::{Passed, PipelineError, Stage};
 use crate::workers;
-use checkpoint::{CheckpointError, Checkpoints, Pointer, State};
-use detect::{Engine, Plan, Router};
+use breaker::Breaker;
+use checkpoint::{CheckpointError, Checkpoints, Head};
+use dead_letters::DeadLetters;
+use detect::{Extent, Plan};
 use feed::{Feed, FeedError};
+use forget::Requests;
+use hdrhistogram::Histogram;
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
-use ingest::source::kafka::{Commit, Committed, Fetched, Next};
+use ingest::reject::Reject;
+use ingest::source::kafka::{Commit, Fetched, Next};
 use model::Time;
 use model::time::{NS_PER_MIN, NS_PER_S};
 use places::Places;
+use reading::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use upkeep::Upkeep;
 
 /// How long the source is waited for before anything else is looked after.
 const WAIT: Duration = Duration::from_millis(100);
 /// A partition that brought nothing for so long is asked whether it has anything; if not, it holds
 /// nobody back.
-const SILENT_AFTER: Duration = Duration::from_secs(1);
+pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(1);
+/// Event time that goes on by more than this at once is history or follows a silence: then silent
+/// partitions are looked at again.
+const JUMP_NS: i64 = NS_PER_MIN;
 /// When nothing at all came for so long, event time goes on with the clock on the wall.
 const QUIET_AFTER: Duration = Duration::from_mins(1);
 /// An event further ahead of the clock on the wall than this has a wrong time.
-const AHEAD_MAX_NS: i64 = 5 * NS_PER_MIN;
+pub(crate) const AHEAD_MAX_NS: i64 = 5 * NS_PER_MIN;
 /// A file that is read so far ahead of others, in event time, waits for them.
 const AHEAD_OF_OTHERS_NS: i64 = NS_PER_MIN;
 /// How long the store is waited for between two looks at the source.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// After how long reading is tried again when too much of what came was no event.
+pub(crate) const POISON_PAUSE: Duration = Duration::from_mins(1);
+
+/// A finding waits for the end of its epoch no longer than this.
+const FINDINGS_WAIT_MAX: Duration = Duration::from_millis(250);
+/// Events that were older than this when their finding was stored were history, and no delay.
+const LATENCY_MS_MAX: i64 = 10 * 60 * 1_000;
+/// How often it is looked whether the topics have grown.
+const GROWTH_LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Settings of the service.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -58,8 +94,17 @@ pub(crate) struct Settings {
     pub(crate) epoch_seconds: u32,
     /// Events after which an epoch ends.
     pub(crate) epoch_events: u64,
-    /// Directory of checkpoints; empty for `checkpoints` in the store's directory.
+    /// Where checkpoints are: a directory, or `file`, `s3`, `gs` or `az` and a place there; empty for
+    /// `checkpoints` in the store's directory.
     pub(crate) checkpoints: String,
+    /// The topic for records that are no events; empty to count them only.
+    pub(crate) dead_letter_topic: String,
+    /// The share of rejected records in a minute above which nothing is committed; 1 for never.
+    pub(crate) poison_share_max: f64,
+    /// Where metrics and health are served over HTTP; port 0 is any free one, empty is nowhere.
+    pub(crate) listen: String,
+    /// How lines on standard error are written.
+    pub(crate) log_format: LogFormat,
 }
 
 impl Default for Settings {
@@ -70,6 +115,10 @@ impl Default for Settings {
             epoch_seconds: 5,
             epoch_events: 500_000,
             checkpoints: String::new(),
+            dead_letter_topic: String::new(),
+            poison_share_max: 0.2,
+            listen: operation::server::DEFAULT.to_owned(),
+            log_format: LogFormat::Text,
         }
     }
 }
@@ -92,20 +141,40 @@ pub(crate) enum LiveError {
     /// State that is in order cannot be taken in.
     #[error(transparent)]
     Detect(#[from] detect::SnapshotError),
+    /// The dead letters' topic failed.
+    #[error(transparent)]
+    DeadLetters(#[from] connect::ProducerError),
     /// The same, of templates.
     #[error(transparent)]
     Templates(#[from] ingest::endpoint::SnapshotError),
-    /// The topics have other partitions than when the checkpoint was written.
+    /// The state could not be packed.
+    #[error("the state cannot be packed ({0}): report this")]
+    Pack(String),
+    /// A partition that was read is no longer there, or no longer asked for.
     #[error(
-        "checkpoint {key} is of {then} partitions, the topics have {now}: start anew with another source.group_id"
+        "checkpoint {key} is of partition {number} of topic {topic} too, which is not there or not in source.topics: name it, or take the state over to another group with `habitus reshard`"
     )]
-    Partitions {
-        /// Which.
+    Partition {
+        /// Which checkpoint.
         key: String,
-        /// Partitions in it.
-        then: usize,
-        /// Partitions now.
-        now: usize,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        number: i32,
+    },
+    /// A partition ends before what was read of it.
+    #[error(
+        "{partition} ends at offset {high}, but checkpoint {key} has read it up to {resume}: the topic was made anew or cut; take the state over to another group with `habitus reshard`"
+    )]
+    Beyond {
+        /// Which checkpoint.
+        key: String,
+        /// Topic and number.
+        partition: String,
+        /// Up to where it was read.
+        resume: i64,
+        /// Where it ends.
+        high: i64,
     },
 }
 
@@ -120,10 +189,17 @@ pub(crate) struct Parts<'a> {
     pub(crate) source: Feed,
     pub(crate) keeper: Keeper,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) requests: Requests,
+    /// The key of fingerprints.
+    pub(crate) key: [u8; 32],
     pub(crate) runtime: Handle,
     pub(crate) threads: usize,
     /// Set when the service is to stop.
     pub(crate) stop: Arc<AtomicBool>,
+    /// What whoever operates the service sees of it.
+    pub(crate) operation: Arc<Operation>,
+    pub(crate) reload: Reload,
     /// The clock on the wall.
     pub(crate) wall: fn() -> Time,
 }
@@ -140,6 +216,10 @@ struct Mind {
     events: u64,
     sealed: Instant,
     heard: Instant,
+    /// What the last checkpoint held.
+    written: state::Written,
+    /// When it was last looked whether the topics have grown.
+    looked: Instant,
 }
 
 /// The running service.
@@ -149,10 +229,47 @@ pub(crate) struct Live<'a> {
     mind: Option<Mind>,
     passed: Passed,
     epochs: u64,
-    /// Records that were given up: they hold no event.
-    rejected: u64,
+    breaker: Breaker,
+    /// Milliseconds from the time of an event that raised a finding to the store's answer.
+    latency: Histogram<u64>,
+    spent: Spent,
     /// Events whose time was too far ahead.
     ahead: u64,
+    upkeep: Upkeep,
+    /// When it was last asked whether somebody is to be forgotten.
+    looked: Option<Instant>,
+}
+
+/// A histogram of milliseconds with three digits.
+fn latency() -> Histogram<u64> {
+    // The digits are in range, which is all that can be wrong.
+    Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed"))
+}
+
+/// What is said when most of what came is no event.
+pub(crate) fn poisoned(share: f64, of: u64) -> String {
+    format!(
+        "{:.0} % of the last {of} records are no events, more than run.poison_share_max: nothing is \
+         committed, and reading begins again in {} s where it was committed last; name the right \
+         run.format, or set the share higher",
+        share * 100.0,
+        POISON_PAUSE.as_secs(),
+    )
+}
+
+/// Where the time went.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub(crate) struct Spent {
+    /// Waiting for records and taking them.
+    read: f64,
+    /// Parsing.
+    parse: f64,
+    /// Judging.
+    judge: f64,
+    /// Waiting for the store.
+    store: f64,
+    /// Ending epochs: checkpoints and commits.
+    seal: f64,
 }
 
 /// What the service did.
@@ -161,97 +278,87 @@ pub(crate) struct Done {
     pub(crate) passed: Passed,
     pub(crate) epochs: u64,
     pub(crate) ahead: u64,
+    pub(crate) dead_letters: u64,
+    /// Milliseconds from the time of an event that raised a finding to the store's answer, of events
+    /// that were not old when they came.
+    pub(crate) latency: Histogram<u64>,
+    pub(crate) spent: Spent,
+    pub(crate) outlets: crate::outlets::Counts,
 }
 
 impl<'a> Live<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Self {
-        Self { parts, mind: None, passed: Passed::default(), epochs: 0, rejected: 0, ahead: 0 }
+        let breaker = Breaker::new(parts.settings.poison_share_max);
+        Self {
+            parts,
+            mind: None,
+            passed: Passed::default(),
+            epochs: 0,
+            breaker,
+            latency: latency(),
+            spent: Spent::default(),
+            ahead: 0,
+            upkeep: Upkeep::default(),
+            looked: None,
+        }
     }
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self, now: fn() -> Instant) -> Result<Done, LiveError> {
+        self.parts.operation.health.enter(Doing::StandingBy);
         while !self.parts.stop.load(Ordering::Relaxed) {
-            match self.parts.source.next(WAIT)? {
+            self.look_after(now)?;
+            let waited = now();
+            let next = self.parts.source.next(WAIT)?;
+            self.spent.read += (now() - waited).as_secs_f64();
+            match next {
                 Next::Lead(committed) => {
                     crate::note("leading: reading all partitions");
-                    self.restore(&committed, now())?;
+                    let operation = Arc::clone(&self.parts.operation);
+                    operation.health.waiting(|| self.restore(&committed, now()))?;
+                    operation.health.enter(Doing::Leading);
                 }
                 Next::Lost => {
                     crate::note("another process leads: standing by");
                     self.void();
                 }
-                Next::Records(fetched) => self.round(fetched, now)?,
+                Next::Records(fetched) => {
+                    self.round(fetched, now)?;
+                    self.follow_growth(now)?;
+                }
             }
             if let Some(complaint) = self.parts.source.complaint() {
-                crate::note(&crate::render::plain(&complaint));
+                self.parts.operation.metrics.add(Metric::Complaints, &[], 1);
+                operation::log::warn(&crate::render::plain(&complaint));
             }
         }
-        self.seal(now())?;
-        Ok(Done { passed: self.passed, epochs: self.epochs, ahead: self.ahead })
+        self.parts.operation.health.enter(Doing::Stopping);
+        self.seal(now)?;
+        let outlets = self.parts.keeper.close();
+        Ok(Done {
+            passed: self.passed,
+            epochs: self.epochs,
+            ahead: self.ahead,
+            dead_letters: self.parts.dead_letters.sent(),
+            latency: self.latency,
+            outlets,
+            spent: self.spent,
+        })
     }
 
     /// Forgets everything since the last commit.
     fn void(&mut self) {
         self.mind = None;
+        self.breaker.reset();
+        self.parts.dead_letters.forget();
         self.parts.keeper.forget();
+        self.parts.checkpoints.forget();
+        self.parts.operation.health.enter(Doing::StandingBy);
     }
 
-    /// Takes up where the committed offsets say.
-    fn restore(&mut self, committed: &[Committed], now: Instant) -> Result<(), LiveError> {
-        self.parts.keeper.forget();
-        let pointer = committed.iter().find_map(|it| Pointer::from_metadata(&it.metadata));
-        let (mut state, mut key) = (None, String::new());
-        if let Some(pointer) = pointer {
-            state = Some(self.parts.runtime.block_on(self.parts.checkpoints.get(&pointer))?);
-            key = pointer.key;
-        }
-        let names = self.parts.source.partitions();
-        let mind = if let Some(state) = state {
-            let places = Places::of(names, &state.places, now).ok_or(LiveError::Partitions {
-                key: key.clone(),
-                then: state.places.len(),
-                now: names.len(),
-            })?;
-            crate::note(&format!("taking up checkpoint {key}"));
-            let engine = Engine::import(self.parts.plan.clone(), &state.engine)?;
-            let router = Router::import(&state.router)?;
-            Mind {
-                detection: Detection::live(engine, router),
-                templates: Templates::import(self.parts.endpoints, &state.templates)?,
-                order: Order::resume(state.released.map(Time::from_ns)),
-                places,
-                epoch: state.epoch,
-                events: 0,
-                sealed: now,
-                heard: now,
-            }
-        } else {
-            let engine = Engine::new(self.parts.plan.clone());
-            let mut places = Places::new(names, now);
-            for (place, committed) in (0..).zip(committed) {
-                places.start_at(place, committed.offset);
-            }
-            Mind {
-                detection: Detection::live(engine, Router::default()),
-                templates: Templates::new(self.parts.endpoints),
-                order: Order::default(),
-                places,
-                epoch: self.parts.keeper.last_epoch()?,
-                events: 0,
-                sealed: now,
-                heard: now,
-            }
-        };
-        self.parts.keeper.name_inputs(self.parts.source.names());
-        self.parts.source.begin(&mind.places.resume())?;
-        self.mind = Some(mind);
-        Ok(())
-    }
-
-    /// One round: what came is parsed, ordered and judged, and kept.
-    fn round(&mut self, fetched: Vec<Fetched>, now: fn() -> Instant) -> Result<(), LiveError> {
-        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
-        let moment = now();
+    /// Takes in what came: parsed, counted and put in order. The records and the rejects.
+    fn take_in(&mut self, fetched: Vec<Fetched>, moment: Instant) -> Result<(u64, u64), LiveError> {
+        let Some(mind) = self.mind.as_mut() else { return Ok((0, 0)) };
         if self.parts.source.has_changed() {
             mind.places.follow(self.parts.source.partitions(), moment);
             self.parts.keeper.name_inputs(self.parts.source.names());
@@ -261,22 +368,49 @@ impl<'a> Live<'a> {
             mind.heard = moment;
         }
         let (parser, format) = (self.parts.parser, self.parts.format);
-        let parse = |one: Fetched| {
-            let mut parsed = parser.parse(&one.chunk, format);
-            let ahead = places::put_offsets(&mut parsed, &one.offsets, latest);
-            (one, parsed, ahead)
-        };
-        for (one, mut parsed, ahead) in workers::run(self.parts.threads, fetched, parse) {
+        let read = |one: Fetched| reading::read(parser, format, one, latest);
+        let (mut records, mut rejects) = (0, 0);
+        let (before, was_idle) = (mind.places.latest(), mind.places.is_idle());
+        for Read { fetched: one, mut parsed, ahead, fronts } in
+            workers::run(self.parts.threads, fetched, read)
+        {
             mind.places.skip(&one, &mut parsed);
             mind.places.advance(&one, &parsed, moment);
+            mind.places.hear(&one, fronts);
             self.ahead += ahead;
-            self.rejected += parsed.rejects.total() + one.empty;
+            Upkeep::read(&self.parts.operation.metrics, &one, &parsed);
+            records += parsed.records;
+            rejects += parsed.rejects.total() - parsed.rejects.count(Reject::NotAccessLog);
+            if let Some(partition) = self.parts.source.partitions().get(one.chunk.source as usize) {
+                self.parts.dead_letters.add(partition, parsed.rejects.take_samples());
+            }
             mind.events += parsed.batch.events.len() as u64;
             self.passed.add(&parsed);
             let Parsed { batch, .. } = parsed;
             let places = order::places(&batch);
             mind.order.push(batch, places);
         }
+        let jumped = |latest: Time| before.is_some_and(|it| latest.since(it) > JUMP_NS);
+        if mind.places.latest().is_some_and(jumped) {
+            // Whoever had nothing may have old events too, which are only on their way.
+            for (place, next) in mind.places.idle() {
+                if was_idle || !self.parts.source.is_at_end(place, next)? {
+                    mind.places.look(place, false, moment);
+                }
+            }
+        }
+        Ok((records, rejects))
+    }
+
+    /// One round: what came is parsed, ordered and judged, and kept.
+    fn round(&mut self, fetched: Vec<Fetched>, now: fn() -> Instant) -> Result<(), LiveError> {
+        let moment = now();
+        let (records, rejects) = self.take_in(fetched, moment)?;
+        self.spent.parse += (now() - moment).as_secs_f64();
+        if let Some((share, of)) = self.breaker.see(moment, records, rejects) {
+            return self.refuse(share, of, now);
+        }
+        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         for (place, next) in mind.places.silent(moment, SILENT_AFTER) {
             let is_idle = self.parts.source.is_at_end(place, next)?;
             mind.places.look(place, is_idle, now());
@@ -293,18 +427,60 @@ impl<'a> Live<'a> {
             // Nothing came: the hour ends by the clock on the wall.
             watermark = watermark.map(|it| it.plus(quiet.as_nanos() as i64 - lateness));
         }
+        let judging = now();
+        self.upkeep.watermark = watermark;
         if let Some(watermark) = watermark {
             self.judge(watermark, is_quiet)?;
         }
+        let storing = now();
+        self.spent.judge += (storing - judging).as_secs_f64();
         self.deliver()?;
+        let stored = now();
+        self.spent.store += (stored - storing).as_secs_f64();
+        self.time_findings();
         let Some(mind) = self.mind.as_ref() else { return Ok(()) };
         let epoch = Duration::from_secs(u64::from(self.parts.settings.epoch_seconds));
+        let since = moment.saturating_duration_since(mind.sealed);
         let is_due = mind.events >= self.parts.settings.epoch_events
-            || moment.saturating_duration_since(mind.sealed) >= epoch;
-        if is_due && mind.places.is_moved() {
-            self.seal(now())?;
+            || self.parts.dead_letters.is_full()
+            || since >= epoch
+            || (since >= FINDINGS_WAIT_MAX && self.parts.keeper.holds_findings());
+        let is_moved = mind.places.is_moved();
+        if is_due && (is_moved || self.is_asked_to_forget(moment, epoch)?) {
+            self.seal(now)?;
+            self.spent.seal += (now() - stored).as_secs_f64();
         }
         Ok(())
+    }
+
+    /// Notes how long it took until findings were stored.
+    fn time_findings(&mut self) {
+        let wall = (self.parts.wall)();
+        for raised in self.parts.keeper.take_stored() {
+            let delay_ms = wall.since(raised) / (NS_PER_S / 1_000);
+            if (0..=LATENCY_MS_MAX).contains(&delay_ms) {
+                self.latency.saturating_record(delay_ms as u64);
+            }
+        }
+    }
+
+    /// Too much of what came is no event: everything since the last commit is given up, and after a
+    /// while it is tried once more.
+    fn refuse(&mut self, share: f64, of: u64, now: fn() -> Instant) -> Result<(), LiveError> {
+        crate::note(&poisoned(share, of));
+        self.void();
+        self.parts.source.pause()?;
+        let until = now() + POISON_PAUSE;
+        while now() < until && !self.parts.stop.load(Ordering::Relaxed) {
+            if let Next::Lost = self.parts.source.stay(STORE_PAUSE)? {
+                return Ok(());
+            }
+        }
+        if self.parts.stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let committed = self.parts.source.committed()?;
+        self.restore(&committed, now())
     }
 
     /// Judges all events before the watermark; in a quiet time the hours that end before it too.
@@ -328,66 +504,113 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    /// Brings what was found to the store, however long that takes; the source is kept alive.
+    /// Brings what was found to the store, however long that takes.
     fn deliver(&mut self) -> Result<(), LiveError> {
+        self.insist(|parts| match parts.keeper.deliver(&parts.stop) {
+            Err(error) if error.is_passing() => Ok(Some(error.to_string())),
+            result => result.map(|()| None).map_err(LiveError::from),
+        })
+    }
+
+    /// Brings the dead letters to their topic, however long that takes.
+    fn send_dead_letters(&mut self) -> Result<(), LiveError> {
+        self.insist(|parts| match parts.dead_letters.send() {
+            Err(error) if error.is_passing() => Ok(Some(error.to_string())),
+            result => result.map(|()| None).map_err(LiveError::from),
+        })
+    }
+
+    /// Tries until it is done, or this process is to stop or no longer leads; the source is kept
+    /// alive. `attempt` yields what is in its way.
+    fn insist(
+        &mut self,
+        attempt: impl Fn(&mut Parts<'a>) -> Result<Option<String>, LiveError>,
+    ) -> Result<(), LiveError> {
+        let operation = Arc::clone(&self.parts.operation);
         let mut is_said = false;
-        loop {
-            match self.parts.keeper.deliver() {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_passing() => {
-                    if !is_said {
-                        crate::note(&format!("{error}"));
-                        is_said = true;
-                    }
-                }
-                Err(error) => return Err(error.into()),
+        while let Some(obstacle) = operation.health.waiting(|| attempt(&mut self.parts))? {
+            operation.health.enter(Doing::WaitingForStore);
+            if !is_said {
+                operation::log::warn(&format!("waiting: {obstacle}"));
+                is_said = true;
             }
-            if self.parts.stop.load(Ordering::Relaxed) {
-                // What is not delivered is not committed either, and will be judged again.
-                self.void();
-                return Ok(());
-            }
+            self.measure();
+            // What is not delivered is not committed either, and will be judged again.
+            let is_stopped = self.parts.stop.load(Ordering::Relaxed);
             // Only a leader that was replaced hears anything while nothing is fetched.
-            if let Next::Lost = self.parts.source.stay(STORE_PAUSE)? {
+            if is_stopped || matches!(self.parts.source.stay(STORE_PAUSE)?, Next::Lost) {
                 self.void();
                 return Ok(());
             }
         }
+        if is_said {
+            operation::log::info("going on", &[]);
+        }
+        operation.store_answered(is_said);
+        Ok(())
     }
 
     /// Ends an epoch: everything is in the store, then the checkpoint is, then offsets are committed.
-    fn seal(&mut self, now: Instant) -> Result<(), LiveError> {
+    fn seal(&mut self, now: fn() -> Instant) -> Result<(), LiveError> {
         if self.mind.is_none() {
             return Ok(());
         }
+        let began = now();
         self.deliver()?;
+        self.send_dead_letters()?;
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         self.parts.keeper.seal(mind.epoch + 1)?;
         crate::hold("stored");
+        // What the store has goes out by the other ways, before anything says that it is done.
+        self.deliver()?;
+        crate::hold("delivered");
+        let asked = self.forget_asked()?;
+        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
+        let exporting = now();
         let resume = mind.places.hold(&mind.order);
-        let state = State {
-            version: checkpoint::VERSION,
+        if resume.iter().all(Option::is_none) {
+            // Nothing was ever read, so that there is no offset to commit a state with.
+            return Ok(());
+        }
+        let checkpoints = &mut self.parts.checkpoints;
+        let extent = if checkpoints.is_whole_due() { Extent::Whole } else { Extent::Changes };
+        let threads = self.parts.threads;
+        let written = &mut mind.written;
+        let parts = state::write(&mind.detection, &mind.templates, extent, threads, written)?;
+        let head = Head {
             epoch: mind.epoch + 1,
             places: mind.places.export(),
             released: mind.order.released().map(Time::ns),
-            engine: mind.detection.engine.export()?,
-            router: mind.detection.router.export()?,
-            templates: mind.templates.export()?,
+            identities: mind.detection.engine.tally().identities,
+            ..Head::default()
         };
-        let checkpoints = &self.parts.checkpoints;
-        let pointer = self.parts.runtime.block_on(checkpoints.put(&state))?;
+        let operation = Arc::clone(&self.parts.operation);
+        let put = || self.parts.runtime.block_on(checkpoints.put(head, &parts));
+        let (pointer, bytes) = operation.health.waiting(put)?;
+        operation.checkpointed(now().saturating_duration_since(exporting), bytes);
         crate::hold("checkpointed");
-        match self.parts.source.commit(&resume, &pointer.to_metadata())? {
+        let source = &mut self.parts.source;
+        let commit = || source.commit(&resume, &pointer.to_metadata());
+        let commit = operation.health.waiting(commit);
+        operation.committed(commit.as_ref().ok());
+        match commit? {
             Commit::Done => {
+                let length = began.saturating_duration_since(mind.sealed);
+                operation.metrics.observe(Metric::EpochSeconds, length);
+                let took = now().saturating_duration_since(began);
+                operation.metrics.observe(Metric::SealSeconds, took);
+                state::settle(&mut mind.detection, &mut mind.templates);
                 mind.epoch += 1;
                 mind.events = 0;
-                mind.sealed = now;
+                mind.sealed = began;
                 mind.places.settle();
                 let settled = mind.places.settled(mind.detection.engine.hour());
                 self.parts.source.release(&settled);
                 self.parts.keeper.tend((self.parts.wall)());
                 self.epochs += 1;
-                self.parts.runtime.block_on(checkpoints.prune())?;
+                crate::hold("forgotten");
+                self.settle_forgotten(&asked, &pointer)?;
+                self.time_findings();
             }
             Commit::Refused => {
                 crate::note("the commit was refused: another process leads");

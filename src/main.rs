@@ -8,7 +8,10 @@ mod figures;
 mod inputs;
 mod keeper;
 mod live;
+mod normalizer;
+mod operation;
 mod order;
+mod outlets;
 mod pipeline;
 mod progress;
 mod render;
@@ -20,9 +23,9 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use commands::{Ended, Failure, Setting};
 use config::Config;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -32,7 +35,7 @@ fn main() -> ExitCode {
         Ok(Ended::Partly) => ExitCode::from(1),
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            note(&format!("error: {}", render::plain(&full(error.as_ref()))));
+            operation::log::error(&full(error.as_ref()));
             ExitCode::from(1)
         }
     }
@@ -47,12 +50,14 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
     let is_server = cli.store.to_string_lossy().contains("://");
     let setting = Setting {
         config: Config::load(cli.config.as_deref())?,
+        config_path: cli.config.clone(),
         store: if is_server { PathBuf::from(cli::STORE) } else { cli.store.clone() },
         server: is_server.then(|| cli.store.to_string_lossy().into_owned()),
         output: render::format_or_default(cli.output),
         runtime: runtime.handle().clone(),
         fresh_key: entropy()?,
         processors,
+        environment: live::objects::Environment::of(std::env::vars_os()),
     };
     match &cli.command {
         Command::Demo(args) => commands::demo::run(&setting, args),
@@ -63,17 +68,24 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Explain(args) => commands::explain::run(&setting, args),
         Command::Query(args) => commands::query::run(&setting, args),
         Command::Identity(args) => commands::identity::run(&setting, args),
+        Command::Forget(args) => commands::forget::run(&setting, args),
         Command::Check(args) => commands::check::run(&setting, args),
         Command::Run(args) => commands::run::run(&setting, args),
         Command::Compact => commands::compact::run(&setting),
+        Command::Reshard(args) => commands::reshard::run(&setting, args),
         Command::Migrate(args) => commands::migrate::run(&setting, args),
+        Command::Simulate(args) => commands::simulate::run(&setting, args),
+        Command::Health(args) => commands::health::run(&setting, args),
     }
 }
 
 /// Stops here for ever when `HABITUS_HOLD_AT` names this point: a crash test kills the process there.
 #[expect(clippy::disallowed_methods, reason = "only tests set it, and main reads the environment")]
 fn hold(point: &str) {
-    if std::env::var("HABITUS_HOLD_AT").is_ok_and(|at| at == point) {
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+    let Ok(wanted) = std::env::var("HABITUS_HOLD_AT") else { return };
+    let (at, time) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+    if at == point && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == time.parse().unwrap_or(1) {
         note(&format!("held at {point}"));
         loop {
             std::thread::park();
@@ -120,6 +132,5 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Says a line on standard error.
 fn note(line: &str) {
-    // Nobody is left to tell if standard error is closed.
-    writeln!(std::io::stderr().lock(), "{line}").ok();
+    operation::log::info(line, &[]);
 }

@@ -12,7 +12,7 @@ use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::reject::Rejects;
 use model::time::{NS_PER_H, NS_PER_S};
-use model::{Event, EventBatch, Text, Time};
+use model::{Detector, Event, EventBatch, Severity, Text, Time};
 
 /// What goes through the stages.
 #[derive(Debug)]
@@ -50,6 +50,17 @@ pub(crate) struct Passed {
     pub(crate) revisions: u64,
     /// Findings, each once.
     pub(crate) findings: u64,
+    /// The same, by detector and severity.
+    pub(crate) raised: [[Raised; Severity::ALL.len()]; Detector::ALL.len()],
+}
+
+/// Findings of a detector and a severity.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Raised {
+    /// Findings whose first revision had the severity.
+    pub(crate) findings: u64,
+    /// Revisions that had it.
+    pub(crate) revisions: u64,
 }
 
 /// Why a run could not end well; bad input is not among the reasons.

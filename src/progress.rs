@@ -27,6 +27,25 @@ impl Progress {
         Self { bar }
     }
 
+    /// A bar over `seconds` seconds of traffic.
+    pub(crate) fn through(seconds: u64, what: &'static str) -> Self {
+        let progress = Self::over(Some(seconds), what);
+        let template = "{prefix} {bar:30} {percent} % eta {eta} {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            progress.bar.set_style(style);
+        }
+        progress
+    }
+
+    /// Moves the bar to so many seconds of traffic, of which `lines` were written in `took_s`.
+    pub(crate) fn lines_at(&self, seconds: u64, lines: u64, took_s: f64) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.bar.set_position(seconds);
+        self.bar.set_message(format!("{lines} lines, {:.0}/s", lines as f64 / took_s.max(1e-3)));
+    }
+
     /// Moves the bar.
     pub(crate) fn at(&self, bytes: u64, events: u64, findings: u64) {
         if self.bar.is_hidden() {

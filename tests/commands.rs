@@ -42,6 +42,9 @@ fn the_help_of_every_command() {
         "explain",
         "query",
         "identity",
+        "forget",
+        "simulate",
+        "health",
         "check",
     ];
     let help = |args: &[&str]| {

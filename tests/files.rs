@@ -1,12 +1,13 @@
 //! The service over files that grow, are rotated and removed: what a replay of all lines finds.
 
 use crate::habitus::{Place, is_full};
-use crate::live::{LOOK_EVERY, PATIENCE, check_revisions, findings, log, replayed, stop, wait_for};
+use crate::live::{BEFORE_THE_END, check_revisions, log, log_of, replayed};
+use crate::service::{PATIENCE, Service, findings};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 const CONFIG: &str = "[run]\nepoch_seconds = 1\nepoch_events = 2000\n";
@@ -20,18 +21,12 @@ fn place() -> Place {
 }
 
 /// Starts the service over `pattern`, with its standard error to be read.
-fn start(place: &Place, pattern: &str, hold: Option<&str>) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_habitus"));
-    command
-        .args(["run", "--source", pattern, "--config", "habitus.toml", "--store", "store"])
-        .args(["--summary", "run.json"])
-        .current_dir(place.path("."))
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null());
-    if let Some(point) = hold {
-        command.env("HABITUS_HOLD_AT", point);
-    }
-    command.spawn().unwrap()
+/// How often it is looked whether something happened.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Starts the service on the files of a pattern.
+fn start(place: &Place, pattern: &str, hold: Option<&str>) -> Service {
+    Service::start_with(place, "store", hold, &["--source", pattern])
 }
 
 fn append(place: &Place, name: &str, lines: &[String]) {
@@ -102,9 +97,9 @@ fn parts(lines: &[String], count: usize) -> Vec<&[String]> {
 
 #[test]
 fn a_file_that_grows_and_is_rotated_gives_what_a_replay_gives() {
-    let (place, lines) = (place(), log(3));
+    let (place, lines) = (place(), log(9));
     let parts = parts(&lines, 6);
-    let mut child = start(&place, "logs/a.log*", None);
+    let service = start(&place, "logs/a.log*", None);
     let mut read = 0;
     for (number, part) in parts.iter().enumerate() {
         append(&place, "logs/a.log", part);
@@ -125,17 +120,17 @@ fn a_file_that_grows_and_is_rotated_gives_what_a_replay_gives() {
             _ => {}
         }
     }
-    stop(&mut child);
-    assert_eq!(findings(&place), replayed(&lines));
-    check_revisions(&place);
+    service.stop();
+    assert_eq!(findings(&place, "store", BEFORE_THE_END), replayed(&lines));
+    check_revisions(&place, "store");
     // Evidence names the file, and the byte where the line begins.
     let evidence = place.query("store", "SELECT evidence FROM findings_current LIMIT 1");
     assert!(evidence.contains("logs/a.log"), "{evidence}");
     // The next start has nothing to do.
-    let mut child = start(&place, "logs/a.log*", None);
-    wait_for(&mut child, "taking up checkpoint");
+    let mut service = start(&place, "logs/a.log*", None);
+    service.wait_for("taking up checkpoint");
     std::thread::sleep(Duration::from_secs(3));
-    stop(&mut child);
+    service.stop();
     let summary: Value =
         serde_json::from_str(&fs::read_to_string(place.path("run.json")).unwrap()).unwrap();
     assert_eq!(summary["events"], 0, "{summary}");
@@ -143,32 +138,30 @@ fn a_file_that_grows_and_is_rotated_gives_what_a_replay_gives() {
 
 #[test]
 fn crash_over_files_at_named_points_changes_nothing() {
-    let (place, lines) = (place(), log(3));
+    let (place, lines) = (place(), log(9));
     append(&place, "logs/a.log", &lines);
     for point in ["stored", "checkpointed", "replacing", "committed"] {
-        let mut child = start(&place, "logs/*.log", Some(point));
-        wait_for(&mut child, &format!("held at {point}"));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let mut service = start(&place, "logs/*.log", Some(point));
+        service.wait_for(&format!("held at {point}"));
+        service.kill();
     }
-    let mut child = start(&place, "logs/*.log", None);
+    let service = start(&place, "logs/*.log", None);
     wait_until_read(&place, bytes(&lines));
-    stop(&mut child);
-    assert_eq!(findings(&place), replayed(&lines));
-    check_revisions(&place);
+    service.stop();
+    assert_eq!(findings(&place, "store", BEFORE_THE_END), replayed(&lines));
+    check_revisions(&place, "store");
 }
 
 #[test]
 fn crash_over_files_at_any_moment_changes_nothing() {
-    let (place, lines) = (place(), log(3));
+    let (place, lines) = (place(), log(9));
     let kills = if is_full() { 50 } else { 5 };
     let parts = parts(&lines, kills);
     for (number, part) in (0_u64..).zip(&parts) {
         append(&place, "logs/a.log", part);
-        let mut child = start(&place, "logs/a.log*", None);
+        let service = start(&place, "logs/a.log*", None);
         std::thread::sleep(Duration::from_millis(300 + number * 7_919 % 2_500));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        service.kill();
         if number % 2 == 0 {
             // While nobody reads, the file is rotated.
             let old = place.path(&format!("logs/a.log.{number}"));
@@ -176,16 +169,16 @@ fn crash_over_files_at_any_moment_changes_nothing() {
             append(&place, "logs/a.log", &[]);
         }
     }
-    let mut child = start(&place, "logs/a.log*", None);
+    let service = start(&place, "logs/a.log*", None);
     wait_until_read(&place, bytes(&lines));
-    stop(&mut child);
-    assert_eq!(findings(&place), replayed(&lines));
-    check_revisions(&place);
+    service.stop();
+    assert_eq!(findings(&place, "store", BEFORE_THE_END), replayed(&lines));
+    check_revisions(&place, "store");
 }
 
 #[test]
 fn files_of_many_days_are_read_in_the_order_of_time() {
-    let (place, lines) = (place(), log(3));
+    let (place, lines) = (place(), log(9));
     let parts = parts(&lines, 4);
     // The latest has the first name, and one is packed.
     for (name, part) in ["logs/d.log", "logs/c.log", "logs/b.log", "logs/a.log"].iter().zip(&parts)
@@ -193,9 +186,9 @@ fn files_of_many_days_are_read_in_the_order_of_time() {
         append(&place, name, part);
     }
     assert!(Command::new("gzip").arg(place.path("logs/c.log")).status().unwrap().success());
-    let mut child = start(&place, "logs/*", None);
+    let service = start(&place, "logs/*", None);
     wait_until_read(&place, bytes(&lines));
-    stop(&mut child);
+    service.stop();
     let summary: Value =
         serde_json::from_str(&fs::read_to_string(place.path("run.json")).unwrap()).unwrap();
     assert_eq!(summary["events"], lines.len());
@@ -207,13 +200,12 @@ fn files_of_many_days_are_read_in_the_order_of_time() {
 #[test]
 fn a_second_process_is_refused() {
     let place = place();
-    append(&place, "logs/a.log", &log(1));
-    let mut child = start(&place, "logs/a.log", None);
-    wait_for(&mut child, "leading");
+    append(&place, "logs/a.log", &log_of(1, 9));
+    let mut service = start(&place, "logs/a.log", None);
+    service.wait_for("leading");
     let said = place.run(&["run", "--source", "logs/a.log"]);
     assert_eq!(said.code, 1);
     assert!(said.err.contains("another habitus follows files as group habitus"), "{}", said.err);
     assert_eq!(said.err.lines().count(), 1, "{}", said.err);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    service.kill();
 }

@@ -38,14 +38,36 @@ impl Place {
         self.run_in("store", args)
     }
 
-    /// Runs the binary here, with the store in another directory.
+    /// A store's argument: a directory of this place, or a URL.
+    pub(crate) fn store(&self, store: &str) -> PathBuf {
+        if store.contains("://") { store.into() } else { self.path(store) }
+    }
+
+    /// Runs the binary here, with the store in another directory or on a server.
     pub(crate) fn run_in(&self, store: &str, args: &[&str]) -> Said {
+        self.run_at(self.store(store).to_str().unwrap(), args)
+    }
+
+    /// Runs the binary here, with the store at a path or a URL.
+    pub(crate) fn run_at(&self, store: &str, args: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_habitus"))
             .args(args)
             .arg("--store")
-            .arg(self.path(store))
+            .arg(store)
             .current_dir(self.dir.path())
             .env_remove("COLUMNS")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Said::of(&output)
+    }
+
+    /// Runs the binary here, on a server.
+    pub(crate) fn run_on(&self, url: &str, args: &[&str]) -> Said {
+        let output = Command::new(env!("CARGO_BIN_EXE_habitus"))
+            .args(args)
+            .args(["--store", url])
+            .current_dir(self.dir.path())
             .stdin(Stdio::null())
             .output()
             .unwrap();

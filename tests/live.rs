@@ -1,21 +1,31 @@
 //! The service against a real broker: what a replay finds, killed as often as one likes.
 
+#[cfg(feature = "cloud")]
+mod bucket;
+mod state;
+
 use crate::habitus::{Place, is_full};
+use crate::service::{Service, findings, wait_for_group, wait_until_read};
 use crate::services::{self, Kafka, Record};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How long the service may take for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+/// Before and after what is found is in the store, the checkpoint is written and the offsets are
+/// committed.
+const POINTS: [&str; 5] = ["inserting", "inserted", "stored", "checkpointed", "committed"];
 
-/// How often it is looked at meanwhile.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Before the last hour of [`log`], which ends with the log in a replay only.
+pub(crate) const BEFORE_THE_END: &str = "2026-04-03 23:00:00";
 
-/// Days of twenty consumers, with a sweep by one of them on the last day; lines with their seconds.
-pub(crate) fn log(days: u32) -> Vec<String> {
+/// Three days of twenty consumers, each `calls` times an hour or so, with a sweep by one of them on
+/// the last day.
+pub(crate) fn log(calls: u32) -> Vec<String> {
+    log_of(3, calls)
+}
+
+/// The same of so many days.
+pub(crate) fn log_of(days: u32, calls: u32) -> Vec<String> {
     let mut lines = Vec::new();
     let mut call = |second: u32, who: &str, path: &str| {
         lines.push((
@@ -32,12 +42,11 @@ pub(crate) fn log(days: u32) -> Vec<String> {
         ));
     };
     for hour in 0..days * 24 {
-        for turn in 0..60 {
+        for turn in 0..calls {
             for who in 0..20 {
-                if (turn + who) % 7 == 0 {
-                    let path = format!("/orders/{}", 1_000 + who * 10 + turn % 5);
-                    call(hour * 3_600 + turn * 60 + who, &format!("shop-{who}"), &path);
-                }
+                let path = format!("/orders/{}", 1_000 + who * 10 + turn % 5);
+                let second = hour * 3_600 + (turn * 3_593 + who * 97) % 3_600;
+                call(second, &format!("shop-{who}"), &path);
             }
         }
     }
@@ -50,111 +59,53 @@ pub(crate) fn log(days: u32) -> Vec<String> {
 }
 
 /// A topic with the lines dealt out over three partitions, in order within each.
-fn topic(kafka: &Kafka, lines: &[String]) -> String {
+pub(crate) fn topic(kafka: &Kafka, lines: &[String]) -> String {
     let name = services::unique("live");
     kafka.create_topic(&name, 3, &[]);
-    let records = (0..).zip(lines).map(|(number, line): (i32, &String)| Record {
-        payload: line.as_bytes(),
-        partition: Some(number % 3),
-        ..Record::default()
-    });
-    kafka.produce(&name, records);
+    deal(kafka, &name, lines, 0);
     name
 }
 
-fn configure(place: &Place, kafka: &Kafka, topic: &str) {
+/// Deals out lines over three partitions; `first` lines went before.
+pub(crate) fn deal(kafka: &Kafka, topic: &str, lines: &[String], first: usize) {
+    let records = (first..).zip(lines).map(|(number, line)| Record {
+        payload: line.as_bytes(),
+        partition: Some((number % 3) as i32),
+        ..Record::default()
+    });
+    kafka.produce(topic, records);
+}
+
+/// Gives a place's configuration a group of its own; its name.
+pub(crate) fn regroup(place: &Place, topic: &str) -> String {
+    let group = services::unique("group");
+    let text = std::fs::read_to_string(place.path("habitus.toml")).unwrap();
+    let (old, new) = (format!("group_id = \"{topic}\""), format!("group_id = \"{group}\""));
+    assert!(text.contains(&old));
+    place.write("habitus.toml", text.replacen(&old, &new, 1));
+    group
+}
+
+/// Writes a configuration of short epochs; `more` goes into `[run]`.
+pub(crate) fn configure(place: &Place, kafka: &Kafka, topic: &str, more: &str) {
     let text = format!(
         "[source]\ntopics = [\"{topic}\"]\ngroup_id = \"{topic}\"\nsession_timeout_ms = 6000\n\
-         [kafka]\nbootstrap_servers = [\"{}\"]\n[run]\nepoch_seconds = 1\nepoch_events = 2000\n",
+         [kafka]\nbootstrap_servers = [\"{}\"]\n[run]\nepoch_seconds = 1\nepoch_events = 2000\n\
+         {more}\n",
         kafka.bootstrap,
     );
     place.write("habitus.toml", text);
 }
 
-/// Starts the service, with its standard error to be read.
-fn start(place: &Place, hold: Option<&str>) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_habitus"));
-    command
-        .arg("run")
-        .arg("--config")
-        .arg(place.path("habitus.toml"))
-        .arg("--store")
-        .arg(place.path("store"))
-        .arg("--summary")
-        .arg(place.path("run.json"))
-        .current_dir(place.path("."))
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null());
-    if let Some(point) = hold {
-        command.env("HABITUS_HOLD_AT", point);
-    }
-    command.spawn().unwrap()
-}
-
-/// Reads the service's words until it says `wanted`.
-pub(crate) fn wait_for(child: &mut Child, wanted: &str) {
-    let mut said = String::new();
-    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
-        let line = line.unwrap();
-        said += &line;
-        said.push('\n');
-        if line.contains(wanted) {
-            return;
-        }
-    }
-    panic!("the service ended without saying `{wanted}`: {said}");
-}
-
-/// Waits until all of a topic is committed.
-fn wait_until_read(kafka: &Kafka, topic: &str, records: i64) {
-    let looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
-    for look in 0.. {
-        let committed = kafka.committed(topic, topic);
-        let sum: i64 = committed.iter().filter_map(|it| it.offset).sum();
-        if sum >= records {
-            return;
-        }
-        assert!(look < looks, "{sum} of {records} records are committed");
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-/// Ends the service as an operator does.
-pub(crate) fn stop(child: &mut Child) {
-    let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(done.success());
-    // Ten seconds at most.
-    for _ in 0..100 {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "{status}");
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("the service did not end within 10 s");
-}
-
-/// The last revision of each finding, without what depends on where it was read.
-pub(crate) fn findings(place: &Place) -> BTreeSet<String> {
-    let said = place.run(&[
-        "query",
-        "SELECT finding_id, sentence, severity, detected_at, surprise, score FROM findings_current \
-         WHERE window_start < TIMESTAMP '2026-04-03T23:00:00Z'",
-        "--output",
-        "ndjson",
-    ]);
-    assert_eq!(said.code, 0, "{}", said.err);
-    said.rows().iter().map(Value::to_string).collect()
-}
-
 /// No revision of a finding was written with two payloads.
-pub(crate) fn check_revisions(place: &Place) {
-    let twice = place.query(
-        "store",
+pub(crate) fn check_revisions(place: &Place, store: &str) {
+    let payload = if store.contains("://") { "toString(score)" } else { "cast(score AS VARCHAR)" };
+    let sql = format!(
         "SELECT finding_id, revision FROM findings GROUP BY 1, 2 \
-         HAVING count(DISTINCT concat(sentence, cast(score AS VARCHAR))) > 1",
+         HAVING count(DISTINCT concat(sentence, {payload})) > 1"
     );
-    assert_eq!(twice.lines().count(), 1, "{twice}");
+    let twice = place.query(store, &sql);
+    assert!(twice.lines().count() <= 1, "{twice}");
 }
 
 /// What an undisturbed replay of the same lines finds.
@@ -162,27 +113,38 @@ pub(crate) fn replayed(lines: &[String]) -> BTreeSet<String> {
     let place = Place::new();
     let file = place.write("log.ndjson", lines.join("\n") + "\n");
     place.replay(&[&file], &[]);
-    let found = findings(&place);
+    let found = findings(&place, "store", BEFORE_THE_END);
     assert!(found.iter().any(|it| it.contains("shop-7")), "{found:#?}");
     found
+}
+
+/// A later time of passing a point in the full tier, whose log takes more epochs.
+fn held_at(point: &str) -> String {
+    if is_full() { format!("{point}:3") } else { format!("{point}:1") }
+}
+
+/// The calls of a log for each consumer and hour: 200 000 events in all in the full tier.
+fn calls() -> u32 {
+    if is_full() { 140 } else { 9 }
 }
 
 #[test]
 fn a_topic_gives_what_a_replay_of_it_gives() {
     const TEST: &str = "a_topic_gives_what_a_replay_of_it_gives";
     let Some(kafka) = services::kafka(TEST) else { return };
-    let lines = log(3);
+    let lines = log(calls());
     let (place, topic) = (Place::new(), topic(kafka, &lines));
-    configure(&place, kafka, &topic);
-    let mut child = start(&place, None);
+    configure(&place, kafka, &topic, "");
+    let service = Service::start(&place, "store", None);
     wait_until_read(kafka, &topic, lines.len() as i64);
-    stop(&mut child);
-    assert_eq!(findings(&place), replayed(&lines));
+    let took = service.stop();
+    assert!(took < Duration::from_secs(10), "it ended after {took:?}");
+    assert_eq!(findings(&place, "store", BEFORE_THE_END), replayed(&lines));
     // The next start has nothing to do.
-    let mut child = start(&place, None);
-    wait_for(&mut child, "taking up checkpoint");
+    let mut service = Service::start(&place, "store", None);
+    service.wait_for("taking up checkpoint");
     std::thread::sleep(Duration::from_secs(2));
-    stop(&mut child);
+    service.stop();
     let text = std::fs::read_to_string(place.path("run.json")).unwrap();
     let summary: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(summary["events"], 0, "{summary}");
@@ -192,39 +154,83 @@ fn a_topic_gives_what_a_replay_of_it_gives() {
 fn crash_at_named_points_changes_nothing() {
     const TEST: &str = "crash_at_named_points_changes_nothing";
     let Some(kafka) = services::kafka(TEST) else { return };
-    let lines = log(3);
+    let lines = log(calls());
     let (place, topic) = (Place::new(), topic(kafka, &lines));
-    configure(&place, kafka, &topic);
-    for point in ["stored", "checkpointed", "committed"] {
-        let mut child = start(&place, Some(point));
-        wait_for(&mut child, &format!("held at {point}"));
-        child.kill().unwrap();
-        child.wait().unwrap();
+    configure(&place, kafka, &topic, "");
+    for point in POINTS {
+        let mut service = Service::start(&place, "store", Some(&held_at(point)));
+        service.wait_for(&format!("held at {point}"));
+        service.kill();
     }
-    let mut child = start(&place, None);
+    let service = Service::start(&place, "store", None);
     wait_until_read(kafka, &topic, lines.len() as i64);
-    stop(&mut child);
-    assert_eq!(findings(&place), replayed(&lines));
-    check_revisions(&place);
+    service.stop();
+    assert_eq!(findings(&place, "store", BEFORE_THE_END), replayed(&lines));
+    check_revisions(&place, "store");
+}
+
+/// Kills the service at so many moments, then lets it come to the end.
+fn crash_often(kafka: &Kafka, place: &Place, store: &str, topic: &str, records: i64) {
+    let kills = if is_full() { 50 } else { 4 };
+    for number in 0..kills {
+        let service = Service::start(place, store, None);
+        std::thread::sleep(Duration::from_millis(300 + number * 7_919 % 2_500));
+        service.kill();
+    }
+    let service = Service::start(place, store, None);
+    wait_until_read(kafka, topic, records);
+    service.stop();
 }
 
 #[test]
 fn crash_at_any_moment_changes_nothing() {
     const TEST: &str = "crash_at_any_moment_changes_nothing";
     let Some(kafka) = services::kafka(TEST) else { return };
-    let lines = log(3);
+    let lines = log(calls());
     let (place, topic) = (Place::new(), topic(kafka, &lines));
-    configure(&place, kafka, &topic);
-    let kills = if is_full() { 50 } else { 4 };
-    for number in 0..kills {
-        let mut child = start(&place, None);
-        std::thread::sleep(Duration::from_millis(300 + number * 7_919 % 2_500));
-        child.kill().unwrap();
-        child.wait().unwrap();
+    configure(&place, kafka, &topic, "");
+    crash_often(kafka, &place, "store", &topic, lines.len() as i64);
+    assert_eq!(findings(&place, "store", BEFORE_THE_END), replayed(&lines));
+    check_revisions(&place, "store");
+}
+
+#[test]
+fn crash_at_any_moment_changes_nothing_on_a_server() {
+    const TEST: &str = "crash_at_any_moment_changes_nothing_on_a_server";
+    let Some(kafka) = services::kafka(TEST) else { return };
+    let Some(server) = services::clickhouse(TEST) else { return };
+    let lines = log(calls());
+    let (place, topic) = (Place::new(), topic(kafka, &lines));
+    configure(&place, kafka, &topic, "");
+    let (calm, torn) = (store(&place, server, "calm"), store(&place, server, "torn"));
+    // Another group's undisturbed run over the same topic.
+    let other = Place::new();
+    configure(&other, kafka, &topic, "");
+    let group = regroup(&other, &topic);
+    let service = Service::start(&other, &calm, None);
+    wait_for_group(kafka, &group, &topic, lines.len() as i64);
+    service.stop();
+    for point in POINTS {
+        let mut service = Service::start(&place, &torn, Some(&held_at(point)));
+        service.wait_for(&format!("held at {point}"));
+        service.kill();
     }
-    let mut child = start(&place, None);
-    wait_until_read(kafka, &topic, lines.len() as i64);
-    stop(&mut child);
-    assert_eq!(findings(&place), replayed(&lines));
-    check_revisions(&place);
+    crash_often(kafka, &place, &torn, &topic, lines.len() as i64);
+    let found = findings(&other, &calm, BEFORE_THE_END);
+    assert!(found.iter().any(|it| it.contains("shop-7")), "{found:#?}");
+    assert_eq!(findings(&place, &torn, BEFORE_THE_END), found);
+    check_revisions(&place, &torn);
+    // What counts rows counts none twice.
+    let daily = "SELECT principal_id, day, findings FROM identity_risk ORDER BY ALL";
+    assert_eq!(place.query(&torn, daily), other.query(&calm, daily));
+}
+
+/// A database of its own with the tables; the store's URL.
+pub(crate) fn store(place: &Place, server: &services::ClickHouse, name: &str) -> String {
+    let database = server.database(name);
+    let host = server.url.trim_start_matches("http://");
+    let store = format!("clickhouse://{host}/{database}");
+    let said = place.run_in(&store, &["migrate"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    store
 }

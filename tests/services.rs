@@ -1,14 +1,17 @@
 //! Real services for the tests: started once per run, installed in the user's cache folder.
 
+#[cfg(feature = "cloud")]
+mod bucket;
 mod clickhouse;
-mod install;
+pub(crate) mod install;
 mod kafka;
+pub(crate) mod ocsf;
 mod report;
 mod tests;
 mod watchdog;
 
 pub(crate) use clickhouse::{ClickHouse, Fault};
-pub(crate) use kafka::{Kafka, Record};
+pub(crate) use kafka::{Committed, Kafka, Record};
 
 use report::Note;
 use std::hash::{BuildHasher as _, RandomState};
@@ -34,6 +37,14 @@ pub(crate) fn clickhouse(test: &str) -> Option<&'static ClickHouse> {
         None => ClickHouse::start(),
     });
     admit(test, "clickhouse", started.as_ref().map(|it| (it, it.version.as_str())))
+}
+
+/// The buckets of this run; nothing where `test` is to be skipped. Name them with `unique`.
+#[cfg(feature = "cloud")]
+pub(crate) fn buckets(test: &str) -> Option<&'static bucket::Buckets> {
+    static BUCKETS: OnceLock<Result<bucket::Buckets, String>> = OnceLock::new();
+    let started = BUCKETS.get_or_init(bucket::Buckets::start);
+    admit(test, "s3", started.as_ref().map(|it| (it, it.version.as_str())))
 }
 
 impl ClickHouse {

@@ -136,6 +136,17 @@ fn the_reference_configuration_is_accepted_and_has_every_setting() {
     let sections: Vec<_> = table.keys().map(String::as_str).collect();
     assert_eq!(
         sections,
-        ["clickhouse", "detect", "endpoints", "ingest", "kafka", "keep", "replay", "run", "source"]
+        [
+            "clickhouse",
+            "detect",
+            "endpoints",
+            "ingest",
+            "kafka",
+            "keep",
+            "outlets",
+            "replay",
+            "run",
+            "source"
+        ]
     );
 }

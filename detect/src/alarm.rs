@@ -88,6 +88,7 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
             status: (call.status > 0).then_some(call.status),
             bytes_out: call.bytes_out,
             client_address: call.client.map(|address| address.to_string()),
+            agent: None,
             position: call.position,
             input: None,
         })
@@ -161,6 +162,7 @@ pub(crate) fn settle(
             let mut last = finding(context, &context.view(identity, open), reading, raised);
             // It may have been raised by the very last call.
             last.revision += 1;
+            last.is_first = false;
             findings.push(last);
         } else {
             let evidence = remembered(context, open, reading);
@@ -187,46 +189,49 @@ fn raise(
     let is_full = reading.entity.is_some() && open.raised.len() >= RAISED_MAX;
     let notes = open.notes;
     let before = open.raised.iter().position(|raised| is_of(raised, reading));
-    let index = match before.and_then(|index| Some((index, open.raised.get_mut(index)?))) {
-        Some((_, raised))
-            if is_silent || !(raised.is_silent || outgrows(raised, reading, notes)) =>
-        {
-            return;
-        }
-        Some((index, raised)) => {
-            if raised.is_silent {
-                (raised.detected_at, raised.evidence) = (detected_at, evidence);
-            } else if reading.detector == Detector::FirstSeenEndpoint {
-                // What the revision is about comes first.
-                let before = std::mem::replace(&mut raised.evidence, evidence);
-                let room = Finding::EVIDENCE_MAX.saturating_sub(raised.evidence.len());
-                raised.evidence.extend(before.into_iter().take(room));
+    let (index, is_first) =
+        match before.and_then(|index| Some((index, open.raised.get_mut(index)?))) {
+            Some((_, raised))
+                if is_silent || !(raised.is_silent || outgrows(raised, reading, notes)) =>
+            {
+                return;
             }
-            raised.is_silent = false;
-            raised.entity = reading.entity;
-            raised.surprise = raised.surprise.max(reading.surprise);
-            raised.magnitude = raised.magnitude.max(magnitude);
-            raised.notes = notes;
-            index
-        }
-        None if is_full => return,
-        None => {
-            open.raised.push(Raised {
-                detector: reading.detector,
-                entity: reading.entity,
-                id: id_of(identity, context, reading, open.start),
-                detected_at,
-                evidence,
-                surprise: reading.surprise,
-                magnitude,
-                is_silent,
-                notes,
-            });
-            open.raised.len() - 1
-        }
-    };
+            Some((index, raised)) => {
+                let is_first = raised.is_silent;
+                if is_first {
+                    (raised.detected_at, raised.evidence) = (detected_at, evidence);
+                } else if reading.detector == Detector::FirstSeenEndpoint {
+                    // What the revision is about comes first.
+                    let before = std::mem::replace(&mut raised.evidence, evidence);
+                    let room = Finding::EVIDENCE_MAX.saturating_sub(raised.evidence.len());
+                    raised.evidence.extend(before.into_iter().take(room));
+                }
+                raised.is_silent = false;
+                raised.entity = reading.entity;
+                raised.surprise = raised.surprise.max(reading.surprise);
+                raised.magnitude = raised.magnitude.max(magnitude);
+                raised.notes = notes;
+                (index, is_first)
+            }
+            None if is_full => return,
+            None => {
+                open.raised.push(Raised {
+                    detector: reading.detector,
+                    entity: reading.entity,
+                    id: id_of(identity, context, reading, open.start),
+                    detected_at,
+                    evidence,
+                    surprise: reading.surprise,
+                    magnitude,
+                    is_silent,
+                    notes,
+                });
+                (open.raised.len() - 1, true)
+            }
+        };
     if let Some(raised) = open.raised.get(index).filter(|raised| !raised.is_silent) {
-        findings.push(finding(context, &context.view(identity, open), reading, raised));
+        let said = finding(context, &context.view(identity, open), reading, raised);
+        findings.push(Finding { is_first, ..said });
     }
 }
 
@@ -291,12 +296,13 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
     Finding {
         id: raised.id,
         revision: identity.calls + u64::from(view.open.notes),
+        is_first: true,
         tenant_id: identity.tenant().to_owned(),
         principal_id: Some(identity.name.to_string()),
         principal_type: Some(identity.kind),
         principal_source: Some(identity.source),
         entity: reading.entity.map_or("", |entity| context.endpoints.name(entity)).to_owned(),
-        detector: reading.detector,
+        detector: reading.detector.into(),
         detector_version: about.version,
         // The finding is of the hour, though what is oddest in it may have taken ten seconds.
         window_start: view.open.start,
@@ -350,6 +356,7 @@ fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
         status: event.status(),
         bytes_out: event.bytes_out(),
         client_address: text(Text::ClientAddress).map(str::to_owned),
+        agent: text(Text::AgentId).or(text(Text::AgentName)).map(str::to_owned),
         position: event.position,
         input: None,
     }

@@ -1,6 +1,10 @@
 //! The engine: partitions, what they share, and the exchange between them at hour boundaries.
 
+mod forget;
 mod state;
+
+pub use forget::Gone;
+pub use state::{Extent, StatePart};
 
 use crate::calibration::Calibration;
 use crate::detectors::View;
@@ -113,6 +117,8 @@ pub struct Engine {
     /// Windows that detectors judged, each detector's counted.
     judged: u64,
     folds_seen: u32,
+    /// There was an exchange since the last export; no part of the state.
+    is_exchanged: bool,
 }
 
 impl Engine {
@@ -134,7 +140,15 @@ impl Engine {
             windows: 0,
             judged: 0,
             folds_seen: 0,
+            is_exchanged: false,
         }
+    }
+
+    /// Goes on under another plan, as [`Engine::import`] under it would; between tasks.
+    pub fn replan(&mut self, plan: Plan) {
+        // The cut follows the budget at the hour's end, and the floor at once.
+        self.cut = self.cut.max(plan.windows_per_finding_min);
+        self.plan = plan;
     }
 
     /// The hour whose windows are open, `None` before the first.
@@ -177,7 +191,7 @@ impl Engine {
 
     /// Findings raised since the last call, in the order of the partitions.
     pub fn drain_findings(&mut self) -> Vec<Finding> {
-        self.partitions.iter_mut().flat_map(|partition| partition.findings.drain(..)).collect()
+        self.partitions.iter_mut().flat_map(Partition::drain_findings).collect()
     }
 
     /// Exchanges what spans identities, after the hour's tasks closed it; `endpoints` is as of now.
@@ -187,7 +201,9 @@ impl Engine {
     /// Arrow refused a batch: a defect of this crate.
     pub fn exchange(&mut self, endpoints: &Endpoints, last: bool) -> Result<Output, ArrowError> {
         let mut output = Output { findings: self.drain_findings(), ..Output::default() };
+        self.is_exchanged = true;
         for partition in &mut self.partitions {
+            partition.note_exchange();
             self.windows += partition.contribution.windows;
             for (detector, judged) in Detector::ALL.iter().zip(&mut partition.contribution.judged) {
                 self.judged += *judged;

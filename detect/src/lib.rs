@@ -19,7 +19,7 @@ pub mod settings;
 mod snapshot;
 pub mod statistics;
 
-pub use engine::{Engine, Output, Tally, Task};
+pub use engine::{Engine, Extent, Gone, Output, StatePart, Tally, Task};
 pub use partition::Item;
 pub use router::{Note, Router};
 pub use settings::{Plan, Settings, SettingsError};

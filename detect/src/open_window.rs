@@ -5,6 +5,7 @@
 
 mod call;
 mod distinct;
+mod forget;
 
 pub(crate) use call::{Call, First};
 

@@ -1,6 +1,10 @@
 //! One virtual partition: the identities that hash to it, and all of their state.
 
+mod delta;
 mod restore;
+mod touched;
+
+pub(crate) use delta::Read as Delta;
 
 use crate::alarm::{self, Alarm};
 use crate::detectors::{self, Reading, View, egress_spike, not_itself};
@@ -21,6 +25,7 @@ use model::{
     Text, Time,
 };
 use serde::{Deserialize, Serialize};
+use touched::Touched;
 
 /// Windows that are recycled rather than freed.
 const SPARE_MAX: usize = 2_048;
@@ -43,10 +48,10 @@ pub enum Item<'a> {
 
 /// A feature vector with what is needed to draw a fair, repeatable sample.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-struct Sampled {
+pub(crate) struct Sampled {
     #[serde(with = "postcard::fixint::le")]
     key: u64,
-    slot: u32,
+    pub(crate) slot: u32,
     vector: [f32; FEATURES],
 }
 
@@ -54,14 +59,14 @@ struct Sampled {
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Partition {
     #[serde(skip)]
-    index: HashTable<u32>,
+    pub(crate) index: HashTable<u32>,
     pub(crate) identities: Vec<Identity>,
-    active: Vec<u32>,
+    pub(crate) active: Vec<u32>,
     #[serde(skip)]
     #[expect(clippy::vec_box, reason = "the boxes move on to identities as they are")]
     spare: Vec<Box<OpenWindow>>,
     pub(crate) contribution: Contribution,
-    sample: Vec<Sampled>,
+    pub(crate) sample: Vec<Sampled>,
     #[serde(with = "plain")]
     pub(crate) windows: Rows,
     #[serde(with = "plain")]
@@ -72,6 +77,11 @@ pub struct Partition {
     pub(crate) overflowed_calls: u64,
     #[serde(skip)]
     readings: Vec<Reading>,
+    /// What changed since the last export, and how many active identities that one had.
+    #[serde(skip)]
+    touched: Touched,
+    #[serde(skip)]
+    active_written: usize,
 }
 
 impl Partition {
@@ -92,6 +102,8 @@ impl Partition {
             state_bytes: 0,
             overflowed_calls: 0,
             readings: Vec::new(),
+            touched: Touched::default(),
+            active_written: 0,
         }
     }
 
@@ -110,6 +122,7 @@ impl Partition {
     fn call(&mut self, context: &Context<'_>, batch: &EventBatch, event: &Event) {
         let slot = self.slot_of(context, batch, event);
         let Some(identity) = self.identities.get_mut(slot as usize) else { return };
+        self.touched.add(slot);
         let mut open = if let Some(open) = identity.open.take() {
             open
         } else {
@@ -201,6 +214,7 @@ impl Partition {
         let Some(slot) = self.index.iter_hash(source).copied().filter(same).min() else { return };
         let Some(identity) = self.identities.get_mut(slot as usize) else { return };
         let Some(mut open) = identity.open.take() else { return };
+        self.touched.add(slot);
         if open.failures > 0 {
             let name = batch.text(event, Text::PrincipalName);
             let name = name.or(batch.text(event, Text::PrincipalId)).unwrap_or_default();
@@ -226,6 +240,7 @@ impl Partition {
         }
         self.active = active;
         self.active.clear();
+        self.touched.close();
         if self.sample.len() > VECTORS_MAX {
             self.sample.sort_unstable_by_key(|sampled| sampled.key);
             self.sample.truncate(VECTORS_MAX);
@@ -235,6 +250,7 @@ impl Partition {
     fn close_one(&mut self, context: &Context<'_>, slot: u32) {
         let Some(identity) = self.identities.get_mut(slot as usize) else { return };
         let Some(mut open) = identity.open.take() else { return };
+        self.touched.add(slot);
         open.close_speeds();
         let before = identity.state_bytes();
         let mut readings = std::mem::take(&mut self.readings);
@@ -293,6 +309,20 @@ impl Partition {
         for identity in &mut self.identities {
             identity.follow(endpoints);
         }
+        self.touched.add_all(self.identities.len());
+    }
+
+    /// Takes out the findings that were raised since the last time.
+    pub(crate) fn drain_findings(&mut self) -> Vec<Finding> {
+        if !self.findings.is_empty() {
+            self.touched.note();
+        }
+        std::mem::take(&mut self.findings)
+    }
+
+    /// Notes that the exchange takes away what an hour brought.
+    pub(crate) const fn note_exchange(&mut self) {
+        self.touched.close();
     }
 
     /// Profile vectors of identities with enough history, with their hashes.
@@ -309,6 +339,7 @@ impl Partition {
             });
             self.contribution.enrol(identity);
         }
+        self.touched.add_all(self.identities.len());
     }
 
     /// The sampled feature vectors, with the groups that their identities are in now.

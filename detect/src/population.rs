@@ -292,6 +292,17 @@ impl Population {
         }
     }
 
+    /// Takes back what an identity counted for as one: its membership, and which endpoints it uses.
+    pub(crate) fn strike(&mut self, identity: &Identity) {
+        let group = identity.group.and_then(|group| self.groups.get_mut(usize::from(group)));
+        for group in [Some(&mut self.everyone), group].into_iter().flatten() {
+            group.members = group.members.saturating_sub(u32::from(identity.learned > 0));
+            for known in identity.profile.known().iter().filter(|known| known.is_used()) {
+                group.add_users(known.endpoint, -1);
+            }
+        }
+    }
+
     /// Forgets the groups: they are about to be drawn anew.
     pub(crate) fn disband(&mut self) {
         self.groups.clear();

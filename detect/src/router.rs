@@ -57,6 +57,12 @@ impl Router {
         self.unwatched
     }
 
+    /// Forgets the addresses that are charged to a principal, by its id or the hashes that it had.
+    pub fn forget(&mut self, principal: &str, hashes: &[u64]) {
+        self.watched
+            .retain(|address, (source, _)| &**address != principal && !hashes.contains(source));
+    }
+
     /// The whole state as bytes: a [`Router::import`] of them goes on as this router would.
     ///
     /// # Errors

@@ -123,6 +123,25 @@ impl Rows {
         RecordBatch::try_new(self.table.schema(), columns)
     }
 
+    /// Drops the rows of one principal.
+    pub(crate) fn forget(&mut self, principal: &str) {
+        if self.len == 0 {
+            return;
+        }
+        let schema = self.table.schema();
+        let Ok(place) = schema.index_of("principal_id") else { return };
+        let is_own = match self.columns.get(place) {
+            Some(Column::Text(ids)) => {
+                let ids = ids.finish_cloned();
+                ids.iter().map(|id| id == Some(principal)).collect::<Vec<_>>()
+            }
+            _ => return,
+        };
+        if is_own.contains(&true) {
+            self.drop_rows(&is_own);
+        }
+    }
+
     /// Adds a row to `signals`.
     pub(crate) fn push_signal(
         &mut self,

@@ -60,7 +60,7 @@ pub struct Plan {
     pub(crate) enabled: [bool; Detector::ALL.len()],
     pub(crate) state_bytes_max: u64,
     /// A hash of the settings, written into every finding.
-    pub(crate) config_hash: String,
+    pub config_hash: String,
 }
 
 impl Settings {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// The version of what is written; it moves whenever the meaning or the order of a byte does.
 ///
 /// The order of every closed set, every detector's place and the fields of all state count.
-pub const STATE_VERSION: u16 = 1;
+pub const STATE_VERSION: u16 = 2;
 
 /// What every snapshot starts with.
 const MARK: [u8; 7] = *b"HABITUS";
@@ -27,6 +27,12 @@ const HEADER_BYTES: usize = MARK.len() + 1 + size_of::<u16>();
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Subject {
     Engine,
+    /// What an engine has beside its partitions.
+    Centre,
+    /// A whole partition.
+    Partition,
+    /// What changed of a partition.
+    Changes,
     Router,
 }
 
@@ -34,13 +40,16 @@ impl Subject {
     const fn tag(self) -> u8 {
         match self {
             Self::Engine => b'E',
+            Self::Centre => b'C',
+            Self::Partition => b'P',
+            Self::Changes => b'D',
             Self::Router => b'R',
         }
     }
 
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Engine => "engine",
+            Self::Engine | Self::Centre | Self::Partition | Self::Changes => "engine",
             Self::Router => "router",
         }
     }

@@ -14,6 +14,7 @@ pub mod reject;
 pub mod sniff;
 pub mod source;
 mod timestamp;
+pub mod wire;
 
 pub use chunk::Chunk;
 pub use format::FormatId;

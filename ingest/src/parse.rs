@@ -112,6 +112,7 @@ impl Settings {
                 keep_query_values: *keep_query_values,
             },
             tables: FormatId::ALL.iter().map(table).collect(),
+            keeps_rejects: false,
         })
     }
 }
@@ -122,6 +123,7 @@ pub struct Parser {
     policy: Policy,
     /// The names that each format knows, in the order of [`FormatId::ALL`].
     tables: Vec<Table>,
+    keeps_rejects: bool,
 }
 
 /// What a chunk holds.
@@ -138,6 +140,17 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Adds what a later chunk holds.
+    pub fn append(&mut self, later: Self) {
+        for event in &later.batch.events {
+            self.batch.copy_event(&later.batch, event);
+        }
+        self.rejects.append(later.rejects);
+        self.records += later.records;
+        let times = || [self.times, later.times].into_iter().flatten();
+        self.times = times().map(|it| it.0).min().zip(times().map(|it| it.1).max());
+    }
+
     /// How far the chunk got in event time, whatever a few hostile clocks say: the time that all but
     /// one event in a hundred, and all but one of a few, do not exceed.
     pub fn front(&self) -> Option<Time> {
@@ -152,6 +165,12 @@ impl Parsed {
 }
 
 impl Parser {
+    /// The same parser, which keeps a redacted sample of every rejected record.
+    #[must_use]
+    pub fn keeping_rejects(self) -> Self {
+        Self { keeps_rejects: true, ..self }
+    }
+
     /// Parses a chunk; every record becomes events or a counted reject.
     ///
     /// `format` is what the input was declared to be or looks like; a record that it rejects is
@@ -227,7 +246,9 @@ impl<'p> Run<'p> {
     fn new(parser: &'p Parser, chunk: &Chunk) -> Self {
         let events = chunk.bytes.len() / LINE_BYTES + 1;
         let batch = EventBatch::with_capacity(events, events * EVENT_TEXT_BYTES);
-        let parsed = Parsed { batch, ..Parsed::default() };
+        let rejects =
+            if parser.keeps_rejects { Rejects::keeping_all() } else { Rejects::default() };
+        let parsed = Parsed { batch, rejects, ..Parsed::default() };
         Self { parser, writer: Writer::new(&parser.policy), parsed }
     }
 

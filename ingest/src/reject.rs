@@ -8,6 +8,8 @@ use std::fmt;
 pub const REJECT_SAMPLES_MAX: usize = 5;
 /// Bytes of a record shown in a sample.
 const EXCERPT_BYTES_MAX: usize = 120;
+/// Bytes of a record kept of every rejected one, where all are kept.
+pub const KEPT_BYTES_MAX: usize = 4_096;
 
 macro_rules! rejects {
     ($($(#[$doc:meta])* $variant:ident => $name:literal, $cure:literal;)+) => {
@@ -47,6 +49,12 @@ rejects! {
     LineTooLong => "line_too_long", "leave request and response bodies out of the log";
     /// The line is an error or application message.
     NotAccessLog => "not_access_log", "send the access log only; nothing is lost";
+    /// A Kafka record has no value.
+    NoValue => "no_value", "leave tombstones and empty records out of the topic";
+    /// The broker holds a batch of records whose bytes are damaged.
+    DamagedBatch => "damaged_batch", "check the broker's disks; the offsets say which records are lost";
+    /// The parser failed on the record.
+    ParserPanicked => "parser_panicked", "report the record as a defect";
 }
 
 impl fmt::Display for Reject {
@@ -71,16 +79,57 @@ pub struct Sample {
 pub struct Rejects {
     counts: [u64; Reject::ALL.len()],
     samples: Vec<Sample>,
+    keeps_all: bool,
 }
 
 impl Rejects {
-    /// Counts a record, and keeps its redacted beginning while there are few.
-    pub(crate) fn add(&mut self, reason: Reject, position: Position, record: &[u8]) {
+    /// Rejects that keep a sample of every record, with up to [`KEPT_BYTES_MAX`] of its bytes.
+    pub fn keeping_all() -> Self {
+        Self { keeps_all: true, ..Self::default() }
+    }
+
+    /// Counts a record, and keeps its redacted beginning while there are few or all are kept.
+    pub fn add(&mut self, reason: Reject, position: Position, record: &[u8]) {
         let Some(count) = self.counts.get_mut(reason as usize) else { return };
         *count += 1;
-        if *count <= REJECT_SAMPLES_MAX as u64 {
-            self.samples.push(Sample { position, reason, excerpt: excerpt(record) });
+        let bytes_max = if self.keeps_all { KEPT_BYTES_MAX } else { EXCERPT_BYTES_MAX };
+        if self.keeps_all || *count <= REJECT_SAMPLES_MAX as u64 {
+            self.samples.push(Sample { position, reason, excerpt: excerpt(record, bytes_max) });
         }
+    }
+
+    /// Adds the rejects of later input with all of their samples.
+    pub fn append(&mut self, later: Self) {
+        for (count, more) in self.counts.iter_mut().zip(later.counts) {
+            *count += more;
+        }
+        self.samples.extend(later.samples);
+    }
+
+    /// Gives each sample another line.
+    pub fn put_lines(&mut self, line: impl Fn(u64) -> u64) {
+        for sample in &mut self.samples {
+            sample.position.line = line(sample.position.line);
+        }
+    }
+
+    /// Forgets the samples that `keeps` refuses, and counts only the others; for rejects that keep
+    /// all.
+    pub fn retain(&mut self, keeps: impl Fn(&Sample) -> bool) {
+        let mut all = std::mem::take(self);
+        all.samples.retain(keeps);
+        all.counts = [0; Reject::ALL.len()];
+        for sample in &all.samples {
+            if let Some(count) = all.counts.get_mut(sample.reason as usize) {
+                *count += 1;
+            }
+        }
+        *self = all;
+    }
+
+    /// Takes out the samples.
+    pub fn take_samples(&mut self) -> Vec<Sample> {
+        std::mem::take(&mut self.samples)
     }
 
     /// Adds the rejects of later input.
@@ -121,15 +170,15 @@ impl Rejects {
 }
 
 /// The redacted beginning of a record.
-fn excerpt(record: &[u8]) -> String {
+fn excerpt(record: &[u8], bytes_max: usize) -> String {
     // More than is shown is redacted, so that a secret at the cut is still whole when it is looked for.
-    let head = record.get(..EXCERPT_BYTES_MAX * 4).unwrap_or(record);
+    let head = record.get(..bytes_max * 4).unwrap_or(record);
     let text = String::from_utf8_lossy(head);
     let mut clean = String::new();
     redact::excerpt(&text, &mut clean);
     let clean: String =
         clean.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect();
-    redact::cut(&clean, EXCERPT_BYTES_MAX).0.to_owned()
+    redact::cut(&clean, bytes_max).0.to_owned()
 }
 
 #[cfg(test)]
@@ -150,8 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn all_are_kept_where_that_is_wanted() {
+        let mut rejects = Rejects::keeping_all();
+        for line in 0..20 {
+            rejects.add(Reject::NoTime, Position { source: 0, line }, &[b'x'; KEPT_BYTES_MAX + 1]);
+        }
+        let samples = rejects.take_samples();
+        assert_eq!((samples.len(), samples[0].excerpt.len()), (20, KEPT_BYTES_MAX));
+        assert_eq!((rejects.total(), rejects.samples().len()), (20, 0));
+    }
+
+    #[test]
     fn an_excerpt_shows_no_secret_and_no_control_character() {
-        let shown = excerpt(b"GET /x?api_key=c4n4ry-0000&b=1 AKIAIOSFODNN7EXAMPLE \x1b[31m\n");
+        let shown = excerpt(b"GET /x?api_key=c4n4ry-0000&b=1 AKIAIOSFODNN7EXAMPLE \x1b[31m\n", 120);
         assert!(!shown.contains("c4n4ry") && !shown.contains("AKIA"), "{shown}");
         assert!(!shown.contains('\u{1b}'), "{shown}");
     }

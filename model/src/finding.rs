@@ -28,6 +28,52 @@ closed_set! {
 }
 
 closed_set! {
+    /// What the pipeline says of itself, in the order of the catalogue.
+    Notice {
+        /// What was learned of the identities is gone: their habits are learned anew.
+        BaselineLost => "baseline_lost",
+        /// Records were removed from a topic before they were read.
+        RecordsLost => "records_lost",
+    }
+}
+
+/// Who raised a finding; its name is the one in the column `detector`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Origin {
+    /// A detector, of an identity.
+    Detector(Detector),
+    /// The pipeline, of itself.
+    Notice(Notice),
+}
+
+impl Origin {
+    /// Every value: the detectors, then the notices.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let detectors = Detector::ALL.iter().copied().map(Self::Detector);
+        detectors.chain(Notice::ALL.iter().copied().map(Self::Notice))
+    }
+
+    /// The name under which this value is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Detector(detector) => detector.as_str(),
+            Self::Notice(notice) => notice.as_str(),
+        }
+    }
+
+    /// The value of that name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::all().find(|it| it.as_str() == name)
+    }
+}
+
+impl From<Detector> for Origin {
+    fn from(detector: Detector) -> Self {
+        Self::Detector(detector)
+    }
+}
+
+closed_set! {
     /// How much a finding matters: confidence times danger.
     Severity {
         /// Worth knowing.
@@ -84,6 +130,8 @@ pub struct Evidence {
     pub bytes_out: Option<u64>,
     /// The client's address.
     pub client_address: Option<String>,
+    /// The AI agent that made the call, where the log names one: its id, else its name.
+    pub agent: Option<String>,
     /// The event's input and line.
     pub position: Position,
     /// The name of that input, where whoever read it knows one.
@@ -97,6 +145,8 @@ pub struct Finding {
     pub id: FindingId,
     /// The revision: how much of the identity had been seen, so that a later one is higher.
     pub revision: u64,
+    /// Whether nothing was said under this id before; later revisions are updates.
+    pub is_first: bool,
     /// The tenant.
     pub tenant_id: String,
     /// The identity, `None` if the finding concerns none.
@@ -107,8 +157,8 @@ pub struct Finding {
     pub principal_source: Option<&'static str>,
     /// The entity: `METHOD template`, a network, `credential:…`, or empty for the identity as a whole.
     pub entity: String,
-    /// The detector.
-    pub detector: Detector,
+    /// The detector, or that the pipeline says it of itself.
+    pub detector: Origin,
     /// The detector's version: moves when its statistic does.
     pub detector_version: u32,
     /// The window's start (inclusive).
@@ -192,5 +242,15 @@ mod tests {
             assert_eq!(Detector::from_name(detector.as_str()), Some(*detector));
         }
         assert_eq!(Detector::from_name("egress"), None);
+    }
+
+    #[test]
+    fn whoever_raises_a_finding_is_found_by_one_name() {
+        let names: std::collections::BTreeSet<_> = Origin::all().map(Origin::as_str).collect();
+        assert_eq!(names.len(), Detector::ALL.len() + Notice::ALL.len());
+        for origin in Origin::all() {
+            assert_eq!(Origin::from_name(origin.as_str()), Some(origin));
+        }
+        assert_eq!(Origin::from_name("baseline"), None);
     }
 }

@@ -8,6 +8,7 @@ pub mod event;
 pub mod finding;
 pub mod identity;
 pub mod limit;
+pub mod mention;
 mod principal_source;
 pub mod tables;
 pub mod time;
@@ -16,7 +17,7 @@ pub use endpoint::{EndpointId, EndpointSource, Endpoints};
 pub use event::{
     Event, EventBatch, Int, Kind, ParseFlags, Position, Text, TimeKind, TimePrecision,
 };
-pub use finding::{Contributor, Detector, Evidence, Finding, FindingId, Severity};
+pub use finding::{Contributor, Detector, Evidence, Finding, FindingId, Notice, Origin, Severity};
 pub use identity::{PrincipalTrust, PrincipalType};
 pub use principal_source::{PRINCIPAL_SOURCES, principal_source};
 pub use time::Time;

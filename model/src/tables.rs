@@ -16,12 +16,20 @@ pub enum Table {
     Identities,
     /// The latest state of each endpoint.
     Endpoints,
+    /// What people did to the store, without what it was about.
+    Audit,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 5] =
-        [Self::Findings, Self::Signals, Self::Windows, Self::Identities, Self::Endpoints];
+    pub const ALL: [Self; 6] = [
+        Self::Findings,
+        Self::Signals,
+        Self::Windows,
+        Self::Identities,
+        Self::Endpoints,
+        Self::Audit,
+    ];
 
     /// The table's name in SQL, and the name of its directory.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +39,7 @@ impl Table {
             Self::Windows => "windows",
             Self::Identities => "identities",
             Self::Endpoints => "endpoints",
+            Self::Audit => "audit",
         }
     }
 
@@ -42,6 +51,7 @@ impl Table {
             Self::Windows => windows(),
             Self::Identities => identities(),
             Self::Endpoints => endpoints(),
+            Self::Audit => audit(),
         }))
     }
 }
@@ -202,6 +212,19 @@ fn endpoints() -> Vec<Field> {
         count("identities"),
         number("authenticated_share"),
         number_or_null("objects_per_hour_p99"),
+    ]
+}
+
+fn audit() -> Vec<Field> {
+    vec![
+        time("at"),
+        text("action"),
+        text("fingerprint"),
+        text("actor"),
+        count("rows_removed"),
+        count("rows_changed"),
+        text("tables"),
+        text("result"),
     ]
 }
 

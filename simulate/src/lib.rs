@@ -41,5 +41,5 @@ mod truth;
 
 pub use benchmark::benchmark;
 pub use record::{Caller, Consumer, Mcp, Record, Route};
-pub use scenario::{Scenario, generate};
+pub use scenario::{HOURS_MAX, Scenario, Traffic, generate, plan};
 pub use truth::{Attack, Strength, Truth, Twin};

@@ -5,9 +5,14 @@ use crate::prng::mix_wide;
 use crate::record::Record;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::ControlFlow;
 
-/// Hands every record to `sink`, by time; equal times come in the actors' order.
-pub(crate) fn merge(seed: u64, actors: Vec<Actor>, sink: &mut dyn FnMut(&Record)) {
+/// Hands every record to `sink`, by time, until it breaks; equal times come in the actors' order.
+pub(crate) fn merge(
+    seed: u64,
+    actors: Vec<Actor>,
+    sink: &mut dyn FnMut(&Record) -> ControlFlow<()>,
+) {
     let mut streams: Vec<Stream> = actors.into_iter().map(Stream::new).collect();
     let mut heads: BinaryHeap<Reverse<(i64, usize)>> = streams
         .iter_mut()
@@ -20,7 +25,9 @@ pub(crate) fn merge(seed: u64, actors: Vec<Actor>, sink: &mut dyn FnMut(&Record)
         if let Some(mut record) = stream.planned.pop_front() {
             record.request_id = mix_wide(seed, number);
             number += 1;
-            sink(&record);
+            if sink(&record).is_break() {
+                return;
+            }
         }
         if let Some(time_ns) = stream.head_ns() {
             heads.push(Reverse((time_ns, index)));

@@ -1,14 +1,16 @@
 //! A scenario: how many of whom, from when, for how long, and whether anything goes wrong.
 
+use crate::actor::Actor;
 use crate::attacks;
 use crate::calendar::{NS_PER_D, NS_PER_H, NS_PER_S};
 use crate::cast::Cast;
 use crate::merge::merge;
 use crate::record::Record;
 use crate::truth::Truth;
+use std::ops::ControlFlow;
 
 /// The longest scenario, in hours: 400 days.
-const HOURS_MAX: u32 = 400 * 24;
+pub const HOURS_MAX: u32 = 400 * 24;
 /// The most identities of one kind.
 const CAST_MAX: u32 = 100_000;
 /// The earliest and the latest start, in seconds since the epoch: the years 2001 to 2099.
@@ -29,9 +31,12 @@ pub struct Scenario {
     pub services: u32,
     /// How many AI agents there are; at most 100 000.
     pub agents: u32,
-    /// Whether attacks happen. They are planned into the last 24 hours, after the twelfth; what
-    /// would begin before the scenario, or finds no suitable victim, is left out.
+    /// Whether attacks happen. They are planned into one day, after its twelfth hour; what finds no
+    /// suitable victim is left out.
     pub attacks: bool,
+    /// The hour at which the day of attacks and of the deployment ends; `None` for the last hour.
+    /// There are no attacks if less than 24 hours lie before it.
+    pub day_end_hour: Option<u32>,
 }
 
 impl Default for Scenario {
@@ -44,6 +49,7 @@ impl Default for Scenario {
             services: 50,
             agents: 40,
             attacks: true,
+            day_end_hour: None,
         }
     }
 }
@@ -55,17 +61,20 @@ pub(crate) struct Span {
     pub(crate) start_ns: i64,
     /// The end, exclusive.
     pub(crate) end_ns: i64,
-    /// Where the last 24 hours begin; before the start in a shorter scenario.
+    /// Where the day of attacks begins; before the start if there are less than 24 hours until it
+    /// ends.
     pub(crate) day_ns: i64,
-    /// When new endpoints are deployed: ten hours into the last 24.
+    /// When new endpoints are deployed: ten hours into the day of attacks.
     pub(crate) deploy_ns: i64,
 }
 
 impl Scenario {
     fn span(&self) -> Span {
         let start_ns = self.start_s.clamp(STARTS_S.0, STARTS_S.1) * NS_PER_S;
-        let end_ns = start_ns + i64::from(self.hours.min(HOURS_MAX)) * NS_PER_H;
-        let day_ns = end_ns - NS_PER_D;
+        let hours = self.hours.min(HOURS_MAX);
+        let end_ns = start_ns + i64::from(hours) * NS_PER_H;
+        let day_end = self.day_end_hour.unwrap_or(hours).min(hours);
+        let day_ns = start_ns + i64::from(day_end) * NS_PER_H - NS_PER_D;
         Span { start_ns, end_ns, day_ns, deploy_ns: day_ns + 10 * NS_PER_H }
     }
 
@@ -79,8 +88,39 @@ impl Scenario {
     }
 }
 
+/// A scenario that is planned: what will be true of it is known, and no call was made yet.
+#[derive(Debug)]
+pub struct Traffic {
+    seed: u64,
+    actors: Vec<Actor>,
+    truth: Truth,
+}
+
+impl Traffic {
+    /// What will be true of the whole scenario.
+    pub const fn truth(&self) -> &Truth {
+        &self.truth
+    }
+
+    /// Hands the scenario's records to `sink` in time order, until it breaks.
+    pub fn run(self, sink: &mut dyn FnMut(&Record) -> ControlFlow<()>) {
+        merge(self.seed, self.actors, sink);
+    }
+}
+
 /// Generates the scenario's records in time order, and says what was in them.
 pub fn generate(scenario: &Scenario, sink: &mut dyn FnMut(&Record)) -> Truth {
+    let traffic = plan(scenario);
+    let truth = traffic.truth.clone();
+    traffic.run(&mut |record| {
+        sink(record);
+        ControlFlow::Continue(())
+    });
+    truth
+}
+
+/// Plans a scenario: who there is, and what goes wrong.
+pub fn plan(scenario: &Scenario) -> Traffic {
     let scenario = scenario.bounded();
     let span = scenario.span();
     let mut cast = Cast::new(&scenario, span);
@@ -93,8 +133,7 @@ pub fn generate(scenario: &Scenario, sink: &mut dyn FnMut(&Record)) -> Truth {
         actors.extend(raid.actors);
     }
     attacks.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
-    merge(scenario.seed, actors, sink);
-    Truth { attacks, twins }
+    Traffic { seed: scenario.seed, actors, truth: Truth { attacks, twins } }
 }
 
 #[cfg(test)]
@@ -176,6 +215,29 @@ mod tests {
         assert!(victims.is_disjoint(&twins));
         assert_eq!(truth.twins.len(), 4);
         assert!(truth.attacks.iter().any(|it| it.strength == Strength::Loud));
+    }
+
+    #[test]
+    fn the_day_of_attacks_may_end_before_the_traffic_does() {
+        let scenario = Scenario { hours: 30, day_end_hour: Some(24), ..small() };
+        let truth = generate(&scenario, &mut |_| {});
+        let day_end_s = scenario.start_s as f64 + 24.0 * 3_600.0;
+        assert_eq!(truth.attacks.len(), 12);
+        assert!(truth.attacks.iter().all(|it| it.end_s < day_end_s), "{truth:?}");
+        let early = Scenario { day_end_hour: Some(23), ..scenario };
+        assert_eq!(generate(&early, &mut |_| {}).attacks, []);
+    }
+
+    #[test]
+    fn a_sink_that_has_enough_gets_no_more() {
+        let traffic = plan(&small());
+        assert_eq!(traffic.truth().attacks.len(), 12);
+        let mut count = 0;
+        traffic.run(&mut |_| {
+            count += 1;
+            if count < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        assert_eq!(count, 10);
     }
 
     #[test]

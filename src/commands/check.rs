@@ -3,6 +3,7 @@
 use super::{Ended, Failure, Setting, reject_lines};
 use crate::cli::Check;
 use crate::figures::counted;
+use crate::operation::probe;
 use crate::render::plain;
 use ingest::parse::Parser;
 use ingest::reject::Rejects;
@@ -34,8 +35,10 @@ pub(crate) fn run(setting: &Setting, args: &Check) -> Result<Ended, Failure> {
     // May be a fraction.
     let findings = if a_day.to_string() == "1" { "finding" } else { "findings" };
     writeln!(out, "configuration  ok, {a_day} {findings} a day")?;
-    let mut wrong = 0;
-    if setting.store.exists() {
+    let mut wrong = services(&mut out, setting)?;
+    if setting.server.is_some() {
+        // The directory beside a server holds the key, and perhaps checkpoints; no rows.
+    } else if setting.store.exists() {
         match setting.runtime.block_on(rows_of(setting)) {
             Ok(rows) => {
                 writeln!(out, "store          ok, {} in {}", rows, setting.store.display())?;
@@ -58,6 +61,26 @@ pub(crate) fn run(setting: &Setting, args: &Check) -> Result<Ended, Failure> {
         wrong += check_all(&mut out, &found, &parser)?;
     }
     if wrong > 0 { Err(format!("{wrong} of the checks failed").into()) } else { Ok(Ended::Done) }
+}
+
+/// Asks what a service would need, a line each; yields how much of it cannot be had.
+fn services(out: &mut dyn Write, setting: &Setting) -> io::Result<u32> {
+    let mut wrong = 0;
+    for (name, outcome) in [
+        ("source", probe::source(setting)),
+        ("store", probe::server(setting)),
+        ("checkpoints", probe::checkpoints(setting)),
+    ] {
+        match outcome {
+            None => {}
+            Some(Ok(found)) => writeln!(out, "{name:<15}ok, {}", plain(&found))?,
+            Some(Err(error)) => {
+                wrong += 1;
+                writeln!(out, "{name:<15}{}", plain(&crate::full(error.as_ref())))?;
+            }
+        }
+    }
+    Ok(wrong)
 }
 
 /// The inputs that the arguments stand for, and what is wrong with arguments that stand for none.

@@ -7,7 +7,9 @@ use store::{Compacted, Store};
 
 /// Compacts until there is nothing left to do.
 pub(crate) fn run(setting: &Setting) -> Result<Ended, Failure> {
-    setting.directory_only("compact")?;
+    if setting.server.is_some() {
+        return Err("a server merges its parts by itself: compact is for a directory".into());
+    }
     let keep = setting.config.keep;
     let all = setting.runtime.block_on(async {
         let store = Store::open(&setting.store).await?;

@@ -47,7 +47,11 @@ struct Outcome {
 
 /// Generates, detects, and compares with the truth, which the pipeline never sees.
 pub(crate) fn run(setting: &Setting, args: &Demo) -> Result<Ended, Failure> {
-    setting.directory_only("demo")?;
+    if setting.server.is_some() {
+        return Err("demo makes up traffic, which has no place among real findings: give it a \
+                    directory as --store"
+            .into());
+    }
     let scenario = Scenario { seed: args.seed, ..Scenario::default() };
     let log = setting.store.join("demo").join(format!("kong-seed{}.ndjson.zst", args.seed));
     crate::note(&format!("generating a day of Kong logs into {}", log.display()));

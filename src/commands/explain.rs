@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use store::Store;
+use store::Question;
 
 /// Characters of an id that a person types at least.
 const PREFIX_CHARS_MIN: usize = 4;
@@ -41,7 +41,6 @@ const LINES: [(&str, &str); 17] = [
 
 /// Explains a finding by its id or the beginning of it.
 pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
-    setting.directory_only("explain")?;
     let id = args.id.to_ascii_lowercase();
     let fits =
         id.len() >= PREFIX_CHARS_MIN && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
@@ -53,14 +52,9 @@ pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
         )
         .into());
     }
-    let sql = format!(
-        "SELECT * FROM findings_current WHERE finding_id LIKE {} ORDER BY finding_id LIMIT 2",
-        store::quote(&format!("{id}%")),
-    );
-    let (schema, batches) = setting.runtime.block_on(async {
-        let store = Store::open(&setting.store).await?;
-        store.query(&sql).await
-    })?;
+    let prefix = vec![("prefix", id.as_str().into())];
+    let asked = setting.reader()?;
+    let (schema, batches) = setting.runtime.block_on(asked.ask(Question::Finding, prefix))?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let first = batches.iter().find(|batch| batch.num_rows() > 0);
     let batch = match (rows, first) {

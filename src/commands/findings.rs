@@ -1,42 +1,74 @@
 //! `habitus findings`: the findings, the most severe first.
 
-use super::{Ended, Failure, Setting, identity, query, span_conditions, where_all};
+use super::{Ended, Failure, Setting, identity, span_us};
 use crate::cli::{Findings, OutputFormat};
 use crate::render::{self, plain};
 use arrow::array::RecordBatch;
-use model::{Detector, Severity};
+use model::{Origin, Severity};
 use std::io::Write as _;
-use store::Store;
+use store::{Answer, Question, Reader, Value};
+
+/// Which findings are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// From this microsecond on, and before that one.
+    pub(crate) span_us: (i64, i64),
+    /// The place of the least severity, from 1.
+    pub(crate) severity_min: i64,
+    /// The detector; empty for any.
+    pub(crate) detector: String,
+    /// The identity; empty for any.
+    pub(crate) principal_id: String,
+    /// At most so many.
+    pub(crate) rows_max: i64,
+}
+
+impl Wanted {
+    /// All within a span.
+    pub(crate) fn within(span_us: (i64, i64), rows_max: i64) -> Self {
+        let any = String::new;
+        Self { span_us, severity_min: 1, detector: any(), principal_id: any(), rows_max }
+    }
+
+    /// The findings: few columns for a terminal, all of them for programs.
+    pub(crate) fn ask(self, setting: &Setting, reader: &Reader) -> Result<Answer, Failure> {
+        let question = match setting.output {
+            OutputFormat::Table => Question::FindingsShort,
+            _ => Question::Findings,
+        };
+        let values = vec![
+            ("since_us", self.span_us.0.into()),
+            ("until_us", self.span_us.1.into()),
+            ("severity_min", self.severity_min.into()),
+            ("detector", Value::Text(self.detector)),
+            ("principal_id", Value::Text(self.principal_id)),
+            ("rows_max", self.rows_max.into()),
+        ];
+        Ok(setting.runtime.block_on(reader.ask(question, values))?)
+    }
+}
 
 /// Lists findings.
 pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> {
-    setting.directory_only("findings")?;
-    let mut conditions = conditions(args)?;
-    let store = setting.runtime.block_on(Store::open(&setting.store))?;
+    let mut wanted = wanted(args)?;
+    let reader = setting.reader()?;
     if let Some(typed) = &args.identity {
-        let id = identity::resolve(setting, &store, typed)?;
-        conditions.push(format!("principal_id = {}", store::quote(&id)));
+        wanted.principal_id = identity::resolve(setting, &reader, typed)?.id;
     }
-    let sql = sql(setting.output, &conditions, args.limit);
-    if setting.output != OutputFormat::Table {
-        return query::print(setting, &sql);
-    }
-    let (found, any) = setting.runtime.block_on(async {
-        let found = store.query(&sql).await?;
-        let any = store.query("SELECT finding_id FROM findings LIMIT 1").await?;
-        Ok::<_, store::StoreError>((found, any))
-    })?;
-    let mut out = std::io::stdout().lock();
-    if is_empty(&found.1) {
-        let why = if is_empty(&any.1) {
-            format!(": the store in {} holds none", setting.store.display())
+    let (schema, found) = wanted.ask(setting, &reader)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if setting.output == OutputFormat::Table && is_empty(&found) {
+        let any = reader.ask(Question::AnyFinding, Vec::new());
+        let why = if is_empty(&setting.runtime.block_on(any)?.1) {
+            format!(": the store in {reader} holds none")
         } else {
             asked(args)
         };
         writeln!(out, "no findings{}", plain(&why))?;
     } else {
-        render::rows(&mut out, setting.output, &found.0, &found.1)?;
+        render::rows(&mut out, setting.output, &schema, &found)?;
     }
+    out.flush()?;
     Ok(Ended::Done)
 }
 
@@ -44,9 +76,9 @@ fn is_empty(batches: &[RecordBatch]) -> bool {
     batches.iter().all(|batch| batch.num_rows() == 0)
 }
 
-/// What was asked for, as conditions of SQL; not the identity, which only the store can tell.
-fn conditions(args: &Findings) -> Result<Vec<String>, Failure> {
-    let mut conditions = span_conditions(&args.span, "detected_at")?;
+/// What was asked for; not the identity, which only the store can tell.
+fn wanted(args: &Findings) -> Result<Wanted, Failure> {
+    let mut wanted = Wanted::within(span_us(&args.span)?, i64::from(args.limit));
     if let Some(name) = &args.severity {
         let least = Severity::from_name(&name.to_ascii_lowercase()).ok_or_else(|| {
             let known: Vec<_> = Severity::ALL.iter().map(|it| it.as_str()).collect();
@@ -55,18 +87,17 @@ fn conditions(args: &Findings) -> Result<Vec<String>, Failure> {
                 known.join(", ")
             )
         })?;
-        let severe = Severity::ALL.iter().filter(|it| **it >= least);
-        let severe: Vec<_> = severe.map(|it| store::quote(it.as_str())).collect();
-        conditions.push(format!("severity IN ({})", severe.join(", ")));
+        let place = (1..).zip(Severity::ALL).find(|(_, it)| **it == least);
+        wanted.severity_min = place.map_or(1, |(place, _)| place);
     }
     if let Some(name) = &args.detector {
-        let detector = Detector::from_name(name).ok_or_else(|| {
-            let known: Vec<_> = Detector::ALL.iter().map(|it| it.as_str()).collect();
+        let detector = Origin::from_name(name).ok_or_else(|| {
+            let known: Vec<_> = Origin::all().map(Origin::as_str).collect();
             format!("no detector is called `{name}`; the detectors are {}", known.join(", "))
         })?;
-        conditions.push(format!("detector = {}", store::quote(detector.as_str())));
+        detector.as_str().clone_into(&mut wanted.detector);
     }
-    Ok(conditions)
+    Ok(wanted)
 }
 
 /// The same in words, as the end of a sentence.
@@ -80,21 +111,4 @@ fn asked(args: &Findings) -> String {
     ];
     let said = said.into_iter().filter_map(|(what, value)| Some((what, value.as_ref()?)));
     said.map(|(what, value)| format!(" {what} {value}")).collect::<Vec<_>>().join(",")
-}
-
-/// The query behind the list: few columns for a terminal, all of them for programs.
-pub(crate) fn sql(output: OutputFormat, conditions: &[String], limit: u32) -> String {
-    let columns = match output {
-        OutputFormat::Table => {
-            "substr(finding_id, 1, 8) AS id, to_char(detected_at, '%Y-%m-%d %H:%M:%S') AS detected_at, \
-             severity, detector, sentence"
-        }
-        _ => "*",
-    };
-    format!(
-        "SELECT {columns} FROM findings_current{} ORDER BY CASE severity WHEN 'critical' THEN 0 \
-         WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END, score DESC, \
-         detected_at, finding_id LIMIT {limit}",
-        where_all(conditions),
-    )
 }

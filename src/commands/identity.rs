@@ -1,51 +1,51 @@
 //! `habitus identity`: what is normal for one identity, and what happened to it.
 
-use super::{Ended, Failure, Setting, span_conditions};
+use super::{Ended, Failure, Setting, span_us};
 use crate::cli::{IdentityArgs, OutputFormat};
 use crate::render::{self, plain};
 use arrow::array::RecordBatch;
 use std::io::Write as _;
-use store::Store;
+use store::{Question, Reader, Value};
 
 /// Identities that are named when what was typed fits several of them, or none.
 const NAMED_MAX: usize = 5;
+/// Rows of a timeline that are shown, the latest.
+const TIMELINE_ROWS_MAX: i64 = 40;
 /// Characters at the beginning that make an identity one of the near ones.
 const NEAR_CHARS: usize = 4;
 /// How well a near identity fits; 0 is its id, 1 its name, 2 the beginning of either.
 const NEAR: u8 = 3;
 
 /// An identity that what was typed may mean.
-#[derive(Debug)]
-struct Candidate {
-    id: String,
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) id: String,
     /// What people call it, empty if the log does not say.
-    name: String,
+    pub(crate) name: String,
     /// How well it fits, the best first.
     fit: u8,
 }
 
 /// Shows one identity.
 pub(crate) fn run(setting: &Setting, args: &IdentityArgs) -> Result<Ended, Failure> {
-    setting.directory_only("identity")?;
-    let mut conditions = span_conditions(&args.span, "at")?;
-    let store = setting.runtime.block_on(Store::open(&setting.store))?;
-    let id = resolve(setting, &store, &args.id)?;
-    let is_it = format!("principal_id = {}", store::quote(&id));
-    let profile =
-        format!("SELECT * FROM identities WHERE {is_it} ORDER BY last_seen DESC, tenant_id");
-    let (schema, profile) = setting.runtime.block_on(store.query(&profile))?;
+    let (since_us, until_us) = span_us(&args.span)?;
+    let reader = setting.reader()?;
+    let id = resolve(setting, &reader, &args.id)?.id;
+    let principal = ("principal_id", Value::Text(id));
+    let profile = reader.ask(Question::Profile, vec![principal.clone()]);
+    let (schema, profile) = setting.runtime.block_on(profile)?;
     let mut out = std::io::stdout().lock();
     if setting.output != OutputFormat::Table {
         render::rows(&mut out, setting.output, &schema, &profile)?;
         return Ok(Ended::Done);
     }
-    conditions.push(is_it);
-    let timeline = format!(
-        "SELECT to_char(at, '%Y-%m-%d %H:%M') AS at, kind, detector, headline \
-         FROM identity_timeline WHERE {} ORDER BY at DESC, kind, detector LIMIT 40",
-        conditions.join(" AND "),
-    );
-    let (schema, rows) = setting.runtime.block_on(store.query(&timeline))?;
+    let timeline = vec![
+        principal,
+        ("since_us", since_us.into()),
+        ("until_us", until_us.into()),
+        ("rows_max", TIMELINE_ROWS_MAX.into()),
+    ];
+    let (schema, rows) = setting.runtime.block_on(reader.ask(Question::Timeline, timeline))?;
     if let Some(batch) = profile.iter().find(|batch| batch.num_rows() > 0) {
         write_profile(&mut out, batch)?;
         writeln!(out)?;
@@ -54,31 +54,31 @@ pub(crate) fn run(setting: &Setting, args: &IdentityArgs) -> Result<Ended, Failu
     Ok(Ended::Done)
 }
 
-/// The id of the identity that `typed` means: its id, its name, or a beginning that only it has.
-pub(crate) fn resolve(setting: &Setting, store: &Store, typed: &str) -> Result<String, Failure> {
-    let (_, known) = setting.runtime.block_on(store.query(&candidates_sql(typed)))?;
-    chosen(typed, candidates(&known)?)
+/// The identity that `typed` means: its id, its name, or a beginning that only it has.
+pub(crate) fn resolve(
+    setting: &Setting,
+    reader: &Reader,
+    typed: &str,
+) -> Result<Candidate, Failure> {
+    chosen(typed, fitting(setting, reader, typed)?)
 }
 
 /// The identities that `typed` may mean, the best first.
-fn candidates_sql(typed: &str) -> String {
+pub(crate) fn fitting(
+    setting: &Setting,
+    reader: &Reader,
+    typed: &str,
+) -> Result<Vec<Candidate>, Failure> {
     let lower = typed.to_lowercase();
     let start: String = lower.chars().take(NEAR_CHARS).collect();
-    let (typed, lower, start) = (store::quote(typed), store::quote(&lower), store::quote(&start));
-    format!(
-        "WITH known AS (\
-         SELECT principal_id, coalesce(principal_name, '') AS name FROM identities), \
-         fitted AS (SELECT principal_id, name, CASE \
-         WHEN principal_id = {typed} THEN 0 \
-         WHEN name = {typed} THEN 1 \
-         WHEN starts_with(principal_id, {typed}) OR starts_with(name, {typed}) THEN 2 \
-         WHEN contains(lower(principal_id), {lower}) OR contains(lower(name), {lower}) THEN {NEAR} \
-         WHEN starts_with(lower(principal_id), {start}) OR starts_with(lower(name), {start}) \
-         THEN {NEAR} END AS fit FROM known) \
-         SELECT principal_id, max(name) AS name, min(fit) AS fit FROM fitted WHERE fit IS NOT NULL \
-         GROUP BY principal_id ORDER BY 3, 1 LIMIT {}",
-        NAMED_MAX + 1,
-    )
+    let values = vec![
+        ("typed", typed.into()),
+        ("lower", Value::Text(lower)),
+        ("start", Value::Text(start)),
+        ("rows_max", Value::Int(NAMED_MAX as i64 + 1)),
+    ];
+    let (_, known) = setting.runtime.block_on(reader.ask(Question::Candidates, values))?;
+    candidates(&known)
 }
 
 fn candidates(batches: &[RecordBatch]) -> Result<Vec<Candidate>, Failure> {
@@ -93,13 +93,13 @@ fn candidates(batches: &[RecordBatch]) -> Result<Vec<Candidate>, Failure> {
     Ok(found)
 }
 
-/// The id of the only candidate that fits best.
-fn chosen(typed: &str, mut found: Vec<Candidate>) -> Result<String, Failure> {
+/// The only candidate that fits best.
+fn chosen(typed: &str, mut found: Vec<Candidate>) -> Result<Candidate, Failure> {
     let best = found.first().map_or(NEAR, |it| it.fit);
     found.retain(|it| it.fit == best);
     let typed = plain(typed);
     match found.as_slice() {
-        [only] if best < NEAR => Ok(only.id.clone()),
+        [only] if best < NEAR => Ok(only.clone()),
         [] => Err(format!(
             "no identity is called `{typed}`; `habitus query \"SELECT principal_id FROM identities\"` \
              lists them"
@@ -149,7 +149,7 @@ mod tests {
             fit: *fit,
         });
         match (chosen("ac", found.collect()), expected) {
-            (Ok(id), Ok(wanted)) => assert_eq!(id, wanted),
+            (Ok(found), Ok(wanted)) => assert_eq!(found.id, wanted),
             (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
             (got, wanted) => panic!("{got:?}, not {wanted:?}"),
         }

@@ -1,10 +1,11 @@
 //! `habitus replay`: access logs in, explained findings out, queryable with SQL.
 
-use super::{Ended, Failure, Setting, declared_format, findings};
+use super::findings::Wanted;
+use super::{Ended, Failure, NS_PER_US, Setting, declared_format, instant};
 use crate::cli::{Logs, OutputFormat, Replay, Work};
 use crate::figures::counted;
 use crate::inputs::{Inputs, Reading};
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, dead_letters};
 use crate::pipeline::{Passed, Pipeline, lateness_ns};
 use crate::progress::Progress;
 use crate::render;
@@ -18,7 +19,7 @@ use std::path::Path;
 use store::{RunId, Store};
 
 /// Findings that are shown at the end of a replay.
-const SHOWN_MAX: u32 = 20;
+const SHOWN_MAX: i64 = 20;
 
 /// A run of the main job.
 #[derive(Debug)]
@@ -37,7 +38,6 @@ pub(crate) struct Job<'a> {
 
 /// Replays logs, and prints what was found.
 pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
-    setting.directory_only("replay")?;
     let (inputs, mut problems) = find(&args.logs)?;
     let declared = declared_format(&args.logs)?;
     let job = Job { inputs, declared, sort: args.logs.sort, work: &args.work, what: "replay" };
@@ -49,33 +49,30 @@ pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
     }
     report(&summary);
     // The store may hold other runs: what is shown is of the time that this one covers.
-    let conditions = covered(&summary);
-    let query = findings::sql(setting.output, &conditions, SHOWN_MAX);
-    if setting.output == OutputFormat::Table {
-        let found = setting
-            .runtime
-            .block_on(async { Store::open(&setting.store).await?.query(&query).await })?;
-        let mut out = std::io::stdout().lock();
-        render::rows(&mut out, setting.output, &found.0, &found.1)?;
+    let is_table = setting.output == OutputFormat::Table;
+    let rows_max = if is_table { SHOWN_MAX } else { i64::from(u32::MAX) };
+    let wanted = Wanted::within(covered_us(&summary), rows_max);
+    let (schema, found) = wanted.ask(setting, &setting.reader()?)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    render::rows(&mut out, setting.output, &schema, &found)?;
+    if is_table {
         writeln!(out, "habitus explain ID   shows everything that a finding rests on")?;
-    } else {
-        super::query::print(setting, &findings::sql(setting.output, &conditions, u32::MAX))?;
     }
+    out.flush()?;
+    drop(out);
     if summary.events == 0 && !summary.problems.is_empty() {
         return Err("no input could be read".into());
     }
     Ok(if summary.problems.is_empty() { Ended::Done } else { Ended::Partly })
 }
 
-/// Conditions for findings within the event time of a run.
-fn covered(summary: &Summary) -> Vec<String> {
-    let bounds = [(&summary.first_time, ">="), (&summary.last_time, "<=")];
-    let each = bounds.into_iter();
-    each.filter_map(|(time, sign)| {
-        let time = store::quote(time.as_ref()?);
-        Some(format!("detected_at {sign} TIMESTAMP {time}"))
-    })
-    .collect()
+/// The event time of a run in microseconds, the end exclusive; nothing of a run without events.
+fn covered_us(summary: &Summary) -> (i64, i64) {
+    let us = |time: &Option<String>| {
+        time.as_deref().and_then(instant).map(|time| time.ns().div_euclid(NS_PER_US))
+    };
+    let (first, last) = (us(&summary.first_time), us(&summary.last_time));
+    (first.unwrap_or(i64::MIN), last.map_or(i64::MAX, |last| last + 1))
 }
 
 /// The inputs that the command line names, and those of them that cannot be read.
@@ -90,15 +87,21 @@ pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failur
     let threads = job.work.threads.map_or(setting.processors, usize::from);
     let plan = setting.config.detect.check()?;
     let store = create_store(setting, job.work)?;
+    let server = setting.server()?;
+    if let Some(client) = &server {
+        setting.runtime.block_on(store::clickhouse::verify(client))?;
+    }
     let parser = setting.config.ingest.check(store.key())?;
     let total = job.inputs.iter().map(|input| input.bytes).sum::<Option<u64>>();
     let progress = Progress::over(total, job.what);
     let mut inputs = Inputs::open(job.inputs, &Reading { parser: &parser, declared: job.declared });
     let run = run_id(setting, (job.declared, job.sort), &inputs)?;
     let engine = Engine::new(plan);
-    let writer = store.writer(&run);
-    let names = inputs.names().to_vec();
-    let mut keeper = Keeper::new(writer, setting.runtime.clone(), threads, names);
+    let (names, runtime) = (inputs.names().to_vec(), setting.runtime.clone());
+    let mut keeper = match server {
+        Some(client) => Keeper::replaying(client, &setting.store, runtime, names),
+        None => Keeper::new(store.writer(&run), runtime, threads, names),
+    };
     let pipeline = Pipeline {
         reading: Reading { parser: &parser, declared: job.declared },
         templates: Templates::new(setting.config.endpoints),
@@ -107,11 +110,17 @@ pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failur
     };
     // A run that failed leaves the store as it was: dropping the keeper forgets what it staged.
     let (passed, tally) = pipeline.detect(&mut inputs, engine, &mut keeper, &progress)?;
-    keeper.commit()?;
+    let set_aside = keeper.commit()?;
     progress.done();
     let seconds = (setting.now() - started).as_secs_f64();
     let mut summary = Summary::of(&passed, &inputs, tally, seconds, threads);
     summary.findings = passed.findings;
+    if set_aside > 0 {
+        summary.problems.push(format!(
+            "the server refused {set_aside} rows, which are in {}",
+            dead_letters(&setting.store).display(),
+        ));
+    }
     if passed.unwatched > 0 {
         summary.notes.push(format!(
             "{} failed authentications came from more addresses than are watched for a success after them",

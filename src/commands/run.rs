@@ -1,17 +1,26 @@
 //! `habitus run`: the service.
 
 use super::{Ended, Failure, Setting};
-use crate::cli::Run;
+use crate::cli::{Run, Stage};
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
+use crate::live::dead_letters::DeadLetters;
 use crate::live::feed::Feed;
 use crate::live::files::Files;
+use crate::live::forget::Requests;
+use crate::live::objects;
 use crate::live::{Done, Live, Parts};
+use crate::normalizer::{self, Normalizer};
+use crate::operation::probe::checkpoint_place;
+use crate::operation::reload::Reload;
+use crate::operation::{self, Operation, log, server};
+use crate::outlets::Outlets;
+use connect::Producer;
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
-use object_store::local::LocalFileSystem;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -21,6 +30,7 @@ use tokio::runtime::Handle;
 pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     let started = setting.now();
     let config = &setting.config;
+    log::write_as(config.run.log_format);
     let threads = args.work.threads.map_or(setting.processors, usize::from);
     let plan = config.detect.check()?;
     let format = match config.run.format.as_str() {
@@ -29,23 +39,125 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
             format!("run.format: no format is called `{name}`; see `habitus formats`")
         })?),
     };
-    let directory = PathBuf::from(&config.run.checkpoints);
-    let (keeper, key, home) = Keeper::open(setting, &args.work, &config.source.group_id)?;
-    let directory =
-        if config.run.checkpoints.is_empty() { home.join("checkpoints") } else { directory };
-    std::fs::create_dir_all(&directory)
-        .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
-    let objects = LocalFileSystem::new_with_prefix(&directory)?;
-    let checkpoints = Checkpoints::new(Arc::new(objects), &config.source.group_id);
-    let parser = config.ingest.check(key)?;
-    let (source, named) = feed(setting, &args.source, &directory)?;
+    let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
+    reload_on_signals(&setting.runtime, Arc::clone(&reload))?;
+    let (operation, address) = operate(setting)?;
+    let job = Job { started, plan, format, threads, stop, reload, operation, address };
+    match args.stage {
+        Some(Stage::Normalize) => normalize(setting, args, job),
+        stage => detect(setting, args, job, stage.is_some()),
+    }
+}
+
+/// What both stages need.
+struct Job {
+    started: Instant,
+    plan: detect::Plan,
+    format: Option<FormatId>,
+    threads: usize,
+    stop: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
+    operation: Arc<Operation>,
+    /// Where metrics and health are served.
+    address: Option<SocketAddr>,
+}
+
+impl Job {
+    /// Says where metrics and health are, once nothing can be wrong with the configuration any more.
+    fn say_where(&self) {
+        if let Some(address) = self.address {
+            log::info(&format!("metrics and health are at http://{address}"), &[]);
+        }
+    }
+}
+
+/// The first stage alone.
+fn normalize(setting: &Setting, args: &Run, job: Job) -> Result<Ended, Failure> {
+    let config = &setting.config;
+    let (_, key) = Keeper::key(setting, &args.work)?;
+    let parser = config.ingest.check(key)?.keeping_rejects();
+    let events_topic = config.source.events();
+    crate::note(&format!(
+        "reading {} as group {}-normalize, events go to {events_topic}",
+        config.source.topics.join(", "),
+        config.source.group_id,
+    ));
+    job.say_where();
+    let normalizer = Normalizer::new(normalizer::Parts {
+        source: config.source.clone(),
+        client: config.kafka.client()?,
+        events_topic,
+        dead_letter_topic: config.run.dead_letter_topic.clone(),
+        poison_share_max: config.run.poison_share_max,
+        format: job.format,
+        parser: &parser,
+        threads: job.threads,
+        id: transactional_id(&config.source.group_id, &setting.fresh_key),
+        stop: job.stop,
+        wall,
+    });
+    let done = normalizer.run(moment)?;
+    crate::note(&format!(
+        "stopped after {:.1} s: {} events in {} transactions, {} rejected",
+        (setting.now() - job.started).as_secs_f64(),
+        done.events,
+        done.transactions,
+        done.rejected,
+    ));
+    let Some(path) = &args.work.summary else { return Ok(Ended::Done) };
+    let summary = serde_json::json!({
+        "stage": "normalize",
+        "events": done.events,
+        "rejected": done.rejected,
+        "dead_letters": done.dead_letters,
+        "ahead": done.ahead,
+        "transactions": done.transactions,
+        "seconds": (setting.now() - job.started).as_secs_f64(),
+    });
+    write_summary(&summary, path)?;
+    Ok(Ended::Done)
+}
+
+/// A name that no other process has; from it nobody learns the randomness.
+fn transactional_id(group: &str, randomness: &[u8; 32]) -> String {
+    let mark = blake3::Hash::from(blake3::derive_key("habitus transactional id", randomness));
+    format!("{group}-normalize-{}", mark.to_hex().get(..16).unwrap_or_default())
+}
+
+/// The second stage, which reads the first one's events, or both stages in one.
+fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<Ended, Failure> {
+    let config = &setting.config;
+    let mut settings = config.source.clone();
+    if is_second {
+        settings.events_topic = settings.events();
+        settings.group_id = format!("{}-detect", settings.group_id);
+    }
+    let group = settings.group_id.clone();
+    let (keeper, key, home) = Keeper::open(setting, &args.work, &group)?;
+    let objects = objects::open(&config.run.checkpoints, &home, &setting.environment)?;
+    let checkpoints = Checkpoints::new(Arc::clone(&objects), &group);
+    let requests = Requests::new(objects, &group);
+    let parser = config.ingest.check(key)?.keeping_rejects();
+    let outlets = Outlets::open(setting, &home, wall)?;
+    let (source, named) = if is_second {
+        let events = Feed::Topics(Source::open_events(&settings, &config.kafka.client()?)?);
+        (events, settings.events_topic.clone())
+    } else {
+        feed(setting, &args.source, &checkpoint_place(&config.run.checkpoints, &home))?
+    };
+    let dead_letters = match config.run.dead_letter_topic.as_str() {
+        "" => None,
+        topic => Some(Producer::open(&config.kafka.client()?, topic, "run.dead_letter_topic")?),
+    };
+    let dead_letters = DeadLetters::new(dead_letters);
     crate::note(&format!(
         "reading {named} as group {}, findings go to {}",
-        config.source.group_id,
+        group,
         setting.server.clone().unwrap_or_else(|| setting.store.display().to_string()),
     ));
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
+    job.say_where();
+    let Job { started, plan, format, threads, stop, reload, operation, .. } = job;
     let live = Live::new(Parts {
         settings: config.run.clone(),
         format,
@@ -53,11 +165,16 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         plan,
         endpoints: config.endpoints,
         source,
-        keeper,
+        keeper: keeper.with_outlets(outlets),
         checkpoints,
+        dead_letters,
+        requests,
+        key,
         runtime: setting.runtime.clone(),
         threads,
         stop,
+        operation,
+        reload: Reload::new(setting.config_path.clone(), config.clone(), reload),
         wall,
     });
     let done = live.run(moment)?;
@@ -72,8 +189,9 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         crate::note(&format!("{} events had a time too far ahead and were left out", done.ahead));
     }
     if let Some(path) = &args.work.summary {
+        let stage = if is_second { "detect" } else { "both" };
         let seconds = (setting.now() - started).as_secs_f64();
-        write_summary(&done, seconds, path)?;
+        write_summary(&summary(&done, stage, seconds), path)?;
     }
     Ok(Ended::Done)
 }
@@ -95,23 +213,61 @@ fn feed(setting: &Setting, named: &[String], home: &Path) -> Result<(Feed, Strin
     Ok((Feed::Files(feed), files.join(", ")))
 }
 
-fn write_summary(done: &Done, seconds: f64, path: &Path) -> Result<(), Failure> {
-    let summary = serde_json::json!({
+/// Serves metrics and health from now on, and asks the store's server from time to time.
+fn operate(setting: &Setting) -> Result<(Arc<Operation>, Option<SocketAddr>), Failure> {
+    let operation = Arc::new(Operation::new(moment, wall()));
+    let listen = &setting.config.run.listen;
+    let address = server::serve(&setting.runtime, listen, &operation)?;
+    if let Some(client) = setting.server()? {
+        operation::watch_store(&setting.runtime, client, Arc::clone(&operation));
+    }
+    Ok((operation, address))
+}
+
+fn summary(done: &Done, stage: &str, seconds: f64) -> serde_json::Value {
+    let latency = &done.latency;
+    serde_json::json!({
+        "stage": stage,
         "events": done.passed.events,
         "records": done.passed.records,
         "rejected": done.passed.rejects.total(),
+        "dead_letters": done.dead_letters,
         "findings": done.passed.findings,
         "late_not_scored": done.passed.late_not_scored,
         "ahead": done.ahead,
         "epochs": done.epochs,
+        "finding_latency_ms": {
+            "count": latency.len(),
+            "p50": latency.value_at_quantile(0.5),
+            "p99": latency.value_at_quantile(0.99),
+            "max": latency.max(),
+        },
+        "spent_seconds": done.spent,
+        "outlets": done.outlets,
         "seconds": seconds,
-    });
+    })
+}
+
+fn write_summary(summary: &serde_json::Value, path: &Path) -> Result<(), Failure> {
     std::fs::write(path, format!("{summary}\n"))
         .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
 }
 
+/// SIGHUP reads the configuration again.
+fn reload_on_signals(runtime: &Handle, reload: Arc<AtomicBool>) -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _inside = runtime.enter();
+    let mut hangup = signal(SignalKind::hangup())?;
+    drop(runtime.spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.store(true, Ordering::Relaxed);
+        }
+    }));
+    Ok(())
+}
+
 /// The first SIGINT or SIGTERM ends the epoch and the service; a second one ends it at once.
-fn stop_on_signals(runtime: &Handle, stop: Arc<AtomicBool>) -> Result<(), Failure> {
+pub(super) fn stop_on_signals(runtime: &Handle, stop: Arc<AtomicBool>) -> Result<(), Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let _inside = runtime.enter();
     let (mut interrupt, mut terminate) =
@@ -137,7 +293,7 @@ fn moment() -> Instant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a service lives by the clock, and only from here")]
-fn wall() -> Time {
+pub(crate) fn wall() -> Time {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Time::from_ns(since.map_or(0, |since| since.as_nanos() as i64))
 }

@@ -1,7 +1,8 @@
 //! Where records come from: topics of a broker, or files that are followed.
 
+use super::LiveError;
 use super::files::{FileError, Files};
-use ingest::source::kafka::{Commit, Next, Partition, Source, SourceError};
+use ingest::source::kafka::{Bounds, Commit, Committed, Next, Partition, Source, SourceError};
 use std::time::Duration;
 
 /// A source of records.
@@ -22,6 +23,22 @@ pub(crate) enum FeedError {
     /// The files, or what is known of them.
     #[error(transparent)]
     Files(#[from] FileError),
+}
+
+impl FeedError {
+    /// Whether trying again may help.
+    pub(crate) const fn is_passing(&self) -> bool {
+        match self {
+            Self::Topics(error) => error.is_passing(),
+            Self::Files(_) => false,
+        }
+    }
+}
+
+impl From<SourceError> for LiveError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error.into())
+    }
 }
 
 impl Feed {
@@ -64,6 +81,73 @@ impl Feed {
         match self {
             Self::Topics(source) => Ok(source.is_at_end(place, next)?),
             Self::Files(files) => Ok(files.follow().is_at_end(place)),
+        }
+    }
+
+    /// Stops reading, until [`Feed::begin`] is called again.
+    pub(crate) fn pause(&mut self) -> Result<(), FeedError> {
+        match self {
+            Self::Topics(source) => Ok(source.pause()?),
+            // They are read only when they are asked for records.
+            Self::Files(_) => Ok(()),
+        }
+    }
+
+    /// What is committed, for each partition.
+    pub(crate) fn committed(&mut self) -> Result<Vec<Committed>, FeedError> {
+        match self {
+            Self::Topics(source) => Ok(source.committed()?),
+            Self::Files(files) => Ok(files.committed()?),
+        }
+    }
+
+    /// Where each partition begins and ends; what is gone of a file is known when it is read.
+    pub(crate) fn bounds(&self) -> Result<Vec<Bounds>, FeedError> {
+        match self {
+            Self::Topics(source) => Ok(source.bounds()?),
+            Self::Files(_) => {
+                let all = Bounds { low: 0, high: i64::MAX };
+                Ok(vec![all; self.partitions().len()])
+            }
+        }
+    }
+
+    /// Puts partitions in an order; files have that in which they were committed.
+    pub(crate) fn arrange(&mut self, first: &[Partition]) {
+        if let Self::Topics(source) = self {
+            source.arrange(first);
+        }
+    }
+
+    /// Looks whether topics have grown; files say so by themselves.
+    pub(crate) fn look_again(&mut self) -> Result<bool, FeedError> {
+        match self {
+            Self::Topics(source) => Ok(source.look_again()?),
+            Self::Files(_) => Ok(false),
+        }
+    }
+
+    /// Whether a broker answered lately; files need none.
+    pub(crate) fn has_answered(&mut self) -> bool {
+        match self {
+            Self::Topics(source) => source.has_answered(),
+            Self::Files(_) => true,
+        }
+    }
+
+    /// How often partitions were assigned to this process.
+    pub(crate) fn assignments(&self) -> u64 {
+        match self {
+            Self::Topics(source) => source.assignments(),
+            Self::Files(_) => 0,
+        }
+    }
+
+    /// The offset after a partition's last record, as far as it is known.
+    pub(crate) fn end(&self, place: usize) -> Option<i64> {
+        match self {
+            Self::Topics(source) => source.end(place),
+            Self::Files(_) => None,
         }
     }
 

@@ -122,7 +122,7 @@ impl Files {
     }
 
     /// What the process before left; nothing at the very first start.
-    fn committed(&mut self) -> Result<Vec<Committed>, FileError> {
+    pub(crate) fn committed(&mut self) -> Result<Vec<Committed>, FileError> {
         let failed = |source| FileError::Io { what: "reading", path: self.path.clone(), source };
         let mut text = String::new();
         match File::open(&self.path) {

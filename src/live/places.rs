@@ -1,17 +1,20 @@
 //! Where each partition stands: what was read, what is judged, and what is still held.
 
-use super::checkpoint::Place;
+use super::checkpoint::{Origin, Place};
 use crate::order::Order;
 use ingest::parse::Parsed;
 use ingest::source::kafka::{Fetched, Partition};
+use ingest::wire::Front;
 use model::time::NS_PER_H;
-use model::{Event, EventBatch, Time};
+use model::{EventBatch, Time};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long after a partition's last event nothing rests on it any more: the hour that was open, and
 /// one more.
 const SETTLED_AFTER_NS: i64 = 2 * NS_PER_H;
+/// Partitions of the first stage that are kept track of: far more than a cluster should have.
+const ORIGINS_MAX: usize = 100_000;
 
 /// One partition.
 #[derive(Debug)]
@@ -25,12 +28,44 @@ struct Stand {
     wanted_to: i64,
     held: Vec<(i64, u32)>,
     front: Option<Time>,
+    /// What the first stage says of each partition that it reads: how far it got, and whether it has
+    /// nothing more.
+    origins: BTreeMap<(String, i32), (Option<Time>, bool)>,
+    /// How many of those there are.
+    origins_of: u32,
     /// The latest time of any of its events.
     latest: Option<Time>,
     /// When it last brought something, or was found to have nothing more.
     heard: Instant,
     /// It had nothing more when it was last looked at, and brought nothing since.
     is_idle: bool,
+    /// It brought records since this process reads it.
+    has_brought: bool,
+}
+
+impl Stand {
+    /// Whether it was read and brought records, but never an event: an error log, for instance.
+    const fn is_without_events(&self) -> bool {
+        self.has_brought && self.front.is_none() && self.origins_of == 0
+    }
+
+    /// Whether nothing is to come from here for now. Behind a first stage silence says nothing: that
+    /// stage may be the one that is late, and says itself when its partitions have nothing more.
+    fn is_done(&self) -> bool {
+        self.is_idle && self.origins.values().all(|(_, is_idle)| *is_idle)
+    }
+
+    /// How far the slowest partition of the first stage got; `None` while not all have said.
+    fn slowest(&self) -> Option<Time> {
+        if (self.origins.len() as u32) < self.origins_of {
+            return None;
+        }
+        let all = || self.origins.values();
+        if all().all(|(_, is_idle)| *is_idle) {
+            return all().map(|(front, _)| *front).max().flatten();
+        }
+        all().filter(|(_, is_idle)| !is_idle).map(|(front, _)| *front).min().flatten()
+    }
 }
 
 /// All partitions, in the order of their numbers in positions.
@@ -51,30 +86,42 @@ impl Places {
             wanted_to: i64::MIN,
             held: Vec::new(),
             front: None,
+            origins: BTreeMap::new(),
+            origins_of: 0,
             latest: None,
             heard: now,
             is_idle: false,
+            has_brought: false,
         };
         Self { stands: partitions.iter().map(stand).collect(), is_moved: false }
     }
 
-    /// Partitions as a checkpoint has them; `None` if it is of others.
-    pub(crate) fn of(partitions: &[Partition], places: &[Place], now: Instant) -> Option<Self> {
+    /// Partitions as a checkpoint has them, which come first, and those that are new since.
+    pub(crate) fn of(partitions: &[Partition], places: &[Place], now: Instant) -> Self {
         let mut all = Self::new(partitions, now);
-        if partitions.len() != places.len() {
-            return None;
-        }
         for (stand, place) in all.stands.iter_mut().zip(places) {
-            if (&stand.partition.topic, stand.partition.number) != (&place.topic, place.number) {
-                return None;
-            }
             stand.resume = place.resume;
             stand.next = place.resume;
             stand.wanted = place.held.iter().copied().collect();
             stand.wanted_to = place.next.unwrap_or(i64::MIN);
             stand.front = place.front.map(Time::from_ns);
+            let origin = |origin: &Origin| {
+                let front = origin.front.map(Time::from_ns);
+                ((origin.topic.clone(), origin.number), (front, origin.is_idle))
+            };
+            stand.origins = place.origins.iter().map(origin).collect();
+            stand.origins_of = place.origins_of;
         }
-        Some(all)
+        all
+    }
+
+    /// Goes on at an offset behind records that are no longer there.
+    pub(crate) fn leap(&mut self, place: usize, low: i64) {
+        if let Some(stand) = self.stands.get_mut(place) {
+            (stand.resume, stand.next) = (Some(low), Some(low));
+            stand.wanted = stand.wanted.split_off(&low);
+            self.is_moved = true;
+        }
     }
 
     /// Takes in partitions that came since, or that stand where another stood.
@@ -131,10 +178,16 @@ impl Places {
     /// Leaves out of a batch the events that were judged before the restart.
     pub(crate) fn skip(&mut self, fetched: &Fetched, parsed: &mut Parsed) {
         let Some(stand) = self.stands.get(fetched.chunk.source as usize) else { return };
-        let is_again = fetched.offsets.first().is_some_and(|first| *first < stand.wanted_to);
+        let firsts =
+            [fetched.offsets.first(), fetched.empty.first(), fetched.wire.first().map(|it| &it.0)];
+        let first =
+            firsts.into_iter().flatten().chain(fetched.damaged.iter().map(|it| &it.0)).min();
+        let is_again = first.is_some_and(|first| *first < stand.wanted_to);
         if !is_again {
             return;
         }
+        // What was rejected then was dealt with then.
+        parsed.rejects.retain(|sample| sample.position.line as i64 >= stand.wanted_to);
         // Of a record with several events those are judged first that come first in the order.
         let mut judged: BTreeMap<i64, u32> = BTreeMap::new();
         let mut order: Vec<usize> = (0..parsed.batch.events.len()).collect();
@@ -168,10 +221,30 @@ impl Places {
             let latest = parsed.batch.events.iter().map(|event| event.time).max();
             stand.latest = stand.latest.max(latest);
             stand.next = Some(fetched.next);
-            stand.front = stand.front.max(parsed.front());
+            if fetched.wire.is_empty() {
+                stand.front = stand.front.max(parsed.front());
+            }
             stand.heard = now;
             stand.is_idle = false;
+            stand.has_brought = true;
             self.is_moved = true;
+        }
+    }
+
+    /// Notes how far the first stage says that its partitions got.
+    pub(crate) fn hear(&mut self, fetched: &Fetched, fronts: Vec<Front>) {
+        let Some(stand) = self.stands.get_mut(fetched.chunk.source as usize) else { return };
+        for front in fronts {
+            stand.origins_of = stand.origins_of.max(front.of);
+            if stand.origins.len() >= ORIGINS_MAX {
+                continue;
+            }
+            let origin = stand.origins.entry((front.topic, front.partition)).or_default();
+            origin.0 = origin.0.max(front.time_ns.map(Time::from_ns));
+            origin.1 = front.is_idle;
+        }
+        if stand.origins_of > 0 {
+            stand.front = stand.slowest();
         }
     }
 
@@ -179,6 +252,13 @@ impl Places {
     pub(crate) fn silent(&self, now: Instant, silence: Duration) -> Vec<(usize, Option<i64>)> {
         let is_silent = |stand: &Stand| now.saturating_duration_since(stand.heard) >= silence;
         let each = self.stands.iter().enumerate().filter(|(_, stand)| is_silent(stand));
+        each.map(|(place, stand)| (place, stand.next)).collect()
+    }
+
+    /// Partitions that had nothing more when they were looked at, and the offset that each would
+    /// bring next.
+    pub(crate) fn idle(&self) -> Vec<(usize, Option<i64>)> {
+        let each = self.stands.iter().enumerate().filter(|(_, stand)| stand.is_idle);
         each.map(|(place, stand)| (place, stand.next)).collect()
     }
 
@@ -193,8 +273,7 @@ impl Places {
     /// The time before which no partition will bring an event, idle ones and those whose records hold
     /// no events left out; `None` while one that is not idle was not read yet.
     pub(crate) fn watermark(&self, lateness_ns: i64) -> Option<Time> {
-        let counts =
-            |stand: &&Stand| !stand.is_idle && (stand.front.is_some() || stand.next.is_none());
+        let counts = |stand: &&Stand| !stand.is_done() && !stand.is_without_events();
         let mut busy = self.stands.iter().filter(counts).peekable();
         if busy.peek().is_none() {
             // All were read to their end a while ago: everything that was read may be judged.
@@ -209,9 +288,19 @@ impl Places {
         self.stands.iter().map(|stand| stand.latest.max(stand.front)).max().flatten()
     }
 
+    /// The offset that a partition brings next, once it brought anything.
+    pub(crate) fn next(&self, place: usize) -> Option<i64> {
+        self.stands.get(place)?.next
+    }
+
+    /// Whether a partition had nothing more when it was last looked at.
+    pub(crate) fn is_idle_at(&self, place: usize) -> bool {
+        self.stands.get(place).is_some_and(|stand| stand.is_idle)
+    }
+
     /// Whether all partitions were read to their end a while ago.
     pub(crate) fn is_idle(&self) -> bool {
-        self.stands.iter().all(|stand| stand.is_idle)
+        self.stands.iter().all(Stand::is_done)
     }
 
     /// Notes that events were judged: where to read on has moved.
@@ -249,6 +338,12 @@ impl Places {
 
     /// The places as a checkpoint keeps them, after [`Places::hold`].
     pub(crate) fn export(&self) -> Vec<Place> {
+        let origin = |(name, at): (&(String, i32), &(Option<Time>, bool))| Origin {
+            topic: name.0.clone(),
+            number: name.1,
+            front: at.0.map(Time::ns),
+            is_idle: at.1,
+        };
         let each = self.stands.iter();
         each.map(|stand| Place {
             topic: stand.partition.topic.clone(),
@@ -257,6 +352,8 @@ impl Places {
             next: stand.next.map(|next| next.max(stand.wanted_to)),
             held: stand.held.clone(),
             front: stand.front.map(Time::ns),
+            origins: stand.origins.iter().map(origin).collect(),
+            origins_of: stand.origins_of,
         })
         .collect()
     }
@@ -265,17 +362,4 @@ impl Places {
     pub(crate) fn settle(&mut self) {
         self.is_moved = false;
     }
-}
-
-/// Puts each event's offset in the place of its line, and takes out the events whose time is after
-/// `latest`; how many those were.
-pub(crate) fn put_offsets(parsed: &mut Parsed, offsets: &[i64], latest: Time) -> u64 {
-    let before = parsed.batch.events.len();
-    parsed.batch.events.retain(|event| event.time <= latest);
-    let put = |event: &mut Event| {
-        let offset = offsets.get(event.position.line as usize).copied().unwrap_or(0);
-        event.position.line = offset as u64;
-    };
-    parsed.batch.events.iter_mut().for_each(put);
-    (before - parsed.batch.events.len()) as u64
 }

@@ -20,6 +20,16 @@ GRANT{on_cluster} SELECT ON {database}.schema_migrations TO habitus_writer;
 GRANT{on_cluster} SELECT ON {database}.* TO habitus_analyst;
 GRANT{on_cluster} SELECT ON {database}.* TO habitus_grafana;
 
+-- Who forgets an identity: the only role that may delete, and no worker's.
+CREATE ROLE IF NOT EXISTS habitus_privacy{on_cluster};
+GRANT{on_cluster} SELECT ON {database}.* TO habitus_privacy;
+GRANT{on_cluster} ALTER DELETE, ALTER UPDATE ON {database}.findings TO habitus_privacy;
+GRANT{on_cluster} ALTER DELETE ON {database}.signals TO habitus_privacy;
+GRANT{on_cluster} ALTER DELETE ON {database}.windows TO habitus_privacy;
+GRANT{on_cluster} ALTER DELETE ON {database}.identities TO habitus_privacy;
+GRANT{on_cluster} ALTER DELETE, INSERT ON {database}.findings_daily TO habitus_privacy;
+GRANT{on_cluster} INSERT ON {database}.audit TO habitus_privacy;
+
 CREATE QUOTA IF NOT EXISTS habitus_grafana{on_cluster} KEYED BY user_name
 FOR INTERVAL 1 hour MAX queries = 20000, read_rows = 100000000000, execution_time = 7200
 TO habitus_grafana;
@@ -27,4 +37,4 @@ TO habitus_grafana;
 -- A table with a policy shows its rows to nobody else where the server is set so; these see all.
 CREATE ROW POLICY IF NOT EXISTS habitus_all{on_cluster}
 ON {database}.findings, {database}.signals, {database}.windows, {database}.identities, {database}.findings_daily
-USING 1 TO habitus_writer, habitus_analyst, habitus_grafana;
+USING 1 TO habitus_writer, habitus_analyst, habitus_grafana, habitus_privacy;

@@ -7,6 +7,7 @@
 //! * `chunk` — rows cut into inserts whose bytes, and so whose tokens, follow from the rows alone.
 //! * `failure` — what the server's errors mean: try again, stop, or set the rows aside.
 //! * `dead_letter` — the file of rows that the server refused.
+//! * `forget` — one identity taken out of the tables.
 //! * `health` — how workers fare, as rows of `pipeline_health`.
 //! * `labels` — the names of enum values, which Arrow does not carry.
 //!
@@ -18,6 +19,7 @@ mod chunk;
 mod client;
 mod dead_letter;
 mod failure;
+mod forget;
 mod health;
 mod labels;
 mod migration;
@@ -31,6 +33,8 @@ mod stub;
 mod tests;
 
 pub use client::{Client, quote};
+pub use dead_letter::DeadLetters;
+pub(crate) use dead_letter::locked as letters_lock;
 pub use health::Health;
 pub use migration::{Applied, migrate, verify};
 pub use roles::grant;

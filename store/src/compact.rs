@@ -66,6 +66,8 @@ impl Keep {
             Table::Signals => self.signals_days,
             Table::Windows => self.windows_days,
             Table::Identities | Table::Endpoints => self.states_days,
+            // What people did to the store is never too old.
+            Table::Audit => 0,
         }
     }
 }
@@ -204,7 +206,7 @@ pub(crate) fn publish(
     plan: &Plan,
     staged: &[Staged],
 ) -> Result<Vec<publish::Step>, StoreError> {
-    publish::steps(dir, staged, |manifest, files| {
+    publish::change(dir, staged, |manifest, files| {
         let gone = |run: &RunId| !manifest.has(run);
         if plan.runs.iter().chain(&plan.states).any(gone) {
             // Somebody else merged or replaced them: what was made of them is not used.
@@ -395,6 +397,7 @@ fn merging(table: Table, keep: Keep) -> String {
         Table::Windows => &["window_start", "tenant_id", "principal_id"],
         Table::Identities => &["tenant_id", "principal_id"],
         Table::Endpoints => &["endpoint"],
+        Table::Audit => &[],
     };
     let schema = table.schema();
     let all = || schema.fields().iter().map(|field| field.name().as_str());
@@ -404,7 +407,7 @@ fn merging(table: Table, keep: Keep) -> String {
     let name = table.as_str();
     match table {
         Table::Findings => format!("SELECT {columns} FROM findings_current ORDER BY {order}"),
-        Table::Signals | Table::Windows => {
+        Table::Signals | Table::Windows | Table::Audit => {
             format!("SELECT DISTINCT {columns} FROM {name} ORDER BY {order}")
         }
         Table::Identities | Table::Endpoints => {

@@ -44,6 +44,9 @@ pub enum StoreError {
     /// Another writer is at work.
     #[error("another habitus is writing to {}: wait until it ends, or name another directory", .0.display())]
     Busy(PathBuf),
+    /// Somebody has read for so long that files could not be removed.
+    #[error("others read {} all the while, so files that are no longer visible are still there: run the command again when they have ended", .0.display())]
+    Readers(PathBuf),
     /// The name of a run is not one that can name files.
     #[error("`{0}` is no run id: it takes 1 to {max} of a-z and 0-9", max = crate::layout::RUN_ID_BYTES_MAX)]
     RunId(String),

@@ -7,8 +7,10 @@
 //! * `publish` — the steps of a commit, in the order that makes a crash harmless.
 //! * `compact` — many small runs made one, and what is too old removed.
 //! * `manifest` — which files are visible: the one file whose replacement is the commit.
+//! * [`Reader`] — what the commands ask, of a directory or of a server: `questions/` has the texts.
 //! * `scan` — a table as SQL sees it: the visible files, and no others.
 //! * `layout`, `key`, `lock` — names in the directory, the fingerprint key, the writer's lock.
+//! * [`Forgetting`] — one identity taken out of everything (`forget`), with a row of `audit`.
 //! * `finding` — findings as rows.
 //! * [`clickhouse`] — the same tables in a ClickHouse server, for many workers and for dashboards.
 //!
@@ -23,6 +25,7 @@ mod directory;
 mod encode;
 mod error;
 mod finding;
+mod forget;
 mod group;
 mod key;
 mod layout;
@@ -30,6 +33,7 @@ mod lock;
 mod manifest;
 mod publish;
 mod query;
+mod reader;
 mod scan;
 mod writer;
 
@@ -39,6 +43,8 @@ mod tests;
 pub use compact::{Compacted, EPOCHS_OPEN, Keep};
 pub use directory::Store;
 pub use error::StoreError;
+pub use forget::{Erased, Forgetting, fingerprint, forget_letters};
 pub use layout::RunId;
 pub use query::quote;
+pub use reader::{Answer, Question, Reader, Value, Values};
 pub use writer::{Count, Writer, Written};

@@ -136,6 +136,39 @@ impl Manifest {
         }
     }
 
+    /// This manifest with other files of one table of a run.
+    #[must_use]
+    pub(crate) fn with_table(
+        mut self,
+        run: &RunId,
+        table: Table,
+        files: impl Iterator<Item = Listed>,
+    ) -> Self {
+        let of_run = self.runs.entry(run.as_str().to_owned()).or_default();
+        let files: Vec<_> = files.collect();
+        if files.is_empty() {
+            of_run.remove(table.as_str());
+        } else {
+            of_run.insert(table.as_str().to_owned(), files);
+        }
+        self
+    }
+
+    /// Every run and table that has files, the audit left out.
+    pub(crate) fn parts(&self) -> Vec<(RunId, Table)> {
+        let known = |name: &str| Table::ALL.into_iter().find(|table| table.as_str() == name);
+        let all = self.runs.iter().flat_map(|(run, files)| files.keys().map(move |it| (run, it)));
+        all.filter_map(|(run, table)| Some((RunId::new(run).ok()?, known(table)?)))
+            .filter(|(_, table)| *table != Table::Audit)
+            .collect()
+    }
+
+    /// The visible files of one table of a run.
+    pub(crate) fn files_of(&self, run: &RunId, table: Table) -> &[Listed] {
+        let files = self.runs.get(run.as_str()).and_then(|files| files.get(table.as_str()));
+        files.map_or(&[], Vec::as_slice)
+    }
+
     /// The visible files of a table, run by run.
     pub(crate) fn files(&self, table: Table) -> impl Iterator<Item = &Listed> {
         self.runs.values().filter_map(move |files| files.get(table.as_str())).flatten()

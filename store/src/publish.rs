@@ -37,31 +37,37 @@ pub(crate) enum Step {
 ///
 /// The writer's lock must be held from here to the last step.
 pub(crate) fn plan(dir: &Path, run: &RunId, staged: &[Staged]) -> Result<Vec<Step>, StoreError> {
-    steps(dir, staged, |old, files| old.with_run(run, files))
+    change(dir, staged, |old, files| old.with_run(run, files))
 }
 
 /// The steps that make `staged` visible in a manifest that `change` makes of the old one.
 ///
 /// The writer's lock must be held from here to the last step.
-pub(crate) fn steps(
+pub(crate) fn change(
     dir: &Path,
     staged: &[Staged],
     change: impl FnOnce(Manifest, Files) -> Manifest,
 ) -> Result<Vec<Step>, StoreError> {
+    let mut files = Files::new();
+    for file in staged {
+        files.entry(file.table.as_str().to_owned()).or_default().push(file.listed.clone());
+    }
+    let old = Manifest::read(dir)?.ok_or_else(|| StoreError::Missing(dir.to_owned()))?;
+    steps(dir, change(old, files), staged)
+}
+
+/// The steps that make `new` the manifest, with the files that it has and the old one has not.
+pub(crate) fn steps(dir: &Path, new: Manifest, staged: &[Staged]) -> Result<Vec<Step>, StoreError> {
     let tables: BTreeSet<Table> = staged.iter().map(|file| file.table).collect();
     let table_dirs: Vec<_> = tables.iter().map(|table| layout::table_dir(dir, *table)).collect();
-    let mut files = Files::new();
     let mut steps: Vec<Step> = table_dirs.iter().cloned().map(Step::Make).collect();
     for file in staged {
         let to = layout::table_dir(dir, file.table).join(&file.listed.name);
         steps.push(Step::Move { from: file.path.clone(), to });
-        files.entry(file.table.as_str().to_owned()).or_default().push(file.listed.clone());
     }
     steps.extend(table_dirs.into_iter().map(Step::Sync));
     steps.push(Step::Sync(dir.to_owned()));
 
-    let old = Manifest::read(dir)?.ok_or_else(|| StoreError::Missing(dir.to_owned()))?;
-    let new = change(old, files);
     let unnamed = unnamed(dir, &new)?;
     steps.push(Step::Show(new));
     steps.push(Step::Remove(unnamed));
@@ -91,6 +97,15 @@ fn remove(dir: &Path, paths: &[PathBuf]) -> Result<(), StoreError> {
         Some(_lock) => paths.iter().try_for_each(|path| gone(fs::remove_file(path), path)),
         None => Ok(()),
     }
+}
+
+/// Removes what the manifest does not name and what is staged; false if somebody reads.
+pub(crate) fn sweep(dir: &Path) -> Result<bool, StoreError> {
+    let manifest = Manifest::read(dir)?.ok_or_else(|| StoreError::Missing(dir.to_owned()))?;
+    clear(dir)?;
+    let unnamed = unnamed(dir, &manifest)?;
+    remove(dir, &unnamed)?;
+    Ok(unnamed.iter().all(|path| !path.exists()))
 }
 
 /// Removes everything that is staged. Whoever holds the lock is the only one who stages.

@@ -3,10 +3,11 @@
 use crate::directory::{Store, in_background};
 use crate::error::StoreError;
 use crate::manifest::Manifest;
+use crate::reader::{Value, Values};
 use crate::scan::Scan;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::{Column, DataFusionError, SchemaError};
+use datafusion::common::{Column, DataFusionError, ScalarValue, SchemaError};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -57,6 +58,15 @@ const VIEWS: [(&str, &str); 2] = [
     ("identity_timeline", include_str!("../views/identity_timeline.sql")),
 ];
 
+/// Parameters as the engine takes them.
+fn scalars(values: Values) -> Vec<(&'static str, ScalarValue)> {
+    let scalar = |value| match value {
+        Value::Text(text) => ScalarValue::Utf8(Some(text)),
+        Value::Int(number) => ScalarValue::Int64(Some(number)),
+    };
+    values.into_iter().map(|(name, value)| (name, scalar(value))).collect()
+}
+
 /// The text as a literal of SQL: in quotes, with its own quotes doubled.
 pub fn quote(literal: &str) -> String {
     format!("'{}'", literal.replace('\'', "''"))
@@ -84,6 +94,15 @@ impl Store {
     /// Only reading is allowed: SELECT, WITH, EXPLAIN, SHOW and DESCRIBE. The answer may have
     /// 512 MiB at most. Times are in UTC.
     pub async fn query(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
+        self.query_with(sql, Values::new()).await
+    }
+
+    /// The same with values for the parameters of the SQL, each `$name`.
+    pub(crate) async fn query_with(
+        &self,
+        sql: &str,
+        values: Values,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
         if sql.len() > SQL_BYTES_MAX {
             let what = format!("the SQL has {} bytes, and at most {SQL_BYTES_MAX}", sql.len());
             return Err(StoreError::Sql { what, tables: String::new() });
@@ -91,16 +110,20 @@ impl Store {
         // Held until the answer is complete: a replay that ends meanwhile removes nothing.
         let (manifest, _lock) = self.visible().await?;
         let (store, sql) = (self.clone(), sql.to_owned());
-        on_deep_stacks(async move { store.ask(&manifest, &sql).await }).await
+        on_deep_stacks(async move { store.ask(&manifest, &sql, values).await }).await
     }
 
     async fn ask(
         &self,
         manifest: &Manifest,
         sql: &str,
+        values: Values,
     ) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
         let session = self.session(manifest).await.map_err(failed)?;
-        let plan = read_only(&session.state(), sql).await?;
+        let mut plan = read_only(&session.state(), sql).await?;
+        if !values.is_empty() {
+            plan = plan.with_param_values(scalars(values)).map_err(failed)?;
+        }
         match collect(&session, plan).await {
             Err(StoreError::Sql { what, tables }) => {
                 let (dir, manifest) = (self.dir().to_owned(), manifest.clone());

@@ -99,6 +99,11 @@ impl Writer {
         }
     }
 
+    /// A writer of one of several runs that are committed together, by whoever holds the lock.
+    pub(crate) fn under(dir: &Path, run: &RunId, lock: Arc<Lock>) -> Self {
+        Self { lock: Some(lock), ..Self::new(dir, run) }
+    }
+
     /// Encodes on the thread that writes, for whoever wants one thread to do all the work.
     pub fn alone(mut self) -> Self {
         self.is_alone = true;

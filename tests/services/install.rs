@@ -12,7 +12,7 @@ const TAIL_LINES_MAX: usize = 12;
 ///
 /// `fill` works in a folder beside it, which takes the name only when it is complete. It never
 /// runs when offline.
-pub(super) fn installed(
+pub(crate) fn installed(
     name: &str,
     fill: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
@@ -55,7 +55,7 @@ fn services() -> Result<PathBuf, String> {
 }
 
 /// Runs a command to its end; where it fails, the error holds the command as one would type it.
-pub(super) fn run(command: &[&str]) -> Result<(), String> {
+pub(crate) fn run(command: &[&str]) -> Result<(), String> {
     let typed: Vec<_> = command.iter().map(|word| quoted(word)).collect();
     let cure = format!("run this until it succeeds, then the tests again: {}", typed.join(" "));
     let ended = Command::new(command[0]).args(&command[1..]).stdin(Stdio::null()).output();

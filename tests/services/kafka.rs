@@ -2,17 +2,18 @@
 
 use super::install;
 use super::watchdog::Watched;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, OwnedMessage};
+use rdkafka::message::{DeliveryResult, Message as _, OwnedMessage};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub(crate) struct Kafka {
     pub(crate) bootstrap: String,
     /// Its release, or that it is somebody else's.
     pub(crate) version: String,
+    /// Where it keeps its records; nothing where it is somebody else's.
+    pub(crate) data: Option<PathBuf>,
     /// Held so that it runs as long as the tests.
     _process: Option<Watched>,
 }
@@ -78,7 +81,7 @@ impl Kafka {
                 "nothing answers at {bootstrap}: start it, or unset KAFKA_BOOTSTRAP_SERVERS"
             ));
         }
-        Ok(Self { bootstrap, version: "as given".to_owned(), _process: None })
+        Ok(Self { bootstrap, version: "as given".to_owned(), data: None, _process: None })
     }
 
     /// Installs it where it is missing, and starts it.
@@ -95,6 +98,12 @@ impl Kafka {
         Err(failed)
     }
 
+    /// The folder of its jars, installed where it is missing, and its release.
+    pub(crate) fn libraries() -> Result<(PathBuf, &'static str), String> {
+        let home = install::installed(&format!("kafka-{VERSION}"), fill)?;
+        Ok((home.join("libs"), VERSION))
+    }
+
     fn start_once(class_path: &str) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("habitus-kafka-").tempdir();
         let dir = dir.map_err(|err| format!("no temporary directory: {err}"))?;
@@ -107,11 +116,13 @@ impl Kafka {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "kafka", class_path]).arg(&properties).args(JAVA);
         // From here on the watchdog removes the directory.
-        let process = Watched::start(&dir.keep(), &mut command)?;
+        let dir = dir.keep();
+        let process = Watched::start(&dir, &mut command)?;
         for _ in 0..LOOKS_MAX {
             if TcpStream::connect(broker).is_ok() && answers(&broker.to_string()) {
                 let (bootstrap, version) = (broker.to_string(), VERSION.to_owned());
-                return Ok(Self { bootstrap, version, _process: Some(process) });
+                let data = Some(dir.join("data"));
+                return Ok(Self { bootstrap, version, data, _process: Some(process) });
             }
             if process.has_ended() {
                 break;
@@ -139,14 +150,7 @@ impl Kafka {
         topic.config = configs.to_vec();
         let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        // On a thread of its own, because the test may be in a runtime already.
-        let created = std::thread::scope(|scope| {
-            let wait = || {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                runtime.block_on(admin.create_topics([&topic], &options))
-            };
-            scope.spawn(wait).join().unwrap()
-        });
+        let created = alone(admin.create_topics([&topic], &options));
         assert_eq!(created.unwrap(), [Ok(name.to_owned())]);
         // The controller answers before the broker knows who leads the partitions.
         for _ in 0..LOOKS_MAX {
@@ -158,6 +162,37 @@ impl Kafka {
             std::thread::sleep(LOOK_EVERY);
         }
         panic!("{name} has partitions without a leader");
+    }
+
+    /// Gives a topic more partitions, so many altogether.
+    #[track_caller]
+    pub(crate) fn grow_topic(&self, name: &str, partitions: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let wanted = NewPartitions::new(name, partitions);
+        let grown = alone(admin.create_partitions([&wanted], &options));
+        assert_eq!(grown.unwrap(), [Ok(name.to_owned())]);
+        for _ in 0..LOOKS_MAX {
+            let metadata = admin.inner().fetch_metadata(Some(name), PATIENCE).unwrap();
+            let all = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+            if all.filter(|it| it.leader() >= 0).count() == partitions {
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        panic!("{name} does not grow");
+    }
+
+    /// Removes the records of a partition before `offset`; all of them where that is -1.
+    #[track_caller]
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let offset = if offset < 0 { Offset::End } else { Offset::Offset(offset) };
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, offset).unwrap();
+        let deleted = alone(admin.delete_records(&list, &options)).unwrap();
+        deleted.elements()[0].error().unwrap();
     }
 
     /// Produces records; returns once the broker has them all.
@@ -205,6 +240,21 @@ impl Kafka {
         committed.elements().iter().map(of).collect()
     }
 
+    /// The offsets after the last record of a topic's partitions, summed.
+    #[track_caller]
+    pub(crate) fn ends(&self, topic: &str) -> i64 {
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        let end = |it| consumer.fetch_watermarks(topic, it, PATIENCE).unwrap().1;
+        (0..self.partitions(&consumer, topic)).map(end).sum()
+    }
+
+    /// The values of all committed records of a topic.
+    #[track_caller]
+    pub(crate) fn values(&self, topic: &str) -> Vec<Vec<u8>> {
+        let value = |it: &OwnedMessage| it.payload().unwrap_or_default().to_vec();
+        self.read_all(topic).iter().map(value).collect()
+    }
+
     /// Every committed record of a topic, ordered within its partition.
     #[track_caller]
     pub(crate) fn read_all(&self, topic: &str) -> Vec<OwnedMessage> {
@@ -218,11 +268,14 @@ impl Kafka {
             wanted.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
         }
         consumer.assign(&wanted).unwrap();
-        let (mut records, mut ended) = (Vec::new(), 0);
-        while ended < partitions {
+        let (mut records, mut ended) = (Vec::new(), BTreeSet::new());
+        while ended.len() < partitions as usize {
             match consumer.poll(PATIENCE) {
                 Some(Ok(record)) => records.push(record.detach()),
-                Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+                // The end of a transaction makes a partition end twice.
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    ended.insert(partition);
+                }
                 Some(Err(err)) => panic!("{topic}: {err}"),
                 None => panic!("{topic}: neither a record nor the end came"),
             }
@@ -237,6 +290,17 @@ impl Kafka {
         assert!(count > 0, "{} has no topic {topic}", self.bootstrap);
         i32::try_from(count).unwrap()
     }
+}
+
+/// Waits on a thread of its own, because the test may be in a runtime already.
+fn alone<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    std::thread::scope(|scope| {
+        let wait = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(future)
+        };
+        scope.spawn(wait).join().unwrap()
+    })
 }
 
 /// Whether a broker answers there within some seconds.

@@ -1,7 +1,10 @@
-//! The engine's state as a snapshot, and back.
+//! The engine's state in parts, whole or only what changed, and back.
 
 use super::Engine;
-use crate::partition::Partition;
+use crate::calibration::Calibration;
+use crate::models::Models;
+use crate::partition::{Delta, Partition};
+use crate::population::Population;
 use crate::settings::Plan;
 use crate::snapshot::{self, SnapshotError, Subject, plain};
 use model::Time;
@@ -9,10 +12,11 @@ use model::limit::PARTITIONS;
 use model::time::NS_PER_H;
 use serde::{Deserialize, Serialize};
 
-/// What is written of an engine: all but its plan. The parts are borrowed on the way out, owned on
-/// the way in.
+/// What is written of an engine beside its partitions: all but its plan.
+///
+/// What is shared is borrowed on the way out, owned on the way in.
 #[derive(Deserialize, Serialize)]
-struct State<Partitions, Population, Calibration, Models> {
+struct Centre<Shared> {
     #[serde(with = "plain")]
     hour: Option<Time>,
     #[serde(with = "plain")]
@@ -26,23 +30,149 @@ struct State<Partitions, Population, Calibration, Models> {
     windows: u64,
     judged: u64,
     folds_seen: u32,
-    population: Population,
-    calibration: Calibration,
-    models: Models,
-    partitions: Partitions,
+    /// `None` if there was no exchange.
+    shared: Option<Shared>,
+}
+
+type SharedRead = (Population, Calibration, Models);
+
+/// How much of the state a part has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// What changed since the last [`Engine::settle`].
+    Changes,
+}
+
+/// One part of an engine's state, which any thread may write.
+#[derive(Clone, Copy, Debug)]
+pub struct StatePart<'a> {
+    engine: &'a Engine,
+    extent: Extent,
+    /// The partition; `None` for what is beside them.
+    partition: Option<&'a Partition>,
+}
+
+impl StatePart<'_> {
+    /// The part as bytes; none if nothing in it changed.
+    ///
+    /// # Errors
+    ///
+    /// The format refused the state: a defect of this crate.
+    pub fn write(self) -> Result<Vec<u8>, SnapshotError> {
+        match (self.partition, self.extent) {
+            (None, extent) => self.engine.centre(extent),
+            (Some(partition), Extent::Whole) => snapshot::pack(Subject::Partition, partition),
+            (Some(partition), Extent::Changes) => match partition.delta() {
+                Some(delta) => snapshot::pack(Subject::Changes, &delta),
+                None => Ok(Vec::new()),
+            },
+        }
+    }
 }
 
 impl Engine {
-    /// The whole state as bytes: an [`Engine::import`] of them goes on as this engine would.
+    /// How many parts a state has.
+    pub const PARTS: usize = 1 + PARTITIONS;
+
+    /// The state in parts, in a fixed order: [`Engine::restore`] goes on as this engine would.
     ///
     /// To be called between tasks; it may be in the midst of an hour. The endpoints' table is not
-    /// part of it: it must be kept beside, as it is now.
+    /// part of it: it must be kept beside, as it is now. Once the parts are where they belong,
+    /// [`Engine::settle`] must be called.
+    pub fn parts(&self, extent: Extent) -> Vec<StatePart<'_>> {
+        let centre = StatePart { engine: self, extent, partition: None };
+        let each = self.partitions.iter().map(Some);
+        [centre]
+            .into_iter()
+            .chain(each.map(|partition| StatePart { partition, ..centre }))
+            .collect()
+    }
+
+    /// From now on only what changes after this is a change.
+    pub fn settle(&mut self) {
+        self.is_exchanged = false;
+        self.partitions.iter_mut().for_each(Partition::settle);
+    }
+
+    /// The engine of a whole state and of the changes that followed it, under a plan of now.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are of something else, of another [`crate::STATE_VERSION`], or damaged. What
+    /// damage does to a number within its bounds goes unnoticed: the keeper of the bytes must have
+    /// verified them.
+    pub fn restore<Bytes: AsRef<[u8]>>(
+        plan: Plan,
+        whole: &[Bytes],
+        changes: &[Vec<Bytes>],
+    ) -> Result<Self, SnapshotError> {
+        let corrupt = |why: &str| Subject::Engine.corrupt(why);
+        let mut engine = Self::new(plan);
+        for (is_whole, parts) in
+            [(true, whole)].into_iter().chain(changes.iter().map(|it| (false, it.as_slice())))
+        {
+            let Some((centre, partitions)) = parts.split_first() else {
+                return Err(corrupt("it has no parts"));
+            };
+            if partitions.len() != PARTITIONS {
+                return Err(corrupt("it is of another number of partitions"));
+            }
+            engine.take_centre(centre.as_ref(), is_whole)?;
+            for (partition, bytes) in engine.partitions.iter_mut().zip(partitions) {
+                let bytes = bytes.as_ref();
+                if is_whole {
+                    *partition = snapshot::unpack(Subject::Partition, bytes)?;
+                } else if !bytes.is_empty() {
+                    let delta: Delta = snapshot::unpack(Subject::Changes, bytes)?;
+                    partition.take_in(delta).map_err(corrupt)?;
+                }
+            }
+        }
+        for partition in &mut engine.partitions {
+            partition.restore().map_err(corrupt)?;
+        }
+        engine.check().map_err(corrupt)?;
+        // The plan of now may ask for more.
+        engine.cut = engine.cut.max(engine.plan.windows_per_finding_min);
+        engine.settle();
+        Ok(engine)
+    }
+
+    /// The whole state as bytes: an [`Engine::import`] of them goes on as this engine would.
     ///
     /// # Errors
     ///
     /// The format refused the state: a defect of this crate.
     pub fn export(&self) -> Result<Vec<u8>, SnapshotError> {
-        let state = State {
+        let parts = self.parts(Extent::Whole).into_iter().map(StatePart::write);
+        snapshot::pack(Subject::Engine, &parts.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The engine that [`Engine::export`] wrote, under a plan of now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::restore`].
+    pub fn import(plan: Plan, bytes: &[u8]) -> Result<Self, SnapshotError> {
+        let parts: Vec<&[u8]> = snapshot::unpack(Subject::Engine, bytes)?;
+        Self::restore(plan, &parts, &[])
+    }
+
+    /// Forgets which inputs the evidence of open windows came from: from now on there are others.
+    pub fn forget_inputs(&mut self) {
+        let identities = self.partitions.iter_mut().flat_map(|it| &mut it.identities);
+        for open in identities.filter_map(|identity| identity.open.as_mut()) {
+            for evidence in open.raised.iter_mut().flat_map(|raised| &mut raised.evidence) {
+                evidence.position.source = u32::MAX;
+            }
+        }
+    }
+
+    fn centre(&self, extent: Extent) -> Result<Vec<u8>, SnapshotError> {
+        let is_shared = extent == Extent::Whole || self.is_exchanged;
+        let centre = Centre {
             hour: self.hour,
             started: self.started,
             looked: self.looked,
@@ -52,51 +182,41 @@ impl Engine {
             windows: self.windows,
             judged: self.judged,
             folds_seen: self.folds_seen,
-            population: &self.population,
-            calibration: &self.calibration,
-            models: &self.models,
-            partitions: &self.partitions,
+            shared: is_shared.then_some((&self.population, &self.calibration, &self.models)),
         };
-        snapshot::pack(Subject::Engine, &state)
+        snapshot::pack(Subject::Centre, &centre)
     }
 
-    /// The engine that [`Engine::export`] wrote, under a plan of now.
-    ///
-    /// # Errors
-    ///
-    /// The bytes are of something else, of another [`crate::STATE_VERSION`], or damaged. What
-    /// damage does to a number within its bounds goes unnoticed: the keeper of the bytes must have
-    /// verified them.
-    pub fn import(plan: Plan, bytes: &[u8]) -> Result<Self, SnapshotError> {
-        let corrupt = |why: &str| Subject::Engine.corrupt(why);
-        let state: State<[Partition; PARTITIONS], _, _, crate::models::Models> =
-            snapshot::unpack(Subject::Engine, bytes)?;
-        let mut partitions = state.partitions;
-        for partition in &mut partitions {
-            partition.restore().map_err(corrupt)?;
+    fn take_centre(&mut self, bytes: &[u8], is_whole: bool) -> Result<(), SnapshotError> {
+        let read: Centre<SharedRead> = snapshot::unpack(Subject::Centre, bytes)?;
+        if is_whole && read.shared.is_none() {
+            return Err(Subject::Centre.corrupt("it says nothing of what is ordinary"));
         }
-        if !state.models.is_sound() {
-            return Err(corrupt("a joint law is of other features"));
+        self.hour = read.hour;
+        self.started = read.started;
+        self.looked = read.looked;
+        self.counted = read.counted;
+        self.elapsed_ns = read.elapsed_ns;
+        self.cut = read.cut;
+        self.windows = read.windows;
+        self.judged = read.judged;
+        self.folds_seen = read.folds_seen;
+        if let Some((population, calibration, models)) = read.shared {
+            self.population = population;
+            self.calibration = calibration;
+            self.models = models;
         }
-        if state.hour.is_some_and(|hour| hour.floor(NS_PER_H) != hour) {
-            return Err(corrupt("the open hour does not start on the hour"));
+        Ok(())
+    }
+
+    /// Whether what was read holds together; the reason if it does not.
+    fn check(&self) -> Result<(), &'static str> {
+        if !self.models.is_sound() {
+            return Err("a joint law is of other features");
         }
-        Ok(Self {
-            // The plan of now may ask for more.
-            cut: state.cut.max(plan.windows_per_finding_min),
-            plan,
-            partitions,
-            population: state.population,
-            calibration: state.calibration,
-            models: state.models,
-            hour: state.hour,
-            started: state.started,
-            looked: state.looked,
-            counted: state.counted,
-            elapsed_ns: state.elapsed_ns,
-            windows: state.windows,
-            judged: state.judged,
-            folds_seen: state.folds_seen,
-        })
+        if self.hour.is_some_and(|hour| hour.floor(NS_PER_H) != hour) {
+            return Err("the open hour does not start on the hour");
+        }
+        Ok(())
     }
 }

@@ -19,6 +19,11 @@ impl Distinct {
         }
     }
 
+    /// Takes values out.
+    pub(crate) fn remove(&mut self, hashes: &[u64]) {
+        self.0.retain(|hash| !hashes.contains(hash));
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -43,6 +43,19 @@ impl Rows {
     }
 }
 
+impl Rows {
+    /// Drops the rows that are marked.
+    pub(super) fn drop_rows(&mut self, marked: &[bool]) {
+        let mut kept = Self::of(self.table);
+        for (new, old) in kept.columns.iter_mut().zip(&self.columns) {
+            // Of the same table, so of the same kind.
+            new.append(old.values().without(marked));
+        }
+        kept.len = marked.iter().filter(|it| !**it).count();
+        *self = kept;
+    }
+}
+
 impl Column {
     fn values(&self) -> Values {
         match self {
@@ -86,6 +99,19 @@ impl Column {
 }
 
 impl Values {
+    fn without(self, marked: &[bool]) -> Self {
+        fn rest<T>(values: Vec<T>, marked: &[bool]) -> Vec<T> {
+            let each = values.into_iter().zip(marked).filter(|(_, marked)| !**marked);
+            each.map(|(value, _)| value).collect()
+        }
+        match self {
+            Self::Text(values) => Self::Text(rest(values, marked)),
+            Self::Time(values) => Self::Time(rest(values, marked)),
+            Self::Count(values) => Self::Count(rest(values, marked)),
+            Self::Number(values) => Self::Number(rest(values, marked)),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Text(values) => values.len(),

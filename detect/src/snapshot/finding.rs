@@ -4,7 +4,7 @@ use super::plain::{self, Plain, Source};
 use crate::detectors;
 use crate::identity::BASELINE_STATES;
 use model::{
-    Contributor, Detector, Evidence, Finding, FindingId, Position, PrincipalType, Severity, Time,
+    Contributor, Evidence, Finding, FindingId, Origin, Position, PrincipalType, Severity, Time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ pub(crate) struct EvidencePlain {
     status: Option<u16>,
     bytes_out: Option<u64>,
     client_address: Option<String>,
+    agent: Option<String>,
     #[serde(with = "plain")]
     position: Position,
     input: Option<String>,
@@ -26,15 +27,22 @@ impl Plain for Evidence {
     type As = EvidencePlain;
 
     fn to_plain(&self) -> EvidencePlain {
-        let Self { time, request, status, bytes_out, client_address, position, input } =
+        let Self { time, request, status, bytes_out, client_address, agent, position, input } =
             self.clone();
-        EvidencePlain { time, request, status, bytes_out, client_address, position, input }
+        EvidencePlain { time, request, status, bytes_out, client_address, agent, position, input }
     }
 
-    fn from_plain(plain: EvidencePlain) -> Option<Self> {
-        let EvidencePlain { time, request, status, bytes_out, client_address, position, input } =
-            plain;
-        Some(Self { time, request, status, bytes_out, client_address, position, input })
+    fn from_plain(it: EvidencePlain) -> Option<Self> {
+        Some(Self {
+            time: it.time,
+            request: it.request,
+            status: it.status,
+            bytes_out: it.bytes_out,
+            client_address: it.client_address,
+            agent: it.agent,
+            position: it.position,
+            input: it.input,
+        })
     }
 }
 
@@ -57,6 +65,7 @@ pub(crate) struct FindingPlain {
     #[serde(with = "plain")]
     id: FindingId,
     revision: u64,
+    is_first: bool,
     tenant_id: String,
     principal_id: Option<String>,
     #[serde(with = "plain")]
@@ -65,7 +74,7 @@ pub(crate) struct FindingPlain {
     principal_source: Option<Source>,
     entity: String,
     #[serde(with = "plain")]
-    detector: Detector,
+    detector: Origin,
     detector_version: u32,
     #[serde(with = "plain")]
     window_start: Time,
@@ -101,6 +110,7 @@ impl Plain for Finding {
         FindingPlain {
             id: it.id,
             revision: it.revision,
+            is_first: it.is_first,
             tenant_id: it.tenant_id,
             principal_id: it.principal_id,
             principal_type: it.principal_type,
@@ -129,11 +139,14 @@ impl Plain for Finding {
     }
 
     fn from_plain(it: FindingPlain) -> Option<Self> {
-        let about = detectors::about(it.detector);
+        // What the pipeline says of itself is no part of detection.
+        let Origin::Detector(detector) = it.detector else { return None };
+        let about = detectors::about(detector);
         let [score, surprise, observed, expected, upper] = it.numbers;
         Some(Self {
             id: it.id,
             revision: it.revision,
+            is_first: it.is_first,
             tenant_id: it.tenant_id,
             principal_id: it.principal_id,
             principal_type: it.principal_type,

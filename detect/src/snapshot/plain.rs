@@ -3,7 +3,7 @@
 //! This module is what `#[serde(with = "plain")]` names.
 
 use model::limit::ENDPOINTS_MAX;
-use model::{Detector, EndpointId, FindingId, Position, PrincipalType, Severity, Time};
+use model::{Detector, EndpointId, FindingId, Origin, Position, PrincipalType, Severity, Time};
 use ndarray::{Array1, Array2};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -128,6 +128,19 @@ macro_rules! closed_sets {
     };
 }
 closed_sets!(Detector, PrincipalType, Severity);
+
+/// The places of [`Origin::all`]: the detectors' come first.
+impl Plain for Origin {
+    type As = u8;
+
+    fn to_plain(&self) -> u8 {
+        Self::all().position(|it| it == *self).unwrap_or_default() as u8
+    }
+
+    fn from_plain(plain: u8) -> Option<Self> {
+        Self::all().nth(usize::from(plain))
+    }
+}
 
 /// The rule that resolved a principal, by name.
 ///

@@ -1,5 +1,7 @@
 //! Detection that is interrupted gives what it would have given, and damage gives errors.
 
+mod chain;
+mod forgetting;
 mod stream;
 
 use super::*;
@@ -33,7 +35,7 @@ fn the_stream_has_all_that_a_state_may_hold() {
     for detector in
         ["ObjectEnumeration", "EgressSpike", "AuthFailures", "FirstSeenEndpoint", "NotItself"]
     {
-        let of = |it: &&String| it.contains(&format!("detector: {detector},"));
+        let of = |it: &&String| it.contains(&format!("detector: Detector({detector}),"));
         let revisions = left.findings.iter().filter(of).count();
         assert!(revisions > 0, "{detector} has found nothing");
     }
@@ -129,7 +131,7 @@ fn another_version_says_so_with_the_cure() {
     let error = Engine::import(plan(), &bytes).unwrap_err();
     assert_eq!(error, SnapshotError::Version { what: "engine", found: STATE_VERSION + 1 });
     let said = error.to_string();
-    for part in ["version 2", "reads version 1", "start cold", "run the version"] {
+    for part in ["version 3", "reads version 2", "start cold", "run the version"] {
         assert!(said.contains(part), "{said}");
     }
 }

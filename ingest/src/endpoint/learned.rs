@@ -59,6 +59,8 @@ pub struct Templates {
     names_bytes: usize,
     overflowed: u64,
     untracked: u64,
+    /// Anything but a count changed since the last export; no part of the state.
+    is_changed: bool,
 }
 
 /// What became of a template that was not known.
@@ -84,6 +86,7 @@ impl Templates {
             names_bytes: 0,
             overflowed: 0,
             untracked: 0,
+            is_changed: false,
         }
     }
 
@@ -142,6 +145,7 @@ impl Templates {
         match place {
             Place::Known(id, may_remember) => {
                 if may_remember && self.known.len() < KNOWN_MAX {
+                    self.is_changed = true;
                     self.known.insert(event.endpoint_hash, id);
                 }
                 id
@@ -161,7 +165,9 @@ impl Templates {
                 id.map_or(Place::Overflow, |id| Place::Known(id, true))
             });
         };
+        let roots = self.trie.roots();
         let root = self.trie.root(method);
+        self.is_changed |= self.trie.roots() != roots;
         let found = self.trie.find(root, template);
         if let Some(id) = found.and_then(|node| self.trie.endpoint(node)) {
             return Place::Known(id, is_answered);
@@ -172,6 +178,7 @@ impl Templates {
         if !self.has_room() {
             return Place::Overflow;
         }
+        self.is_changed = true;
         let id = match self.trie.grow(root, template) {
             Ok(node) => self.endpoint_of(node),
             Err(Refused::Variable) => return Place::Unrouted,
@@ -198,11 +205,13 @@ impl Templates {
         // Folds make room elsewhere, so they may use what is kept free.
         let room = self.has_room() || (vars != 0 && self.endpoints.len() < ENDPOINTS_MAX);
         let id = room.then(|| self.push(name, source, vars))?;
+        self.is_changed = true;
         self.known.insert(hash, id);
         Some(id)
     }
 
     fn push(&mut self, name: &str, source: EndpointSource, vars: u32) -> EndpointId {
+        self.is_changed = true;
         let id = self.endpoints.push(name, source);
         self.names_bytes += name.len();
         self.calls.push(0);
@@ -267,6 +276,7 @@ impl Templates {
     }
 
     fn fold(&mut self, parent: NodeId, group: &Group) -> usize {
+        self.is_changed = true;
         let variable = self.trie.add(parent, &group.label, true);
         let mut folded = 0;
         for member in &group.members {

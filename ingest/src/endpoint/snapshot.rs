@@ -6,12 +6,33 @@
 use serde::{Deserialize, Serialize};
 
 /// The version of what is written; it moves whenever the meaning or the order of a byte does.
-pub const STATE_VERSION: u16 = 1;
+pub const STATE_VERSION: u16 = 2;
 
-/// What every snapshot of templates starts with: the mark, and what it is of.
-const MARK: [u8; 8] = *b"HABITUST";
-/// Bytes before the state: the mark and the version.
-const HEADER_BYTES: usize = MARK.len() + size_of::<u16>();
+/// What every snapshot of templates starts with.
+const MARK: [u8; 7] = *b"HABITUS";
+/// Bytes before the state: the mark, what it is of, and the version.
+const HEADER_BYTES: usize = MARK.len() + 1 + size_of::<u16>();
+
+/// What a snapshot is of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Subject {
+    /// All of the templates.
+    Whole,
+    /// All but how often each was called.
+    Shape,
+    /// How often each was called.
+    Counts,
+}
+
+impl Subject {
+    const fn tag(self) -> u8 {
+        match self {
+            Self::Whole => b'T',
+            Self::Shape => b'S',
+            Self::Counts => b'N',
+        }
+    }
+}
 
 /// Templates that could not be written or read back.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -49,17 +70,22 @@ impl SnapshotError {
 }
 
 /// Writes a state behind its header.
-pub(super) fn pack<T: Serialize>(state: &T) -> Result<Vec<u8>, SnapshotError> {
+pub(super) fn pack<T: Serialize>(what: Subject, state: &T) -> Result<Vec<u8>, SnapshotError> {
     let mut bytes = MARK.to_vec();
+    bytes.push(what.tag());
     bytes.extend(STATE_VERSION.to_le_bytes());
     postcard::to_extend(state, bytes)
         .map_err(|error| SnapshotError::Unwritable { why: error.to_string() })
 }
 
 /// Reads a state, all of the bytes; what it allocates grows with them alone.
-pub(super) fn unpack<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, SnapshotError> {
+pub(super) fn unpack<'a, T: Deserialize<'a>>(
+    what: Subject,
+    bytes: &'a [u8],
+) -> Result<T, SnapshotError> {
     let (header, body) = bytes.split_at_checked(HEADER_BYTES).ok_or(SnapshotError::Foreign)?;
-    let Some([low, high]) = header.strip_prefix(&MARK) else { return Err(SnapshotError::Foreign) };
+    let version = header.strip_prefix(&MARK).and_then(|rest| rest.strip_prefix(&[what.tag()]));
+    let Some([low, high]) = version else { return Err(SnapshotError::Foreign) };
     let found = u16::from_le_bytes([*low, *high]);
     if found != STATE_VERSION {
         return Err(SnapshotError::Version { found });

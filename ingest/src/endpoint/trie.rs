@@ -109,6 +109,11 @@ impl Trie {
         }
     }
 
+    /// How many methods have a tree.
+    pub(super) const fn roots(&self) -> usize {
+        self.roots.len()
+    }
+
     pub(super) fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(id.0 as usize)
     }

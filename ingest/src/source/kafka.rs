@@ -6,15 +6,28 @@
 //! committed by the group's member, so that the coordinator refuses those of a leader that no
 //! longer is one.
 
+mod damage;
+pub mod probe;
+mod share;
+mod standing;
+mod topics;
+
+pub use topics::{Begin, Bounds, Group};
+
 use crate::Chunk;
-use rdkafka::ClientConfig;
+use damage::Probe;
+
+pub use share::Share;
+
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::consumer::{CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Statistics};
 use serde::{Deserialize, Serialize};
+use standing::{Said, Standing};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -58,6 +71,8 @@ pub struct Settings {
     pub group_id: String,
     /// Where a group that has committed nothing begins.
     pub start: Start,
+    /// The topic of events between the two stages; empty for the group's name with `.events`.
+    pub events_topic: String,
     /// After how long without a sign a leader is replaced, in milliseconds.
     pub session_timeout_ms: u32,
 }
@@ -69,7 +84,18 @@ impl Default for Settings {
             files: Vec::new(),
             group_id: "habitus".to_owned(),
             start: Start::Earliest,
+            events_topic: String::new(),
             session_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl Settings {
+    /// The topic of events between the two stages.
+    pub fn events(&self) -> String {
+        match self.events_topic.as_str() {
+            "" => format!("{}.events", self.group_id),
+            topic => topic.to_owned(),
         }
     }
 }
@@ -98,6 +124,30 @@ pub enum SourceError {
         /// The broker's words.
         why: String,
     },
+    /// A topic has fewer partitions than it had.
+    #[error(
+        "partition {number} of topic {topic} is no longer there, so the topic was made anew: take the state over to another group with `habitus reshard`"
+    )]
+    NoSuchPartition {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        number: i32,
+    },
+    /// A partition ends before what was read of it.
+    #[error(
+        "partition {number} of topic {topic} ends at offset {high}, but was read up to {next}: the topic was made anew or cut; take the state over to another group with `habitus reshard`"
+    )]
+    Cut {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        number: i32,
+        /// Where it ends.
+        high: i64,
+        /// Up to where it was read.
+        next: i64,
+    },
     /// Anything else that the client says.
     #[error("Kafka: {what}: {why}")]
     Client {
@@ -106,6 +156,13 @@ pub enum SourceError {
         /// The client's words.
         why: String,
     },
+}
+
+impl SourceError {
+    /// Whether it may be over in a moment: nobody answers.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
 }
 
 /// One partition of a topic; its place in the list of all is the source's number in positions.
@@ -135,8 +192,14 @@ pub struct Fetched {
     pub offsets: Vec<i64>,
     /// The offset after the last record.
     pub next: i64,
-    /// Records without a value.
-    pub empty: u64,
+    /// The offsets of records without a value.
+    pub empty: Vec<i64>,
+    /// Offsets that are lost, because the broker holds a damaged batch there: the first, and the
+    /// first after them.
+    pub damaged: Option<(i64, i64)>,
+    /// Records of the topic between the stages, with their offsets: no lines, but as
+    /// [`crate::wire`] has them.
+    pub wire: Vec<(i64, Vec<u8>)>,
 }
 
 /// What happened next.
@@ -164,6 +227,7 @@ enum Told {
     Assigned(Vec<Partition>),
     Revoked,
     Error(String),
+    Stands(Said),
 }
 
 struct Context {
@@ -174,6 +238,10 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         // Whoever no longer listens has stopped reading.
         self.tell.try_send(Told::Error(format!("{error}: {reason}"))).ok();
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.tell.try_send(Told::Stands(Said::from(statistics))).ok();
     }
 }
 
@@ -203,12 +271,26 @@ pub struct Source {
     member: BaseConsumer<Context>,
     reader: BaseConsumer<Context>,
     told: Receiver<Told>,
+    topics: Vec<String>,
+    /// The brokers, as errors name them.
+    servers: String,
     partitions: Vec<Partition>,
+    /// Whoever is assigned this one leads.
+    leader: Option<Partition>,
     places: BTreeMap<Partition, u32>,
+    /// The offset of the next record of each partition, once one was read or it was said.
+    positions: Vec<Option<i64>>,
+    /// The reader's settings.
+    config: ClientConfig,
+    /// The client met a batch that it cannot decode.
+    is_suspect: bool,
     start: Start,
+    /// Its records are not lines but events of the first stage.
+    is_wire: bool,
     is_leading: bool,
     /// The client's last complaint.
     complaint: Option<String>,
+    standing: Standing,
 }
 
 impl std::fmt::Debug for Source {
@@ -241,6 +323,7 @@ impl Source {
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
             .set("check.crcs", "true")
+            .set("statistics.interval.ms", standing::EVERY_MS)
             .set("auto.offset.reset", "error")
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string());
@@ -251,31 +334,53 @@ impl Source {
         let member: BaseConsumer<Context> = config
             .clone()
             .set("partition.assignment.strategy", "range")
+            // It reads nothing, so that it need not mind where.
+            .set("auto.offset.reset", "latest")
             .create_with_context(Context { tell: tell.clone() })
             .map_err(made("the group's member"))?;
-        let partitions = partitions(&member, &topics, client, &told)?;
-        let reader: BaseConsumer<Context> = config
+        let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
+        let partitions = topics::partitions(&member, &topics, &servers, &told)?;
+        config
             .set("fetch.queue.backoff.ms", "50")
             .set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX)
-            .set("fetch.wait.max.ms", "50")
-            .create_with_context(Context { tell })
-            .map_err(made("the reader"))?;
+            .set("fetch.wait.max.ms", "50");
+        let reader: BaseConsumer<Context> =
+            config.create_with_context(Context { tell }).map_err(made("the reader"))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         member.subscribe(&names).map_err(made("joining the group"))?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
+        let leader = partitions.first().cloned();
         Ok(Self {
             member,
             reader,
             told,
+            positions: vec![None; partitions.len()],
+            topics,
+            servers,
             partitions,
+            leader,
             places,
+            config,
+            is_suspect: false,
             start: settings.start,
+            is_wire: false,
             is_leading: false,
             complaint: None,
+            standing: Standing::default(),
         })
     }
 
-    /// All partitions of the topics, sorted.
+    /// The topic of events of the first stage, as one process of a group sees it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    pub fn open_events(settings: &Settings, client: &ClientConfig) -> Result<Self, SourceError> {
+        let settings = Settings { topics: vec![settings.events()], ..settings.clone() };
+        Ok(Self { is_wire: true, ..Self::open(&settings, client)? })
+    }
+
+    /// All partitions of the topics, by their places.
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions
     }
@@ -301,6 +406,10 @@ impl Source {
         if !self.is_leading {
             return Ok(Next::Records(Vec::new()));
         }
+        if self.is_suspect {
+            self.is_suspect = false;
+            return self.skip_damage().map(Next::Records);
+        }
         self.fetch(wait).map(Next::Records)
     }
 
@@ -309,9 +418,12 @@ impl Source {
         while let Ok(told) = self.told.try_recv() {
             match told {
                 Told::Error(complaint) => self.complaint = Some(complaint),
+                Told::Stands(said) => self.stands(said),
                 Told::Assigned(assigned) => {
-                    let leads = self.partitions.first().is_some_and(|it| assigned.contains(it));
+                    self.standing.assignments += 1;
+                    let leads = self.leader.as_ref().is_some_and(|it| assigned.contains(it));
                     if leads && !self.is_leading {
+                        self.look_again()?;
                         let committed = self.committed()?;
                         self.is_leading = true;
                         return Ok(Some(Next::Lead(committed)));
@@ -330,6 +442,7 @@ impl Source {
     /// Starts reading each partition from an offset; where there is none, from the start that the
     /// settings name.
     pub fn begin(&mut self, offsets: &[Option<i64>]) -> Result<(), SourceError> {
+        self.positions = offsets.to_vec();
         let mut list = TopicPartitionList::new();
         for (partition, offset) in self.partitions.iter().zip(offsets) {
             let offset = match (offset, self.start) {
@@ -343,10 +456,15 @@ impl Source {
         self.reader.assign(&list).map_err(|error| client_error("assigning partitions", &error))
     }
 
+    /// Stops reading, until [`Source::begin`] is called again.
+    pub fn pause(&mut self) -> Result<(), SourceError> {
+        self.reader.unassign().map_err(|error| client_error("giving up partitions", &error))
+    }
+
     /// Stops reading, until this process leads again.
     fn stop(&mut self) -> Result<(), SourceError> {
         self.is_leading = false;
-        self.reader.unassign().map_err(|error| client_error("giving up partitions", &error))
+        self.pause()
     }
 
     /// Commits the next offset of each partition, with `metadata` beside them, and waits for it.
@@ -377,10 +495,11 @@ impl Source {
     /// Whether a partition has nothing from `next` on, or nothing at all where that is `None`.
     pub fn is_at_end(&self, place: usize, next: Option<i64>) -> Result<bool, SourceError> {
         let Some(partition) = self.partitions.get(place) else { return Ok(true) };
-        let (low, high) = self
-            .reader
-            .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
-            .map_err(|error| client_error("asking for a partition's end", &error))?;
+        let Bounds { low, high } = topics::bounds_of(&self.reader, partition)?;
+        if let Some(next) = next.filter(|next| *next > high) {
+            let (topic, number) = (partition.topic.clone(), partition.number);
+            return Err(SourceError::Cut { topic, number, high, next });
+        }
         // The end of a transaction takes an offset too, which nobody is given.
         Ok(next.map_or(low == high, |next| high - next <= 1))
     }
@@ -393,7 +512,12 @@ impl Source {
         Ok(self.hear()?.unwrap_or(Next::Records(Vec::new())))
     }
 
-    fn committed(&self) -> Result<Vec<Committed>, SourceError> {
+    /// What the group has committed, for each partition.
+    ///
+    /// # Errors
+    ///
+    /// The coordinator does not say.
+    pub fn committed(&self) -> Result<Vec<Committed>, SourceError> {
         let mut list = TopicPartitionList::new();
         for partition in &self.partitions {
             list.add_partition(&partition.topic, partition.number);
@@ -428,6 +552,10 @@ impl Source {
                 Some(Err(error)) if is_fatal(&error) => {
                     return Err(client_error("reading", &error));
                 }
+                Some(Err(error)) if damage::is_damage(&error) => {
+                    self.is_suspect = true;
+                    break;
+                }
                 Some(Err(error)) => {
                     self.complaint = Some(error.to_string());
                     break;
@@ -438,11 +566,44 @@ impl Source {
             let Some(place) = self.places.get(&partition) else { continue };
             let one = fetched.entry(*place).or_default();
             one.chunk.source = *place;
-            one.add(message.payload().unwrap_or_default(), message.offset());
+            let payload = message.payload().unwrap_or_default();
+            if self.is_wire {
+                one.wire.push((message.offset(), payload.to_vec()));
+                one.next = message.offset() + 1;
+            } else {
+                one.add(payload, message.offset());
+            }
+            if let Some(position) = self.positions.get_mut(*place as usize) {
+                *position = Some(one.next);
+            }
             bytes += message.payload_len();
             records += 1;
         }
         Ok(fetched.into_values().collect())
+    }
+
+    /// Goes on after batches that cannot be decoded, and says which offsets are lost.
+    fn skip_damage(&mut self) -> Result<Vec<Fetched>, SourceError> {
+        let failed = |error| client_error("looking for a damaged batch", &error);
+        let probe = Probe::new(&self.config).map_err(failed)?;
+        let mut skipped = Vec::new();
+        for (place, partition) in (0..).zip(&self.partitions) {
+            let (low, high) = self
+                .reader
+                .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
+                .map_err(failed)?;
+            let Some(position) = self.positions.get_mut(place as usize) else { continue };
+            let from = position.unwrap_or(low).max(low);
+            if let Some(end) = probe.end_of_damage(partition, from, high).map_err(failed)? {
+                *position = Some(end);
+                let chunk = Chunk { source: place, ..Chunk::default() };
+                let damaged = Some((from, end));
+                skipped.push(Fetched { chunk, next: end, damaged, ..Fetched::default() });
+            }
+        }
+        let positions = self.positions.clone();
+        self.begin(&positions)?;
+        Ok(skipped)
     }
 }
 
@@ -462,39 +623,10 @@ impl Fetched {
             }
             self.offsets.push(offset);
         }
-        self.empty += u64::from(self.offsets.len() == before);
-    }
-}
-
-fn partitions(
-    member: &BaseConsumer<Context>,
-    topics: &[String],
-    client: &ClientConfig,
-    told: &Receiver<Told>,
-) -> Result<Vec<Partition>, SourceError> {
-    let mut all = Vec::new();
-    for topic in topics {
-        let metadata = member.fetch_metadata(Some(topic), METADATA_WAIT).map_err(|error| {
-            // The client says why it cannot connect in a callback, and here only that it cannot.
-            let said = told.try_iter().filter_map(|told| match told {
-                Told::Error(said) => Some(said),
-                _ => None,
-            });
-            let why = said.last().unwrap_or_else(|| error.to_string());
-            let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
-            SourceError::Unreachable { servers, why }
-        })?;
-        let missing = |why: String| SourceError::NoSuchTopic { topic: topic.clone(), why };
-        let found = metadata.topics().iter().find(|it| it.name() == topic);
-        let found = found.ok_or_else(|| missing("the broker does not know it".to_owned()))?;
-        if let Some(error) = found.error() {
-            return Err(missing(format!("{:?}", RDKafkaErrorCode::from(error))));
+        if self.offsets.len() == before {
+            self.empty.push(offset);
         }
-        let each = found.partitions().iter();
-        all.extend(each.map(|it| Partition { topic: topic.clone(), number: it.id() }));
     }
-    all.sort();
-    Ok(all)
 }
 
 fn client_error(what: &'static str, error: &KafkaError) -> SourceError {
@@ -544,7 +676,7 @@ mod tests {
         assert_eq!(fetched.chunk.bytes, b"{\"a\":1}\none\r\ntwo\n\nlast");
         assert_eq!(fetched.offsets, [7, 8, 8, 10, 11]);
         assert_eq!(fetched.chunk.oversize, [(3, model::limit::LINE_BYTES_MAX as u64 + 1)]);
-        assert_eq!((fetched.next, fetched.empty), (12, 1));
+        assert_eq!((fetched.next, fetched.empty), (12, vec![9]));
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Target {
     pub(crate) fn of(table: Table) -> Self {
         let month_of = match table {
             Table::Findings | Table::Signals | Table::Windows => Some("window_start"),
-            Table::Identities | Table::Endpoints => None,
+            Table::Identities | Table::Endpoints | Table::Audit => None,
         };
         Self { name: table.as_str(), schema: table.schema(), month_of }
     }

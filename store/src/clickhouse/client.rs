@@ -4,6 +4,7 @@ use crate::clickhouse::failure::{Failure, Remedy, one_line};
 use crate::clickhouse::labels;
 use crate::clickhouse::settings::Settings;
 use crate::error::StoreError;
+use crate::reader::{Value, Values};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -11,7 +12,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamDecoder;
 use clickhouse::Compression;
 use clickhouse::error::Error;
-use clickhouse::query::BytesCursor;
+use clickhouse::query::{BytesCursor, Query};
 use model::tables::Table;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -95,28 +96,55 @@ impl Client {
         self.within(STATEMENT_TIMEOUT, asked).await.map_err(|failure| self.failed(sql, failure))
     }
 
+    /// The same with values for the parameters of the statement, waiting until it is done on every
+    /// replica.
+    pub(crate) async fn execute_with(&self, sql: &str, values: &Values) -> Result<(), StoreError> {
+        let statement = self
+            .http()
+            .query_raw(sql)
+            .with_setting("async_insert", "0")
+            .with_setting("insert_deduplicate", "0")
+            .with_setting("mutations_sync", "2");
+        let asked = with_values(statement, values).execute();
+        self.within(STATEMENT_TIMEOUT, asked).await.map_err(|failure| self.failed(sql, failure))
+    }
+
     /// Answers a question in SQL, in ClickHouse's dialect.
     ///
     /// Only reading is allowed. Tables are seen with the rows of equal keys merged, so a replay
     /// counts once, and of a finding only the highest revision is seen. The server may work for
     /// 60 s; the answer may have ten million rows and 512 MiB.
     pub async fn query(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
+        self.query_with(sql, &Values::new()).await
+    }
+
+    /// The same with values for the parameters of the SQL, each `{name:Type}`.
+    pub(crate) async fn query_with(
+        &self,
+        sql: &str,
+        values: &Values,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
         let sql = sql.trim().trim_end_matches(';').trim_end();
         if sql.len() > SQL_BYTES_MAX {
             let what = format!("the SQL has {} bytes, and at most {SQL_BYTES_MAX}", sql.len());
             return Err(StoreError::Sql { what, tables: tables() });
         }
-        let (schema, batches) = self.ask(sql).await?;
+        let (schema, batches) = self.ask(sql, values).await?;
         if !labels::are_missing(&schema) {
             return Ok((schema, batches));
         }
         // The line break ends a comment that the question may end with.
-        let (_, described) = self.ask(&format!("DESCRIBE TABLE (\n{sql}\n)")).await?;
+        let described = format!("DESCRIBE TABLE (\n{sql}\n)");
+        let (_, described) = self.ask(&described, values).await?;
         labels::fill_in(&schema, &batches, &described)
             .map_err(|error| StoreError::Sql { what: error.to_string(), tables: tables() })
     }
 
-    async fn ask(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
+    async fn ask(
+        &self,
+        sql: &str,
+        values: &Values,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
         let question = self
             .http()
             .query_raw(sql)
@@ -128,7 +156,8 @@ impl Client {
             .with_setting("result_overflow_mode", "throw")
             .with_setting("output_format_arrow_compression_method", "none")
             .with_setting("output_format_arrow_string_as_string", "1");
-        let answer = question.fetch_bytes("ArrowStream").map_err(Failure::from);
+        let answer =
+            with_values(question, values).fetch_bytes("ArrowStream").map_err(Failure::from);
         let mut answer = answer.map_err(|failure| self.failed(sql, failure))?;
         self.read(sql, &mut answer).await
     }
@@ -199,6 +228,14 @@ impl Client {
             }
         }
     }
+}
+
+/// The statement with values for its parameters, which the server itself puts in their places.
+pub(crate) fn with_values(statement: Query, values: &Values) -> Query {
+    values.iter().fold(statement, |statement, (name, value)| match value {
+        Value::Text(text) => statement.param(name, text),
+        Value::Int(number) => statement.param(name, number),
+    })
 }
 
 /// The text as a literal of ClickHouse's SQL, where a backslash escapes as well as a quote.

@@ -22,15 +22,16 @@ struct Reason<'a> {
     token: &'a str,
 }
 
-/// Where refused rows go: a file that several writers may share.
+/// Where refused rows go, and whatever else nobody will take: a file that several writers may share.
 #[derive(Clone, Debug)]
-pub(crate) struct DeadLetters {
+pub struct DeadLetters {
     path: PathBuf,
     bytes_max: u64,
 }
 
 impl DeadLetters {
-    pub(crate) fn new(path: &Path) -> Self {
+    /// The file at `path`, which is made with the first line and holds 1 GiB at most.
+    pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), bytes_max: FILE_BYTES_MAX }
     }
 
@@ -60,11 +61,11 @@ impl DeadLetters {
         }
     }
 
-    /// Writes all of the text or nothing; false if the file would grow too large.
-    fn write(&self, text: &[u8]) -> io::Result<bool> {
-        let mut file = open(&self.path)?;
+    /// Appends all of the text, whole lines, or nothing; false if the file would grow too large. When
+    /// this returns, it is on the disk.
+    pub fn write(&self, text: &[u8]) -> io::Result<bool> {
         // Writers in other threads and processes wait; the lock goes when the file is closed.
-        file.lock()?;
+        let Some(mut file) = locked(&self.path, true)? else { return Ok(false) };
         let length = file.seek(SeekFrom::End(0))?;
         // A crash in the middle of a line: what is left of it becomes a line of its own.
         let torn = length > 0 && last_byte(&mut file, length)? != b'\n';
@@ -83,10 +84,41 @@ impl DeadLetters {
     }
 }
 
+/// The file, locked; nothing if it is not there and must not be made.
+///
+/// Whoever forgets puts another file in its place while others wait for the lock of the old one.
+pub(crate) fn locked(path: &Path, makes: bool) -> io::Result<Option<File>> {
+    loop {
+        let file = match open(path, makes) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !makes => return Ok(None),
+            opened => opened?,
+        };
+        file.lock()?;
+        if is_at(&file, path) {
+            return Ok(Some(file));
+        }
+    }
+}
+
+/// Whether the path still leads to the file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let same =
+        |(a, b): (std::fs::Metadata, std::fs::Metadata)| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    file.metadata().and_then(|ours| Ok((ours, std::fs::metadata(path)?))).is_ok_and(same)
+}
+
+/// Where a file that is open cannot be replaced, it is always the same.
+#[cfg(not(unix))]
+fn is_at(_file: &File, _path: &Path) -> bool {
+    true
+}
+
 /// Readable by its owner only: it holds identities.
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path, makes: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.create(true).read(true).write(true).truncate(false);
+    options.create(makes).read(true).write(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)

@@ -26,7 +26,7 @@ macro_rules! migrations {
 
 /// Every migration, in order. A text that was released never changes; a change is a new one, and it
 /// only adds. Each can be run again after it stopped half way.
-pub(crate) const MIGRATIONS: [Migration; 9] = migrations![
+pub(crate) const MIGRATIONS: [Migration; 10] = migrations![
     "0001_schema_migrations",
     "0002_findings",
     "0003_signals",
@@ -36,6 +36,7 @@ pub(crate) const MIGRATIONS: [Migration; 9] = migrations![
     "0007_views",
     "0008_findings_daily",
     "0009_pipeline_health",
+    "0010_audit",
 ];
 
 /// A migration that was carried out.

@@ -10,7 +10,7 @@ const ROLES: &str = include_str!("../../migrations/roles.sql");
 /// The roles of one tenant.
 const TENANT: &str = include_str!("../../migrations/roles_tenant.sql");
 
-/// Makes the roles `habitus_writer`, `habitus_analyst` and `habitus_grafana`, and for each tenant a
+/// Makes the roles `habitus_writer`, `habitus_analyst`, `habitus_grafana` and `habitus_privacy`, and for each tenant a
 /// role `habitus_grafana_<tenant>` that sees no other tenant's rows.
 ///
 /// The client's user must have the right to grant. What is there already stays as it is. Names of

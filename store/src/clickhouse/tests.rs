@@ -74,19 +74,19 @@ async fn migrations_are_applied_once_and_checked() {
     let error = verify(&client).await.unwrap_err();
     assert!(matches!(error, StoreError::SchemaOld { found: 0, .. }), "{error}");
     let applied = migrate(&client, None).await.unwrap();
-    assert_eq!(applied.len(), 9);
+    assert_eq!(applied.len(), 10);
     assert_eq!(applied[1].name, "0002_findings");
     verify(&client).await.unwrap();
     assert_eq!(migrate(&client, None).await.unwrap(), []);
 
     client
         .execute(
-            "ALTER TABLE schema_migrations DELETE WHERE version = 9 SETTINGS mutations_sync = 2",
+            "ALTER TABLE schema_migrations DELETE WHERE version = 10 SETTINGS mutations_sync = 2",
         )
         .await
         .unwrap();
     let error = verify(&client).await.unwrap_err().to_string();
-    assert!(error.contains("version 8") && error.contains("habitus migrate"), "{error}");
+    assert!(error.contains("version 9") && error.contains("habitus migrate"), "{error}");
     assert_eq!(migrate(&client, None).await.unwrap().len(), 1, "a half-done migration is repeated");
 
     let record = |version: u32, checksum: &str| {

@@ -29,8 +29,7 @@ fn check(error: &str, parts: &[&str]) {
 async fn an_error_names_what_is_wrong_and_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;
-    let tables =
-        "findings, signals, windows, identities, endpoints, findings_current, identity_timeline";
+    let tables = "findings, signals, windows, identities, endpoints, audit, findings_current, identity_timeline";
     for (sql, part) in [
         ("SELECT scor FROM findings", "no column scor; near it are findings.score"),
         ("SELECT 1 / 0", "ivide by zero"),

@@ -1,5 +1,6 @@
 //! Thirty hours of some forty identities, attacks in the last of them, and detection driven through it.
 
+use super::chain::Chain;
 use crate::{Engine, Item, Output, Plan, Router, Settings};
 use arrow::array::RecordBatch;
 use model::limit::PARTITIONS;
@@ -173,6 +174,8 @@ pub(super) struct Run<'a> {
     endpoints: Endpoints,
     batch: &'a EventBatch,
     is_interrupted: &'a dyn Fn(usize) -> bool,
+    /// The changes that are written at an interruption, if it is not the whole state.
+    pub(super) chain: Option<Chain>,
     left: Left,
 }
 
@@ -180,12 +183,16 @@ impl<'a> Run<'a> {
     pub(super) fn new(batch: &'a EventBatch, is_interrupted: &'a dyn Fn(usize) -> bool) -> Self {
         let (engine, router) = (Engine::new(plan()), Router::default());
         let left = Left::default();
-        Self { engine, router, endpoints: endpoints(), batch, is_interrupted, left }
+        Self { engine, router, endpoints: endpoints(), batch, is_interrupted, chain: None, left }
     }
 
     fn step(&mut self) {
         if (self.is_interrupted)(self.left.steps) {
-            self.engine = Engine::import(plan(), &self.engine.export().unwrap()).unwrap();
+            if let Some(chain) = &mut self.chain {
+                chain.write(&mut self.engine);
+            } else {
+                self.engine = Engine::import(plan(), &self.engine.export().unwrap()).unwrap();
+            }
             self.router = Router::import(&self.router.export().unwrap()).unwrap();
         }
         self.left.steps += 1;

@@ -1,7 +1,7 @@
 //! The templates as a snapshot, and back.
 
 use super::{KNOWN_MAX, METHODS, Settings, Templates};
-use crate::endpoint::snapshot::{self, SnapshotError};
+use crate::endpoint::snapshot::{self, SnapshotError, Subject};
 use crate::endpoint::trie::{self, Trie};
 use model::limit::ENDPOINTS_MAX;
 use model::{EndpointId, EndpointSource, Endpoints};
@@ -10,13 +10,12 @@ use serde::{Deserialize, Serialize};
 /// Endpoints that there can be: the shared ones come on top of [`ENDPOINTS_MAX`].
 const ROWS_MAX: usize = ENDPOINTS_MAX + 2 * METHODS.len();
 
-/// An endpoint, with all that goes by its number.
+/// An endpoint, with all that goes by its number but how often it was called.
 #[derive(Debug, Deserialize, Serialize)]
 struct Row<'a> {
     name: &'a str,
     source: u8,
     folded_into: u32,
-    calls: u64,
     vars: u32,
 }
 
@@ -28,9 +27,9 @@ struct Known {
     id: u32,
 }
 
-/// What is written of the templates: all but their settings.
+/// What changes with a new template or a fold: all but the settings and the counts.
 #[derive(Debug, Deserialize, Serialize)]
-struct State<'a> {
+struct Shape<'a> {
     #[serde(borrow)]
     endpoints: Vec<Row<'a>>,
     folds: u32,
@@ -39,6 +38,12 @@ struct State<'a> {
     trie: trie::State<'a>,
     unrouted: [Option<u32>; METHODS.len()],
     overflow: [Option<u32>; METHODS.len()],
+}
+
+/// What changes with every call.
+#[derive(Debug, Deserialize, Serialize)]
+struct Counts {
+    calls: Vec<u64>,
     overflowed: u64,
     untracked: u64,
 }
@@ -50,27 +55,60 @@ impl Templates {
     ///
     /// The format refused the state: a defect of this crate.
     pub fn export(&self) -> Result<Vec<u8>, SnapshotError> {
+        snapshot::pack(Subject::Whole, &(self.shape(), self.counts()))
+    }
+
+    /// All but the counts, if it changed since the last [`Templates::settle`] or `is_whole` asks for
+    /// it; nothing otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`Templates::export`].
+    pub fn export_shape(&self, is_whole: bool) -> Result<Vec<u8>, SnapshotError> {
+        if is_whole || self.is_changed {
+            snapshot::pack(Subject::Shape, &self.shape())
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// The counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Templates::export`].
+    pub fn export_counts(&self) -> Result<Vec<u8>, SnapshotError> {
+        snapshot::pack(Subject::Counts, &self.counts())
+    }
+
+    /// From now on only what changes after this is a change.
+    pub const fn settle(&mut self) {
+        self.is_changed = false;
+    }
+
+    fn shape(&self) -> Shape<'_> {
         let of = |id: EndpointId| Row {
             name: self.endpoints.name(id),
             source: self.endpoints.source(id) as u8,
             folded_into: self.endpoints.folded_into(id).0,
-            calls: self.calls.get(id.0 as usize).copied().unwrap_or_default(),
             vars: self.vars.get(id.0 as usize).copied().unwrap_or_default(),
         };
         let known = self.known.iter().map(|(hash, id)| Known { hash: *hash, id: id.0 });
         let mut known: Vec<_> = known.collect();
         known.sort_unstable_by_key(|it| it.hash);
         let numbers = |ids: &[Option<EndpointId>; METHODS.len()]| ids.map(|id| id.map(|id| id.0));
-        snapshot::pack(&State {
+        Shape {
             endpoints: (0..self.endpoints.len() as u32).map(EndpointId).map(of).collect(),
             folds: self.endpoints.folds(),
             known,
             trie: self.trie.state(),
             unrouted: numbers(&self.unrouted),
             overflow: numbers(&self.overflow),
-            overflowed: self.overflowed,
-            untracked: self.untracked,
-        })
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { calls: self.calls.clone(), overflowed: self.overflowed, untracked: self.untracked }
     }
 
     /// The templates that [`Templates::export`] wrote, under settings of now.
@@ -79,9 +117,26 @@ impl Templates {
     ///
     /// The bytes are of something else, of another [`crate::endpoint::STATE_VERSION`], or damaged.
     pub fn import(settings: Settings, bytes: &[u8]) -> Result<Self, SnapshotError> {
-        let state: State<'_> = snapshot::unpack(bytes)?;
-        let endpoints = endpoints_of(&state).map_err(SnapshotError::corrupt)?;
+        let (shape, counts): (Shape<'_>, Counts) = snapshot::unpack(Subject::Whole, bytes)?;
+        Self::of(settings, &shape, counts)
+    }
+
+    /// The templates of a shape and of counts that were written apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`Templates::import`].
+    pub fn restore(settings: Settings, shape: &[u8], counts: &[u8]) -> Result<Self, SnapshotError> {
+        let shape: Shape<'_> = snapshot::unpack(Subject::Shape, shape)?;
+        Self::of(settings, &shape, snapshot::unpack(Subject::Counts, counts)?)
+    }
+
+    fn of(settings: Settings, state: &Shape<'_>, counts: Counts) -> Result<Self, SnapshotError> {
+        let endpoints = endpoints_of(state).map_err(SnapshotError::corrupt)?;
         let len = endpoints.len();
+        if counts.calls.len() != len {
+            return Err(SnapshotError::corrupt("there are counts of other endpoints"));
+        }
         let is_there = |id: u32| (id as usize) < len;
         let is_known = state.known.iter().all(|it| is_there(it.id))
             && state.known.is_sorted_by(|a, b| a.hash < b.hash)
@@ -96,20 +151,21 @@ impl Templates {
         Ok(Self {
             settings,
             endpoints,
-            calls: state.endpoints.iter().map(|row| row.calls).collect(),
+            calls: counts.calls,
             vars: state.endpoints.iter().map(|row| row.vars).collect(),
             known: state.known.iter().map(|it| (it.hash, EndpointId(it.id))).collect(),
             trie,
             unrouted: ids(state.unrouted),
             overflow: ids(state.overflow),
             names_bytes: state.endpoints.iter().map(|row| row.name.len()).sum(),
-            overflowed: state.overflowed,
-            untracked: state.untracked,
+            overflowed: counts.overflowed,
+            untracked: counts.untracked,
+            is_changed: false,
         })
     }
 }
 
-fn endpoints_of(state: &State<'_>) -> Result<Endpoints, &'static str> {
+fn endpoints_of(state: &Shape<'_>) -> Result<Endpoints, &'static str> {
     if state.endpoints.len() > ROWS_MAX {
         return Err("there are too many endpoints");
     }
@@ -182,6 +238,33 @@ mod tests {
     }
 
     #[test]
+    fn a_shape_of_before_with_counts_of_now_is_the_state() {
+        let mut templates = Templates::new(Settings::default());
+        let (mut shape, mut shapes) = (templates.export_shape(true).unwrap(), 0);
+        for n in 0..3_000 {
+            step(&mut templates, n % 900);
+            if n % 7 == 0 {
+                let new = templates.export_shape(false).unwrap();
+                if !new.is_empty() {
+                    shape = new;
+                    shapes += 1;
+                }
+                templates.settle();
+                let counts = templates.export_counts().unwrap();
+                let mut again = Templates::restore(Settings::default(), &shape, &counts).unwrap();
+                let mut other = self::again(&templates);
+                for look in n..n + 5 {
+                    assert_eq!(step(&mut again, look), step(&mut other, look), "call {look}");
+                }
+            }
+        }
+        assert!((5..300).contains(&shapes), "{shapes} shapes: most of the stream repeats itself");
+        let old = Templates::new(Settings::default()).export_counts().unwrap();
+        assert!(Templates::restore(Settings::default(), &shape, &old).is_err());
+        assert!(Templates::restore(Settings::default(), &old, &shape).is_err());
+    }
+
+    #[test]
     fn damage_is_an_error_and_no_panic() {
         let mut templates = Templates::new(Settings::default());
         for n in 0..1_200 {
@@ -210,7 +293,7 @@ mod tests {
         let error = Templates::import(Settings::default(), &bytes).unwrap_err();
         assert_eq!(error, SnapshotError::Version { found: STATE_VERSION + 1 });
         let said = error.to_string();
-        assert!(said.contains("version 2") && said.contains("start cold"), "{said}");
+        assert!(said.contains("version 3") && said.contains("start cold"), "{said}");
         bytes[0] += 1;
         let error = Templates::import(Settings::default(), &bytes).unwrap_err();
         assert_eq!(error, SnapshotError::Foreign);

@@ -1,0 +1,22 @@
+//! Somebody else, forgotten in what an open hour has seen of them.
+
+use super::OpenWindow;
+use model::mention::{FORGOTTEN, Mentions};
+
+impl OpenWindow {
+    /// Forgets somebody else, who is named in what was seen in this hour.
+    pub(crate) fn forget(&mut self, mentions: &Mentions, hashes: &[u64]) {
+        self.succeeded.remove(hashes);
+        for names in [&mut self.succeeded_names, &mut self.claimed_names] {
+            names.retain(|name| !mentions.are_in(name));
+        }
+        for evidence in self.raised.iter_mut().flat_map(|raised| &mut raised.evidence) {
+            if let Some(without) = mentions.replaced(&evidence.request) {
+                evidence.request = without;
+            }
+            if evidence.client_address.as_deref().is_some_and(|it| mentions.are_in(it)) {
+                evidence.client_address = Some(FORGOTTEN.to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A share of the topics: the partitions that the group gives to this process, read by several at once.
+
+use super::{Fetched, METADATA_WAIT, Partition, Settings, SourceError, Start, client_error};
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{
+    BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata, Rebalance,
+};
+use rdkafka::message::Message as _;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Bytes and records that are handed on together.
+const FETCH_BYTES_MAX: usize = 2 * 1024 * 1024;
+const FETCH_RECORDS_MAX: usize = 10_000;
+
+/// Rebalances between two looks at them: each poll has one at most.
+const TAKEN_MAX: usize = 64;
+
+struct Context {
+    tell: SyncSender<Vec<Partition>>,
+}
+
+impl ClientContext for Context {}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(list) = rebalance {
+            let each = list.elements().into_iter();
+            let taken =
+                each.map(|it| Partition { topic: it.topic().to_owned(), number: it.partition() });
+            // It is looked at after every poll, so that there is room.
+            self.tell.try_send(taken.collect()).ok();
+        }
+    }
+}
+
+/// The share of one process.
+pub struct Share {
+    consumer: BaseConsumer<Context>,
+    /// Partitions that the group has taken away.
+    taken: Receiver<Vec<Partition>>,
+    partitions: Vec<Partition>,
+    places: BTreeMap<Partition, u32>,
+    /// The next offset of each partition that was read since the last time it was asked for.
+    read: BTreeMap<u32, i64>,
+}
+
+impl std::fmt::Debug for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Share").field("read", &self.read).finish_non_exhaustive()
+    }
+}
+
+impl Share {
+    /// Connects, sees that the topics are there, and joins the group.
+    ///
+    /// # Errors
+    ///
+    /// No broker answers within 10 s, a topic is missing, or a setting is refused.
+    pub fn open(settings: &Settings, client: &ClientConfig) -> Result<Self, SourceError> {
+        let mut topics = settings.topics.clone();
+        topics.sort();
+        topics.dedup();
+        if topics.is_empty() {
+            return Err(SourceError::NoTopic);
+        }
+        let failed = |error| client_error("joining the group", &error);
+        let start = match settings.start {
+            Start::Earliest => "earliest",
+            Start::Latest => "latest",
+        };
+        let (tell, taken) = sync_channel(TAKEN_MAX);
+        let consumer: BaseConsumer<Context> = client
+            .clone()
+            .set("group.id", format!("{}-normalize", settings.group_id))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            .set("check.crcs", "true")
+            .set("auto.offset.reset", start)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", settings.session_timeout_ms.to_string())
+            .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string())
+            .create_with_context(Context { tell })
+            .map_err(failed)?;
+        let servers = client.get("bootstrap.servers").unwrap_or_default();
+        let partitions = super::topics::partitions_of(&consumer, &topics, servers)?;
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&names).map_err(failed)?;
+        let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
+        Ok(Self { consumer, taken, partitions, places, read: BTreeMap::new() })
+    }
+
+    /// All partitions of the topics, sorted.
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// Records that are there, after `wait` at most for the first.
+    ///
+    /// # Errors
+    ///
+    /// The client gave up.
+    pub fn fetch(&mut self, wait: Duration) -> Result<Vec<Fetched>, SourceError> {
+        let mut fetched: BTreeMap<u32, Fetched> = BTreeMap::new();
+        let (mut bytes, mut records) = (0, 0);
+        while bytes < FETCH_BYTES_MAX && records < FETCH_RECORDS_MAX {
+            let left = if records == 0 { wait } else { Duration::ZERO };
+            let polled = self.consumer.poll(left);
+            // Another process reads these again from where they were committed last.
+            for partition in self.taken.try_iter().flatten() {
+                if let Some(place) = self.places.get(&partition) {
+                    fetched.remove(place);
+                    self.read.remove(place);
+                }
+            }
+            let message = match polled {
+                Some(Ok(message)) => message,
+                Some(Err(error)) if super::is_fatal(&error) => {
+                    return Err(client_error("reading", &error));
+                }
+                // Nothing came, or the client tries again by itself.
+                None | Some(Err(_)) => break,
+            };
+            let partition =
+                Partition { topic: message.topic().to_owned(), number: message.partition() };
+            let Some(place) = self.places.get(&partition) else { continue };
+            let one = fetched.entry(*place).or_default();
+            one.chunk.source = *place;
+            one.add(message.payload().unwrap_or_default(), message.offset());
+            self.read.insert(*place, one.next);
+            bytes += message.payload_len();
+            records += 1;
+        }
+        Ok(fetched.into_values().collect())
+    }
+
+    /// The partitions that this process has, by their places.
+    pub fn assigned(&self) -> Result<Vec<u32>, SourceError> {
+        let list =
+            self.consumer.assignment().map_err(|it| client_error("asking the group", &it))?;
+        let place = |topic: &str, number| {
+            self.places.get(&Partition { topic: topic.to_owned(), number }).copied()
+        };
+        let mut all: Vec<u32> =
+            list.elements().iter().filter_map(|it| place(it.topic(), it.partition())).collect();
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// Whether a partition has nothing from `next` on, or nothing at all where that is `None`.
+    pub fn is_at_end(&self, place: u32, next: Option<i64>) -> Result<bool, SourceError> {
+        let Some(partition) = self.partitions.get(place as usize) else { return Ok(true) };
+        let next = match next {
+            Some(next) => Some(next),
+            None => self.committed(partition)?,
+        };
+        let (low, high) = self
+            .consumer
+            .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
+            .map_err(|error| client_error("asking for a partition's end", &error))?;
+        Ok(next.map_or(low == high, |next| high - next <= 1))
+    }
+
+    fn committed(&self, partition: &Partition) -> Result<Option<i64>, SourceError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&partition.topic, partition.number);
+        let committed = self
+            .consumer
+            .committed_offsets(list, METADATA_WAIT)
+            .map_err(|error| client_error("reading committed offsets", &error))?;
+        let found = committed.find_partition(&partition.topic, partition.number);
+        Ok(found.and_then(|it| match it.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }))
+    }
+
+    /// The offsets to commit for what was fetched since the last time.
+    pub fn take_offsets(&mut self) -> Result<TopicPartitionList, SourceError> {
+        let mut list = TopicPartitionList::new();
+        for (place, next) in std::mem::take(&mut self.read) {
+            let Some(partition) = self.partitions.get(place as usize) else { continue };
+            list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(next))
+                .map_err(|error| client_error("committing", &error))?;
+        }
+        Ok(list)
+    }
+
+    /// What fences a member that the group has given up.
+    pub fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
+        self.consumer.group_metadata()
+    }
+}

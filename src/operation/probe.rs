@@ -1,0 +1,90 @@
+//! Whether what the configuration names is there and may be used, asked without changing anything.
+
+use crate::commands::{Failure, Setting};
+use crate::figures::counted;
+use ingest::source::kafka::probe::probe;
+use std::path::{Path, PathBuf};
+
+/// Asks the brokers for the topics, and tries to read at their ends; `None` if no topic is named.
+pub(crate) fn source(setting: &Setting) -> Option<Result<String, Failure>> {
+    let config = &setting.config;
+    (!config.source.topics.is_empty()).then(|| {
+        let found = probe(&config.source, &config.kafka.client()?)?;
+        let topics = found.topics.iter().map(|(topic, held)| {
+            let partitions = counted(held.partitions as u64, "partition", "partitions");
+            format!("{topic} with {partitions} and {}", counted(held.records, "record", "records"))
+        });
+        let topics: Vec<_> = topics.collect();
+        let group = &config.source.group_id;
+        let stands = match found.committed {
+            0 => format!("group {group} has committed nothing yet"),
+            committed => format!(
+                "group {group} has committed {}",
+                counted(committed as u64, "partition", "partitions")
+            ),
+        };
+        Ok(format!("{}; {stands}", topics.join(", ")))
+    })
+}
+
+/// Asks the server whether it lets this user in, and whether its tables are this program's; `None` if
+/// the store is a directory.
+pub(crate) fn server(setting: &Setting) -> Option<Result<String, Failure>> {
+    let url = setting.server.as_ref()?;
+    let ask = || -> Result<String, Failure> {
+        let client = setting.server()?.ok_or("--store names no server")?;
+        setting.runtime.block_on(async {
+            client.ping().await?;
+            store::clickhouse::verify(&client).await
+        })?;
+        Ok(format!("{url}, its tables are of this version"))
+    };
+    Some(ask())
+}
+
+/// Sees whether checkpoints can be written; `None` if no topic is named, as only a service has any.
+pub(crate) fn checkpoints(setting: &Setting) -> Option<Result<String, Failure>> {
+    let config = &setting.config;
+    (!config.source.topics.is_empty())
+        .then(|| place(&checkpoint_place(&config.run.checkpoints, &setting.store)))
+}
+
+/// The directory of checkpoints: the one that is named, else one in the store's directory.
+pub(crate) fn checkpoint_place(named: &str, home: &Path) -> PathBuf {
+    if named.is_empty() { home.join("checkpoints") } else { PathBuf::from(named) }
+}
+
+/// Sees whether a directory can be written, or made. The file that shows it never has a name where
+/// the system knows how, and is gone in either case.
+fn place(directory: &Path) -> Result<String, Failure> {
+    let there = directory.ancestors().find(|it| it.as_os_str().is_empty() || it.exists());
+    let there = there.filter(|it| !it.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let refused = |why: &dyn std::fmt::Display| {
+        format!(
+            "cannot write to {} ({why}): make it writable, or name another place in run.checkpoints",
+            there.display()
+        )
+    };
+    tempfile::tempfile_in(there).map_err(|error| refused(&error))?;
+    let to_be_made = if there == directory { "" } else { "; the service makes it" };
+    Ok(format!("{}{to_be_made}", directory.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_looked_at_without_a_trace() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let said = place(dir.path()).unwrap();
+        assert!(!said.contains("makes it"), "{said}");
+        let said = place(&dir.path().join("a/b")).unwrap();
+        assert!(said.contains("makes it"), "{said}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = place(&file.join("checkpoints")).unwrap_err().to_string();
+        assert!(error.contains("cannot write to") && error.contains("run.checkpoints"), "{error}");
+    }
+}

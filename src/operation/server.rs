@@ -1,0 +1,150 @@
+//! The HTTP server of metrics and health: three paths, one answer a connection, and limits on everything.
+
+use super::Operation;
+use super::metrics::Metric;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// Where the server listens if nothing else is said.
+pub(crate) const DEFAULT: &str = "127.0.0.1:9464";
+/// Connections at a time; further ones are closed at once.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a connection may take from its first byte to the last of the answer.
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a request's head may take.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Headers of a request.
+const HEADERS_MAX: usize = 64;
+/// How long the server waits when the system gives it no connection, such as without descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What Prometheus calls its text.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const TEXT_TYPE: &str = "text/plain; charset=utf-8";
+
+/// Why nobody can be served.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "run.listen: cannot listen on {address}: {source}; name another address, or leave it empty"
+)]
+pub(crate) struct ListenError {
+    address: String,
+    source: std::io::Error,
+}
+
+/// Serves at an address until the process ends; says at which, as port 0 is any. An empty address
+/// switches the server off.
+///
+/// # Errors
+///
+/// The address is none, or is taken. If it is the default one and another process has it, that is
+/// not an error but a warning, so that two processes may run side by side.
+pub(crate) fn serve(
+    runtime: &Handle,
+    listen: &str,
+    operation: &Arc<Operation>,
+) -> Result<Option<SocketAddr>, ListenError> {
+    if listen.is_empty() {
+        return Ok(None);
+    }
+    let bound = runtime.block_on(TcpListener::bind(listen));
+    let bound = bound.and_then(|it| it.local_addr().map(|address| (it, address)));
+    match bound {
+        Ok((listener, address)) => {
+            drop(runtime.spawn(accept(listener, Arc::clone(operation))));
+            Ok(Some(address))
+        }
+        Err(source) if listen == DEFAULT && source.kind() == std::io::ErrorKind::AddrInUse => {
+            super::log::warn(&format!(
+                "another process has {DEFAULT}: no metrics and no health of this one; name another address in run.listen"
+            ));
+            Ok(None)
+        }
+        Err(source) => Err(ListenError { address: listen.to_owned(), source }),
+    }
+}
+
+async fn accept(listener: TcpListener, operation: Arc<Operation>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            operation.metrics.add(Metric::HttpRefused, &[], 1);
+            continue;
+        };
+        let operation = Arc::clone(&operation);
+        drop(tokio::spawn(async move {
+            // Whoever is slow, or speaks no HTTP, has hung up or is hung up on: nobody is to be told.
+            timeout(CONNECTION_TIME_MAX, converse(stream, operation)).await.ok();
+            drop(place);
+        }));
+    }
+}
+
+async fn converse(stream: TcpStream, operation: Arc<Operation>) -> Result<(), hyper::Error> {
+    let service = service_fn(move |request| {
+        let response = answer(&request, &operation);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .keep_alive(false)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+fn answer(request: &Request<Incoming>, operation: &Operation) -> Response<Full<Bytes>> {
+    respond(request.method(), request.uri().path(), operation)
+}
+
+/// The answer to a request; a body that it may have is not read.
+fn respond(method: &Method, path: &str, operation: &Operation) -> Response<Full<Bytes>> {
+    let known = ["/metrics", "/health/live", "/health/ready"];
+    let (status, kind, text) = if !known.contains(&path) {
+        (StatusCode::NOT_FOUND, TEXT_TYPE, format!("there are {}\n", known.join(", ")))
+    } else if method != Method::GET && method != Method::HEAD {
+        (StatusCode::METHOD_NOT_ALLOWED, TEXT_TYPE, "ask with GET or HEAD\n".to_owned())
+    } else if path == "/metrics" {
+        super::metrics::at_scrape(operation);
+        (StatusCode::OK, METRICS_TYPE, operation.metrics.text())
+    } else {
+        let (outcome, good) = if path == "/health/live" {
+            (operation.health.is_live(), "live\n")
+        } else {
+            (operation.health.is_ready(), "ready\n")
+        };
+        match outcome {
+            Ok(()) => (StatusCode::OK, TEXT_TYPE, good.to_owned()),
+            Err(why) => (StatusCode::SERVICE_UNAVAILABLE, TEXT_TYPE, format!("{why}\n")),
+        }
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}

@@ -1,0 +1,92 @@
+//! What OCSF wants to be told of each detector and technique, and does not stand in a finding.
+
+use model::{Detector, Notice, Origin};
+
+/// A detector in OCSF's words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    /// What a finding of it is called.
+    pub(crate) title: &'static str,
+    /// `type_id` of an `analytic`, and its caption.
+    pub(crate) analytic: (u8, &'static str),
+    /// The statistic.
+    pub(crate) algorithm: &'static str,
+    /// `observation_type` of an anomaly and of its baseline.
+    pub(crate) observation: &'static str,
+}
+
+const BEHAVIORAL: (u8, &str) = (2, "Behavioral");
+const STATISTICAL: (u8, &str) = (3, "Statistical");
+const LEARNING: (u8, &str) = (4, "Learning (ML/DL)");
+
+const COUNTS: &str = "negative binomial tail of a count";
+const FREQUENCY: &str = "Frequency Analysis";
+const VOLUME: &str = "Volume Analysis";
+const DISTRIBUTION: &str = "Distribution Analysis";
+
+/// What OCSF is told of whoever raised a finding.
+pub(crate) const fn about(origin: Origin) -> About {
+    match origin {
+        Origin::Detector(detector) => of_detector(detector),
+        Origin::Notice(notice) => About {
+            title: match notice {
+                Notice::BaselineLost => "Learned history is lost",
+                Notice::RecordsLost => "Records are lost",
+            },
+            analytic: (1, "Rule"),
+            algorithm: "comparison of a checkpoint with its topics",
+            observation: "Completeness",
+        },
+    }
+}
+
+const fn of_detector(detector: Detector) -> About {
+    let (title, analytic, algorithm, observation) = match detector {
+        Detector::ObjectEnumeration => {
+            ("Many distinct objects read", STATISTICAL, COUNTS, FREQUENCY)
+        }
+        Detector::EgressSpike => {
+            ("Unusual volume received", STATISTICAL, "Student tail of a logarithmic size", VOLUME)
+        }
+        Detector::FirstSeenEndpoint => {
+            ("First call to an endpoint", STATISTICAL, "Good-Turing novelty", FREQUENCY)
+        }
+        Detector::AuthFailures => ("Many failed authentications", STATISTICAL, COUNTS, FREQUENCY),
+        Detector::DeniedProbing => ("Many operations refused", STATISTICAL, COUNTS, FREQUENCY),
+        Detector::MachineSpeed => ("Unusually fast calls", STATISTICAL, COUNTS, VOLUME),
+        Detector::JointOutlier => {
+            ("Unusual combination of features", LEARNING, "Gaussian mixture", DISTRIBUTION)
+        }
+        Detector::NotItself => {
+            ("Identity does not behave like itself", BEHAVIORAL, "likelihood ratio", DISTRIBUTION)
+        }
+    };
+    About { title, analytic, algorithm, observation }
+}
+
+/// The name of an ATT&CK or ATLAS technique that a detector names.
+pub(crate) fn technique(id: &str) -> Option<&'static str> {
+    Some(match id {
+        "AML.T0086" => "Exfiltration via AI Agent Tool Invocation",
+        "T1020" => "Automated Exfiltration",
+        "T1078" => "Valid Accounts",
+        "T1078.004" => "Cloud Accounts",
+        "T1087" => "Account Discovery",
+        "T1098" => "Account Manipulation",
+        "T1110" => "Brute Force",
+        "T1110.001" => "Password Guessing",
+        "T1110.003" => "Password Spraying",
+        "T1110.004" => "Credential Stuffing",
+        "T1213" => "Data from Information Repositories",
+        "T1496" => "Resource Hijacking",
+        "T1499" => "Endpoint Denial of Service",
+        "T1499.003" => "Application Exhaustion Flood",
+        "T1526" => "Cloud Service Discovery",
+        "T1530" => "Data from Cloud Storage",
+        "T1550" => "Use Alternate Authentication Material",
+        "T1567" => "Exfiltration Over Web Service",
+        "T1595" => "Active Scanning",
+        "T1595.003" => "Wordlist Scanning",
+        _ => return None,
+    })
+}

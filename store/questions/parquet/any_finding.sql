@@ -1,0 +1,4 @@
+-- Any finding at all.
+SELECT finding_id
+FROM findings
+LIMIT 1

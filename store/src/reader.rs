@@ -1,0 +1,164 @@
+//! The reader: what the commands ask, of a directory or of a server, with the same rows as the answer.
+//!
+//! Each question is a text per engine, side by side in `store/questions/`. What a person typed is
+//! only ever a parameter of it, which the engine takes as a value.
+
+use crate::clickhouse::Client;
+use crate::directory::Store;
+use crate::error::StoreError;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use std::fmt;
+
+/// A question of a command.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Question {
+    /// Findings with all columns: `since_us`, `until_us` (microseconds, exclusive), `severity_min`
+    /// (1 to 5), `detector`, `principal_id` (each empty for any), `rows_max`.
+    Findings,
+    /// The same in few columns.
+    FindingsShort,
+    /// Any finding; no parameter.
+    AnyFinding,
+    /// Up to two findings whose id begins with `prefix`.
+    Finding,
+    /// The identities that `typed` may mean: its text, `lower` (in small letters), `start` (the
+    /// beginning of that), `rows_max`. Columns `principal_id`, `name`, `fit`.
+    Candidates,
+    /// The state of `principal_id`, a row for each tenant.
+    Profile,
+    /// What happened to `principal_id`, the latest first: `since_us`, `until_us`, `rows_max`.
+    Timeline,
+}
+
+/// Takes the texts of a question from the two files of its name.
+macro_rules! texts {
+    ($name:literal) => {
+        (
+            include_str!(concat!("../questions/parquet/", $name, ".sql")),
+            include_str!(concat!("../questions/clickhouse/", $name, ".sql")),
+        )
+    };
+}
+
+impl Question {
+    /// Every question.
+    pub const ALL: [Self; 7] = [
+        Self::Findings,
+        Self::FindingsShort,
+        Self::AnyFinding,
+        Self::Finding,
+        Self::Candidates,
+        Self::Profile,
+        Self::Timeline,
+    ];
+
+    /// The text for a directory, and the one for a server.
+    const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Findings => texts!("findings"),
+            Self::FindingsShort => texts!("findings_short"),
+            Self::AnyFinding => texts!("any_finding"),
+            Self::Finding => texts!("finding"),
+            Self::Candidates => texts!("candidates"),
+            Self::Profile => texts!("profile"),
+            Self::Timeline => texts!("timeline"),
+        }
+    }
+}
+
+/// The value of a parameter.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Value {
+    /// A text, whatever is in it.
+    Text(String),
+    /// A whole number.
+    Int(i64),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+/// Parameters by their names, each of which its question has.
+pub type Values = Vec<(&'static str, Value)>;
+
+/// An answer: the columns, and the rows in batches.
+pub type Answer = (SchemaRef, Vec<RecordBatch>);
+
+/// Reads a store, whichever it is.
+#[derive(Clone, Debug)]
+pub enum Reader {
+    /// A directory of Parquet.
+    Directory(Store),
+    /// A ClickHouse server.
+    Server(Client),
+}
+
+impl Reader {
+    /// Answers a question of a command. The values must be those that the question names.
+    pub async fn ask(&self, question: Question, values: Values) -> Result<Answer, StoreError> {
+        let (parquet, clickhouse) = question.texts();
+        match self {
+            Self::Directory(store) => store.query_with(parquet, values).await,
+            Self::Server(client) => client.query_with(clickhouse, &values).await,
+        }
+    }
+
+    /// Answers a question in SQL, in the engine's own dialect.
+    pub async fn query(&self, sql: &str) -> Result<Answer, StoreError> {
+        match self {
+            Self::Directory(store) => store.query(sql).await,
+            Self::Server(client) => client.query(sql).await,
+        }
+    }
+}
+
+/// Where the store is: the directory, or the server and its database.
+impl fmt::Display for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(store) => write!(f, "{}", store.dir().display()),
+            Self::Server(client) => write!(f, "{}", client.settings()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    /// The names of a text's parameters, which stand behind `before`.
+    fn parameters(text: &str, before: char) -> BTreeSet<&str> {
+        let ends = |c: char| !(c.is_ascii_lowercase() || c == '_');
+        let parts = text.split(before).skip(1);
+        parts.map(|part| part.split(ends).next().unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn both_engines_are_asked_with_the_same_parameters() {
+        for question in Question::ALL {
+            let (parquet, clickhouse) = question.texts();
+            assert_eq!(parameters(parquet, '$'), parameters(clickhouse, '{'), "{question:?}");
+        }
+    }
+
+    #[test]
+    fn every_file_is_a_question() {
+        for folder in ["parquet", "clickhouse"] {
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("questions").join(folder);
+            assert_eq!(fs::read_dir(dir).unwrap().count(), Question::ALL.len(), "{folder}");
+        }
+    }
+}

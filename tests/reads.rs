@@ -1,0 +1,147 @@
+//! The commands that read: the same rows in a directory and on a server give the same bytes.
+
+use crate::habitus::{Place, Said, text};
+use crate::services::{self, ClickHouse};
+use std::path::PathBuf;
+
+/// A day with attacks, replayed into a directory and into a server with one key.
+struct Both {
+    place: Place,
+    url: String,
+    findings: Vec<serde_json::Value>,
+}
+
+/// The address of a new database for the program.
+pub(crate) fn database(server: &ClickHouse, name: &str) -> String {
+    let host = server.url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    format!("clickhouse://{host}/{}", server.database(name))
+}
+
+fn both(server: &ClickHouse, name: &str) -> Both {
+    let place = Place::new();
+    let key = place.write("key.txt", "ab".repeat(32));
+    let url = database(server, name);
+    ok(place.run(&["demo", "--key-file", &key, "--output", "json"]));
+    let log = place.path("store/demo/kong-seed1.ndjson.zst");
+    let log = log.to_str().unwrap().to_owned();
+    ok(place.run_at(&url, &["migrate"]));
+    // The run is the same as the demo's, so its rows are.
+    let replay = ["replay", &log, "--key-file", &key, "--output", "ndjson"];
+    let there = ok(place.run_at(&url, &replay));
+    let findings = ok(place.run(&["findings", "--limit", "10000", "--output", "ndjson"]));
+    assert_eq!(there.out, findings.out, "a replay shows what it found, wherever it keeps it");
+    let findings = findings.rows();
+    assert!(findings.len() > 10, "{}", findings.len());
+    Both { place, url, findings }
+}
+
+#[track_caller]
+fn ok(said: Said) -> Said {
+    assert_eq!(said.code, 0, "{}", said.err);
+    said
+}
+
+impl Both {
+    /// Compares a command's outputs in every format.
+    #[track_caller]
+    fn check(&self, args: &[&str]) -> String {
+        let mut last = String::new();
+        for format in ["json", "ndjson", "csv", "table"] {
+            let args = [args, &["--output", format]].concat();
+            let here = self.place.run(&args);
+            let there = self.place.run_at(&self.url, &args);
+            assert_eq!((here.code, &here.err), (there.code, &there.err), "{args:?}");
+            // An empty store says where it is.
+            let place = self.place.path("store");
+            let place = place.to_str().unwrap();
+            let stable = |out: &str| out.replace(place, "STORE").replace(&self.url, "STORE");
+            let (here, there) = (stable(&here.out), stable(&there.out));
+            assert!(here == there, "{args:?}\n{here}\n---\n{there}");
+            last = here;
+        }
+        last
+    }
+}
+
+#[test]
+fn reads_are_the_same_from_a_directory_and_from_a_server() {
+    const TEST: &str = "reads_are_the_same_from_a_directory_and_from_a_server";
+    let Some(server) = services::clickhouse(TEST) else { return };
+    let both = both(server, "reads");
+    assert!(both.check(&["findings"]).contains("rows"));
+    both.check(&["findings", "--severity", "high"]);
+    both.check(&["findings", "--severity", "info", "--limit", "3"]);
+    both.check(&["findings", "--detector", "auth_failures"]);
+    let at = text(&both.findings[0], "detected_at");
+    both.check(&["findings", "--since", at]);
+    both.check(&["findings", "--until", at, "--severity", "low"]);
+    assert!(both.check(&["findings", "--until", "2001-01-01"]).starts_with("no findings until"));
+    let mut who: Vec<_> = both.findings.iter().map(|it| text(it, "principal_id")).collect();
+    who.sort_unstable();
+    who.dedup();
+    for who in who.iter().take(4) {
+        assert!(both.check(&["identity", who]).contains("principal_id"), "{who}");
+        both.check(&["findings", "--identity", who]);
+    }
+    both.check(&["identity", who[0], "--since", at]);
+    for finding in both.findings.iter().take(4) {
+        let id = text(finding, "finding_id");
+        assert!(both.check(&["explain", id.get(..8).unwrap()]).contains("To see for yourself"));
+    }
+    both.check(&[
+        "query",
+        "SELECT detector, entity, round(score, 3) AS score FROM findings_current \
+                           ORDER BY score DESC, detector, entity LIMIT 7",
+    ]);
+}
+
+#[test]
+fn reads_take_whatever_is_typed_as_a_text() {
+    const TEST: &str = "reads_take_whatever_is_typed_as_a_text";
+    let Some(server) = services::clickhouse(TEST) else { return };
+    let (place, url) = (Place::new(), database(server, "typed"));
+    let line = |who: &str, minute: u32| {
+        serde_json::json!({"time": format!("2026-04-14T09:{minute:02}:00Z"), "consumer": who,
+            "method": "GET", "path": "/orders", "status": 200})
+        .to_string()
+    };
+    let names = ["o'brien", "back\\slash", "a\\' OR 1=1 --", "tab\tnew\\n", "percent%_", "{x:Y}$z"];
+    let lines = (0..).zip(names).map(|(minute, who)| line(who, minute) + "\n");
+    let log = place.write("log.ndjson", lines.collect::<String>());
+    let key = place.write("key.txt", "cd".repeat(32));
+    ok(place.run(&["replay", &log, "--key-file", &key]));
+    ok(place.run_at(&url, &["migrate"]));
+    ok(place.run_at(&url, &["replay", &log, "--key-file", &key]));
+    let known =
+        ok(place.run(&["query", "SELECT principal_id FROM identities", "--output", "ndjson"]));
+    let known: Vec<_> =
+        known.rows().iter().map(|row| text(row, "principal_id").to_owned()).collect();
+    assert_eq!(known.len(), names.len(), "{known:?}");
+    let both = Both { place, url, findings: Vec::new() };
+    for who in &known {
+        let shown = both.check(&["identity", who]);
+        assert!(shown.contains("1 requests to 1 endpoints"), "{who:?}: {shown}");
+        both.check(&["findings", "--identity", who]);
+    }
+    for typed in ["' OR ''='", "\\", "\\' OR 1 --", "%", "nobody", "o'b", ""] {
+        both.check(&["findings", "--identity", typed]);
+        both.check(&["identity", typed]);
+    }
+    for typed in ["0000", "ffff' OR '1'='1", "%%%%"] {
+        both.check(&["explain", typed]);
+    }
+}
+
+#[test]
+fn reads_and_replays_need_the_tables_and_say_so() {
+    const TEST: &str = "reads_and_replays_need_the_tables_and_say_so";
+    let Some(server) = services::clickhouse(TEST) else { return };
+    let (place, url) = (Place::new(), database(server, "bare"));
+    let log = place.write("log.ndjson", "{}\n");
+    let said = place.run_at(&url, &["replay", &log]);
+    assert!(said.code == 1 && said.err.contains("habitus migrate"), "{}", said.err);
+    let said = place.run_at(&url, &["demo"]);
+    assert!(said.code == 1 && said.err.contains("give it a directory"), "{}", said.err);
+    let store: PathBuf = place.path("habitus-data");
+    assert!(!store.join("demo").exists(), "nothing was made up");
+}
