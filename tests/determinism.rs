@@ -43,7 +43,8 @@ fn check_threads(place: &Place, file: &str) {
         );
         assert_eq!(said.code, 0, "{}", said.err);
     }
-    for table in Table::ALL {
+    // What people do to a store is no part of a replay.
+    for table in Table::ALL.into_iter().filter(|it| *it != Table::Audit) {
         let sql = format!("SELECT * FROM {}", table.as_str());
         let [one, two] = ["one", "two"].map(|store| place.query(store, &sql));
         assert!(one.lines().count() > 1, "{} is empty", table.as_str());
