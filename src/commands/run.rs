@@ -19,7 +19,6 @@ use connect::Producer;
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
 use model::Time;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +41,8 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
     reload_on_signals(&setting.runtime, Arc::clone(&reload))?;
-    let (operation, address) = operate(setting)?;
-    let job = Job { started, plan, format, threads, stop, reload, operation, address };
+    let operation = Arc::new(Operation::new(moment, wall()));
+    let job = Job { started, plan, format, threads, stop, reload, operation };
     match args.stage {
         Some(Stage::Normalize) => normalize(setting, args, job),
         stage => detect(setting, args, job, stage.is_some()),
@@ -59,16 +58,20 @@ struct Job {
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
     operation: Arc<Operation>,
-    /// Where metrics and health are served.
-    address: Option<SocketAddr>,
 }
 
 impl Job {
-    /// Says where metrics and health are, once nothing can be wrong with the configuration any more.
-    fn say_where(&self) {
-        if let Some(address) = self.address {
+    /// Serves metrics and health from now on, once nothing can be wrong with the configuration any
+    /// more, and asks the store's server from time to time.
+    fn serve(&self, setting: &Setting) -> Result<(), Failure> {
+        let listen = &setting.config.run.listen;
+        if let Some(address) = server::serve(&setting.runtime, listen, &self.operation)? {
             log::info(&format!("metrics and health are at http://{address}"), &[]);
         }
+        if let Some(client) = setting.server()? {
+            operation::watch_store(&setting.runtime, client, Arc::clone(&self.operation));
+        }
+        Ok(())
     }
 }
 
@@ -83,7 +86,7 @@ fn normalize(setting: &Setting, args: &Run, job: Job) -> Result<Ended, Failure> 
         config.source.topics.join(", "),
         config.source.group_id,
     ));
-    job.say_where();
+    job.serve(setting)?;
     let normalizer = Normalizer::new(normalizer::Parts {
         source: config.source.clone(),
         client: config.kafka.client()?,
@@ -156,7 +159,7 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         group,
         setting.server.clone().unwrap_or_else(|| setting.store.display().to_string()),
     ));
-    job.say_where();
+    job.serve(setting)?;
     let Job { started, plan, format, threads, stop, reload, operation, .. } = job;
     let live = Live::new(Parts {
         settings: config.run.clone(),
@@ -211,17 +214,6 @@ fn feed(setting: &Setting, named: &[String], home: &Path) -> Result<(Feed, Strin
     }
     let feed = Files::open(files, source.start, &source.group_id, home, moment)?;
     Ok((Feed::Files(feed), files.join(", ")))
-}
-
-/// Serves metrics and health from now on, and asks the store's server from time to time.
-fn operate(setting: &Setting) -> Result<(Arc<Operation>, Option<SocketAddr>), Failure> {
-    let operation = Arc::new(Operation::new(moment, wall()));
-    let listen = &setting.config.run.listen;
-    let address = server::serve(&setting.runtime, listen, &operation)?;
-    if let Some(client) = setting.server()? {
-        operation::watch_store(&setting.runtime, client, Arc::clone(&operation));
-    }
-    Ok((operation, address))
 }
 
 fn summary(done: &Done, stage: &str, seconds: f64) -> serde_json::Value {

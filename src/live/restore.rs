@@ -21,14 +21,22 @@ impl Live<'_> {
         let source = &mut self.parts.source;
         let bounds = source.bounds()?;
         let ends: Ends = source.partitions().iter().cloned().zip(bounds).collect();
-        let found = recover::find(&self.parts.checkpoints, &self.parts.runtime, committed, &ends)?;
+        // Of files nothing is committed before the first place is; of topics each partition says so.
+        let found = if committed.is_empty() {
+            Found::Fresh
+        } else {
+            recover::find(&self.parts.checkpoints, &self.parts.runtime, committed, &ends)?
+        };
         let mind = match found {
             Found::Fresh => {
                 let mut places = Places::new(source.partitions(), now);
                 for (place, committed) in (0..).zip(committed) {
                     places.start_at(place, committed.offset);
                 }
+                // An epoch that was never committed is written again; of a group that was reset, whose
+                // epochs went further, none is written over.
                 let epoch = self.parts.keeper.last_epoch()?;
+                let epoch = if epoch <= 1 { 0 } else { epoch };
                 self.empty(places, epoch, now)
             }
             Found::Taken(loaded, gaps) => self.take_up(&loaded, &gaps, &ends, now)?,

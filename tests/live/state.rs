@@ -18,7 +18,8 @@ fn read_first(kafka: &Kafka, lines: &[String]) -> (Place, String) {
 
 /// Runs the service until so many records are committed, and ends it.
 fn run_until(place: &Place, kafka: &Kafka, topic: &str, records: i64) {
-    let service = Service::start(place, "store", None);
+    let mut service = Service::start(place, "store", None);
+    service.wait_for("leading");
     wait_until_read(kafka, topic, records);
     service.stop();
 }
