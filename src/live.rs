@@ -472,6 +472,7 @@ impl<'a> Live<'a> {
         self.parts.source.pause()?;
         let until = now() + POISON_PAUSE;
         while now() < until && !self.parts.stop.load(Ordering::Relaxed) {
+            self.parts.operation.health.turn();
             if let Next::Lost = self.parts.source.stay(STORE_PAUSE)? {
                 return Ok(());
             }

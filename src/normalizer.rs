@@ -7,6 +7,9 @@
 use crate::live::breaker::Breaker;
 use crate::live::reading::{self, Read};
 use crate::live::{AHEAD_MAX_NS, LiveError, POISON_PAUSE, SILENT_AFTER};
+use crate::operation::Operation;
+use crate::operation::health::State as Doing;
+use crate::operation::metrics::Metric;
 use crate::workers;
 use connect::{ClientConfig, KafkaError, ProducerError, To, Transactions};
 use ingest::format::FormatId;
@@ -43,6 +46,7 @@ pub(crate) struct Parts<'a> {
     /// A name that no other process has.
     pub(crate) id: String,
     pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) operation: Arc<Operation>,
     pub(crate) wall: fn() -> Time,
 }
 
@@ -125,6 +129,7 @@ impl<'a> Normalizer<'a> {
                 if self.parts.stop.load(Ordering::Relaxed) {
                     return Ok(self.done);
                 }
+                self.parts.operation.health.turn();
                 std::thread::sleep(WAIT);
             }
         }
@@ -148,6 +153,7 @@ impl<'a> Normalizer<'a> {
 
     fn live(&mut self, life: &mut Life, now: fn() -> Instant) -> Result<End, LiveError> {
         while !self.parts.stop.load(Ordering::Relaxed) {
+            self.look_after(life)?;
             let fetched = life.share.fetch(WAIT)?;
             let read = self.read(fetched);
             let moment = now();
@@ -180,6 +186,22 @@ impl<'a> Normalizer<'a> {
             self.count(&read);
         }
         Ok(End::Stopped)
+    }
+
+    /// Once a turn: the loop lives, and the metrics are of now.
+    fn look_after(&self, life: &Life) -> Result<(), LiveError> {
+        let (health, metrics) = (&self.parts.operation.health, &self.parts.operation.metrics);
+        health.turn();
+        let reads = !life.share.assigned()?.is_empty();
+        if reads {
+            // Whoever has partitions has heard from the group.
+            health.broker_answered();
+        }
+        health.enter(if reads { Doing::Leading } else { Doing::StandingBy });
+        metrics.set(Metric::Events, &[], self.done.events as i64);
+        metrics.set(Metric::Ahead, &[], self.done.ahead as i64);
+        metrics.set(Metric::Epochs, &[], self.done.transactions as i64);
+        Ok(())
     }
 
     fn read(&self, fetched: Vec<Fetched>) -> Vec<Read> {

@@ -98,6 +98,7 @@ fn normalize(setting: &Setting, args: &Run, job: Job) -> Result<Ended, Failure> 
         threads: job.threads,
         id: transactional_id(&config.source.group_id, &setting.fresh_key),
         stop: job.stop,
+        operation: job.operation,
         wall,
     });
     let done = normalizer.run(moment)?;

@@ -2,6 +2,7 @@
 
 use super::{call, everything, log, names};
 use crate::habitus::Place;
+use crate::service::Service;
 use crate::services::{self, Kafka, Record};
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
@@ -116,11 +117,10 @@ fn forget_reaches_a_service_that_runs_and_stays_so_after_a_restart() {
     // The next start is told of somebody while it is down, and dies as it forgets.
     let said = place.run(&["forget", "max-1", "--yes", "--wait", "0"]);
     assert!(said.code == 0 && said.err.contains("no service has taken it up"), "{}", said.err);
-    assert!(!names(&everything(&place), "max-1"), "the request names nobody");
-    let mut child = start(&place, Some("forgotten"));
-    wait("the checkpoint without him is committed", || !checkpoint_names_only(&place, &topic));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    assert!(!names(&requests(&place, &topic), "max-1"), "the request names nobody");
+    let mut service = Service::start(&place, "store", Some("forgotten"));
+    service.wait_for("held at forgotten");
+    service.kill();
     let child = start(&place, None);
     wait("no older checkpoint is left", || !holds(&place, &topic, "max-1"));
     // Hours end, and everybody who is known is written down.
@@ -137,12 +137,15 @@ fn forget_reaches_a_service_that_runs_and_stays_so_after_a_restart() {
     assert_eq!(results, "result\ndone\nservice_pending\n");
 }
 
-/// Whether the checkpoints still name him.
-fn checkpoint_names_only(place: &Place, group: &str) -> bool {
-    let dir = place.path("store/checkpoints/state").join(group);
-    std::fs::read_dir(dir).unwrap().any(|entry| {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
-        let plain = unpacked(&bytes);
-        names(&String::from_utf8_lossy(&plain), "max-1")
-    })
+/// What lies there for the service to forget.
+fn requests(place: &Place, group: &str) -> String {
+    let dir = place.path("store/checkpoints/forget").join(group);
+    let all = std::fs::read_dir(dir).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        format!("{} {}", path.display(), String::from_utf8_lossy(&bytes))
+    });
+    let all: Vec<String> = all.collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.concat()
 }
