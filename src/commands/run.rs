@@ -13,7 +13,8 @@ use crate::live::{Done, Live, Parts};
 use crate::normalizer::{self, Normalizer};
 use crate::operation::probe::checkpoint_place;
 use crate::operation::reload::Reload;
-use crate::operation::{self, Operation, log, server};
+use crate::operation::server::{self, Served};
+use crate::operation::{self, Operation, log};
 use crate::outlets::Outlets;
 use connect::Producer;
 use ingest::format::FormatId;
@@ -42,7 +43,11 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
     reload_on_signals(&setting.runtime, Arc::clone(&reload))?;
     let operation = Arc::new(Operation::new(moment, wall()));
-    let job = Job { started, plan, format, threads, stop, reload, operation };
+    let served = server::serve(&setting.runtime, &config.run.listen, &operation)?;
+    if let Some(client) = setting.server()? {
+        operation::watch_store(&setting.runtime, client, Arc::clone(&operation));
+    }
+    let job = Job { started, plan, format, threads, stop, reload, operation, served };
     match args.stage {
         Some(Stage::Normalize) => normalize(setting, args, job),
         stage => detect(setting, args, job, stage.is_some()),
@@ -58,21 +63,8 @@ struct Job {
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
     operation: Arc<Operation>,
-}
-
-impl Job {
-    /// Serves metrics and health from now on, once nothing can be wrong with the configuration any
-    /// more, and asks the store's server from time to time.
-    fn serve(&self, setting: &Setting) -> Result<(), Failure> {
-        let listen = &setting.config.run.listen;
-        if let Some(address) = server::serve(&setting.runtime, listen, &self.operation)? {
-            log::info(&format!("metrics and health are at http://{address}"), &[]);
-        }
-        if let Some(client) = setting.server()? {
-            operation::watch_store(&setting.runtime, client, Arc::clone(&self.operation));
-        }
-        Ok(())
-    }
+    /// Said once nothing can be wrong with the configuration any more.
+    served: Served,
 }
 
 /// The first stage alone.
@@ -86,7 +78,7 @@ fn normalize(setting: &Setting, args: &Run, job: Job) -> Result<Ended, Failure> 
         config.source.topics.join(", "),
         config.source.group_id,
     ));
-    job.serve(setting)?;
+    job.served.say();
     let normalizer = Normalizer::new(normalizer::Parts {
         source: config.source.clone(),
         client: config.kafka.client()?,
@@ -160,7 +152,7 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         group,
         setting.server.clone().unwrap_or_else(|| setting.store.display().to_string()),
     ));
-    job.serve(setting)?;
+    job.served.say();
     let Job { started, plan, format, threads, stop, reload, operation, .. } = job;
     let live = Live::new(Parts {
         settings: config.run.clone(),

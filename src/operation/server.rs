@@ -46,33 +46,56 @@ pub(crate) struct ListenError {
     source: std::io::Error,
 }
 
+/// Where it is served.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Served {
+    /// Nowhere, as it was wished.
+    Off,
+    /// Nowhere, since another process has the default address.
+    Taken,
+    /// Here.
+    At(SocketAddr),
+}
+
+impl Served {
+    /// Says it.
+    pub(crate) fn say(self) {
+        match self {
+            Self::Off => {}
+            Self::Taken => super::log::warn(&format!(
+                "another process has {DEFAULT}: no metrics and no health of this one; name another address in run.listen"
+            )),
+            Self::At(address) => {
+                super::log::info(&format!("metrics and health are at http://{address}"), &[]);
+            }
+        }
+    }
+}
+
 /// Serves at an address until the process ends; says at which, as port 0 is any. An empty address
 /// switches the server off.
 ///
 /// # Errors
 ///
 /// The address is none, or is taken. If it is the default one and another process has it, that is
-/// not an error but a warning, so that two processes may run side by side.
+/// not an error, so that two processes may run side by side.
 pub(crate) fn serve(
     runtime: &Handle,
     listen: &str,
     operation: &Arc<Operation>,
-) -> Result<Option<SocketAddr>, ListenError> {
+) -> Result<Served, ListenError> {
     if listen.is_empty() {
-        return Ok(None);
+        return Ok(Served::Off);
     }
     let bound = runtime.block_on(TcpListener::bind(listen));
     let bound = bound.and_then(|it| it.local_addr().map(|address| (it, address)));
     match bound {
         Ok((listener, address)) => {
             drop(runtime.spawn(accept(listener, Arc::clone(operation))));
-            Ok(Some(address))
+            Ok(Served::At(address))
         }
         Err(source) if listen == DEFAULT && source.kind() == std::io::ErrorKind::AddrInUse => {
-            super::log::warn(&format!(
-                "another process has {DEFAULT}: no metrics and no health of this one; name another address in run.listen"
-            ));
-            Ok(None)
+            Ok(Served::Taken)
         }
         Err(source) => Err(ListenError { address: listen.to_owned(), source }),
     }
