@@ -143,7 +143,8 @@ async fn a_crash_after_any_step_of_a_compaction_leaves_one_state() {
         assert_eq!(views(&reader).await, before, "after {crash_after} steps and again");
         assert_eq!(runs(dir.path()), 2);
         let manifest = Manifest::read(dir.path()).unwrap().unwrap();
-        for table in Table::ALL {
+        // Nobody was forgotten, so that there is no audit.
+        for table in Table::ALL.into_iter().filter(|it| *it != Table::Audit) {
             let there = std::fs::read_dir(dir.path().join(table.as_str())).unwrap().count();
             assert_eq!(there, manifest.files(table).count(), "{}", table.as_str());
         }
