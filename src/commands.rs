@@ -66,7 +66,13 @@ impl Setting {
         if !config.password.is_none() {
             settings = settings.with_password(config.password.read("clickhouse.password")?);
         }
-        Ok(Some(Client::new(settings)?))
+        if let Some(path) = &config.ca_file {
+            settings = settings.with_ca_file(path.clone());
+        }
+        let client = Client::new(settings)?;
+        // Whatever is wrong with the way to it is said now, within seconds.
+        self.runtime.block_on(client.ping())?;
+        Ok(Some(client))
     }
 
     /// What reads the store, whichever it is.

@@ -35,6 +35,8 @@ pub(crate) struct Config {
 pub(crate) struct Server {
     /// The user's password.
     pub(crate) password: connect::SecretSource,
+    /// Certificates of the authorities to believe, PEM; the system's without it.
+    pub(crate) ca_file: Option<PathBuf>,
     /// Allows an unencrypted connection to a server that is not on this machine.
     pub(crate) allow_plaintext: bool,
 }

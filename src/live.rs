@@ -50,6 +50,7 @@ use model::Time;
 use model::time::{NS_PER_MIN, NS_PER_S};
 use places::Places;
 use reading::Read;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -135,6 +136,17 @@ pub(crate) enum LiveError {
         /// Where it ends.
         high: i64,
     },
+}
+
+impl LiveError {
+    /// Whether trying again may help: brokers do not answer.
+    pub(crate) const fn is_passing(&self) -> bool {
+        match self {
+            Self::Source(error) => error.is_passing(),
+            Self::DeadLetters(error) => error.is_passing(),
+            _ => false,
+        }
+    }
 }
 
 /// What the service is made of.
@@ -510,6 +522,20 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
+    /// Commits, however long it takes until a broker answers: nothing is read meanwhile, so that what
+    /// is not committed stays as it is. [`Commit::Away`] if this process is to stop or no longer
+    /// leads: then nobody knows whether it was done, and what is read again gives the same rows.
+    fn commit(&mut self, resume: &[Option<i64>], metadata: &str) -> Result<Commit, LiveError> {
+        let answer = Cell::new(Commit::Away);
+        self.insist(|parts| {
+            answer.set(parts.source.commit(resume, metadata)?);
+            let is_away = answer.get() == Commit::Away;
+            Ok(is_away.then(|| "no Kafka broker takes the commit".to_owned()))
+        })?;
+        self.parts.operation.committed(answer.get());
+        Ok(answer.get())
+    }
+
     /// Ends an epoch: everything is in the store, then the checkpoint is, then offsets are committed.
     fn seal(&mut self, now: fn() -> Instant) -> Result<(), LiveError> {
         if self.mind.is_none() {
@@ -549,12 +575,9 @@ impl<'a> Live<'a> {
         let (pointer, bytes) = operation.health.waiting(put)?;
         operation.checkpointed(now().saturating_duration_since(exporting), bytes);
         crate::hold("checkpointed");
-        let source = &mut self.parts.source;
-        let commit = || source.commit(&resume, &pointer.to_metadata());
-        let commit = operation.health.waiting(commit);
-        operation.committed(commit.as_ref().ok());
-        match commit? {
+        match self.commit(&resume, &pointer.to_metadata())? {
             Commit::Done => {
+                let Some(mind) = self.mind.as_mut() else { return Ok(()) };
                 let length = began.saturating_duration_since(mind.sealed);
                 operation.metrics.observe(Metric::EpochSeconds, length);
                 let took = now().saturating_duration_since(began);
@@ -572,6 +595,8 @@ impl<'a> Live<'a> {
                 self.settle_forgotten(&asked, &pointer)?;
                 self.time_findings();
             }
+            // It was told to stop, or another process leads.
+            Commit::Away => {}
             Commit::Refused => {
                 crate::note("the commit was refused: another process leads");
                 self.void();

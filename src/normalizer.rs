@@ -11,7 +11,8 @@ use crate::operation::Operation;
 use crate::operation::health::State as Doing;
 use crate::operation::metrics::Metric;
 use crate::workers;
-use connect::{ClientConfig, KafkaError, ProducerError, To, Transactions};
+use connect::kafka::Client;
+use connect::{KafkaError, ProducerError, To, Transactions};
 use ingest::format::FormatId;
 use ingest::parse::Parser;
 use ingest::reject::Reject;
@@ -29,12 +30,14 @@ const WAIT: Duration = Duration::from_millis(100);
 const ATTEMPTS_MAX: u32 = 10;
 /// How long is waited before that.
 const ATTEMPT_PAUSE: Duration = Duration::from_secs(1);
+/// How long brokers that do not answer are left alone.
+const BROKER_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the stage is made of.
 #[derive(Debug)]
 pub(crate) struct Parts<'a> {
     pub(crate) source: Settings,
-    pub(crate) client: ClientConfig,
+    pub(crate) client: Client,
     /// The topic of events.
     pub(crate) events_topic: String,
     /// The topic of dead letters; empty to count them only.
@@ -106,9 +109,22 @@ impl<'a> Normalizer<'a> {
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self, now: fn() -> Instant) -> Result<Done, LiveError> {
         let mut attempts = 0;
+        let mut is_first = true;
         loop {
             let before = self.done.transactions;
-            let mut life = self.begin()?;
+            let mut life = match self.begin() {
+                Ok(life) => life,
+                // Whoever has read once waits for brokers that are away.
+                Err(error) if !is_first && error.is_passing() => {
+                    crate::operation::log::warn(&format!("waiting: {error}"));
+                    if self.waits(BROKER_PAUSE, now) {
+                        continue;
+                    }
+                    return Ok(self.done);
+                }
+                Err(error) => return Err(error),
+            };
+            is_first = false;
             let pause = match self.live(&mut life, now)? {
                 End::Stopped => return Ok(self.done),
                 End::Poisoned => POISON_PAUSE,
@@ -124,15 +140,23 @@ impl<'a> Normalizer<'a> {
                 }
             };
             drop(life);
-            let until = now() + pause;
-            while now() < until {
-                if self.parts.stop.load(Ordering::Relaxed) {
-                    return Ok(self.done);
-                }
-                self.parts.operation.health.turn();
-                std::thread::sleep(WAIT);
+            if !self.waits(pause, now) {
+                return Ok(self.done);
             }
         }
+    }
+
+    /// Waits; whether it is to go on then.
+    fn waits(&self, pause: Duration, now: fn() -> Instant) -> bool {
+        let until = now() + pause;
+        while now() < until {
+            if self.parts.stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            self.parts.operation.health.turn();
+            std::thread::sleep(WAIT);
+        }
+        true
     }
 
     fn begin(&self) -> Result<Life, LiveError> {
@@ -155,6 +179,11 @@ impl<'a> Normalizer<'a> {
         while !self.parts.stop.load(Ordering::Relaxed) {
             self.look_after(life)?;
             let fetched = life.share.fetch(WAIT)?;
+            if let Some(complaint) = life.share.complaint() {
+                self.parts.operation.metrics.add(Metric::Complaints, &[], 1);
+                let complaint = crate::render::plain(&complaint);
+                crate::operation::log::warn(&format!("Kafka says: {complaint}"));
+            }
             let read = self.read(fetched);
             let moment = now();
             let counts = |count: fn(&Read) -> u64| read.iter().map(count).sum::<u64>();

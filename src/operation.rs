@@ -58,11 +58,11 @@ impl Operation {
     }
 
     /// Offsets were committed, or refused, or nobody knows.
-    pub(crate) fn committed(&self, commit: Option<&Commit>) {
+    pub(crate) fn committed(&self, commit: Commit) {
         let outcome = match commit {
-            Some(Commit::Done) => Outcome::Done,
-            Some(Commit::Refused) => Outcome::Refused,
-            None => Outcome::Failed,
+            Commit::Done => Outcome::Done,
+            Commit::Refused => Outcome::Refused,
+            Commit::Away => Outcome::Failed,
         };
         self.metrics.count(Metric::Commits, outcome);
     }

@@ -9,6 +9,7 @@
 mod adbench;
 mod bad_input;
 mod commands;
+mod connections;
 mod corpus;
 mod dead_letters;
 mod deploy;

@@ -2,16 +2,20 @@
 
 #[cfg(feature = "cloud")]
 mod bucket;
+mod certificates;
 mod clickhouse;
 pub(crate) mod install;
 mod kafka;
 pub(crate) mod ocsf;
 mod report;
+mod secure_kafka;
 mod tests;
 mod watchdog;
 
+pub(crate) use certificates::Authority;
 pub(crate) use clickhouse::{ClickHouse, Fault};
 pub(crate) use kafka::{Committed, Kafka, Record};
+pub(crate) use secure_kafka::{PASSWORD, SecureKafka};
 
 use report::Note;
 use std::hash::{BuildHasher as _, RandomState};
@@ -26,6 +30,14 @@ pub(crate) fn kafka(test: &str) -> Option<&'static Kafka> {
         None => Kafka::start(),
     });
     admit(test, "kafka", started.as_ref().map(|kafka| (kafka, kafka.version.as_str())))
+}
+
+/// A broker with listeners for every kind of client, started by whoever asks first; nothing where
+/// `test` is to be skipped. It is always our own: nobody else's has such listeners.
+pub(crate) fn secure_kafka(test: &str) -> Option<&'static SecureKafka> {
+    static KAFKA: OnceLock<Result<SecureKafka, String>> = OnceLock::new();
+    let started = KAFKA.get_or_init(SecureKafka::start);
+    admit(test, "kafka", started.as_ref().map(|it| (it, it.open.version.as_str())))
 }
 
 /// The ClickHouse of this run, which `CLICKHOUSE_URL` can select; nothing where `test` is to be
@@ -47,11 +59,26 @@ pub(crate) fn buckets(test: &str) -> Option<&'static bucket::Buckets> {
     admit(test, "s3", started.as_ref().map(|it| (it, it.version.as_str())))
 }
 
+impl Kafka {
+    /// A broker of the test's own, to stand still as ordered; nothing where `test` is to be skipped.
+    pub(crate) fn start_own(test: &str) -> Option<Self> {
+        let started = Self::start();
+        let version = started.as_ref().map(|it| it.version.clone()).unwrap_or_default();
+        admit(test, "kafka", started.as_ref().map(|it| (it, version.as_str())))?;
+        started.ok()
+    }
+}
+
 impl ClickHouse {
     /// A ClickHouse of the test's own, to be killed and to fail as ordered; nothing where `test`
     /// is to be skipped. `CLICKHOUSE_URL` does not select this one: nobody kills a server of others.
     pub(crate) fn start_own(test: &str) -> Option<Self> {
-        let started = Self::start();
+        Self::start_own_with(test, &[])
+    }
+
+    /// The same, with an encrypted port for each file of a certificate and its key.
+    pub(crate) fn start_own_with(test: &str, certificates: &[std::path::PathBuf]) -> Option<Self> {
+        let started = Self::start_with(certificates);
         let version = started.as_ref().map(|it| it.version.clone()).unwrap_or_default();
         admit(test, "clickhouse", started.as_ref().map(|it| (it, version.as_str())))?;
         started.ok()

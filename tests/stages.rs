@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Waits until the first stage has read so much, and the second all that came of it.
 #[track_caller]
-fn wait_for_both(kafka: &Kafka, topic: &str, records: i64) {
+fn wait_for_both(kafka: &Kafka, topic: &str, records: i64, all: &mut [Service]) {
     let (first, second) = (format!("{topic}-normalize"), format!("{topic}-detect"));
     let events = format!("{topic}.events");
     for _ in 0..PATIENCE.as_millis() / 200 {
@@ -19,11 +19,13 @@ fn wait_for_both(kafka: &Kafka, topic: &str, records: i64) {
         }
         std::thread::sleep(Duration::from_millis(200));
     }
+    let said: Vec<String> = all.iter_mut().map(Service::said).collect();
     panic!(
-        "{} of {records} records are events, {} of {} events are judged",
+        "{} of {records} records are events, {} of {} events are judged; they said\n{}",
         committed(kafka, &first, topic),
         committed(kafka, &second, &events),
         kafka.ends(&events),
+        said.join("\n--\n"),
     );
 }
 
@@ -47,12 +49,12 @@ fn two_stages(test: &str, kills: u64) {
         std::thread::sleep(Duration::from_millis(900 + number * 7_919 % 1_500));
         first.kill();
     }
-    let all: Vec<Service> = ["first", "other"].map(|store| start(store, "normalize")).into();
-    wait_for_both(kafka, &topic, lines.len() as i64);
-    for first in all {
-        first.stop();
+    let mut all = Vec::from(["first", "other"].map(|store| start(store, "normalize")));
+    all.push(second);
+    wait_for_both(kafka, &topic, lines.len() as i64, &mut all);
+    for stage in all {
+        stage.stop();
     }
-    second.stop();
     // Each event is there once.
     let marks: Vec<Vec<u8>> = kafka.values(&format!("{topic}.events"));
     let events: Vec<&Vec<u8>> = marks.iter().filter(|it| it.first() == Some(&0xE1)).collect();

@@ -1,10 +1,11 @@
 //! A producer for one topic: what it was given is with the brokers when it says so.
 
-use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
+use crate::kafka::{Bearer, Client, Trouble};
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -43,12 +44,14 @@ pub enum ProducerError {
         why: String,
     },
     /// Nobody answers.
-    #[error("no Kafka broker of {servers} answers: {why}; check that it runs and can be reached")]
+    #[error("{}", .trouble.line(.servers, .who))]
     Unreachable {
         /// The brokers.
         servers: String,
-        /// The client's words.
-        why: String,
+        /// Who we say we are.
+        who: String,
+        /// What is wrong.
+        trouble: Trouble,
     },
     /// The topic is not there.
     #[error("topic {topic} is not there: create it, or name another as {setting} ({why})")]
@@ -72,6 +75,14 @@ pub enum ProducerError {
     },
 }
 
+pub(crate) fn unreachable(client: &Client, error: &KafkaError) -> ProducerError {
+    ProducerError::Unreachable {
+        servers: client.servers().to_owned(),
+        who: client.who.clone(),
+        trouble: Trouble::from_error(error).examined(client),
+    }
+}
+
 impl ProducerError {
     /// Whether trying again may help.
     pub const fn is_passing(&self) -> bool {
@@ -80,12 +91,19 @@ impl ProducerError {
 }
 
 /// Counts what the brokers did not take.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Failed {
     count: AtomicUsize,
+    bearer: Bearer,
 }
 
-impl ClientContext for Failed {}
+impl ClientContext for Failed {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.bearer.token()
+    }
+}
 
 impl ProducerContext for Failed {
     type DeliveryOpaque = ();
@@ -114,7 +132,7 @@ impl Producer {
     ///
     /// No broker answers within 10 s, the topic is missing, or a setting is refused.
     pub fn open(
-        client: &ClientConfig,
+        client: &Client,
         topic: &str,
         setting: &'static str,
     ) -> Result<Self, ProducerError> {
@@ -124,6 +142,7 @@ impl Producer {
             why: error.to_string(),
         };
         let producer: BaseProducer<Failed> = client
+            .config
             .clone()
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -131,13 +150,13 @@ impl Producer {
             .set("compression.type", "zstd")
             .set("message.timeout.ms", DELIVERY_WAIT_MS)
             .set("queue.buffering.max.kbytes", QUEUED_KBYTES_MAX)
-            .create_with_context(Failed::default())
+            .create_with_context(Failed { count: AtomicUsize::new(0), bearer: client.bearer() })
             .map_err(refused)?;
-        let servers = || client.get("bootstrap.servers").unwrap_or_default().to_owned();
-        let metadata =
-            producer.client().fetch_metadata(Some(&topic), METADATA_WAIT).map_err(|error| {
-                ProducerError::Unreachable { servers: servers(), why: error.to_string() }
-            })?;
+        client.listen(|wait| producer.poll(wait));
+        let metadata = producer
+            .client()
+            .fetch_metadata(Some(&topic), METADATA_WAIT)
+            .map_err(|error| unreachable(client, &error))?;
         let found = metadata.topics().iter().find(|it| it.name() == topic);
         let why = match found.map(|it| it.error().map(RDKafkaErrorCode::from)) {
             Some(None) => None,

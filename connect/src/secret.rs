@@ -2,11 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 /// Bytes of a secret; a larger one is a mistake.
 const SECRET_BYTES_MAX: usize = 64 * 1024;
+/// How long a command may take to print a secret.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(8);
+/// Looks at a command that has closed its output, and the time between two.
+const ENDED_LOOKS_MAX: u32 = 100;
+const ENDED_LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A secret's text. It has no `Display`, and its `Debug` says nothing of it.
 #[derive(Clone, Eq, PartialEq)]
@@ -101,7 +109,16 @@ impl SecretSource {
 }
 
 fn from_file(what: &'static str, path: &Path) -> Result<Vec<u8>, SecretError> {
-    std::fs::read(path).map_err(|source| SecretError::File { what, path: path.into(), source })
+    let failed = |source| SecretError::File { what, path: path.into(), source };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    all_of(file).map_err(failed)
+}
+
+/// All of it, and no more of what is too long than shows that it is.
+fn all_of(from: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(SECRET_BYTES_MAX as u64 + 2).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn from_command(
@@ -110,15 +127,53 @@ fn from_command(
     arguments: &[String],
 ) -> Result<Vec<u8>, SecretError> {
     let failed = |why: String| SecretError::Command { what, program: program.to_owned(), why };
-    let output = Command::new(program)
+    // What it says on standard error may hold the secret: nobody is shown that.
+    let mut child = Command::new(program)
         .args(arguments)
-        .output()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
-    if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(failed(format!("failed ({})", output.status)))
+    let Some(out) = child.stdout.take() else {
+        return Err(failed("has no standard output".to_owned()));
+    };
+    let (send, printed) = sync_channel(1);
+    // Whoever no longer waits for it has said so.
+    std::thread::spawn(move || send.send(all_of(out)).ok());
+    let printed = printed.recv_timeout(COMMAND_TIMEOUT);
+    let is_cut = printed.as_ref().is_ok_and(|it| is_too_long(it.as_deref().unwrap_or_default()));
+    let ended = if printed.is_ok() && !is_cut { ended(&mut child) } else { None };
+    if ended.is_none() {
+        // It has ended perhaps; then there is nothing to kill.
+        child.kill().ok();
+        child.wait().ok();
     }
+    match (printed, ended) {
+        (Ok(Ok(bytes)), _) if is_cut => Ok(bytes),
+        (Ok(Ok(bytes)), Some(status)) if status.success() => Ok(bytes),
+        (Ok(Ok(_)), Some(status)) => Err(failed(format!("failed ({status}): run it by hand"))),
+        (Ok(Err(error)), _) => Err(failed(format!("failed: {error}"))),
+        (Err(_), _) | (_, None) => {
+            Err(failed(format!("took longer than {} s", COMMAND_TIMEOUT.as_secs())))
+        }
+    }
+}
+
+/// How a command ended that has closed its output, if it does so soon.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    for _ in 0..ENDED_LOOKS_MAX {
+        if let Some(status) = child.try_wait().ok()? {
+            return Some(status);
+        }
+        std::thread::sleep(ENDED_LOOK_EVERY);
+    }
+    None
+}
+
+const fn is_too_long(bytes: &[u8]) -> bool {
+    // A line's end does not count.
+    bytes.len() > SECRET_BYTES_MAX + 1
 }
 
 #[cfg(test)]
@@ -144,10 +199,17 @@ mod tests {
         let check = |source: SecretSource, words: &str| {
             let error = source.read("kafka.sasl_password").unwrap_err().to_string();
             assert!(error.starts_with("kafka.sasl_password") && error.contains(words), "{error}");
+            assert!(!error.contains("tiger"), "{error}");
         };
         check(SecretSource::default(), "either a file or a command");
         check(SecretSource { file: Some("/no/such".into()), command: Vec::new() }, "/no/such");
         let command = vec!["false".to_owned()];
         check(SecretSource { file: None, command }, "failed");
+        let command = ["sh", "-c", "echo tiger >&2; exit 3"].map(str::to_owned).to_vec();
+        check(SecretSource { file: None, command }, "exit status: 3");
+        let command = ["yes", "tiger"].map(str::to_owned).to_vec();
+        check(SecretSource { file: None, command }, "longer than 65536 bytes");
+        let command = ["sleep", "60"].map(str::to_owned).to_vec();
+        check(SecretSource { file: None, command }, "took longer than 8 s");
     }
 }

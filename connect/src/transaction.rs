@@ -1,12 +1,12 @@
 //! A producer whose records and the offsets that they came from are committed together, or not at all.
 
-use crate::producer::ProducerError;
-use rdkafka::ClientConfig;
+use crate::kafka::{Bearer, Client};
+use crate::producer::{self, ProducerError};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::metadata::MetadataTopic;
-use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::fmt;
 use std::time::Duration;
@@ -22,7 +22,8 @@ const ROOM_WAIT: Duration = Duration::from_millis(20);
 
 /// A producer of transactions.
 pub struct Transactions {
-    producer: BaseProducer<DefaultProducerContext>,
+    producer: BaseProducer<Bearer>,
+    client: Client,
 }
 
 impl fmt::Debug for Transactions {
@@ -48,17 +49,19 @@ impl Transactions {
     /// # Errors
     ///
     /// No broker answers in time, or they do not allow transactions under this id.
-    pub fn open(client: &ClientConfig, id: &str) -> Result<Self, KafkaError> {
-        let producer: BaseProducer = client
+    pub fn open(client: &Client, id: &str) -> Result<Self, KafkaError> {
+        let producer: BaseProducer<Bearer> = client
+            .config
             .clone()
             .set("transactional.id", id)
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
             .set("linger.ms", "5")
             .set("compression.type", "lz4")
             .set("partitioner", "murmur2_random")
-            .create()?;
+            .create_with_context(client.bearer())?;
+        client.listen(|wait| producer.poll(wait));
         producer.init_transactions(STEP_WAIT)?;
-        Ok(Self { producer })
+        Ok(Self { producer, client: client.clone() })
     }
 
     /// The partitions of a topic that `setting` names.
@@ -69,14 +72,11 @@ impl Transactions {
     pub fn partitions(&self, topic: &str, setting: &'static str) -> Result<i32, ProducerError> {
         let missing =
             |why: String| ProducerError::NoSuchTopic { topic: topic.to_owned(), setting, why };
-        let metadata =
-            self.producer.client().fetch_metadata(Some(topic), METADATA_WAIT).map_err(|error| {
-                ProducerError::Undelivered {
-                    topic: topic.to_owned(),
-                    count: 0,
-                    why: error.to_string(),
-                }
-            })?;
+        let metadata = self
+            .producer
+            .client()
+            .fetch_metadata(Some(topic), METADATA_WAIT)
+            .map_err(|error| producer::unreachable(&self.client, &error))?;
         let found = metadata.topics().iter().find(|it| it.name() == topic);
         if let Some(error) = found.and_then(MetadataTopic::error) {
             return Err(missing(format!("{:?}", RDKafkaErrorCode::from(error))));
@@ -90,6 +90,8 @@ impl Transactions {
 
     /// Begins a transaction.
     pub fn begin(&self) -> Result<(), KafkaError> {
+        // Tokens are renewed when the client is asked for news.
+        self.producer.poll(Duration::ZERO);
         self.producer.begin_transaction()
     }
 

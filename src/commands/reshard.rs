@@ -47,6 +47,7 @@ pub(crate) fn run(setting: &Setting, args: &Reshard) -> Result<Ended, Failure> {
     let (pointer, _) = setting.runtime.block_on(new.put(head, &parts))?;
     match group.commit(&places, &pointer.to_metadata())? {
         Commit::Done => {}
+        Commit::Away => return Err("no broker took the commit: try again".into()),
         Commit::Refused => {
             return Err(format!("group {to} has running members: stop them, and try again").into());
         }

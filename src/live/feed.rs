@@ -77,7 +77,7 @@ impl Feed {
     }
 
     /// Whether a partition has nothing more.
-    pub(crate) fn is_at_end(&self, place: usize, next: Option<i64>) -> Result<bool, FeedError> {
+    pub(crate) fn is_at_end(&mut self, place: usize, next: Option<i64>) -> Result<bool, FeedError> {
         match self {
             Self::Topics(source) => Ok(source.is_at_end(place, next)?),
             Self::Files(files) => Ok(files.follow().is_at_end(place)),

@@ -2,13 +2,15 @@
 
 use super::ocsf::Event;
 use super::{OutletError, Undelivered};
+use connect::kafka::{Bearer, Client, Trouble};
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -35,12 +37,14 @@ pub(crate) struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TopicError {
     /// Nobody answers, or they do not let us in.
-    #[error("no Kafka broker of {servers} answers for outlets.topic: {why}")]
+    #[error("outlets.topic: {}", .trouble.line(.servers, .who))]
     Unreachable {
         /// The brokers.
         servers: String,
-        /// What was tried last.
-        why: String,
+        /// Who we say we are.
+        who: String,
+        /// What is wrong.
+        trouble: Trouble,
     },
     /// The topic is not there, or we may not see it.
     #[error(
@@ -84,13 +88,22 @@ type News = (usize, Option<KafkaError>);
 
 struct Context {
     news: SyncSender<News>,
-    complaints: SyncSender<String>,
+    complaints: SyncSender<Trouble>,
+    bearer: Bearer,
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.bearer.token()
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         // Whoever has heard that many needs no more.
-        self.complaints.try_send(format!("{error}: {reason}")).ok();
+        if !Trouble::is_summary(&error) {
+            self.complaints.try_send(Trouble::of(&error, reason)).ok();
+        }
     }
 }
 
@@ -108,12 +121,13 @@ impl ProducerContext for Context {
 struct Line {
     producer: BaseProducer<Context>,
     news: Receiver<News>,
-    complaints: Receiver<String>,
+    complaints: Receiver<Trouble>,
 }
 
 /// The topic, and what it does not have yet.
 pub(crate) struct Topic {
     name: String,
+    client: Client,
     config: ClientConfig,
     line: Line,
     /// Not sent yet, in the order in which it was found.
@@ -142,20 +156,21 @@ impl Topic {
     /// No broker answers within 10 s, the topic is missing, or a setting is refused.
     pub(crate) fn open(
         settings: &Settings,
-        client: &ClientConfig,
+        client: &Client,
         undelivered: Undelivered,
     ) -> Result<Self, TopicError> {
-        let mut config = client.clone();
+        let mut config = client.config.clone();
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("compression.type", "zstd")
             .set("linger.ms", "5");
-        let line = Line::open(&config)?;
+        let line = Line::open(&config, client)?;
         let name = settings.topic.clone();
-        line.check(&name, &config)?;
+        line.check(&name, client)?;
         Ok(Self {
             name,
+            client: client.clone(),
             config,
             line,
             waiting: VecDeque::new(),
@@ -193,7 +208,7 @@ impl Topic {
                 self.begin_anew()?;
             }
             if silent >= SILENT_MAX {
-                let said = self.line.complaints.try_iter().last();
+                let said = self.line.complaints.try_iter().last().map(|it| it.said);
                 let why = trouble.or(said).unwrap_or_else(|| "no answer".to_owned());
                 let left = self.waiting.len() + self.flying.len();
                 return Err(TopicError::Waiting { topic: self.name.clone(), left, why }.into());
@@ -270,7 +285,7 @@ impl Topic {
 
     /// A producer that cannot go on is replaced; what it had not brought there is sent again.
     fn begin_anew(&mut self) -> Result<(), TopicError> {
-        self.line = Line::open(&self.config)?;
+        self.line = Line::open(&self.config, &self.client)?;
         self.is_stale = false;
         for event in std::mem::take(&mut self.flying).into_values().rev() {
             self.waiting.push_front(event);
@@ -292,20 +307,25 @@ impl Topic {
 }
 
 impl Line {
-    fn open(config: &ClientConfig) -> Result<Self, KafkaError> {
+    fn open(config: &ClientConfig, client: &Client) -> Result<Self, KafkaError> {
         let (tell_news, news) = sync_channel(2 * FLYING_MAX);
         let (tell_complaints, complaints) = sync_channel(COMPLAINTS_MAX);
-        let context = Context { news: tell_news, complaints: tell_complaints };
-        Ok(Self { producer: config.create_with_context(context)?, news, complaints })
+        let bearer = client.bearer();
+        let context = Context { news: tell_news, complaints: tell_complaints, bearer };
+        let producer: BaseProducer<Context> = config.create_with_context(context)?;
+        client.listen(|wait| producer.poll(wait));
+        Ok(Self { producer, news, complaints })
     }
 
-    fn check(&self, topic: &str, config: &ClientConfig) -> Result<(), TopicError> {
+    fn check(&self, topic: &str, client: &Client) -> Result<(), TopicError> {
         let metadata = self.producer.client().fetch_metadata(Some(topic), METADATA_WAIT);
         let metadata = metadata.map_err(|error| {
+            self.producer.poll(Duration::ZERO);
             let said = self.complaints.try_iter().last();
             TopicError::Unreachable {
-                servers: config.get("bootstrap.servers").unwrap_or_default().to_owned(),
-                why: said.unwrap_or_else(|| error.to_string()),
+                servers: client.servers().to_owned(),
+                who: client.who.clone(),
+                trouble: said.unwrap_or_else(|| Trouble::from_error(&error)).examined(client),
             }
         })?;
         let found = metadata.topics().iter().find(|it| it.name() == topic);

@@ -127,19 +127,41 @@ pub enum StoreError {
         /// The characters that it may have.
         allowed: &'static str,
     },
-    /// The machine has no certificates of authorities.
-    #[error(
-        "this machine has no certificates of authorities: install ca-certificates, or name a file of them in SSL_CERT_FILE"
-    )]
-    Certificates,
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] connect::TlsError),
     /// The server did not answer, or somebody in between answered for it.
-    #[error(
-        "{server} did not answer ({what}): check the address, that it runs, and its certificate"
-    )]
+    #[error("{server} did not answer ({what}): {cure}")]
     Unreachable {
         /// The server and the database.
         server: String,
         /// What was said.
+        what: String,
+        /// What may help.
+        cure: &'static str,
+    },
+    /// The server does not believe who we are.
+    #[error(
+        "{server} refuses user {user} ({what}): check the user in --store, and clickhouse.password"
+    )]
+    User {
+        /// The server and the database.
+        server: String,
+        /// The user.
+        user: String,
+        /// What it said.
+        what: String,
+    },
+    /// The server knows who we are, and does not let us.
+    #[error(
+        "{server} does not allow user {user} to do this ({what}): grant habitus_writer to whoever writes and habitus_analyst to whoever asks, without a profile of readonly = 1"
+    )]
+    Rights {
+        /// The server and the database.
+        server: String,
+        /// The user.
+        user: String,
+        /// What it said.
         what: String,
     },
     /// The server refused for a reason of its own.
@@ -151,9 +173,7 @@ pub enum StoreError {
         what: String,
     },
     /// The server's tables lack migrations.
-    #[error(
-        "the tables of {server} have version {found} and this program needs {known}: run `habitus migrate`"
-    )]
+    #[error("{}: run `habitus migrate`", old_tables(.server, *.found, *.known))]
     SchemaOld {
         /// The server and the database.
         server: String,
@@ -203,6 +223,13 @@ pub enum StoreError {
     /// A background task was stopped, because the runtime shut down or the task failed.
     #[error("a background task of the store was stopped ({0}): run the command again")]
     Stopped(String),
+}
+
+fn old_tables(server: &str, found: i64, known: i64) -> String {
+    if found == 0 {
+        return format!("{server} is no database with the tables of habitus");
+    }
+    format!("the tables of {server} have version {found} and this program needs {known}")
 }
 
 fn there_are(tables: &str) -> String {

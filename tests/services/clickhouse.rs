@@ -26,6 +26,8 @@ pub(crate) struct ClickHouse {
     pub(crate) url: String,
     /// What it calls itself.
     pub(crate) version: String,
+    /// The ports that are encrypted, in the order of their certificates.
+    pub(crate) tls_ports: Vec<u16>,
     front: Option<Front>,
 }
 
@@ -34,11 +36,14 @@ pub(crate) struct ClickHouse {
 struct Front {
     dir: PathBuf,
     process: Option<Watched>,
+    certificates: Vec<PathBuf>,
 }
 
 /// What a server does wrong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
+    /// Answers as a server does that refuses: an exception's code, and its whole text.
+    Says(u32, &'static str),
     /// Waits, then does what is asked.
     Delay(Duration),
     /// Answers 500 without doing anything, with the code of an exception where it is not 0.
@@ -54,7 +59,7 @@ pub(crate) enum Fault {
 impl ClickHouse {
     /// Uses a server that somebody else has started.
     pub(super) fn connect(url: String) -> Result<Self, String> {
-        let mut server = Self { url, version: String::new(), front: None };
+        let mut server = Self { url, version: String::new(), tls_ports: Vec::new(), front: None };
         server.version = server.try_query("SELECT version()").map_err(|reason| {
             format!("{} does not answer: start it, or unset CLICKHOUSE_URL ({reason})", server.url)
         })?;
@@ -63,13 +68,21 @@ impl ClickHouse {
 
     /// Installs it where it is missing, and starts it on a directory of its own.
     pub(super) fn start() -> Result<Self, String> {
+        Self::start_with(&[])
+    }
+
+    /// The same, with an encrypted port for each file of a certificate and its key.
+    pub(super) fn start_with(certificates: &[PathBuf]) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("habitus-clickhouse-").tempdir();
         let dir = dir.map_err(|err| format!("no temporary directory: {err}"))?;
         let python = python()?;
         // From here on the front removes the directory.
-        let mut front = Front { dir: dir.keep(), process: None };
-        let port = front.run(&python, 0)?;
+        let certificates = certificates.to_vec();
+        let mut front = Front { dir: dir.keep(), process: None, certificates };
+        let ports = front.run(&python, 0)?;
+        let (port, tls_ports) = ports.split_first().ok_or("the front says no port")?;
         let mut server = Self::connect(format!("http://127.0.0.1:{port}"))?;
+        server.tls_ports = tls_ports.to_vec();
         server.front = Some(front);
         Ok(server)
     }
@@ -80,6 +93,10 @@ impl ClickHouse {
     pub(crate) fn fault(&mut self, next: u32, fault: Fault, matching: &str) {
         let mut order = json!({"next": next, "matching": matching});
         let (kind, more) = match fault {
+            Fault::Says(code, text) => {
+                order["text"] = json!(text);
+                ("says", Some(("code", json!(code))))
+            }
             Fault::Delay(time) => ("delay", Some(("ms", json!(time.as_millis() as u64)))),
             Fault::Status500(0) => ("500", None),
             Fault::Status500(code) => ("500", Some(("code", json!(code)))),
@@ -163,8 +180,8 @@ impl ClickHouse {
 
 impl Front {
     /// Starts the front on this directory and waits until it answers; its port, where 0 takes a
-    /// free one.
-    fn run(&mut self, python: &Path, port: u16) -> Result<u16, String> {
+    /// free one, and those that are encrypted.
+    fn run(&mut self, python: &Path, port: u16) -> Result<Vec<u16>, String> {
         let said = self.dir.join("port");
         if said.exists() {
             std::fs::remove_file(&said).map_err(|err| err.to_string())?;
@@ -173,11 +190,15 @@ impl Front {
         command.env("TZ", "UTC").arg(root().join("tests/services/clickhouse_front.py"));
         command.arg("--data").arg(self.dir.join("data")).arg("--port-file").arg(&said);
         command.arg("--port").arg(port.to_string());
+        for certificate in &self.certificates {
+            command.arg("--tls").arg(certificate);
+        }
         let process = Watched::start(&self.dir, &mut command)?;
         for _ in 0..LOOKS_MAX {
             if let Ok(text) = std::fs::read_to_string(&said) {
                 self.process = Some(process);
-                return text.parse().map_err(|_| format!("{text:?} is no port"));
+                let ports = text.split(' ').map(str::parse).collect::<Result<_, _>>();
+                return ports.map_err(|_| format!("{text:?} are no ports"));
             }
             if process.has_ended() {
                 break;

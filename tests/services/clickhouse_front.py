@@ -11,6 +11,7 @@ import os
 import re
 import select
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -98,7 +99,7 @@ class Refusal(Exception):
 class Faults:
     """What to do wrong to the next requests, and how often it was done."""
 
-    KINDS = ("delay", "500", "commit_then_close", "hang", "refuse")
+    KINDS = ("delay", "500", "says", "commit_then_close", "hang", "refuse")
 
     def __init__(self):
         self._changed = threading.Condition()
@@ -108,7 +109,7 @@ class Faults:
 
     def order(self, order):
         """Replaces the order; whoever hangs is let go."""
-        known = {"next", "kind", "matching", "ms", "code"}
+        known = {"next", "kind", "matching", "ms", "code", "text"}
         if not set(order) <= known or order.get("kind") not in self.KINDS:
             raise ValueError(f"a fault has {sorted(known)}; kind is one of {self.KINDS}")
         with self._changed:
@@ -370,6 +371,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.refuse(Refusal.named(code, "FAULT", "asked for by the test"), 500)
             else:
                 self.reply(500, b"asked for by the test\n")
+        elif kind == "says":
+            # The engine has no users: these are a server's own words about them.
+            self.refuse(Refusal(fault["code"], fault["text"]))
         elif kind == "hang":
             self.server.faults.hang(self.connection)
             self.close_connection = True
@@ -402,9 +406,9 @@ class Front(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port, engine):
+    def __init__(self, port, engine, faults):
         self.engine = engine
-        self.faults = Faults()
+        self.faults = faults
         super().__init__(("127.0.0.1", port), Handler)
 
     def shutdown_request(self, request):
@@ -417,15 +421,43 @@ class Front(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class TlsFront(Front):
+    """The same, encrypted; with a certificate and its key in one file."""
+
+    def __init__(self, pem, engine, faults):
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(pem)
+        super().__init__(0, engine, faults)
+
+    def get_request(self):
+        # The handshake is made by the first read, in the thread of the connection.
+        connection, address = super().get_request()
+        wrapped = self._context.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        )
+        return wrapped, address
+
+    def handle_error(self, request, client_address):
+        """A client that does not believe the certificate is no error either."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, help="the engine's directory")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--port-file", required=True, help="written once requests are answered")
+    parser.add_argument("--tls", action="append", default=[], help="one more port, with this PEM")
     arguments = parser.parse_args()
-    front = Front(arguments.port, Engine(arguments.data))
+    faults = Faults()
+    front = Front(arguments.port, Engine(arguments.data), faults)
+    encrypted = [TlsFront(pem, front.engine, faults) for pem in arguments.tls]
+    for one in encrypted:
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+    ports = [str(one.server_port) for one in (front, *encrypted)]
     with open(arguments.port_file + ".new", "w", encoding="ascii") as file:
-        file.write(str(front.server_port))
+        file.write(" ".join(ports))
     os.replace(arguments.port_file + ".new", arguments.port_file)
     front.serve_forever()
 

@@ -17,11 +17,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// The newest release whose artefacts were all to be had.
-const VERSION: &str = "4.3.1";
+pub(super) const VERSION: &str = "4.3.1";
 /// Starts that may fail, because somebody else took the ports.
-const STARTS_MAX: usize = 3;
+pub(super) const STARTS_MAX: usize = 3;
 /// Looks at a starting broker, and the time between two.
 const LOOKS_MAX: usize = 1200;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -29,12 +30,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Small and quick to start; the tests send little.
-const JAVA: [&str; 3] = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+pub(super) const JAVA: [&str; 3] = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 /// Makes the log of the controller, then becomes the broker; without the property a broker that
 /// cannot start says nothing.
 const SCRIPT: &str = r#"
-class_path=$1; properties=$2; shift 2
-java "$@" -cp "$class_path" kafka.tools.StorageTool format \
+class_path=$1; properties=$2; more=$3; shift 3
+java "$@" -cp "$class_path" kafka.tools.StorageTool format $more \
     --standalone -t habitusTestsCluster000 -c "$properties" &&
 exec java "$@" -cp "$class_path" -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
     kafka.Kafka "$properties"
@@ -50,7 +51,7 @@ pub(crate) struct Kafka {
     /// Where it keeps its records; nothing where it is somebody else's.
     pub(crate) data: Option<PathBuf>,
     /// Held so that it runs as long as the tests.
-    _process: Option<Watched>,
+    process: Option<Watched>,
 }
 
 /// A record to be produced.
@@ -81,16 +82,18 @@ impl Kafka {
                 "nothing answers at {bootstrap}: start it, or unset KAFKA_BOOTSTRAP_SERVERS"
             ));
         }
-        Ok(Self { bootstrap, version: "as given".to_owned(), data: None, _process: None })
+        Ok(Self { bootstrap, version: "as given".to_owned(), data: None, process: None })
     }
 
     /// Installs it where it is missing, and starts it.
     pub(super) fn start() -> Result<Self, String> {
-        let home = install::installed(&format!("kafka-{VERSION}"), fill)?;
-        let class_path = format!("{}/libs/*", home.display());
         let mut failed = String::new();
         for _ in 0..STARTS_MAX {
-            match Self::start_once(&class_path) {
+            // Both are taken at once, so that they differ.
+            let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+            let [broker, controller] = listeners.map(|it| it.local_addr().unwrap().to_string());
+            let properties = configuration(&broker, &controller);
+            match Self::start_as(directory()?, &broker, &properties, "") {
                 Ok(kafka) => return Ok(kafka),
                 Err(reason) => failed = reason,
             }
@@ -104,25 +107,29 @@ impl Kafka {
         Ok((home.join("libs"), VERSION))
     }
 
-    fn start_once(class_path: &str) -> Result<Self, String> {
-        let dir = tempfile::Builder::new().prefix("habitus-kafka-").tempdir();
-        let dir = dir.map_err(|err| format!("no temporary directory: {err}"))?;
-        // Both are taken at once, so that they differ.
-        let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-        let [broker, controller] = listeners.map(|it| it.local_addr().unwrap());
+    /// Starts it in a directory, which goes with it, with these properties, to which the place of
+    /// its data is added, and with more words for the making of its log. `broker` is a listener
+    /// that wants nothing of clients.
+    pub(super) fn start_as(
+        dir: TempDir,
+        broker: &str,
+        properties: &str,
+        more: &str,
+    ) -> Result<Self, String> {
+        let class_path = format!("{}/*", Self::libraries()?.0.display());
+        let text = format!("{properties}log.dirs={}/data\n", dir.path().display());
         let properties = dir.path().join("server.properties");
-        let text = configuration(&broker.to_string(), &controller.to_string(), dir.path());
         std::fs::write(&properties, text).map_err(|err| err.to_string())?;
         let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT, "kafka", class_path]).arg(&properties).args(JAVA);
+        command.args(["-c", SCRIPT, "kafka", &class_path]).arg(&properties).arg(more).args(JAVA);
         // From here on the watchdog removes the directory.
         let dir = dir.keep();
         let process = Watched::start(&dir, &mut command)?;
         for _ in 0..LOOKS_MAX {
-            if TcpStream::connect(broker).is_ok() && answers(&broker.to_string()) {
-                let (bootstrap, version) = (broker.to_string(), VERSION.to_owned());
+            if TcpStream::connect(broker).is_ok() && answers(broker) {
+                let (bootstrap, version) = (broker.to_owned(), VERSION.to_owned());
                 let data = Some(dir.join("data"));
-                return Ok(Self { bootstrap, version, data, _process: Some(process) });
+                return Ok(Self { bootstrap, version, data, process: Some(process) });
             }
             if process.has_ended() {
                 break;
@@ -193,6 +200,20 @@ impl Kafka {
         list.add_partition_offset(topic, partition, offset).unwrap();
         let deleted = alone(admin.delete_records(&list, &options)).unwrap();
         deleted.elements()[0].error().unwrap();
+    }
+
+    /// Lets it stand still, as a machine that hangs, or go on. Only for a broker of the test's own.
+    #[track_caller]
+    pub(crate) fn freeze(&self, is_frozen: bool) {
+        self.process.as_ref().unwrap().signal(if is_frozen { "STOP" } else { "CONT" });
+    }
+
+    /// Removes a topic.
+    #[track_caller]
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        assert_eq!(alone(admin.delete_topics(&[name], &options)).unwrap(), [Ok(name.to_owned())]);
     }
 
     /// Produces records; returns once the broker has them all.
@@ -325,8 +346,14 @@ impl ProducerContext for Lost {
     }
 }
 
+/// A new directory for a broker.
+pub(super) fn directory() -> Result<TempDir, String> {
+    let dir = tempfile::Builder::new().prefix("habitus-kafka-").tempdir();
+    dir.map_err(|err| format!("no temporary directory: {err}"))
+}
+
 /// Fetches the broker's jars into `libs`.
-fn fill(home: &Path) -> Result<(), String> {
+pub(super) fn fill(home: &Path) -> Result<(), String> {
     let pom = home.join("pom.xml");
     std::fs::write(&pom, project()).map_err(|err| err.to_string())?;
     install::run(&[
@@ -367,16 +394,23 @@ fn project() -> String {
     )
 }
 
-/// One node that is broker and controller; records live as long as it does, whatever their time.
-fn configuration(broker: &str, controller: &str, dir: &Path) -> String {
+/// One node that is broker and controller, with one listener.
+fn configuration(broker: &str, controller: &str) -> String {
+    format!(
+        "{}listeners=PLAINTEXT://{broker},CONTROLLER://{controller}
+advertised.listeners=PLAINTEXT://{broker}
+",
+        common(controller)
+    )
+}
+
+/// What all brokers have in common: records live as long as they do, whatever their time.
+pub(super) fn common(controller: &str) -> String {
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers={controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{broker},CONTROLLER://{controller}
-advertised.listeners=PLAINTEXT://{broker}
-log.dirs={dir}/data
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
@@ -390,7 +424,6 @@ share.coordinator.state.topic.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 transaction.state.log.replication.factor=1
-",
-        dir = dir.display()
+"
     )
 }

@@ -54,6 +54,12 @@ impl Watched {
         self.shell.wait().unwrap();
     }
 
+    /// Sends it a signal, such as `STOP` or `CONT`.
+    pub(super) fn signal(&self, name: &str) {
+        let (signal, pid) = (format!("-{name}"), self.pid.to_string());
+        assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
+    }
+
     /// Whether the service has ended by itself; no answer where the system has no `/proc`.
     pub(super) fn has_ended(&self) -> bool {
         // Nobody has waited for it yet, so it is still there as a zombie.

@@ -6,35 +6,43 @@
 //! committed by the group's member, so that the coordinator refuses those of a leader that no
 //! longer is one.
 
+mod context;
 mod damage;
 mod error;
+mod fetched;
+mod group;
+mod open;
+mod patience;
 pub mod probe;
+mod settings;
 mod share;
 mod standing;
 mod topics;
 
-pub use topics::{Begin, Bounds, Group};
-
-use crate::Chunk;
-use damage::Probe;
 pub use error::SourceError;
-use error::{client_error, is_fatal, is_refusal};
-
+pub use fetched::Fetched;
+pub use group::{Begin, Group};
+pub use settings::{Settings, Start};
 pub use share::Share;
+pub use topics::Bounds;
 
-use rdkafka::client::ClientContext;
+use connect::kafka::{Client, Trouble};
+use context::{Context, Told};
+use error::{client_error, is_fatal, is_gone, is_passing, is_refusal};
+use patience::Patience;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::base_consumer::BaseConsumer;
-use rdkafka::consumer::{CommitMode, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::{ClientConfig, Statistics};
-use serde::{Deserialize, Serialize};
-use standing::{Said, Standing};
+use standing::Standing;
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
+/// How long a broker may take to say where a partition ends, and whether a topic is still there.
+const ASK_WAIT: Duration = Duration::from_secs(2);
 /// How long a broker may take to say what a topic has.
 const METADATA_WAIT: Duration = Duration::from_secs(10);
 /// How long the coordinator may take to say what is committed.
@@ -50,58 +58,12 @@ const FETCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 const FETCH_RECORDS_MAX: usize = 20_000;
 /// Bytes of records that librdkafka holds ahead of us, in kilobytes.
 const QUEUED_KBYTES_MAX: &str = "65536";
-
-/// Where a group that has committed nothing begins.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Start {
-    /// With the oldest record that is kept.
-    #[default]
-    Earliest,
-    /// With the next record that is written.
-    Latest,
-}
-
-/// Which topics are read, and in whose name.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Topics of access logs.
-    pub topics: Vec<String>,
-    /// Files and globs that are followed instead of topics.
-    pub files: Vec<String>,
-    /// The consumer group: processes of one group share the work of one reader, and stand by for it.
-    pub group_id: String,
-    /// Where a group that has committed nothing begins.
-    pub start: Start,
-    /// The topic of events between the two stages; empty for the group's name with `.events`.
-    pub events_topic: String,
-    /// After how long without a sign a leader is replaced, in milliseconds.
-    pub session_timeout_ms: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            topics: Vec::new(),
-            files: Vec::new(),
-            group_id: "habitus".to_owned(),
-            start: Start::Earliest,
-            events_topic: String::new(),
-            session_timeout_ms: 10_000,
-        }
-    }
-}
-
-impl Settings {
-    /// The topic of events between the two stages.
-    pub fn events(&self) -> String {
-        match self.events_topic.as_str() {
-            "" => format!("{}.events", self.group_id),
-            topic => topic.to_owned(),
-        }
-    }
-}
+/// Bytes that a broker is asked for at once, of all partitions and of one. A larger record comes
+/// alone.
+const ANSWER_BYTES_MAX: &str = "16777216";
+const PARTITION_BYTES_MAX: &str = "1048576";
+/// Bytes of a broker's answer that are taken at all, and of a batch that is unpacked with zstd.
+const RECEIVED_BYTES_MAX: &str = "67108864";
 
 /// One partition of a topic; its place in the list of all is the source's number in positions.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -119,25 +81,6 @@ pub struct Committed {
     pub offset: Option<i64>,
     /// What was written beside it.
     pub metadata: String,
-}
-
-/// Records of one partition, as lines.
-#[derive(Clone, Debug, Default)]
-pub struct Fetched {
-    /// The lines; [`Chunk::source`] is the partition's place in the list, lines count from 0.
-    pub chunk: Chunk,
-    /// The offset of each line.
-    pub offsets: Vec<i64>,
-    /// The offset after the last record.
-    pub next: i64,
-    /// The offsets of records without a value.
-    pub empty: Vec<i64>,
-    /// Offsets that are lost, because the broker holds a damaged batch there: the first, and the
-    /// first after them.
-    pub damaged: Option<(i64, i64)>,
-    /// Records of the topic between the stages, with their offsets: no lines, but as
-    /// [`crate::wire`] has them.
-    pub wire: Vec<(i64, Vec<u8>)>,
 }
 
 /// What happened next.
@@ -158,50 +101,8 @@ pub enum Commit {
     Done,
     /// The coordinator refused it: this process no longer leads, and what it did since is void.
     Refused,
-}
-
-#[derive(Debug)]
-enum Told {
-    Assigned(Vec<Partition>),
-    Revoked,
-    Error(String),
-    Stands(Said),
-}
-
-struct Context {
-    tell: SyncSender<Told>,
-}
-
-impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        // Whoever no longer listens has stopped reading.
-        self.tell.try_send(Told::Error(format!("{error}: {reason}"))).ok();
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.tell.try_send(Told::Stands(Said::from(statistics))).ok();
-    }
-}
-
-impl ConsumerContext for Context {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(_) = rebalance {
-            self.tell.try_send(Told::Revoked).ok();
-        }
-    }
-
-    fn post_rebalance(&self, member: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Assign(list) = rebalance {
-            // The member only holds the place; the reader reads.
-            if let Err(error) = member.pause(list) {
-                self.tell.try_send(Told::Error(format!("cannot pause: {error}"))).ok();
-            }
-            let each = list.elements().into_iter();
-            let assigned =
-                each.map(|it| Partition { topic: it.topic().to_owned(), number: it.partition() });
-            self.tell.try_send(Told::Assigned(assigned.collect())).ok();
-        }
-    }
+    /// Nobody answered: it may or may not have been done, and is to be tried again.
+    Away,
 }
 
 /// The topics, as one process of a group sees them.
@@ -210,8 +111,7 @@ pub struct Source {
     reader: BaseConsumer<Context>,
     told: Receiver<Told>,
     topics: Vec<String>,
-    /// The brokers, as errors name them.
-    servers: String,
+    client: Client,
     partitions: Vec<Partition>,
     /// Whoever is assigned this one leads.
     leader: Option<Partition>,
@@ -226,8 +126,7 @@ pub struct Source {
     /// Its records are not lines but events of the first stage.
     is_wire: bool,
     is_leading: bool,
-    /// The client's last complaint.
-    complaint: Option<String>,
+    patience: Patience,
     standing: Standing,
 }
 
@@ -245,8 +144,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// No broker answers within 10 s, a topic is missing, or a setting is refused.
-    pub fn open(settings: &Settings, client: &ClientConfig) -> Result<Self, SourceError> {
+    /// No broker answers within 10 s or all refuse, a topic is missing, or a setting is refused.
+    pub fn open(settings: &Settings, client: &Client) -> Result<Self, SourceError> {
         let mut topics = settings.topics.clone();
         topics.sort();
         topics.dedup();
@@ -254,7 +153,8 @@ impl Source {
             return Err(SourceError::NoTopic);
         }
         let (tell, told) = sync_channel(TOLD_MAX);
-        let mut config = client.clone();
+        let context = |holds_only| Context::new(tell.clone(), client.bearer(), holds_only);
+        let mut config = client.config.clone();
         config
             .set("group.id", &settings.group_id)
             .set("enable.auto.commit", "false")
@@ -263,27 +163,28 @@ impl Source {
             .set("check.crcs", "true")
             .set("statistics.interval.ms", standing::EVERY_MS)
             .set("auto.offset.reset", "error")
+            .set("receive.message.max.bytes", RECEIVED_BYTES_MAX)
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string());
-        let made = |what: &'static str| {
-            move |error: KafkaError| SourceError::Client { what, why: error.to_string() }
-        };
+        let made = |what| move |error: KafkaError| client_error(what, &error);
         // The leader is whoever has the first partition, so that an assignment is all or nothing.
         let member: BaseConsumer<Context> = config
             .clone()
             .set("partition.assignment.strategy", "range")
             // It reads nothing, so that it need not mind where.
             .set("auto.offset.reset", "latest")
-            .create_with_context(Context { tell: tell.clone() })
-            .map_err(made("the group's member"))?;
-        let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
-        let partitions = topics::partitions(&member, &topics, &servers, &told)?;
+            .create_with_context(context(true))
+            .map_err(made("making the group's member"))?;
+        let partitions = open::partitions(&member, &topics, client, &told)?;
+        open::check_group(&member, &partitions, client)?;
         config
             .set("fetch.queue.backoff.ms", "50")
             .set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX)
+            .set("fetch.max.bytes", ANSWER_BYTES_MAX)
+            .set("max.partition.fetch.bytes", PARTITION_BYTES_MAX)
             .set("fetch.wait.max.ms", "50");
         let reader: BaseConsumer<Context> =
-            config.create_with_context(Context { tell }).map_err(made("the reader"))?;
+            config.create_with_context(context(false)).map_err(made("making the reader"))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         member.subscribe(&names).map_err(made("joining the group"))?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
@@ -294,7 +195,7 @@ impl Source {
             told,
             positions: vec![None; partitions.len()],
             topics,
-            servers,
+            client: client.clone(),
             partitions,
             leader,
             places,
@@ -303,7 +204,7 @@ impl Source {
             start: settings.start,
             is_wire: false,
             is_leading: false,
-            complaint: None,
+            patience: Patience::new(client),
             standing: Standing::default(),
         })
     }
@@ -313,7 +214,7 @@ impl Source {
     /// # Errors
     ///
     /// As [`Source::open`].
-    pub fn open_events(settings: &Settings, client: &ClientConfig) -> Result<Self, SourceError> {
+    pub fn open_events(settings: &Settings, client: &Client) -> Result<Self, SourceError> {
         let settings = Settings { topics: vec![settings.events()], ..settings.clone() };
         Ok(Self { is_wire: true, ..Self::open(&settings, client)? })
     }
@@ -323,9 +224,9 @@ impl Source {
         &self.partitions
     }
 
-    /// The client's last complaint, once.
+    /// What the client complains of, each thing once a minute at most.
     pub fn complaint(&mut self) -> Option<String> {
-        self.complaint.take()
+        self.patience.complaint()
     }
 
     /// Waits at most `wait` for what happens next.
@@ -335,8 +236,10 @@ impl Source {
     /// The coordinator does not say what is committed, or the client gave up.
     pub fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         let idle = if self.is_leading { Duration::ZERO } else { wait };
-        if let Some(Err(error)) = self.member.poll(idle) {
-            self.complaint = Some(error.to_string());
+        self.poll_member(idle)?;
+        if !self.is_leading {
+            // It has nothing to read, but tokens to renew and troubles to tell.
+            drop(self.reader.poll(Duration::ZERO));
         }
         if let Some(next) = self.hear()? {
             return Ok(next);
@@ -355,7 +258,7 @@ impl Source {
     fn hear(&mut self) -> Result<Option<Next>, SourceError> {
         while let Ok(told) = self.told.try_recv() {
             match told {
-                Told::Error(complaint) => self.complaint = Some(complaint),
+                Told::Trouble(trouble) => self.patience.take(trouble),
                 Told::Stands(said) => self.stands(said),
                 Told::Assigned(assigned) => {
                     self.standing.assignments += 1;
@@ -367,11 +270,12 @@ impl Source {
                         return Ok(Some(Next::Lead(committed)));
                     }
                 }
-                Told::Revoked if self.is_leading => {
+                Told::Revoked(_) if self.is_leading => {
                     self.stop()?;
+                    self.check_topics()?;
                     return Ok(Some(Next::Lost));
                 }
-                Told::Revoked => {}
+                Told::Revoked(_) => {}
             }
         }
         Ok(None)
@@ -409,7 +313,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Anything but a refusal: the commit may or may not have been done, and may be tried again.
+    /// Anything but a refusal and what passes.
     pub fn commit(&mut self, next: &[Option<i64>], metadata: &str) -> Result<Commit, SourceError> {
         let mut list = TopicPartitionList::new();
         for (partition, offset) in self.partitions.iter().zip(next) {
@@ -421,33 +325,67 @@ impl Source {
             element.set_metadata(metadata);
         }
         match self.member.commit(&list, CommitMode::Sync) {
-            Ok(()) => Ok(Commit::Done),
+            Ok(()) => {
+                self.patience.reset();
+                Ok(Commit::Done)
+            }
             Err(error) if is_refusal(&error) => {
                 self.stop()?;
                 Ok(Commit::Refused)
+            }
+            Err(error) if is_passing(&error) => {
+                self.patience.take(Trouble::from_error(&error));
+                Ok(Commit::Away)
             }
             Err(error) => Err(client_error("committing", &error)),
         }
     }
 
-    /// Whether a partition has nothing from `next` on, or nothing at all where that is `None`.
-    pub fn is_at_end(&self, place: usize, next: Option<i64>) -> Result<bool, SourceError> {
+    /// Whether a partition has nothing from `next` on, or nothing at all where that is `None`. Where
+    /// nobody answers it may have something.
+    ///
+    /// # Errors
+    ///
+    /// It ends before `next`, or a broker says what does not pass.
+    pub fn is_at_end(&mut self, place: usize, next: Option<i64>) -> Result<bool, SourceError> {
         let Some(partition) = self.partitions.get(place) else { return Ok(true) };
-        let Bounds { low, high } = topics::bounds_of(&self.reader, partition)?;
-        if let Some(next) = next.filter(|next| *next > high) {
-            let (topic, number) = (partition.topic.clone(), partition.number);
-            return Err(SourceError::Cut { topic, number, high, next });
+        let (topic, number) = (&partition.topic, partition.number);
+        if self.patience.is_asked_in_vain() {
+            return Ok(false);
         }
-        // The end of a transaction takes an offset too, which nobody is given.
-        Ok(next.map_or(low == high, |next| high - next <= 1))
+        match self.reader.fetch_watermarks(topic, number, ASK_WAIT) {
+            Ok((_, high)) if next.is_some_and(|next| next > high) => {
+                let (topic, next) = (topic.clone(), next.unwrap_or(high));
+                Err(SourceError::Cut { topic, number, high, next })
+            }
+            // The end of a transaction takes an offset too, which nobody is given.
+            Ok((low, high)) => Ok(next.map_or(low == high, |next| high - next <= 1)),
+            Err(error) if is_passing(&error) => {
+                self.patience.asked_in_vain();
+                self.patience.take(Trouble::from_error(&error));
+                Ok(false)
+            }
+            Err(error) => Err(client_error("asking for a partition's end", &error)),
+        }
     }
 
     /// Stays in the group for `wait` without reading; says whether another process leads now.
     pub fn stay(&mut self, wait: Duration) -> Result<Next, SourceError> {
-        if let Some(Err(error)) = self.member.poll(wait) {
-            self.complaint = Some(error.to_string());
-        }
+        self.poll_member(wait)?;
         Ok(self.hear()?.unwrap_or(Next::Records(Vec::new())))
+    }
+
+    fn poll_member(&mut self, wait: Duration) -> Result<(), SourceError> {
+        if let Some(Err(error)) = self.member.poll(wait)
+            && is_gone(&error)
+        {
+            self.check_topics()?;
+        }
+        // Whatever else it was, a callback has said it too, and why.
+        match self.patience.is_over(&[&self.member, &self.reader]) {
+            Some(trouble) => Err(trouble),
+            None => Ok(()),
+        }
     }
 
     /// What the group has committed, for each partition.
@@ -485,7 +423,6 @@ impl Source {
         while bytes < FETCH_BYTES_MAX && records < FETCH_RECORDS_MAX {
             let left = if records == 0 { wait } else { Duration::ZERO };
             let message = match self.reader.poll(left) {
-                None => break,
                 Some(Ok(message)) => message,
                 Some(Err(error)) if is_fatal(&error) => {
                     return Err(client_error("reading", &error));
@@ -494,10 +431,8 @@ impl Source {
                     self.is_suspect = true;
                     break;
                 }
-                Some(Err(error)) => {
-                    self.complaint = Some(error.to_string());
-                    break;
-                }
+                // An error that passes: a callback has said it too, and why.
+                None | Some(Err(_)) => break,
             };
             let partition =
                 Partition { topic: message.topic().to_owned(), number: message.partition() };
@@ -517,53 +452,10 @@ impl Source {
             bytes += message.payload_len();
             records += 1;
         }
+        if records > 0 {
+            self.patience.reset();
+        }
         Ok(fetched.into_values().collect())
-    }
-
-    /// Goes on after batches that cannot be decoded, and says which offsets are lost.
-    fn skip_damage(&mut self) -> Result<Vec<Fetched>, SourceError> {
-        let failed = |error| client_error("looking for a damaged batch", &error);
-        let probe = Probe::new(&self.config).map_err(failed)?;
-        let mut skipped = Vec::new();
-        for (place, partition) in (0..).zip(&self.partitions) {
-            let (low, high) = self
-                .reader
-                .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
-                .map_err(failed)?;
-            let Some(position) = self.positions.get_mut(place as usize) else { continue };
-            let from = position.unwrap_or(low).max(low);
-            if let Some(end) = probe.end_of_damage(partition, from, high).map_err(failed)? {
-                *position = Some(end);
-                let chunk = Chunk { source: place, ..Chunk::default() };
-                let damaged = Some((from, end));
-                skipped.push(Fetched { chunk, next: end, damaged, ..Fetched::default() });
-            }
-        }
-        let positions = self.positions.clone();
-        self.begin(&positions)?;
-        Ok(skipped)
-    }
-}
-
-impl Fetched {
-    /// Adds a record: its lines, each with the record's offset.
-    pub fn add(&mut self, record: &[u8], offset: i64) {
-        self.next = offset + 1;
-        let before = self.offsets.len();
-        for line in record.split(|byte| *byte == b'\n').filter(|it| !it.trim_ascii().is_empty()) {
-            if !self.offsets.is_empty() {
-                self.chunk.bytes.push(b'\n');
-            }
-            if line.len() > model::limit::LINE_BYTES_MAX {
-                self.chunk.oversize.push((self.offsets.len() as u64, line.len() as u64));
-            } else {
-                self.chunk.bytes.extend_from_slice(line);
-            }
-            self.offsets.push(offset);
-        }
-        if self.offsets.len() == before {
-            self.empty.push(offset);
-        }
     }
 }
 
@@ -572,22 +464,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_may_hold_several_lines_or_none() {
-        let mut fetched = Fetched::default();
-        fetched.add(b"{\"a\":1}", 7);
-        fetched.add(b"one\r\ntwo\n\n", 8);
-        fetched.add(b"", 9);
-        fetched.add(&vec![b'x'; model::limit::LINE_BYTES_MAX + 1], 10);
-        fetched.add(b"last", 11);
-        assert_eq!(fetched.chunk.bytes, b"{\"a\":1}\none\r\ntwo\n\nlast");
-        assert_eq!(fetched.offsets, [7, 8, 8, 10, 11]);
-        assert_eq!(fetched.chunk.oversize, [(3, model::limit::LINE_BYTES_MAX as u64 + 1)]);
-        assert_eq!((fetched.next, fetched.empty), (12, vec![9]));
-    }
-
-    #[test]
     fn no_topic_is_said_before_anything_connects() {
-        let error = Source::open(&Settings::default(), &ClientConfig::new()).unwrap_err();
+        let kafka = connect::kafka::Settings {
+            bootstrap_servers: vec!["localhost:9092".to_owned()],
+            ..connect::kafka::Settings::default()
+        };
+        let client = kafka.client().unwrap();
+        let error = Source::open(&Settings::default(), &client).unwrap_err();
         assert!(matches!(error, SourceError::NoTopic));
     }
 }

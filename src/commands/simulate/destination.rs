@@ -2,10 +2,12 @@
 
 use crate::cli::Simulate;
 use crate::commands::{Failure, Setting};
-use rdkafka::client::ClientContext;
+use connect::kafka::{Bearer, Trouble};
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Stdout, Write as _};
 use std::path::{Path, PathBuf};
@@ -43,13 +45,19 @@ pub(super) struct Topic {
 }
 
 /// What became of records.
-#[derive(Default)]
 struct Deliveries {
     lost: AtomicU64,
     why: OnceLock<String>,
+    bearer: Bearer,
 }
 
 impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.bearer.token()
+    }
+
     // What matters comes with the deliveries.
     fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
 
@@ -137,7 +145,8 @@ fn cannot(path: &Path, error: &std::io::Error) -> Failure {
 
 impl Topic {
     fn open(setting: &Setting, name: &str) -> Result<Self, Failure> {
-        let mut client = setting.config.kafka.client()?;
+        let kafka = setting.config.kafka.client()?;
+        let mut client = kafka.config.clone();
         // Every record is on all replicas in sync, once and in order, or the command fails.
         client
             .set("acks", "all")
@@ -146,14 +155,16 @@ impl Topic {
             .set("linger.ms", "20")
             .set("message.timeout.ms", DELIVERY_MS_MAX)
             .set("queue.buffering.max.kbytes", QUEUED_KBYTES_MAX);
-        let servers = setting.config.kafka.bootstrap_servers.join(", ");
+        let (lost, why) = (AtomicU64::new(0), OnceLock::new());
+        let deliveries = Deliveries { lost, why, bearer: kafka.bearer() };
         let producer: ThreadedProducer<Deliveries> = client
-            .create_with_context(Deliveries::default())
+            .create_with_context(deliveries)
             .map_err(|error| format!("Kafka: the settings in [kafka] are refused: {error}"))?;
         let metadata = producer
             .client()
             .fetch_metadata(Some(name), METADATA_WAIT)
-            .map_err(|error| format!("no Kafka broker of {servers} answers: {error}"))?;
+            .map_err(|error| Trouble::from_error(&error).examined(&kafka))
+            .map_err(|trouble| trouble.line(kafka.servers(), &kafka.who))?;
         let topic = metadata.topics().first();
         let partitions = topic.map_or(0, |topic| topic.partitions().len());
         if let Some(error) = topic.and_then(rdkafka::metadata::MetadataTopic::error) {

@@ -60,7 +60,7 @@ impl Endpoint {
             Some("http") => false,
             _ => return Err(WebhookError::Url("it is neither https nor http")),
         };
-        let is_local = connect::kafka::is_loopback(host);
+        let is_local = connect::is_loopback(host);
         if !is_encrypted && !is_local && !settings.allow_plaintext {
             return Err(WebhookError::Plaintext { host: host.to_owned() });
         }

@@ -1,6 +1,6 @@
 //! The client: one HTTP connection pool, which asks in SQL and reads the answer as Arrow.
 
-use crate::clickhouse::failure::{Failure, Remedy, one_line};
+use crate::clickhouse::failure::{self, Failure, Remedy, one_line};
 use crate::clickhouse::labels;
 use crate::clickhouse::settings::Settings;
 use crate::error::StoreError;
@@ -14,7 +14,6 @@ use clickhouse::Compression;
 use clickhouse::error::Error;
 use clickhouse::query::{BytesCursor, Query};
 use model::tables::Table;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -47,11 +46,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server. It fails where the machine has no certificates to believe.
+    /// A client of the server. It fails where there are no certificates to believe.
     pub fn new(settings: Settings) -> Result<Self, StoreError> {
-        // The crate panics when it finds no certificates, even if none will be needed.
-        let made = catch_unwind(AssertUnwindSafe(clickhouse::Client::default));
-        let mut http = made.map_err(|_| StoreError::Certificates)?;
+        let mut http =
+            clickhouse::Client::with_http_client(connect::http::client(settings.authorities())?);
         http = http.with_url(settings.http_url()).with_compression(if settings.is_local() {
             Compression::None
         } else {
@@ -87,13 +85,13 @@ impl Client {
     pub(crate) async fn create_database(&self, on_cluster: &str) -> Result<(), StoreError> {
         let sql = format!("CREATE DATABASE IF NOT EXISTS {}{on_cluster}", self.settings.database());
         let asked = self.http.query_raw(&sql).execute();
-        self.within(STATEMENT_TIMEOUT, asked).await.map_err(|failure| self.failed(&sql, failure))
+        self.within(STATEMENT_TIMEOUT, asked).await.map_err(|failure| self.refused(&sql, failure))
     }
 
     /// Carries out a statement of ours that changes something.
     pub(crate) async fn execute(&self, sql: &str) -> Result<(), StoreError> {
         let asked = self.http().query_raw(sql).with_setting("async_insert", "0").execute();
-        self.within(STATEMENT_TIMEOUT, asked).await.map_err(|failure| self.failed(sql, failure))
+        self.within(STATEMENT_TIMEOUT, asked).await.map_err(|failure| self.refused(sql, failure))
     }
 
     /// The same with values for the parameters of the statement, waiting until it is done on every
@@ -200,18 +198,42 @@ impl Client {
         }
     }
 
+    /// What a failure of a statement of ours means, which changes something.
+    fn refused(&self, sql: &str, failure: Failure) -> StoreError {
+        if failure.code == Some(164) {
+            let (server, user) = (self.settings.to_string(), self.user());
+            return StoreError::Rights { server, user, what: failure.said };
+        }
+        self.failed(sql, failure)
+    }
+
+    /// The user's name, as the server knows it.
+    fn user(&self) -> String {
+        self.settings.user().unwrap_or("default").to_owned()
+    }
+
     /// What a failure of a question means to whoever asked it.
     pub(crate) fn failed(&self, sql: &str, failure: Failure) -> StoreError {
         let server = self.settings.to_string();
+        let user = self.user();
         let what = failure.said;
         match (failure.code, failure.remedy) {
             (None, Remedy::Stop) => StoreError::Server { server, what },
-            (None, _) => StoreError::Unreachable { server, what },
+            (None, _) => {
+                let cure = failure::cure(&what, self.settings.is_secure());
+                StoreError::Unreachable { server, what, cure }
+            }
+            // The user's profile is read-only, and not only the question.
+            (Some(164), _) if what.contains("Cannot modify") => {
+                StoreError::Rights { server, user, what }
+            }
             // Reading only: the server refused to change something.
             (Some(164), _) => {
                 let words: Vec<_> = sql.split_whitespace().take(2).collect();
                 StoreError::ReadOnly { statement: one_line(&words.join(" ")) }
             }
+            (Some(497), _) => StoreError::Rights { server, user, what },
+            (Some(192..=195 | 516), _) => StoreError::User { server, user, what },
             // Too slow, too much memory, too many rows or bytes.
             (Some(158 | 159 | 160 | 241 | 307 | 396), _) => StoreError::Limit { what },
             (Some(81), _) => StoreError::SchemaOld {
@@ -219,10 +241,8 @@ impl Client {
                 found: 0,
                 known: crate::clickhouse::migration::version(),
             },
-            // Rights, users and locks are the server's affair; the rest is the question's.
-            (Some(192 | 193 | 194 | 195 | 291 | 497 | 516), _) | (_, Remedy::TryAgain) => {
-                StoreError::Server { server, what }
-            }
+            // Locks are the server's affair; the rest is the question's.
+            (Some(291), _) | (_, Remedy::TryAgain) => StoreError::Server { server, what },
             (Some(_), Remedy::Stop | Remedy::SetAside) => {
                 StoreError::Sql { what, tables: tables() }
             }
@@ -283,7 +303,8 @@ mod tests {
         check(Some(164), Remedy::Stop, "DROP TABLE is not allowed");
         check(Some(396), Remedy::SetAside, "add a WHERE");
         check(Some(60), Remedy::Stop, "findings_current");
-        check(Some(516), Remedy::Stop, "clickhouse://localhost:8123/db");
+        check(Some(516), Remedy::Stop, "clickhouse://localhost:8123/db refuses user default");
+        check(Some(497), Remedy::Stop, "habitus_analyst");
         check(Some(81), Remedy::Stop, "habitus migrate");
         check(None, Remedy::TryAgain, "did not answer");
     }

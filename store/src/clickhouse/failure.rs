@@ -16,6 +16,14 @@ const PASSING: [u32; 20] = [
 /// databases, settings and users, missing rights, a full disk.
 const SETUP: [u32; 15] = [16, 47, 60, 81, 115, 164, 192, 193, 194, 195, 243, 291, 452, 497, 516];
 
+/// What the HTTP library says of an answer that is none.
+const NO_HTTP: [&str; 4] = [
+    "connection closed before",
+    "invalid HTTP",
+    "unexpected message from connection",
+    "Connection reset",
+];
+
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Remedy {
@@ -62,6 +70,26 @@ impl From<Error> for Failure {
             }
             _ => Self::passing(&with_sources(&error)),
         }
+    }
+}
+
+/// What helps when nobody answers who could be understood.
+pub(crate) fn cure(said: &str, is_secure: bool) -> &'static str {
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if has(&["UnknownIssuer", "CaUsedAsEndEntity", "BadSignature"]) {
+        "name the authority that signed its certificate in clickhouse.ca_file"
+    } else if has(&["certificate expired", "Expired", "NotValidYet", "not valid yet"]) {
+        "let its certificate be renewed, and check this machine's clock"
+    } else if has(&["NotValidForName", "not valid for name"]) {
+        "use the name that its certificate has in --store"
+    } else if has(&["corrupt message", "InvalidContentType"]) {
+        "no TLS is spoken there: use the port for HTTPS, mostly 8443, or secure=0"
+    } else if !is_secure && has(&NO_HTTP) {
+        "no HTTP is spoken there: use the port for HTTP, mostly 8123, or secure=1 for HTTPS"
+    } else if is_secure && has(&["tls handshake eof", "invalid HTTP", "Connection reset"]) {
+        "no HTTPS is spoken there: use the port for HTTPS, mostly 8443"
+    } else {
+        "check the address, and that it runs"
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::error::StoreError;
 use connect::Secret;
+use connect::http::Authorities;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Bytes of a URL.
@@ -39,6 +41,7 @@ pub struct Settings {
     user: Option<String>,
     password: Option<Secret>,
     cluster: Option<String>,
+    ca_file: Option<PathBuf>,
     /// How long a server may take to answer the first question; 10 s.
     pub connect_timeout: Duration,
     /// How long a server may take to accept the bytes of an insert; 30 s.
@@ -103,6 +106,7 @@ impl Settings {
             user,
             password: None,
             cluster,
+            ca_file: None,
             connect_timeout: CONNECT_TIMEOUT,
             send_timeout: SEND_TIMEOUT,
             receive_timeout: RECEIVE_TIMEOUT,
@@ -114,6 +118,20 @@ impl Settings {
     pub fn with_password(mut self, password: Secret) -> Self {
         self.password = Some(password);
         self
+    }
+
+    /// The same, which believes the authorities of this file (PEM) and not the system's.
+    #[must_use]
+    pub fn with_ca_file(mut self, path: PathBuf) -> Self {
+        self.ca_file = Some(path);
+        self
+    }
+
+    /// Whom a connection believes; nobody where it is not encrypted.
+    pub(crate) fn authorities(&self) -> Option<Authorities<'_>> {
+        let setting = "clickhouse.ca_file";
+        let authorities = Authorities { file: self.ca_file.as_deref(), setting };
+        self.is_secure.then_some(authorities)
     }
 
     /// The address for HTTP.

@@ -6,7 +6,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::time::Duration;
 
-use super::Partition;
+use super::{Fetched, METADATA_WAIT, Partition, Source, SourceError, client_error};
+use crate::Chunk;
+use connect::kafka::Bearer;
 
 /// How long one look at an offset may take; an error comes at once, a record nearly so.
 const LOOK_WAIT: Duration = Duration::from_secs(2);
@@ -20,25 +22,25 @@ pub(super) fn is_damage(error: &KafkaError) -> bool {
 }
 
 /// A client that looks at single offsets.
-pub(super) struct Probe {
-    consumer: BaseConsumer,
+struct Probe {
+    consumer: BaseConsumer<Bearer>,
 }
 
 impl Probe {
     /// A client with the reader's settings.
-    pub(super) fn new(config: &ClientConfig) -> Result<Self, KafkaError> {
+    fn new(config: &ClientConfig, bearer: Bearer) -> Result<Self, KafkaError> {
         let consumer = config
             .clone()
             .set("enable.partition.eof", "true")
             .set("fetch.error.backoff.ms", "10")
             .set("fetch.wait.max.ms", "50")
-            .create()?;
+            .create_with_context(bearer)?;
         Ok(Self { consumer })
     }
 
     /// The offset after a damaged batch that begins at `from`, before the partition's end `high`;
     /// `None` if there is no damage.
-    pub(super) fn end_of_damage(
+    fn end_of_damage(
         &self,
         partition: &Partition,
         from: i64,
@@ -77,5 +79,31 @@ impl Probe {
             Some(Err(KafkaError::PartitionEOF(_)) | Ok(_)) | None => Ok(false),
             Some(Err(error)) => Err(error),
         }
+    }
+}
+
+impl Source {
+    /// Goes on after batches that cannot be decoded, and says which offsets are lost.
+    pub(super) fn skip_damage(&mut self) -> Result<Vec<Fetched>, SourceError> {
+        let failed = |error| client_error("looking for a damaged batch", &error);
+        let probe = Probe::new(&self.config, self.client.bearer()).map_err(failed)?;
+        let mut skipped = Vec::new();
+        for (place, partition) in (0..).zip(&self.partitions) {
+            let (low, high) = self
+                .reader
+                .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
+                .map_err(failed)?;
+            let Some(position) = self.positions.get_mut(place as usize) else { continue };
+            let from = position.unwrap_or(low).max(low);
+            if let Some(end) = probe.end_of_damage(partition, from, high).map_err(failed)? {
+                *position = Some(end);
+                let chunk = Chunk { source: place, ..Chunk::default() };
+                let damaged = Some((from, end));
+                skipped.push(Fetched { chunk, next: end, damaged, ..Fetched::default() });
+            }
+        }
+        let positions = self.positions.clone();
+        self.begin(&positions)?;
+        Ok(skipped)
     }
 }

@@ -1,10 +1,7 @@
 //! Whether topics can be read, asked without joining the group and without leaving a trace.
 
 use super::{COMMITTED_WAIT, METADATA_WAIT};
-use super::{
-    Context, Partition, Settings, SourceError, TOLD_MAX, client_error, topics::partitions,
-};
-use rdkafka::ClientConfig;
+use super::{Client, Context, Partition, Settings, SourceError, TOLD_MAX, client_error, open};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
@@ -41,7 +38,7 @@ pub struct Held {
 /// # Errors
 ///
 /// Any of it fails; it takes at most 10 s for each step.
-pub fn probe(settings: &Settings, client: &ClientConfig) -> Result<Found, SourceError> {
+pub fn probe(settings: &Settings, client: &Client) -> Result<Found, SourceError> {
     let mut topics = settings.topics.clone();
     topics.sort();
     topics.dedup();
@@ -50,15 +47,15 @@ pub fn probe(settings: &Settings, client: &ClientConfig) -> Result<Found, Source
     }
     let (tell, told) = sync_channel(TOLD_MAX);
     let reader: BaseConsumer<Context> = client
+        .config
         .clone()
         .set("group.id", &settings.group_id)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
-        .create_with_context(Context { tell })
-        .map_err(|error| client_error("the reader", &error))?;
-    let servers = client.get("bootstrap.servers").unwrap_or_default();
-    let partitions = partitions(&reader, &topics, servers, &told)?;
+        .create_with_context(Context::new(tell, client.bearer(), false))
+        .map_err(|error| client_error("making the reader", &error))?;
+    let partitions = open::partitions(&reader, &topics, client, &told)?;
     let mut found = Found::default();
     let mut list = TopicPartitionList::new();
     for Partition { topic, number } in &partitions {

@@ -1,47 +1,25 @@
 //! A share of the topics: the partitions that the group gives to this process, read by several at once.
 
-use super::{Fetched, METADATA_WAIT, Partition, Settings, SourceError, Start, client_error};
-use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
-use rdkafka::consumer::{
-    BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata, Rebalance,
+use super::{
+    ASK_WAIT, Client, Context, Fetched, KafkaError, Partition, Patience, Settings, SourceError,
+    Start, TOLD_MAX, Told, client_error, is_passing, open,
 };
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 /// Bytes and records that are handed on together.
 const FETCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 const FETCH_RECORDS_MAX: usize = 10_000;
 
-/// Rebalances between two looks at them: each poll has one at most.
-const TAKEN_MAX: usize = 64;
-
-struct Context {
-    tell: SyncSender<Vec<Partition>>,
-}
-
-impl ClientContext for Context {}
-
-impl ConsumerContext for Context {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(list) = rebalance {
-            let each = list.elements().into_iter();
-            let taken =
-                each.map(|it| Partition { topic: it.topic().to_owned(), number: it.partition() });
-            // It is looked at after every poll, so that there is room.
-            self.tell.try_send(taken.collect()).ok();
-        }
-    }
-}
-
 /// The share of one process.
 pub struct Share {
     consumer: BaseConsumer<Context>,
-    /// Partitions that the group has taken away.
-    taken: Receiver<Vec<Partition>>,
+    told: Receiver<Told>,
+    patience: Patience,
     partitions: Vec<Partition>,
     places: BTreeMap<Partition, u32>,
     /// The next offset of each partition that was read since the last time it was asked for.
@@ -60,7 +38,7 @@ impl Share {
     /// # Errors
     ///
     /// No broker answers within 10 s, a topic is missing, or a setting is refused.
-    pub fn open(settings: &Settings, client: &ClientConfig) -> Result<Self, SourceError> {
+    pub fn open(settings: &Settings, client: &Client) -> Result<Self, SourceError> {
         let mut topics = settings.topics.clone();
         topics.sort();
         topics.dedup();
@@ -72,8 +50,9 @@ impl Share {
             Start::Earliest => "earliest",
             Start::Latest => "latest",
         };
-        let (tell, taken) = sync_channel(TAKEN_MAX);
+        let (tell, told) = sync_channel(TOLD_MAX);
         let consumer: BaseConsumer<Context> = client
+            .config
             .clone()
             .set("group.id", format!("{}-normalize", settings.group_id))
             .set("enable.auto.commit", "false")
@@ -84,14 +63,15 @@ impl Share {
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string())
-            .create_with_context(Context { tell })
+            .create_with_context(Context::new(tell, client.bearer(), false))
             .map_err(failed)?;
-        let servers = client.get("bootstrap.servers").unwrap_or_default();
-        let partitions = super::topics::partitions_of(&consumer, &topics, servers)?;
+        let partitions = open::partitions(&consumer, &topics, client, &told)?;
+        open::check_group(&consumer, &partitions, client)?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(failed)?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
-        Ok(Self { consumer, taken, partitions, places, read: BTreeMap::new() })
+        let patience = Patience::new(client);
+        Ok(Self { consumer, told, patience, partitions, places, read: BTreeMap::new() })
     }
 
     /// All partitions of the topics, sorted.
@@ -103,7 +83,7 @@ impl Share {
     ///
     /// # Errors
     ///
-    /// The client gave up.
+    /// The client gave up, or the brokers refuse it for long.
     pub fn fetch(&mut self, wait: Duration) -> Result<Vec<Fetched>, SourceError> {
         let mut fetched: BTreeMap<u32, Fetched> = BTreeMap::new();
         let (mut bytes, mut records) = (0, 0);
@@ -111,18 +91,16 @@ impl Share {
             let left = if records == 0 { wait } else { Duration::ZERO };
             let polled = self.consumer.poll(left);
             // Another process reads these again from where they were committed last.
-            for partition in self.taken.try_iter().flatten() {
-                if let Some(place) = self.places.get(&partition) {
-                    fetched.remove(place);
-                    self.read.remove(place);
-                }
+            for place in hear(&self.told, &mut self.patience, &self.places) {
+                fetched.remove(&place);
+                self.read.remove(&place);
             }
             let message = match polled {
                 Some(Ok(message)) => message,
                 Some(Err(error)) if super::is_fatal(&error) => {
                     return Err(client_error("reading", &error));
                 }
-                // Nothing came, or the client tries again by itself.
+                // Nothing came, or the client tries again by itself, and a callback has said why.
                 None | Some(Err(_)) => break,
             };
             let partition =
@@ -135,7 +113,18 @@ impl Share {
             bytes += message.payload_len();
             records += 1;
         }
-        Ok(fetched.into_values().collect())
+        if records > 0 {
+            self.patience.reset();
+        }
+        match self.patience.is_over(&[&self.consumer]) {
+            Some(trouble) => Err(trouble),
+            None => Ok(fetched.into_values().collect()),
+        }
+    }
+
+    /// What the client complains of, each thing once a minute at most.
+    pub fn complaint(&mut self) -> Option<String> {
+        self.patience.complaint()
     }
 
     /// The partitions that this process has, by their places.
@@ -151,27 +140,41 @@ impl Share {
         Ok(all)
     }
 
-    /// Whether a partition has nothing from `next` on, or nothing at all where that is `None`.
-    pub fn is_at_end(&self, place: u32, next: Option<i64>) -> Result<bool, SourceError> {
+    /// Whether a partition has nothing from `next` on, or from where the group has committed where
+    /// that is `None`. Where nobody answers it may have something: of a partition whose last reader
+    /// died within a transaction nobody is told what is committed before that has timed out.
+    ///
+    /// # Errors
+    ///
+    /// A broker says what does not pass.
+    pub fn is_at_end(&mut self, place: u32, next: Option<i64>) -> Result<bool, SourceError> {
         let Some(partition) = self.partitions.get(place as usize) else { return Ok(true) };
-        let next = match next {
-            Some(next) => Some(next),
-            None => self.committed(partition)?,
+        if self.patience.is_asked_in_vain() {
+            return Ok(false);
+        }
+        let ends = || -> Result<bool, KafkaError> {
+            let next = match next {
+                Some(next) => Some(next),
+                None => self.committed(partition)?,
+            };
+            let (low, high) =
+                self.consumer.fetch_watermarks(&partition.topic, partition.number, ASK_WAIT)?;
+            // The end of a transaction takes an offset too, which nobody is given.
+            Ok(next.map_or(low == high, |next| high - next <= 1))
         };
-        let (low, high) = self
-            .consumer
-            .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
-            .map_err(|error| client_error("asking for a partition's end", &error))?;
-        Ok(next.map_or(low == high, |next| high - next <= 1))
+        match ends() {
+            Err(error) if is_passing(&error) => {
+                self.patience.asked_in_vain();
+                Ok(false)
+            }
+            answer => answer.map_err(|it| client_error("asking for a partition's end", &it)),
+        }
     }
 
-    fn committed(&self, partition: &Partition) -> Result<Option<i64>, SourceError> {
+    fn committed(&self, partition: &Partition) -> Result<Option<i64>, KafkaError> {
         let mut list = TopicPartitionList::new();
         list.add_partition(&partition.topic, partition.number);
-        let committed = self
-            .consumer
-            .committed_offsets(list, METADATA_WAIT)
-            .map_err(|error| client_error("reading committed offsets", &error))?;
+        let committed = self.consumer.committed_offsets(list, ASK_WAIT)?;
         let found = committed.find_partition(&partition.topic, partition.number);
         Ok(found.and_then(|it| match it.offset() {
             Offset::Offset(offset) => Some(offset),
@@ -194,4 +197,23 @@ impl Share {
     pub fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
         self.consumer.group_metadata()
     }
+}
+
+/// Takes in what the callbacks have said; the places that the group has taken away.
+fn hear(
+    told: &Receiver<Told>,
+    patience: &mut Patience,
+    places: &BTreeMap<Partition, u32>,
+) -> Vec<u32> {
+    let mut taken = Vec::new();
+    for told in told.try_iter() {
+        match told {
+            Told::Revoked(partitions) => {
+                taken.extend(partitions.iter().filter_map(|it| places.get(it)));
+            }
+            Told::Trouble(trouble) => patience.take(trouble),
+            Told::Assigned(_) | Told::Stands(_) => {}
+        }
+    }
+    taken
 }
