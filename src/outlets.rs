@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 use store::clickhouse::DeadLetters;
+use store::{Erased, Forgetting};
 use topic::{Topic, TopicError};
 use webhook::{Webhook, WebhookError};
 
@@ -59,6 +60,14 @@ impl OutletError {
     pub(crate) const fn is_passing(&self) -> bool {
         matches!(self, Self::Topic(TopicError::Waiting { .. }))
     }
+}
+
+/// Forgets somebody in what waits or was given up; `is_dry` only counts.
+pub(crate) fn forget(setting: &Setting, who: &Forgetting, is_dry: bool) -> Result<Erased, Failure> {
+    let path = setting.store.join(DEAD_LETTERS);
+    let mut sum = setting.runtime.block_on(store::forget_letters("outlets", &path, who, is_dry))?;
+    webhook::forget(&setting.store, who, is_dry, &mut sum)?;
+    Ok(sum)
 }
 
 /// What left since the start.

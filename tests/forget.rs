@@ -71,10 +71,20 @@ fn forget_leaves_no_byte_in_a_directory() {
     place.replay(&[&file], &[]);
     let letter = "{\"table\":\"windows\",\"row\":{\"principal_id\":\"zoe-77\"}}\n";
     place.write("store/dead-letters.ndjson", letter);
+    std::fs::create_dir(place.path("store/webhook")).unwrap();
+    let about = "{\"unmapped\":{\"principal_id\":\"zoe-77\"}}";
+    let naming = "{\"message\":\"went on as zoe-77\",\"unmapped\":{\"principal_id\":\"max-1\"}}";
+    for (number, body) in [about, naming].iter().enumerate() {
+        let name = format!("store/webhook/{number:020}.f{number}_1.json");
+        place.write(&name, format!("7\n{body}\n"));
+    }
+    let given_up = format!("{{\"outlet\":\"webhook\",\"why\":\"410\",\"event\":{about}}}\n");
+    place.write("store/outlet-dead-letters.ndjson", given_up);
     assert!(names(&everything(&place), "zoe-77"));
     let dry = place.run(&["forget", "zoe-77", "--dry-run", "--output", "ndjson"]);
     assert_eq!(dry.code, 0, "{}", dry.err);
     assert_eq!(removed(&dry.rows(), "windows"), 3);
+    assert_eq!(removed(&dry.rows(), "outlets"), 2);
     assert!(names(&everything(&place), "zoe-77"), "counting changes nothing");
     let done = place.run(&["forget", "zoe-77", "--yes", "--output", "ndjson"]);
     assert_eq!(done.code, 0, "{}", done.err);

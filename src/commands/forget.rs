@@ -5,9 +5,11 @@ use super::run::wall;
 use super::{Ended, Failure, Setting};
 use crate::cli::Forget;
 use crate::keeper::dead_letters;
+use crate::live::checkpoint::{CheckpointError, Checkpoints};
 use crate::live::forget::Requests;
 use crate::live::objects;
 use crate::operation::probe::checkpoint_place;
+use crate::outlets;
 use crate::render::{self, plain};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -61,7 +63,9 @@ pub(crate) fn run(setting: &Setting, args: &Forget) -> Result<Ended, Failure> {
         }
     })?;
     let letters = dead_letters(&setting.store);
-    erased.push(setting.runtime.block_on(forget_letters(&letters, &who, false))?);
+    let forget = forget_letters("dead letters", &letters, &who, false);
+    erased.push(setting.runtime.block_on(forget)?);
+    erased.push(outlets::forget(setting, &who, false)?);
     write_table(&mut out, setting, &erased)?;
     if is_pending {
         crate::note(
@@ -93,14 +97,17 @@ fn own_name(
 }
 
 fn count(setting: &Setting, reader: &Reader, who: &Forgetting) -> Result<Vec<Erased>, Failure> {
-    setting.runtime.block_on(async {
+    let mut counted = setting.runtime.block_on(async {
         let mut counted = match reader {
             Reader::Directory(store) => store.count_forgotten(who).await?,
             Reader::Server(client) => client.count_forgotten(who).await?,
         };
-        counted.push(forget_letters(&dead_letters(&setting.store), who, true).await?);
-        Ok(counted)
-    })
+        let letters = dead_letters(&setting.store);
+        counted.push(forget_letters("dead letters", &letters, who, true).await?);
+        Ok::<_, Failure>(counted)
+    })?;
+    counted.push(outlets::forget(setting, who, true)?);
+    Ok(counted)
 }
 
 /// The key of the store, or of the directory beside the server, which the service has too.
@@ -118,20 +125,41 @@ fn ask_service(setting: &Setting, args: &Forget, fingerprint: &str) -> Result<bo
         return Ok(false);
     }
     let objects = objects::open(named, &setting.store, &setting.environment)?;
-    let requests = Requests::new(objects, &setting.config.source.group_id);
+    let source = &setting.config.source;
     let wait = Duration::from_secs(u64::from(args.wait));
     Ok(setting.runtime.block_on(async {
-        requests.put(fingerprint).await?;
+        // One process, or the second of two stages: whichever ever ran has a state.
+        let mut asked = Vec::new();
+        for group in [source.group_id.clone(), source.second_stage()] {
+            if !Checkpoints::new(Arc::clone(&objects), &group).list().await?.is_empty() {
+                asked.push(Requests::new(Arc::clone(&objects), &group));
+            }
+        }
+        if asked.is_empty() {
+            asked.push(Requests::new(objects, &source.group_id));
+        }
+        for requests in &asked {
+            requests.put(fingerprint).await?;
+        }
         let mut waited = Duration::ZERO;
-        while requests.is_pending(fingerprint).await? {
+        while is_pending(&asked, fingerprint).await? {
             if waited >= wait {
-                return Ok::<_, crate::live::checkpoint::CheckpointError>(true);
+                return Ok::<_, CheckpointError>(true);
             }
             tokio::time::sleep(LOOK_EVERY).await;
             waited += LOOK_EVERY;
         }
         Ok(false)
     })?)
+}
+
+async fn is_pending(asked: &[Requests], fingerprint: &str) -> Result<bool, CheckpointError> {
+    for requests in asked {
+        if requests.is_pending(fingerprint).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Asks on the terminal whether it is meant.

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use store::{Erased, Forgetting};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -118,6 +119,9 @@ pub(crate) enum WebhookError {
     },
 }
 
+/// The directory of events that wait, in the store's.
+const SPOOL: &str = "webhook";
+
 /// The webhook, as the keeper sees it.
 #[derive(Debug)]
 pub(crate) struct Webhook {
@@ -130,6 +134,20 @@ pub(crate) struct Webhook {
     task: JoinHandle<()>,
     runtime: Handle,
     wall: fn() -> Time,
+}
+
+/// Forgets somebody in what waits for the endpoint, if anything ever did.
+pub(crate) fn forget(
+    home: &Path,
+    who: &Forgetting,
+    is_dry: bool,
+    sum: &mut Erased,
+) -> Result<(), OutletError> {
+    let dir = home.join(SPOOL);
+    if dir.is_dir() {
+        Spool::open(&dir)?.forget(who, is_dry, sum)?;
+    }
+    Ok(())
 }
 
 impl Webhook {
@@ -159,7 +177,7 @@ impl Webhook {
         }
         let endpoint = Endpoint::open(settings)?;
         let signer = Signer::new(&settings.secret.read("outlets.webhook.secret")?)?;
-        let spool = Spool::open(&home.join("webhook"))?;
+        let spool = Spool::open(&home.join(SPOOL))?;
         let shared = Arc::new(Shared::default());
         shared.pending.store(spool.names()?.len() as u64, Ordering::Relaxed);
         let sender = Sender {

@@ -8,7 +8,7 @@ pub(crate) mod files;
 mod letters;
 mod rows;
 
-pub use letters::forget_letters;
+pub use letters::{forget_letters, forget_text};
 
 pub(crate) use audit::row as audit_row;
 pub(crate) use rows::{SCRUBBED, Sorted, sorted};
@@ -64,7 +64,8 @@ pub struct Erased {
 }
 
 impl Erased {
-    pub(crate) const fn nothing(table: &'static str) -> Self {
+    /// Nothing was done yet.
+    pub const fn nothing(table: &'static str) -> Self {
         Self { table, removed: 0, changed: 0, left: 0 }
     }
 

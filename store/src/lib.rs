@@ -43,7 +43,7 @@ mod tests;
 pub use compact::{Compacted, EPOCHS_OPEN, Keep};
 pub use directory::Store;
 pub use error::StoreError;
-pub use forget::{Erased, Forgetting, fingerprint, forget_letters};
+pub use forget::{Erased, Forgetting, fingerprint, forget_letters, forget_text};
 pub use layout::RunId;
 pub use query::quote;
 pub use reader::{Answer, Question, Reader, Value, Values};

@@ -137,6 +137,38 @@ fn forget_reaches_a_service_that_runs_and_stays_so_after_a_restart() {
     assert_eq!(results, "result\ndone\nservice_pending\n");
 }
 
+#[test]
+fn forget_reaches_the_second_of_two_stages() {
+    const TEST: &str = "forget_reaches_the_second_of_two_stages";
+    let Some(kafka) = services::kafka(TEST) else { return };
+    let (place, topic) = (Place::new(), services::unique("forget_stages"));
+    kafka.create_topic(&topic, 1, &[]);
+    kafka.create_topic(&format!("{topic}.events"), 1, &[]);
+    place.write(
+        "habitus.toml",
+        format!(
+            "[source]\ntopics = [\"{topic}\"]\ngroup_id = \"{topic}\"\nsession_timeout_ms = 6000\n\
+             [kafka]\nbootstrap_servers = [\"{}\"]\n[run]\nepoch_seconds = 1\n",
+            kafka.bootstrap,
+        ),
+    );
+    let key = place.write("key", "00".repeat(32));
+    produce(kafka, &topic, &log());
+    let stages = ["detect", "normalize"].map(|stage| {
+        Service::start_with(&place, "store", None, &["--stage", stage, "--key-file", &key])
+    });
+    let second = format!("{topic}-detect");
+    let state = place.path("store/checkpoints/state").join(&second);
+    wait("the second stage knows her", || state.is_dir() && holds(&place, &second, "zoe-77"));
+    let arguments = ["forget", "zoe-77", "--yes", "--wait", "120", "--key-file", &key];
+    let said = place.run(&arguments);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(!holds(&place, &second, "zoe-77") && holds(&place, &second, "zoe-771"));
+    for stage in stages {
+        stage.stop();
+    }
+}
+
 /// What lies there for the service to forget.
 fn requests(place: &Place, group: &str) -> String {
     let dir = place.path("store/checkpoints/forget").join(group);

@@ -3,10 +3,12 @@
 use super::super::ocsf::Event;
 use super::WebhookError;
 use model::Time;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use store::{Erased, Forgetting, forget_text};
 
 /// The ending of a file that is complete, and of one that is being written.
 const READY: &str = "json";
@@ -88,12 +90,7 @@ impl Spool {
         let last = names.last().and_then(|it| it.split_once('.')?.0.parse::<u64>().ok());
         let put = || -> io::Result<()> {
             for (number, event) in (last.map_or(0, |last| last + 1)..).zip(events) {
-                let stem = format!("{number:020}.{}", id_of(event));
-                let partial = self.dir.join(format!("{stem}.{PARTIAL}"));
-                let mut file = private(&partial)?;
-                file.write_all(format!("{}\n{}\n", now.ns(), event.body).as_bytes())?;
-                file.sync_all()?;
-                fs::rename(&partial, self.dir.join(format!("{stem}.{READY}")))?;
+                self.write(&format!("{number:020}.{}.", id_of(event)), now, &event.body)?;
             }
             File::open(&self.dir)?.sync_all()
         };
@@ -114,6 +111,37 @@ impl Spool {
             is_event.then(|| Letter { id: id_in(name).unwrap_or(name).to_owned(), since, body })
         });
         Ok(Some(letter.ok_or(text)))
+    }
+
+    /// Forgets somebody in all that waits; `is_dry` only counts. What is sent meanwhile is sent.
+    pub(super) fn forget(
+        &self,
+        who: &Forgetting,
+        is_dry: bool,
+        sum: &mut Erased,
+    ) -> Result<(), WebhookError> {
+        let mentions = who.mentions();
+        for name in self.names()? {
+            let Some(Ok(letter)) = self.get(&name)? else { continue };
+            match forget_text(&letter.body, who, &mentions, sum) {
+                Some(Cow::Owned(body)) if !is_dry => {
+                    let stem = name.strip_suffix(READY).unwrap_or(&name);
+                    self.write(stem, letter.since, &body).map_err(|error| self.failed(error))?;
+                }
+                None if !is_dry => self.remove(&name)?,
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a file whole or not at all.
+    fn write(&self, stem: &str, since: Time, body: &str) -> io::Result<()> {
+        let partial = self.dir.join(format!("{stem}{PARTIAL}"));
+        let mut file = private(&partial)?;
+        file.write_all(format!("{}\n{body}\n", since.ns()).as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&partial, self.dir.join(format!("{stem}{READY}")))
     }
 
     /// Removes an event that is done with.
