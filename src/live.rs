@@ -9,6 +9,7 @@
 pub(crate) mod breaker;
 pub(crate) mod checkpoint;
 pub(crate) mod dead_letters;
+mod error;
 pub(crate) mod feed;
 pub(crate) mod files;
 pub(crate) mod forget;
@@ -22,23 +23,24 @@ mod settings;
 mod state;
 mod upkeep;
 
+pub(crate) use error::LiveError;
 pub(crate) use settings::Settings;
 pub(crate) use state::restate;
 
 use crate::detection::Detection;
-use crate::keeper::{Keeper, KeeperError};
+use crate::keeper::Keeper;
 use crate::operation::health::State as Doing;
 use crate::operation::metrics::Metric;
 use crate::operation::reload::Reload;
 use crate::operation::{self, Operation};
 use crate::order::{self, Order};
-use crate::pipeline::{Passed, PipelineError, Stage};
+use crate::pipeline::{Passed, Stage};
 use crate::workers;
 use breaker::Breaker;
 use checkpoint::{CheckpointError, Checkpoints, Head};
 use dead_letters::DeadLetters;
 use detect::{Extent, Plan};
-use feed::{Feed, FeedError};
+use feed::Feed;
 use forget::Requests;
 use hdrhistogram::Histogram;
 use ingest::endpoint::Templates;
@@ -82,72 +84,6 @@ const FINDINGS_WAIT_MAX: Duration = Duration::from_millis(250);
 const LATENCY_MS_MAX: i64 = 10 * 60 * 1_000;
 /// How often it is looked whether the topics have grown.
 const GROWTH_LOOK_EVERY: Duration = Duration::from_secs(20);
-
-/// Why the service stops.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LiveError {
-    /// The source failed.
-    #[error(transparent)]
-    Source(#[from] FeedError),
-    /// A checkpoint could not be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// Detection or the store failed.
-    #[error(transparent)]
-    Pipeline(#[from] PipelineError),
-    /// The store failed for good.
-    #[error(transparent)]
-    Keeper(#[from] KeeperError),
-    /// State that is in order cannot be taken in.
-    #[error(transparent)]
-    Detect(#[from] detect::SnapshotError),
-    /// The dead letters' topic failed.
-    #[error(transparent)]
-    DeadLetters(#[from] connect::ProducerError),
-    /// The same, of templates.
-    #[error(transparent)]
-    Templates(#[from] ingest::endpoint::SnapshotError),
-    /// The state could not be packed.
-    #[error("the state cannot be packed ({0}): report this")]
-    Pack(String),
-    /// A partition that was read is no longer there, or no longer asked for.
-    #[error(
-        "checkpoint {key} is of partition {number} of topic {topic} too, which is not there or not in source.topics: name it, or take the state over to another group with `habitus reshard`"
-    )]
-    Partition {
-        /// Which checkpoint.
-        key: String,
-        /// The topic.
-        topic: String,
-        /// The partition.
-        number: i32,
-    },
-    /// A partition ends before what was read of it.
-    #[error(
-        "{partition} ends at offset {high}, but checkpoint {key} has read it up to {resume}: the topic was made anew or cut; take the state over to another group with `habitus reshard`"
-    )]
-    Beyond {
-        /// Which checkpoint.
-        key: String,
-        /// Topic and number.
-        partition: String,
-        /// Up to where it was read.
-        resume: i64,
-        /// Where it ends.
-        high: i64,
-    },
-}
-
-impl LiveError {
-    /// Whether trying again may help: brokers do not answer.
-    pub(crate) const fn is_passing(&self) -> bool {
-        match self {
-            Self::Source(error) => error.is_passing(),
-            Self::DeadLetters(error) => error.is_passing(),
-            _ => false,
-        }
-    }
-}
 
 /// What the service is made of.
 #[derive(Debug)]
@@ -361,7 +297,7 @@ impl<'a> Live<'a> {
             let places = order::places(&batch);
             mind.order.push(batch, places);
         }
-        let jumped = |latest: Time| before.is_some_and(|it| latest.since(it) > JUMP_NS);
+        let jumped = |latest: Time| before.is_none_or(|it| latest.since(it) > JUMP_NS);
         if mind.places.latest().is_some_and(jumped) {
             // Whoever had nothing may have old events too, which are only on their way.
             for (place, next) in mind.places.idle() {

@@ -4,33 +4,44 @@ use crate::habitus::{Place, is_full};
 use crate::live::{BEFORE_THE_END, check_revisions, configure, log, replayed, topic};
 use crate::service::{PATIENCE, Service, committed, findings};
 use crate::services::{self, Kafka};
-use std::collections::BTreeSet;
-use std::time::Duration;
+use rdkafka::message::Message as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// Waits until the first stage has read so much, and the second all that came of it.
 #[track_caller]
 fn wait_for_both(kafka: &Kafka, topic: &str, records: i64, all: &mut [Service]) {
     let (first, second) = (format!("{topic}-normalize"), format!("{topic}-detect"));
     let events = format!("{topic}.events");
-    for _ in 0..PATIENCE.as_millis() / 200 {
-        let read = committed(kafka, &first, topic);
-        if read >= records && committed(kafka, &second, &events) + SPARE >= kafka.ends(&events) {
+    // A transaction that a killed process left open ends after its time.
+    let is_made = || committed(kafka, &first, topic) >= records && !kafka.is_open(&events);
+    wait("all records are events", all, is_made);
+    let mut lasts = BTreeMap::new();
+    for record in kafka.read_all(&events) {
+        lasts.insert(record.partition(), record.offset() + 1);
+    }
+    wait("all events are judged", all, || {
+        let stands = kafka.committed(&second, &events);
+        lasts.iter().all(|(partition, last)| {
+            stands.iter().any(|it| it.partition == *partition && it.offset >= Some(*last))
+        })
+    });
+}
+
+/// Looks until it is so.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "a test does not wait for ever")]
+fn wait(what: &str, all: &mut [Service], is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        if is_so() {
             return;
         }
         std::thread::sleep(Duration::from_millis(200));
     }
     let said: Vec<String> = all.iter_mut().map(Service::said).collect();
-    panic!(
-        "{} of {records} records are events, {} of {} events are judged; they said\n{}",
-        committed(kafka, &first, topic),
-        committed(kafka, &second, &events),
-        kafka.ends(&events),
-        said.join("\n--\n"),
-    );
+    panic!("not so after {PATIENCE:?}: {what}; they said\n{}", said.join("\n--\n"));
 }
-
-/// Offsets at the end of the events' four partitions that nobody is given: the ends of transactions.
-const SPARE: i64 = 4;
 
 fn two_stages(test: &str, kills: u64) {
     let Some(kafka) = services::kafka(test) else { return };

@@ -74,9 +74,9 @@ fn normalize(setting: &Setting, args: &Run, job: Job) -> Result<Ended, Failure> 
     let parser = config.ingest.check(key)?.keeping_rejects();
     let events_topic = config.source.events();
     crate::note(&format!(
-        "reading {} as group {}-normalize, events go to {events_topic}",
+        "reading {} as group {}, events go to {events_topic}",
         config.source.topics.join(", "),
-        config.source.group_id,
+        config.source.first_stage(),
     ));
     job.served.say();
     let normalizer = Normalizer::new(normalizer::Parts {
@@ -127,7 +127,7 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
     let mut settings = config.source.clone();
     if is_second {
         settings.events_topic = settings.events();
-        settings.group_id = format!("{}-detect", settings.group_id);
+        settings.group_id = settings.second_stage();
     }
     let group = settings.group_id.clone();
     let (keeper, key, home) = Keeper::open(setting, &args.work, &group)?;

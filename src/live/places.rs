@@ -49,10 +49,9 @@ impl Stand {
         self.has_brought && self.front.is_none() && self.origins_of == 0
     }
 
-    /// Whether nothing is to come from here for now. Behind a first stage silence says nothing: that
-    /// stage may be the one that is late, and says itself when its partitions have nothing more.
-    fn is_done(&self) -> bool {
-        self.is_idle && self.origins.values().all(|(_, is_idle)| *is_idle)
+    /// Whether the first stage has said here that none of its `of` partitions has anything more.
+    fn is_at_rest(&self, of: u32) -> bool {
+        self.origins.len() as u32 >= of && self.origins.values().all(|(_, is_idle)| *is_idle)
     }
 
     /// How far the slowest partition of the first stage got; `None` while not all have said.
@@ -273,7 +272,8 @@ impl Places {
     /// The time before which no partition will bring an event, idle ones and those whose records hold
     /// no events left out; `None` while one that is not idle was not read yet.
     pub(crate) fn watermark(&self, lateness_ns: i64) -> Option<Time> {
-        let counts = |stand: &&Stand| !stand.is_done() && !stand.is_without_events();
+        let is_at_rest = self.is_at_rest();
+        let counts = |stand: &&Stand| !(stand.is_without_events() || is_at_rest && stand.is_idle);
         let mut busy = self.stands.iter().filter(counts).peekable();
         if busy.peek().is_none() {
             // All were read to their end a while ago: everything that was read may be judged.
@@ -281,6 +281,14 @@ impl Places {
         }
         let lowest = busy.map(|stand| stand.front).min().flatten();
         lowest.map(|lowest| lowest.plus(-lateness_ns))
+    }
+
+    /// Whether the first stage has nothing more, if there is one. Silence of its topic says nothing:
+    /// that stage may be the one that is late. It tells each of the topic's partitions the same, so
+    /// that one which has not heard yet what another has is about to bring something.
+    fn is_at_rest(&self) -> bool {
+        let of = self.stands.iter().map(|stand| stand.origins_of).max().unwrap_or(0);
+        of == 0 || self.stands.iter().all(|stand| stand.is_at_rest(of))
     }
 
     /// The latest time of any partition.
@@ -300,7 +308,7 @@ impl Places {
 
     /// Whether all partitions were read to their end a while ago.
     pub(crate) fn is_idle(&self) -> bool {
-        self.stands.iter().all(Stand::is_done)
+        self.is_at_rest() && self.stands.iter().all(|stand| stand.is_idle)
     }
 
     /// Notes that events were judged: where to read on has moved.
@@ -361,5 +369,80 @@ impl Places {
     /// Everything so far is committed.
     pub(crate) fn settle(&mut self) {
         self.is_moved = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ingest::Chunk;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    /// Two partitions of the topic between the stages, both silent for a while.
+    fn two() -> (Places, Instant) {
+        #[expect(clippy::disallowed_methods, reason = "only differences matter")]
+        let now = Instant::now();
+        let partition = |number| Partition { topic: "events".to_owned(), number };
+        let mut places = Places::new(&[partition(0), partition(1)], now);
+        places.look(0, true, now);
+        places.look(1, true, now);
+        (places, now)
+    }
+
+    /// One of them is told how far each of the first stage's partitions got, and which are idle.
+    fn tell(places: &mut Places, source: u32, fronts: &[(i64, bool)]) {
+        let chunk = Chunk { source, ..Chunk::default() };
+        let fetched = Fetched { chunk, ..Fetched::default() };
+        let of = fronts.len() as u32;
+        let front = |(partition, (seconds, is_idle)): (i32, &(i64, bool))| Front {
+            topic: "logs".to_owned(),
+            partition,
+            time_ns: Some(seconds * SECOND),
+            is_idle: *is_idle,
+            of,
+        };
+        places.hear(&fetched, (0..).zip(fronts).map(front).collect());
+    }
+
+    fn watermark(places: &Places) -> Option<i64> {
+        places.watermark(0).map(|it| it.ns() / SECOND)
+    }
+
+    #[test]
+    fn a_partition_that_was_told_less_than_another_is_waited_for() {
+        let (mut places, _) = two();
+        tell(&mut places, 0, &[(100, false), (90, false)]);
+        assert_eq!(watermark(&places), None, "the other was told nothing yet");
+        tell(&mut places, 1, &[(100, false), (90, false)]);
+        assert_eq!(watermark(&places), Some(90));
+    }
+
+    #[test]
+    fn a_partition_that_wakes_is_waited_for_by_those_that_were_not_told() {
+        let (mut places, _) = two();
+        tell(&mut places, 0, &[(100, true), (90, true)]);
+        tell(&mut places, 1, &[(100, true), (90, true)]);
+        assert!(places.is_idle());
+        tell(&mut places, 0, &[(500, false), (90, true)]);
+        assert!(!places.is_idle());
+        assert_eq!(watermark(&places), Some(100));
+        tell(&mut places, 1, &[(500, false), (90, true)]);
+        assert_eq!(watermark(&places), Some(500));
+    }
+
+    #[test]
+    fn a_first_stage_that_has_not_said_all_is_waited_for() {
+        let (mut places, _) = two();
+        for source in 0..2 {
+            tell(&mut places, source, &[(100, true)]);
+        }
+        assert_eq!(places.watermark(0), Some(Time::from_ns(100 * SECOND + 1)));
+        let chunk = Chunk { source: 0, ..Chunk::default() };
+        let fetched = Fetched { chunk, ..Fetched::default() };
+        let (topic, time_ns) = ("logs".to_owned(), Some(200 * SECOND));
+        let front = Front { topic, partition: 0, time_ns, is_idle: true, of: 2 };
+        places.hear(&fetched, vec![front]);
+        assert_eq!(watermark(&places), None, "its second partition has said nothing");
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::commands::{Failure, Setting};
 use crate::figures::counted;
+use crate::live::objects;
 use ingest::source::kafka::probe::probe;
+use object_store::ObjectStoreExt as _;
 use std::path::{Path, PathBuf};
 
 /// Asks the brokers for the topics, and tries to read at their ends; `None` if no topic is named.
@@ -42,8 +44,31 @@ pub(crate) fn server(setting: &Setting) -> Option<Result<String, Failure>> {
 /// Sees whether checkpoints can be written; `None` if no topic is named, as only a service has any.
 pub(crate) fn checkpoints(setting: &Setting) -> Option<Result<String, Failure>> {
     let config = &setting.config;
-    (!config.source.topics.is_empty())
-        .then(|| place(&checkpoint_place(&config.run.checkpoints, &setting.store)))
+    let named = config.run.checkpoints.as_str();
+    (!config.source.topics.is_empty()).then(|| {
+        if named.contains("://") {
+            bucket(setting, named)
+        } else {
+            place(&checkpoint_place(named, &setting.store))
+        }
+    })
+}
+
+/// Writes an empty object where checkpoints go, and removes it.
+fn bucket(setting: &Setting, named: &str) -> Result<String, Failure> {
+    let store = objects::open(named, &setting.store, &setting.environment)?;
+    let path = object_store::path::Path::from("habitus-check");
+    let tried = setting.runtime.block_on(async {
+        store.put(&path, Vec::new().into()).await?;
+        store.delete(&path).await
+    });
+    tried.map_err(|error| {
+        let why = crate::render::plain(&error.to_string());
+        format!(
+            "cannot write to {named} ({why}): allow it, or name another place in run.checkpoints"
+        )
+    })?;
+    Ok(named.to_owned())
 }
 
 /// The directory of checkpoints: the one that is named, else one in the store's directory.

@@ -264,7 +264,19 @@ impl Kafka {
     /// The offsets after the last record of a topic's partitions, summed.
     #[track_caller]
     pub(crate) fn ends(&self, topic: &str) -> i64 {
-        let consumer: BaseConsumer = self.client().create().unwrap();
+        self.ends_of(topic, "read_uncommitted")
+    }
+
+    /// Whether a transaction of this topic is open.
+    #[track_caller]
+    pub(crate) fn is_open(&self, topic: &str) -> bool {
+        self.ends_of(topic, "read_committed") < self.ends(topic)
+    }
+
+    #[track_caller]
+    fn ends_of(&self, topic: &str, isolation: &str) -> i64 {
+        let consumer: BaseConsumer =
+            self.client().set("isolation.level", isolation).create().unwrap();
         let end = |it| consumer.fetch_watermarks(topic, it, PATIENCE).unwrap().1;
         (0..self.partitions(&consumer, topic)).map(end).sum()
     }

@@ -11,6 +11,7 @@ mod damage;
 mod error;
 mod fetched;
 mod group;
+mod lookout;
 mod open;
 mod patience;
 pub mod probe;
@@ -29,6 +30,7 @@ pub use topics::Bounds;
 use connect::kafka::{Client, Trouble};
 use context::{Context, Told};
 use error::{client_error, is_fatal, is_gone, is_passing, is_refusal};
+use lookout::Ends;
 use patience::Patience;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::base_consumer::BaseConsumer;
@@ -128,6 +130,7 @@ pub struct Source {
     is_leading: bool,
     patience: Patience,
     standing: Standing,
+    ends: Ends,
 }
 
 impl std::fmt::Debug for Source {
@@ -183,6 +186,7 @@ impl Source {
             .set("fetch.max.bytes", ANSWER_BYTES_MAX)
             .set("max.partition.fetch.bytes", PARTITION_BYTES_MAX)
             .set("fetch.wait.max.ms", "50");
+        let ends = Ends::new(&config, client.bearer());
         let reader: BaseConsumer<Context> =
             config.create_with_context(context(false)).map_err(made("making the reader"))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
@@ -206,6 +210,7 @@ impl Source {
             is_leading: false,
             patience: Patience::new(client),
             standing: Standing::default(),
+            ends,
         })
     }
 
@@ -358,8 +363,13 @@ impl Source {
                 let (topic, next) = (topic.clone(), next.unwrap_or(high));
                 Err(SourceError::Cut { topic, number, high, next })
             }
-            // The end of a transaction takes an offset too, which nobody is given.
-            Ok((low, high)) => Ok(next.map_or(low == high, |next| high - next <= 1)),
+            // It was silent, so that nothing came behind the end where reading began.
+            Ok(_) if next.is_none() && self.start == Start::Latest => Ok(true),
+            Ok((low, high)) => {
+                // A first stage that died leaves its transaction open: another one reads that again.
+                let is_open = self.is_wire && self.ends.is_open(partition, high);
+                Ok(!is_open && self.ends.is_reached(partition, next.unwrap_or(low), high))
+            }
             Err(error) if is_passing(&error) => {
                 self.patience.asked_in_vain();
                 self.patience.take(Trouble::from_error(&error));

@@ -52,4 +52,14 @@ impl Settings {
             topic => topic.to_owned(),
         }
     }
+
+    /// The group of the first of two stages.
+    pub fn first_stage(&self) -> String {
+        format!("{}-normalize", self.group_id)
+    }
+
+    /// The group of the second of two stages.
+    pub fn second_stage(&self) -> String {
+        format!("{}-detect", self.group_id)
+    }
 }

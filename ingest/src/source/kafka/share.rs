@@ -1,8 +1,8 @@
 //! A share of the topics: the partitions that the group gives to this process, read by several at once.
 
 use super::{
-    ASK_WAIT, Client, Context, Fetched, KafkaError, Partition, Patience, Settings, SourceError,
-    Start, TOLD_MAX, Told, client_error, is_passing, open,
+    ASK_WAIT, Client, Context, Ends, Fetched, KafkaError, Partition, Patience, Settings,
+    SourceError, Start, TOLD_MAX, Told, client_error, is_passing, open,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::message::Message as _;
@@ -20,6 +20,8 @@ pub struct Share {
     consumer: BaseConsumer<Context>,
     told: Receiver<Told>,
     patience: Patience,
+    ends: Ends,
+    start: Start,
     partitions: Vec<Partition>,
     places: BTreeMap<Partition, u32>,
     /// The next offset of each partition that was read since the last time it was asked for.
@@ -51,10 +53,9 @@ impl Share {
             Start::Latest => "latest",
         };
         let (tell, told) = sync_channel(TOLD_MAX);
-        let consumer: BaseConsumer<Context> = client
-            .config
-            .clone()
-            .set("group.id", format!("{}-normalize", settings.group_id))
+        let mut config = client.config.clone();
+        config
+            .set("group.id", settings.first_stage())
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
@@ -62,16 +63,19 @@ impl Share {
             .set("auto.offset.reset", start)
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
-            .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string())
-            .create_with_context(Context::new(tell, client.bearer(), false))
-            .map_err(failed)?;
+            .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string());
+        let context = Context::new(tell, client.bearer(), false);
+        let consumer: BaseConsumer<Context> =
+            config.create_with_context(context).map_err(failed)?;
         let partitions = open::partitions(&consumer, &topics, client, &told)?;
         open::check_group(&consumer, &partitions, client)?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(failed)?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
         let patience = Patience::new(client);
-        Ok(Self { consumer, told, patience, partitions, places, read: BTreeMap::new() })
+        let (ends, start) = (Ends::new(&config, client.bearer()), settings.start);
+        let read = BTreeMap::new();
+        Ok(Self { consumer, told, patience, ends, start, partitions, places, read })
     }
 
     /// All partitions of the topics, sorted.
@@ -152,22 +156,24 @@ impl Share {
         if self.patience.is_asked_in_vain() {
             return Ok(false);
         }
-        let ends = || -> Result<bool, KafkaError> {
+        let bounds = || -> Result<(Option<i64>, i64), KafkaError> {
             let next = match next {
                 Some(next) => Some(next),
                 None => self.committed(partition)?,
             };
             let (low, high) =
                 self.consumer.fetch_watermarks(&partition.topic, partition.number, ASK_WAIT)?;
-            // The end of a transaction takes an offset too, which nobody is given.
-            Ok(next.map_or(low == high, |next| high - next <= 1))
+            Ok((next.or((self.start == Start::Earliest).then_some(low)), high))
         };
-        match ends() {
+        match bounds() {
+            Ok((Some(next), high)) => Ok(self.ends.is_reached(partition, next, high)),
+            // It was silent, so that nothing came behind the end where reading began.
+            Ok((None, _)) => Ok(true),
             Err(error) if is_passing(&error) => {
                 self.patience.asked_in_vain();
                 Ok(false)
             }
-            answer => answer.map_err(|it| client_error("asking for a partition's end", &it)),
+            Err(error) => Err(client_error("asking for a partition's end", &error)),
         }
     }
 
