@@ -301,12 +301,14 @@ fn outlets_webhook_gives_up_after_three_days() {
 fn outlets_webhook_is_bounded_on_disk() {
     let bench = Bench::new();
     let (port, _asked) = serve(&[Reply::Says(503, "Retry-After: 3600\r\n")]);
-    let mut webhook = bench.open(port);
+    // All are there before anybody reads them: a file that is half written is no event.
     let dir = bench.home.path().join("webhook");
+    std::fs::create_dir(&dir).unwrap();
     for number in 0..PENDING_MAX - 1 {
         let name = format!("{number:020}.old-{number}_1.json");
         std::fs::write(dir.join(name), format!("{}\n{{}}\n", wall().ns())).unwrap();
     }
+    let mut webhook = bench.open(port);
     say(&mut webhook, &[event(1), event(2)]);
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), PENDING_MAX + 1, "and the lock");
     let dead = bench.dead();
