@@ -153,12 +153,12 @@ impl Detection {
         watermark: Time,
         at: &mut Stage<'_>,
         keeper: &mut Keeper,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<bool, PipelineError> {
         let is_over = self.engine.hour().is_some_and(|hour| hour.plus(NS_PER_H) <= watermark);
         if is_over {
             self.finish(at, keeper)?;
             self.engine.open(watermark);
         }
-        Ok(())
+        Ok(is_over)
     }
 }

@@ -33,7 +33,7 @@ enum To {
     /// One run of a directory, visible at its end.
     Run(Writer),
     /// A directory, a run for each epoch.
-    Epochs { store: Store, group: String, upkeep: Upkeep },
+    Epochs { store: Store, group: String, leader: String, upkeep: Upkeep },
     /// A server.
     Server(Sink),
     /// A server that gets a replay: rows go at once, since nothing is held back for a commit.
@@ -67,8 +67,14 @@ impl KeeperError {
             Self::Server(error) => matches!(error, SinkError::Unavailable { .. }),
             Self::Outlet(error) => error.is_passing(),
             Self::Stopped => true,
-            Self::Directory(_) => false,
+            // Somebody else writes to the directory, and may be asleep.
+            Self::Directory(error) => matches!(error, StoreError::Busy(_)),
         }
+    }
+
+    /// Whether another process writes the epochs of this group now.
+    pub(crate) const fn is_deposed(&self) -> bool {
+        matches!(self, Self::Directory(StoreError::Deposed { .. }))
     }
 }
 
@@ -173,6 +179,7 @@ impl Keeper {
             None => To::Epochs {
                 store,
                 group: group.to_owned(),
+                leader: leader(&setting.fresh_key),
                 upkeep: Upkeep::new(setting.config.keep),
             },
         };
@@ -306,14 +313,14 @@ impl Keeper {
 
     /// Ends an epoch: a directory makes its rows visible. The outlets have them to deliver then.
     pub(crate) fn seal(&mut self, epoch: u64) -> Result<(), KeeperError> {
-        let To::Epochs { store, group, .. } = &self.to else { return Ok(()) };
+        let To::Epochs { store, group, leader, .. } = &self.to else { return Ok(()) };
         if self.waiting.is_empty() {
             return Ok(());
         }
         // An epoch that is judged again after a crash writes the same run again.
         let run = RunId::epoch(group, epoch);
         crate::hold("inserting");
-        let mut writer = store.writer(&run).patient();
+        let mut writer = store.writer(&run).patient().led_by(group, leader);
         self.runtime.block_on(async {
             for parcel in &self.waiting {
                 write(&mut writer, parcel).await?;
@@ -343,6 +350,13 @@ impl Keeper {
     /// The event times at which the findings were raised that the store has had since the last call.
     pub(crate) fn take_stored(&mut self) -> Vec<Time> {
         std::mem::take(&mut self.stored)
+    }
+
+    /// Makes this process the one that writes epochs; a server needs none to say so, as what is
+    /// written there replaces nothing.
+    pub(crate) fn lead(&self) -> Result<(), KeeperError> {
+        let To::Epochs { store, group, leader, .. } = &self.to else { return Ok(()) };
+        Ok(self.runtime.block_on(store.lead(group, leader))?)
     }
 
     /// The epoch that a service which begins anew goes on from, so that none is written over.
@@ -428,4 +442,10 @@ async fn write(writer: &mut Writer, parcel: &Parcel) -> Result<(), StoreError> {
         Parcel::Rows(table, rows) => writer.write(*table, rows.clone()).await,
         Parcel::Findings(findings, _) => writer.findings(findings).await,
     }
+}
+
+/// A name that no other process has; from it nobody learns the randomness.
+fn leader(randomness: &[u8; 32]) -> String {
+    let mark = blake3::Hash::from(blake3::derive_key("habitus leader", randomness));
+    mark.to_hex().chars().take(16).collect()
 }

@@ -47,7 +47,7 @@ use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
 use ingest::reject::Reject;
-use ingest::source::kafka::{Commit, Fetched, Next};
+use ingest::source::kafka::{Commit, Committed, Fetched, Next};
 use model::Time;
 use model::time::{NS_PER_MIN, NS_PER_S};
 use places::Places;
@@ -83,7 +83,7 @@ const FINDINGS_WAIT_MAX: Duration = Duration::from_millis(250);
 /// Events that were older than this when their finding was stored were history, and no delay.
 const LATENCY_MS_MAX: i64 = 10 * 60 * 1_000;
 /// How often it is looked whether the topics have grown.
-const GROWTH_LOOK_EVERY: Duration = Duration::from_secs(20);
+pub(crate) const GROWTH_LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// What the service is made of.
 #[derive(Debug)]
@@ -221,9 +221,7 @@ impl<'a> Live<'a> {
             match next {
                 Next::Lead(committed) => {
                     crate::note("leading: reading all partitions");
-                    let operation = Arc::clone(&self.parts.operation);
-                    operation.health.waiting(|| self.restore(&committed, now()))?;
-                    operation.health.enter(Doing::Leading);
+                    self.take_lead(&committed, now)?;
                 }
                 Next::Lost => {
                     crate::note("another process leads: standing by");
@@ -251,6 +249,24 @@ impl<'a> Live<'a> {
             outlets,
             spent: self.spent,
         })
+    }
+
+    /// Takes up where the committed offsets say, or tries again where no broker answers.
+    fn take_lead(
+        &mut self,
+        committed: &[Committed],
+        now: fn() -> Instant,
+    ) -> Result<(), LiveError> {
+        let operation = Arc::clone(&self.parts.operation);
+        match operation.health.waiting(|| self.restore(committed, now())) {
+            Err(error) if error.is_passing() => {
+                operation::log::warn(&format!("waiting: {error}"));
+                self.void();
+                self.parts.source.ask_again();
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Forgets everything since the last commit.
@@ -387,8 +403,9 @@ impl<'a> Live<'a> {
         if self.parts.stop.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let committed = self.parts.source.committed()?;
-        self.restore(&committed, now())
+        // The group is asked anew what is committed, as for whoever begins to lead.
+        self.parts.source.ask_again();
+        Ok(())
     }
 
     /// Judges all events before the watermark; in a quiet time the hours that end before it too.
@@ -405,8 +422,8 @@ impl<'a> Live<'a> {
             mind.places.touch();
         }
         mind.detection.take(&due, &mut mind.order, &mut stage, keeper)?;
-        if is_quiet {
-            mind.detection.close_before(watermark, &mut stage, keeper)?;
+        if is_quiet && mind.detection.close_before(watermark, &mut stage, keeper)? {
+            mind.places.touch();
         }
         mind.order.settle(&due);
         Ok(())
@@ -472,6 +489,28 @@ impl<'a> Live<'a> {
         Ok(answer.get())
     }
 
+    /// Makes what the epoch found visible in the store, unless another process writes there now.
+    fn seal_store(&mut self) -> Result<(), LiveError> {
+        let Some(mind) = self.mind.as_ref() else { return Ok(()) };
+        let epoch = mind.epoch + 1;
+        let is_deposed = Cell::new(false);
+        self.insist(|parts| match parts.keeper.seal(epoch) {
+            Err(error) if error.is_passing() => Ok(Some(error.to_string())),
+            Err(error) if error.is_deposed() => {
+                is_deposed.set(true);
+                Ok(None)
+            }
+            done => done.map(|()| None).map_err(LiveError::from),
+        })?;
+        if is_deposed.get() {
+            // It slept while another led; the group says whether it is to lead again.
+            crate::note("another process writes the epochs: standing by");
+            self.void();
+            self.parts.source.ask_again();
+        }
+        Ok(())
+    }
+
     /// Ends an epoch: everything is in the store, then the checkpoint is, then offsets are committed.
     fn seal(&mut self, now: fn() -> Instant) -> Result<(), LiveError> {
         if self.mind.is_none() {
@@ -480,8 +519,10 @@ impl<'a> Live<'a> {
         let began = now();
         self.deliver()?;
         self.send_dead_letters()?;
-        let Some(mind) = self.mind.as_mut() else { return Ok(()) };
-        self.parts.keeper.seal(mind.epoch + 1)?;
+        self.seal_store()?;
+        if self.mind.is_none() {
+            return Ok(());
+        }
         crate::hold("stored");
         // What the store has goes out by the other ways, before anything says that it is done.
         self.deliver()?;

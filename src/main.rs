@@ -79,7 +79,8 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
     }
 }
 
-/// Stops here for ever when `HABITUS_HOLD_AT` names this point: a crash test kills the process there.
+/// Stops here when `HABITUS_HOLD_AT` names this point, until the file `HABITUS_HOLD_UNTIL` is there, if
+/// that is set: a crash test kills the process there, or lets it go on when it should no longer.
 #[expect(clippy::disallowed_methods, reason = "only tests set it, and main reads the environment")]
 fn hold(point: &str) {
     static PASSED: AtomicU32 = AtomicU32::new(0);
@@ -87,8 +88,9 @@ fn hold(point: &str) {
     let (at, time) = wanted.split_once(':').unwrap_or((&wanted, "1"));
     if at == point && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == time.parse().unwrap_or(1) {
         note(&format!("held at {point}"));
-        loop {
-            std::thread::park();
+        let release = std::env::var_os("HABITUS_HOLD_UNTIL").map(PathBuf::from);
+        while !release.as_ref().is_some_and(|path| path.exists()) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }
 }

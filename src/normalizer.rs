@@ -6,7 +6,7 @@
 
 use crate::live::breaker::Breaker;
 use crate::live::reading::{self, Read};
-use crate::live::{AHEAD_MAX_NS, LiveError, POISON_PAUSE, SILENT_AFTER};
+use crate::live::{AHEAD_MAX_NS, GROWTH_LOOK_EVERY, LiveError, POISON_PAUSE, SILENT_AFTER};
 use crate::operation::Operation;
 use crate::operation::health::State as Doing;
 use crate::operation::metrics::Metric;
@@ -80,6 +80,8 @@ struct Life {
     /// Partitions of the events' topic.
     width: i32,
     stands: BTreeMap<u32, Stand>,
+    /// When it was last asked how many partitions the topic of events has.
+    looked: Instant,
 }
 
 /// Why a life ends.
@@ -91,6 +93,8 @@ enum End {
     Failed(KafkaError),
     /// Most of what came is no event.
     Poisoned,
+    /// A topic has more partitions than before.
+    Grown,
 }
 
 /// The running stage.
@@ -112,7 +116,7 @@ impl<'a> Normalizer<'a> {
         let mut is_first = true;
         loop {
             let before = self.done.transactions;
-            let mut life = match self.begin() {
+            let mut life = match self.begin(now()) {
                 Ok(life) => life,
                 // Whoever has read once waits for brokers that are away.
                 Err(error) if !is_first && error.is_passing() => {
@@ -128,6 +132,10 @@ impl<'a> Normalizer<'a> {
             let pause = match self.live(&mut life, now)? {
                 End::Stopped => return Ok(self.done),
                 End::Poisoned => POISON_PAUSE,
+                End::Grown => {
+                    crate::note("a topic has grown");
+                    Duration::ZERO
+                }
                 End::Failed(error) => {
                     attempts = if self.done.transactions > before { 1 } else { attempts + 1 };
                     if attempts >= ATTEMPTS_MAX {
@@ -159,7 +167,7 @@ impl<'a> Normalizer<'a> {
         true
     }
 
-    fn begin(&self) -> Result<Life, LiveError> {
+    fn begin(&self, now: Instant) -> Result<Life, LiveError> {
         let parts = &self.parts;
         let share = Share::open(&parts.source, &parts.client)?;
         let refused = |error: KafkaError| ProducerError::Undelivered {
@@ -172,13 +180,16 @@ impl<'a> Normalizer<'a> {
         if !parts.dead_letter_topic.is_empty() {
             transactions.partitions(&parts.dead_letter_topic, "run.dead_letter_topic")?;
         }
-        Ok(Life { share, transactions, width, stands: BTreeMap::new() })
+        Ok(Life { share, transactions, width, stands: BTreeMap::new(), looked: now })
     }
 
     fn live(&mut self, life: &mut Life, now: fn() -> Instant) -> Result<End, LiveError> {
         while !self.parts.stop.load(Ordering::Relaxed) {
             self.look_after(life)?;
             let fetched = life.share.fetch(WAIT)?;
+            if life.share.has_grown() || life.has_events_grown(now(), &self.parts.events_topic) {
+                return Ok(End::Grown);
+            }
             if let Some(complaint) = life.share.complaint() {
                 self.parts.operation.metrics.add(Metric::Complaints, &[], 1);
                 let complaint = crate::render::plain(&complaint);
@@ -285,6 +296,16 @@ impl<'a> Normalizer<'a> {
 }
 
 impl Life {
+    /// Whether the topic of events has more partitions than are told how far reading got.
+    fn has_events_grown(&mut self, now: Instant, topic: &str) -> bool {
+        if now.saturating_duration_since(self.looked) < GROWTH_LOOK_EVERY {
+            return false;
+        }
+        self.looked = now;
+        let width = self.transactions.partitions(topic, "source.events_topic");
+        width.is_ok_and(|width| width > self.width)
+    }
+
     /// How far this process's partitions got, where that is news.
     fn fronts(&mut self, read: &[Read], now: Instant) -> Result<Vec<Front>, LiveError> {
         let stand = || Stand { front: None, next: None, heard: now, is_idle: false };

@@ -1,7 +1,7 @@
 //! A ClickHouse that is killed, hangs, fails and forgets to answer: nothing is lost, nothing is there twice.
 
 use crate::habitus::{Place, is_full};
-use crate::live::{BEFORE_THE_END, check_revisions, configure, deal, log, regroup, store};
+use crate::live::{BEFORE_THE_END, check_revisions_on, configure, deal, log, regroup, store};
 use crate::service::{PATIENCE, Service, findings, wait_for_group, wait_until_read};
 use crate::services::{self, ClickHouse, Fault};
 use std::time::Duration;
@@ -86,7 +86,7 @@ fn server_troubles_lose_nothing_and_double_nothing() {
     let found = findings(&other, &calm, BEFORE_THE_END);
     assert!(found.iter().any(|it| it.contains("shop-7")), "{found:#?}");
     assert_eq!(findings(&place, &torn, BEFORE_THE_END), found);
-    check_revisions(&place, &torn);
+    check_revisions_on(&server, &torn);
     let rows = "SELECT principal_id, day, findings FROM identity_risk ORDER BY ALL";
     assert_eq!(place.query(&torn, rows), other.query(&calm, rows));
     let windows = "SELECT count(), sum(requests) FROM windows FINAL WHERE window_start < '2026-04-03 23:00:00'";

@@ -1,7 +1,9 @@
 //! Several processes of one group: whoever leads, the findings are those of one.
 
 use crate::habitus::{Place, is_full};
-use crate::live::{BEFORE_THE_END, check_revisions, configure, deal, log, regroup, store};
+use crate::live::{
+    BEFORE_THE_END, check_revisions, check_revisions_on, configure, deal, log, regroup, store,
+};
 use crate::service::{Service, findings, wait_for_group, wait_until_read};
 use crate::services::{self, Kafka};
 use std::collections::BTreeSet;
@@ -26,17 +28,19 @@ fn calm(
     found
 }
 
-#[test]
-fn workers_that_come_and_go_and_sleep_change_nothing() {
-    const TEST: &str = "workers_that_come_and_go_and_sleep_change_nothing";
-    let Some(kafka) = services::kafka(TEST) else { return };
-    let Some(server) = services::clickhouse(TEST) else { return };
+/// Processes come, sleep, wake, die and go; `point` is where the first one falls asleep: it has
+/// findings in hand that nothing is committed of.
+fn storm(kafka: &Kafka, server: &services::ClickHouse, is_on_server: bool) {
     let lines = log(if is_full() { 140 } else { 9 });
     let topic = services::unique("storm");
     kafka.create_topic(&topic, 3, &[]);
     let place = Place::new();
     configure(&place, kafka, &topic, "");
-    let store = store(&place, server, "storm");
+    let (store, point) = if is_on_server {
+        (store(&place, server, "storm"), "stored:2")
+    } else {
+        ("store".to_owned(), "inserting:2")
+    };
     let parts: Vec<&[String]> = lines.chunks(lines.len() / 5 + 1).collect();
     let mut sent = 0;
     let mut send = |number: usize| {
@@ -45,19 +49,23 @@ fn workers_that_come_and_go_and_sleep_change_nothing() {
         sent as i64
     };
     let start = || Service::start(&place, &store, None);
-    let mut first = start();
+    let release = place.path("release");
+    let mut first = Service::start_held(&place, &store, point, &release);
     first.wait_for("leading");
-    wait_until_read(kafka, &topic, send(0));
+    send(0);
     // The leader falls asleep past its session; another takes over from its last commit.
-    let mut second = start();
+    first.wait_for("held at");
     first.freeze();
+    let mut second = start();
     second.wait_for("leading");
     let all = send(1);
     wait_until_read(kafka, &topic, all);
-    // Awake again, it finds that it no longer leads; what it does meanwhile changes nothing.
+    // Awake again, it goes on with what it had in hand; whatever it does changes nothing.
     let before = kafka.committed(&topic, &topic);
+    std::fs::write(&release, "").unwrap();
     first.thaw();
-    first.wait_for("another process leads");
+    first.wait_for("another process");
+    std::thread::sleep(Duration::from_secs(1));
     assert_eq!(kafka.committed(&topic, &topic), before, "a commit of the dead");
     // The new leader is killed in the middle, and one more joins.
     let mut third = start();
@@ -74,7 +82,27 @@ fn workers_that_come_and_go_and_sleep_change_nothing() {
     wait_until_read(kafka, &topic, all);
     third.stop();
     assert_eq!(findings(&place, &store, BEFORE_THE_END), calm(kafka, server, &topic, lines.len()));
-    check_revisions(&place, &store);
+    if is_on_server {
+        check_revisions_on(server, &store);
+    } else {
+        check_revisions(&place, &store);
+    }
+}
+
+#[test]
+fn workers_that_come_and_go_and_sleep_change_nothing() {
+    const TEST: &str = "workers_that_come_and_go_and_sleep_change_nothing";
+    let Some(kafka) = services::kafka(TEST) else { return };
+    let Some(server) = services::clickhouse(TEST) else { return };
+    storm(kafka, server, true);
+}
+
+#[test]
+fn workers_that_come_and_go_and_sleep_change_nothing_in_a_directory() {
+    const TEST: &str = "workers_that_come_and_go_and_sleep_change_nothing_in_a_directory";
+    let Some(kafka) = services::kafka(TEST) else { return };
+    let Some(server) = services::clickhouse(TEST) else { return };
+    storm(kafka, server, false);
 }
 
 #[test]

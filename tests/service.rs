@@ -5,6 +5,7 @@ use crate::services::Kafka;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
@@ -28,6 +29,13 @@ impl Service {
     /// at `hold` it stands still.
     pub(crate) fn start(place: &Place, store: &str, hold: Option<&str>) -> Self {
         Self::start_with(place, store, hold, &[])
+    }
+
+    /// The same, until there is a file `release`.
+    pub(crate) fn start_held(place: &Place, store: &str, point: &str, release: &Path) -> Self {
+        let mut command = Self::command(place, store, Some(point), &[]);
+        command.env("HABITUS_HOLD_UNTIL", release);
+        Self::spawn(command)
     }
 
     /// The same with more arguments.

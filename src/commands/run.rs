@@ -23,7 +23,7 @@ use model::Time;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// Runs until it is told to stop.
@@ -42,6 +42,7 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     stop_on_signals(&setting.runtime, Arc::clone(&stop))?;
     reload_on_signals(&setting.runtime, Arc::clone(&reload))?;
+    end_in_time(Arc::clone(&stop));
     let operation = Arc::new(Operation::new(moment, wall()));
     let served = server::serve(&setting.runtime, &config.run.listen, &operation)?;
     if let Some(client) = setting.server()? {
@@ -53,6 +54,10 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
         stage => detect(setting, args, job, stage.is_some()),
     }
 }
+
+/// How long the service may take to stop, and how often it is looked whether it is to.
+const STOP_MAX: Duration = Duration::from_millis(8_500);
+const STOP_LOOK: Duration = Duration::from_millis(100);
 
 /// What both stages need.
 struct Job {
@@ -249,6 +254,22 @@ fn reload_on_signals(runtime: &Handle, reload: Arc<AtomicBool>) -> Result<(), Fa
         }
     }));
     Ok(())
+}
+
+/// Ends the process when whoever it waits for takes too long after it was told to stop. What is not
+/// committed then is judged again by the next start, as after any crash.
+#[expect(clippy::exit, reason = "whoever would return waits for somebody who does not answer")]
+fn end_in_time(stop: Arc<AtomicBool>) {
+    std::thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(STOP_LOOK);
+        }
+        std::thread::sleep(STOP_MAX);
+        log::warn(
+            "somebody does not answer: ending without a commit; the next start goes on from the last",
+        );
+        std::process::exit(0);
+    });
 }
 
 /// The first SIGINT or SIGTERM ends the epoch and the service; a second one ends it at once.

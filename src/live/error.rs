@@ -61,11 +61,12 @@ pub(crate) enum LiveError {
 }
 
 impl LiveError {
-    /// Whether trying again may help: brokers do not answer.
+    /// Whether trying again may help: brokers do not answer, or somebody else writes to the store.
     pub(crate) const fn is_passing(&self) -> bool {
         match self {
             Self::Source(error) => error.is_passing(),
             Self::DeadLetters(error) => error.is_passing(),
+            Self::Keeper(error) => error.is_passing(),
             _ => false,
         }
     }

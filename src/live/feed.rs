@@ -2,7 +2,7 @@
 
 use super::LiveError;
 use super::files::{FileError, Files};
-use ingest::source::kafka::{Bounds, Commit, Committed, Next, Partition, Source, SourceError};
+use ingest::source::kafka::{Bounds, Commit, Next, Partition, Source, SourceError};
 use std::time::Duration;
 
 /// A source of records.
@@ -50,6 +50,11 @@ impl Feed {
         }
     }
 
+    /// Whether a partition of which nothing was read begins at its end. Files see to that themselves.
+    pub(crate) fn starts_latest(&self) -> bool {
+        matches!(self, Self::Topics(source) if source.starts_latest())
+    }
+
     /// Starts reading each partition from an offset; where there is none, from its start.
     pub(crate) fn begin(&mut self, offsets: &[Option<i64>]) -> Result<(), FeedError> {
         match self {
@@ -93,14 +98,6 @@ impl Feed {
         }
     }
 
-    /// What is committed, for each partition.
-    pub(crate) fn committed(&mut self) -> Result<Vec<Committed>, FeedError> {
-        match self {
-            Self::Topics(source) => Ok(source.committed()?),
-            Self::Files(files) => Ok(files.committed()?),
-        }
-    }
-
     /// Where each partition begins and ends; what is gone of a file is known when it is read.
     pub(crate) fn bounds(&self) -> Result<Vec<Bounds>, FeedError> {
         match self {
@@ -116,6 +113,14 @@ impl Feed {
     pub(crate) fn arrange(&mut self, first: &[Partition]) {
         if let Self::Topics(source) = self {
             source.arrange(first);
+        }
+    }
+
+    /// What the group asked of this process could not be done yet: it says so again.
+    pub(crate) fn ask_again(&mut self) {
+        match self {
+            Self::Topics(source) => source.ask_again(),
+            Self::Files(files) => files.ask_again(),
         }
     }
 

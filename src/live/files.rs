@@ -117,12 +117,17 @@ impl Files {
         Ok(Next::Records(fetched))
     }
 
+    /// [`Next::Lead`] comes again.
+    pub(crate) const fn ask_again(&mut self) {
+        self.is_leading = false;
+    }
+
     pub(crate) fn begin(&mut self, offsets: &[Option<i64>]) {
         self.follow.begin(offsets, (self.now)());
     }
 
     /// What the process before left; nothing at the very first start.
-    pub(crate) fn committed(&mut self) -> Result<Vec<Committed>, FileError> {
+    fn committed(&mut self) -> Result<Vec<Committed>, FileError> {
         let failed = |source| FileError::Io { what: "reading", path: self.path.clone(), source };
         let mut text = String::new();
         match File::open(&self.path) {

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 /// How long after a partition's last event nothing rests on it any more: the hour that was open, and
 /// one more.
 const SETTLED_AFTER_NS: i64 = 2 * NS_PER_H;
+/// A partition that brought records for so long and no event holds nobody back.
+const NO_EVENT_AFTER: Duration = Duration::from_secs(5);
 /// Partitions of the first stage that are kept track of: far more than a cluster should have.
 const ORIGINS_MAX: usize = 100_000;
 
@@ -39,14 +41,23 @@ struct Stand {
     heard: Instant,
     /// It had nothing more when it was last looked at, and brought nothing since.
     is_idle: bool,
-    /// It brought records since this process reads it.
-    has_brought: bool,
+    /// When it first brought records, since this process reads it.
+    brought: Option<Instant>,
 }
 
 impl Stand {
-    /// Whether it was read and brought records, but never an event: an error log, for instance.
-    const fn is_without_events(&self) -> bool {
-        self.has_brought && self.front.is_none() && self.origins_of == 0
+    /// Whether it was read for a while and brought records, but never an event: an error log, for
+    /// instance.
+    fn is_without_events(&self) -> bool {
+        let is_long =
+            |since: Instant| self.heard.saturating_duration_since(since) >= NO_EVENT_AFTER;
+        self.brought.is_some_and(is_long) && self.front.is_none() && self.origins_of == 0
+    }
+
+    /// Whether records that were read before a restart were not read again yet: its front is known
+    /// from before, and events behind it are still to come.
+    fn is_catching_up(&self) -> bool {
+        !self.is_idle && self.next.unwrap_or(i64::MIN) < self.wanted_to
     }
 
     /// Whether the first stage has said here that none of its `of` partitions has anything more.
@@ -90,7 +101,7 @@ impl Places {
             latest: None,
             heard: now,
             is_idle: false,
-            has_brought: false,
+            brought: None,
         };
         Self { stands: partitions.iter().map(stand).collect(), is_moved: false }
     }
@@ -169,6 +180,16 @@ impl Places {
         }
     }
 
+    /// Begins a partition of which nothing is known at an offset, which the next commit says.
+    pub(crate) fn pin(&mut self, place: usize, offset: Option<i64>) {
+        if let Some(stand) = self.stands.get_mut(place)
+            && stand.resume.is_none()
+        {
+            (stand.resume, stand.next) = (offset, offset);
+            self.is_moved |= offset.is_some();
+        }
+    }
+
     /// The offset of each partition to read from.
     pub(crate) fn resume(&self) -> Vec<Option<i64>> {
         self.stands.iter().map(|stand| stand.resume).collect()
@@ -225,7 +246,7 @@ impl Places {
             }
             stand.heard = now;
             stand.is_idle = false;
-            stand.has_brought = true;
+            stand.brought = stand.brought.or(Some(now));
             self.is_moved = true;
         }
     }
@@ -270,8 +291,12 @@ impl Places {
     }
 
     /// The time before which no partition will bring an event, idle ones and those whose records hold
-    /// no events left out; `None` while one that is not idle was not read yet.
+    /// no events left out; `None` while one that is not idle was not read yet, or not as far as before
+    /// a restart.
     pub(crate) fn watermark(&self, lateness_ns: i64) -> Option<Time> {
+        if self.stands.iter().any(Stand::is_catching_up) {
+            return None;
+        }
         let is_at_rest = self.is_at_rest();
         let counts = |stand: &&Stand| !(stand.is_without_events() || is_at_rest && stand.is_idle);
         let mut busy = self.stands.iter().filter(counts).peekable();

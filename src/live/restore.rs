@@ -3,6 +3,7 @@
 use super::recover::{self, Cold, Ends, Found, Gap};
 use super::{GROWTH_LOOK_EVERY, Live, LiveError, Mind, Places, notice, state};
 use crate::detection::Detection;
+use crate::operation::health::State as Doing;
 use crate::order::Order;
 use detect::{Engine, Output, Router};
 use ingest::endpoint::Templates;
@@ -18,6 +19,7 @@ impl Live<'_> {
         now: Instant,
     ) -> Result<(), LiveError> {
         self.void();
+        self.parts.keeper.lead()?;
         let source = &mut self.parts.source;
         let bounds = source.bounds()?;
         let ends: Ends = source.partitions().iter().cloned().zip(bounds).collect();
@@ -42,9 +44,19 @@ impl Live<'_> {
             Found::Taken(loaded, gaps) => self.take_up(&loaded, &gaps, &ends, now)?,
             Found::Cold(cold) => self.start_cold(&cold, committed, &ends, now)?,
         };
+        let mut mind = mind;
+        if self.parts.source.starts_latest() {
+            // Said in the first commit, or what comes while nobody runs would be behind the end again.
+            let partitions = self.parts.source.partitions();
+            for (place, partition) in partitions.iter().enumerate() {
+                let high = ends.get(partition).map(|ends| ends.high);
+                mind.places.pin(place, high);
+            }
+        }
         self.parts.keeper.name_inputs(self.parts.source.names());
         self.parts.source.begin(&mind.places.resume())?;
         self.mind = Some(mind);
+        self.parts.operation.health.enter(Doing::Leading);
         Ok(())
     }
 
@@ -149,8 +161,8 @@ impl Live<'_> {
         }
         self.seal(now)?;
         if self.mind.is_some() {
-            let committed = self.parts.source.committed()?;
-            self.restore(&committed, now())?;
+            self.void();
+            self.parts.source.ask_again();
         }
         Ok(())
     }

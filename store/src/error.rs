@@ -41,6 +41,14 @@ pub enum StoreError {
     /// The key that was given is not the key of the store.
     #[error("the store in {} was written with another fingerprint key: give the same key file as before, or another directory", .0.display())]
     OtherKey(PathBuf),
+    /// Another process began to write the epochs of this group.
+    #[error("another process writes the epochs of group {group} to {} now: this one has nothing to add", .dir.display())]
+    Deposed {
+        /// The store.
+        dir: PathBuf,
+        /// The group.
+        group: String,
+    },
     /// Another writer is at work.
     #[error("another habitus is writing to {}: wait until it ends, or name another directory", .0.display())]
     Busy(PathBuf),

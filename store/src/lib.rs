@@ -29,6 +29,7 @@ mod forget;
 mod group;
 mod key;
 mod layout;
+mod lead;
 mod lock;
 mod manifest;
 mod publish;

@@ -37,6 +37,9 @@ pub(crate) type Files = BTreeMap<String, Vec<Listed>>;
 pub(crate) struct Manifest {
     version: u64,
     runs: BTreeMap<String, Files>,
+    /// Which process writes the epochs of each group: the last that began to lead.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    leaders: BTreeMap<String, String>,
 }
 
 /// What every version of the manifest says.
@@ -48,7 +51,7 @@ struct Versioned {
 impl Manifest {
     /// The manifest of an empty store.
     pub(crate) const fn empty() -> Self {
-        Self { version: VERSION, runs: BTreeMap::new() }
+        Self { version: VERSION, runs: BTreeMap::new(), leaders: BTreeMap::new() }
     }
 
     /// The manifest in `dir`, `None` where there is none.
@@ -97,6 +100,18 @@ impl Manifest {
         self
     }
 
+    /// This manifest with `leader` as the one process that writes the epochs of `group`.
+    #[must_use]
+    pub(crate) fn with_leader(mut self, group: &str, leader: &str) -> Self {
+        self.leaders.insert(group.to_owned(), leader.to_owned());
+        self
+    }
+
+    /// Whether `leader` is the process that began last to write the epochs of `group`.
+    pub(crate) fn is_led_by(&self, group: &str, leader: &str) -> bool {
+        self.leaders.get(group).is_some_and(|it| it == leader)
+    }
+
     /// The names of all runs.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.runs.keys().map(String::as_str)
@@ -116,7 +131,7 @@ impl Manifest {
     /// This manifest with these runs alone.
     pub(crate) fn only(&self, runs: &[RunId]) -> Self {
         let each = runs.iter().map(|run| (run.as_str().to_owned(), self.run(run).clone()));
-        Self { version: self.version, runs: each.collect() }
+        Self { version: self.version, runs: each.collect(), leaders: self.leaders.clone() }
     }
 
     /// Takes a run out.

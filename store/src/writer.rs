@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use crate::group::Group;
 use crate::layout::RunId;
 use crate::lock::Lock;
+use crate::manifest::Manifest;
 use crate::{finding, publish};
 use arrow::array::RecordBatch;
 use model::Finding;
@@ -33,6 +34,8 @@ pub struct Writer {
     state: State,
     is_alone: bool,
     is_patient: bool,
+    /// A group and who must lead it when the run is committed.
+    pub(crate) leader: Option<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,6 +99,7 @@ impl Writer {
             state: State::Whole,
             is_alone: false,
             is_patient: false,
+            leader: None,
         }
     }
 
@@ -154,9 +158,15 @@ impl Writer {
         let staged = self.finish().await?;
         let written = Written::count(&staged);
         let lock = self.lock().await?;
-        let (dir, run) = (self.dir.clone(), self.run.clone());
+        let (dir, run, leader) = (self.dir.clone(), self.run.clone(), self.leader.take());
         in_background(move || {
             let _held_to_the_last_step = lock;
+            if let Some((group, leader)) = leader {
+                let manifest = Manifest::read(&dir)?.unwrap_or_else(Manifest::empty);
+                if !manifest.is_led_by(&group, &leader) {
+                    return Err(StoreError::Deposed { dir, group });
+                }
+            }
             publish::plan(&dir, &run, &staged)?.iter().try_for_each(|step| step.take(&dir))
         })
         .await?;

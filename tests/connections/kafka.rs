@@ -1,6 +1,8 @@
 //! Kafka: each way of saying who we are, each refusal, and what becomes of a service that is refused later.
 
-use super::{LOOK_EVERY, PATIENCE, closed_port, other_service, output, refused, start, wait};
+use super::{
+    LOOK_EVERY, PATIENCE, clock, closed_port, other_service, output, refused, start, wait,
+};
 use crate::habitus::Place;
 use crate::services::{self, Kafka, PASSWORD, Record, SecureKafka};
 use std::io::{Read as _, Write as _};
@@ -401,4 +403,37 @@ fn a_broker_that_stands_still_is_waited_for_and_nothing_is_lost() {
     let last = said.lines().last().unwrap();
     let events = last.split(" events").next().unwrap().rsplit(' ').next().unwrap();
     assert!(events.parse::<u64>().unwrap() >= 300, "{said}");
+}
+
+#[test]
+fn a_service_stops_in_time_though_its_broker_stands_still() {
+    const TEST: &str = "a_service_stops_in_time_though_its_broker_stands_still";
+    let Some(kafka) = Kafka::start_own(TEST) else { return };
+    let (place, topic, lines) = (Place::new(), services::unique("stop"), lines(200));
+    kafka.create_topic(&topic, 1, &[]);
+    let produce = |some: &[String]| {
+        let record = |line: &'_ String| line.clone().into_bytes();
+        let all: Vec<_> = some.iter().map(record).collect();
+        kafka.produce(&topic, all.iter().map(|it| Record { payload: it, ..Record::default() }));
+    };
+    configure(&place, &topic, &plain(&kafka.bootstrap));
+    let mut child = start(&place, &["run"]);
+    produce(&lines[..100]);
+    wait_until_committed_at(&kafka, &topic, &mut child, 100);
+    // Read, and to be committed when nobody answers any more.
+    produce(&lines[100..]);
+    std::thread::sleep(Duration::from_millis(300));
+    kafka.freeze(true);
+    let started = clock();
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    let code = wait(&mut child, PATIENCE);
+    let took = started.elapsed();
+    kafka.freeze(false);
+    let (_, err) = output(&mut child);
+    assert!(code == 0 && took < Duration::from_secs(10), "{code} after {took:?}: {err}");
+    // The next start goes on from the last commit.
+    let mut child = start(&place, &["run"]);
+    wait_until_committed_at(&kafka, &topic, &mut child, 200);
+    stop(&mut child);
 }

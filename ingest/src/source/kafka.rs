@@ -51,8 +51,7 @@ const METADATA_WAIT: Duration = Duration::from_secs(10);
 const COMMITTED_WAIT: Duration = Duration::from_secs(10);
 /// What the client's callbacks may say between two looks at it; it is looked at many times a second.
 const TOLD_MAX: usize = 1_024;
-/// How often the coordinator is asked again, and after how long.
-const COMMITTED_TRIES_MAX: u32 = 10;
+/// After how long brokers that did not answer are asked again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Bytes of records that are handed on together.
 const FETCH_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -64,6 +63,8 @@ const QUEUED_KBYTES_MAX: &str = "65536";
 /// alone.
 const ANSWER_BYTES_MAX: &str = "16777216";
 const PARTITION_BYTES_MAX: &str = "1048576";
+/// How long a member may be busy elsewhere, in milliseconds.
+const POLL_INTERVAL_MS: &str = "1800000";
 /// Bytes of a broker's answer that are taken at all, and of a batch that is unpacked with zstd.
 const RECEIVED_BYTES_MAX: &str = "67108864";
 
@@ -107,6 +108,17 @@ pub enum Commit {
     Away,
 }
 
+/// What the group wants of this process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    /// Nothing: another process leads.
+    StandingBy,
+    /// To lead, which it does as soon as it knows from where.
+    Called,
+    /// To lead, and it does.
+    Leading,
+}
+
 /// The topics, as one process of a group sees them.
 pub struct Source {
     member: BaseConsumer<Context>,
@@ -127,7 +139,7 @@ pub struct Source {
     start: Start,
     /// Its records are not lines but events of the first stage.
     is_wire: bool,
-    is_leading: bool,
+    role: Role,
     patience: Patience,
     standing: Standing,
     ends: Ends,
@@ -137,7 +149,7 @@ impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Source")
             .field("partitions", &self.partitions)
-            .field("is_leading", &self.is_leading)
+            .field("role", &self.role)
             .finish_non_exhaustive()
     }
 }
@@ -174,6 +186,9 @@ impl Source {
         let member: BaseConsumer<Context> = config
             .clone()
             .set("partition.assignment.strategy", "range")
+            // An insert into a store that hangs takes its time, and another leader would hang too; of a
+            // process that is gone the session tells.
+            .set("max.poll.interval.ms", POLL_INTERVAL_MS)
             // It reads nothing, so that it need not mind where.
             .set("auto.offset.reset", "latest")
             .create_with_context(context(true))
@@ -186,7 +201,7 @@ impl Source {
             .set("fetch.max.bytes", ANSWER_BYTES_MAX)
             .set("max.partition.fetch.bytes", PARTITION_BYTES_MAX)
             .set("fetch.wait.max.ms", "50");
-        let ends = Ends::new(&config, client.bearer());
+        let ends = Ends::new(&config, client);
         let reader: BaseConsumer<Context> =
             config.create_with_context(context(false)).map_err(made("making the reader"))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
@@ -207,7 +222,7 @@ impl Source {
             is_suspect: false,
             start: settings.start,
             is_wire: false,
-            is_leading: false,
+            role: Role::StandingBy,
             patience: Patience::new(client),
             standing: Standing::default(),
             ends,
@@ -240,21 +255,26 @@ impl Source {
     ///
     /// The coordinator does not say what is committed, or the client gave up.
     pub fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
-        let idle = if self.is_leading { Duration::ZERO } else { wait };
+        let idle = if self.role == Role::Leading { Duration::ZERO } else { wait };
         self.poll_member(idle)?;
-        if !self.is_leading {
+        if self.role != Role::Leading {
             // It has nothing to read, but tokens to renew and troubles to tell.
             drop(self.reader.poll(Duration::ZERO));
         }
         if let Some(next) = self.hear()? {
             return Ok(next);
         }
-        if !self.is_leading {
+        if self.role != Role::Leading {
             return Ok(Next::Records(Vec::new()));
         }
         if self.is_suspect {
-            self.is_suspect = false;
-            return self.skip_damage().map(Next::Records);
+            return match self.skip_damage() {
+                Err(error) if error.is_passing() => Ok(Next::Records(Vec::new())),
+                skipped => {
+                    self.is_suspect = false;
+                    skipped.map(Next::Records)
+                }
+            };
         }
         self.fetch(wait).map(Next::Records)
     }
@@ -268,14 +288,11 @@ impl Source {
                 Told::Assigned(assigned) => {
                     self.standing.assignments += 1;
                     let leads = self.leader.as_ref().is_some_and(|it| assigned.contains(it));
-                    if leads && !self.is_leading {
-                        self.look_again()?;
-                        let committed = self.committed()?;
-                        self.is_leading = true;
-                        return Ok(Some(Next::Lead(committed)));
+                    if leads && self.role == Role::StandingBy {
+                        self.role = Role::Called;
                     }
                 }
-                Told::Revoked(_) if self.is_leading => {
+                Told::Revoked(_) if self.role != Role::StandingBy => {
                     self.stop()?;
                     self.check_topics()?;
                     return Ok(Some(Next::Lost));
@@ -283,7 +300,34 @@ impl Source {
                 Told::Revoked(_) => {}
             }
         }
-        Ok(None)
+        if self.role != Role::Called {
+            return Ok(None);
+        }
+        let asked = self.look_again().and_then(|_| self.committed());
+        match asked {
+            Ok(committed) => {
+                self.role = Role::Leading;
+                Ok(Some(Next::Lead(committed)))
+            }
+            // Brokers that do not answer are asked again; the group may call somebody else meanwhile.
+            Err(error) if error.is_passing() => {
+                std::thread::sleep(TRY_AGAIN_AFTER);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the group called this process to could not be done: [`Next::Lead`] comes again.
+    pub fn ask_again(&mut self) {
+        if self.role == Role::Leading {
+            self.role = Role::Called;
+        }
+    }
+
+    /// Whether a partition of which nothing was read begins at its end.
+    pub fn starts_latest(&self) -> bool {
+        self.start == Start::Latest
     }
 
     /// Starts reading each partition from an offset; where there is none, from the start that the
@@ -310,7 +354,7 @@ impl Source {
 
     /// Stops reading, until this process leads again.
     fn stop(&mut self) -> Result<(), SourceError> {
-        self.is_leading = false;
+        self.role = Role::StandingBy;
         self.pause()
     }
 
@@ -365,11 +409,7 @@ impl Source {
             }
             // It was silent, so that nothing came behind the end where reading began.
             Ok(_) if next.is_none() && self.start == Start::Latest => Ok(true),
-            Ok((low, high)) => {
-                // A first stage that died leaves its transaction open: another one reads that again.
-                let is_open = self.is_wire && self.ends.is_open(partition, high);
-                Ok(!is_open && self.ends.is_reached(partition, next.unwrap_or(low), high))
-            }
+            Ok((low, high)) => Ok(self.ends.is_reached(partition, next.unwrap_or(low), high)),
             Err(error) if is_passing(&error) => {
                 self.patience.asked_in_vain();
                 self.patience.take(Trouble::from_error(&error));
@@ -383,6 +423,14 @@ impl Source {
     pub fn stay(&mut self, wait: Duration) -> Result<Next, SourceError> {
         self.poll_member(wait)?;
         Ok(self.hear()?.unwrap_or(Next::Records(Vec::new())))
+    }
+
+    /// What an error means of a question to the brokers: whether it passes.
+    fn failed(&self, what: &'static str, error: &KafkaError) -> SourceError {
+        if is_passing(error) {
+            return SourceError::unreachable(&self.client, Trouble::from_error(error));
+        }
+        client_error(what, error)
     }
 
     fn poll_member(&mut self, wait: Duration) -> Result<(), SourceError> {
@@ -408,16 +456,8 @@ impl Source {
         for partition in &self.partitions {
             list.add_partition(&partition.topic, partition.number);
         }
-        let mut tries = 0;
-        let list = loop {
-            match self.member.committed_offsets(list.clone(), COMMITTED_WAIT) {
-                Ok(list) => break list,
-                // The coordinator may be moving; it is found again in a moment.
-                Err(_) if tries < COMMITTED_TRIES_MAX => tries += 1,
-                Err(error) => return Err(client_error("reading committed offsets", &error)),
-            }
-            std::thread::sleep(TRY_AGAIN_AFTER);
-        };
+        let asked = self.member.committed_offsets(list, COMMITTED_WAIT);
+        let list = asked.map_err(|error| self.failed("reading committed offsets", &error))?;
         let of = |partition: &Partition| {
             let element = list.find_partition(&partition.topic, partition.number)?;
             let Offset::Offset(offset) = element.offset() else { return None };

@@ -218,7 +218,8 @@ impl Client {
         let user = self.user();
         let what = failure.said;
         match (failure.code, failure.remedy) {
-            (None, Remedy::Stop) => StoreError::Server { server, what },
+            // Locks are the server's affair.
+            (None, Remedy::Stop) | (Some(291), _) => StoreError::Server { server, what },
             (None, _) => {
                 let cure = failure::cure(&what, self.settings.is_secure());
                 StoreError::Unreachable { server, what, cure }
@@ -242,10 +243,8 @@ impl Client {
                 known: crate::clickhouse::migration::version(),
             },
             // Locks are the server's affair; the rest is the question's.
-            (Some(291), _) | (_, Remedy::TryAgain) => StoreError::Server { server, what },
-            (Some(_), Remedy::Stop | Remedy::SetAside) => {
-                StoreError::Sql { what, tables: tables() }
-            }
+            (Some(code), _) if failure::passes(code) => StoreError::Server { server, what },
+            (Some(_), _) => StoreError::Sql { what, tables: tables() },
         }
     }
 }

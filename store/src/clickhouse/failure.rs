@@ -5,9 +5,15 @@ use std::error::Error as _;
 
 /// Characters kept of what the server says.
 const MESSAGE_CHARS_MAX: usize = 600;
-/// Codes of errors that pass: timeouts, lost connections, too many queries or parts, no memory, a
-/// query that was cancelled, a server that stops or is overloaded, a replica that is read-only, alone
-/// or without its keeper, an insert whose fate is unknown.
+/// Codes of errors that lie in the rows, or in a question: values that cannot be read, types that do not
+/// fit, what a constraint or a function refuses, syntax, what is unknown, limits of one answer. All
+/// others may pass: timeouts, lost connections, no memory, a replica without its keeper, a disk or a
+/// bucket that fails. What a server says tomorrow that nobody knows today is not the rows' fault.
+const ROWS: [u32; 33] = [
+    6, 10, 26, 27, 34, 36, 38, 39, 41, 42, 43, 44, 46, 53, 62, 63, 69, 70, 72, 80, 117, 130, 131,
+    158, 184, 190, 215, 307, 321, 349, 396, 407, 469,
+];
+/// Codes of errors that are known to pass, so that a question which meets one is not to blame.
 const PASSING: [u32; 20] = [
     159, 160, 173, 198, 202, 203, 209, 210, 236, 241, 242, 252, 285, 286, 319, 394, 425, 439, 745,
     999,
@@ -94,13 +100,18 @@ pub(crate) fn cure(said: &str, is_secure: bool) -> &'static str {
 }
 
 fn remedy(code: u32) -> Remedy {
-    if PASSING.contains(&code) {
-        Remedy::TryAgain
-    } else if SETUP.contains(&code) {
+    if SETUP.contains(&code) {
         Remedy::Stop
-    } else {
+    } else if ROWS.contains(&code) {
         Remedy::SetAside
+    } else {
+        Remedy::TryAgain
     }
+}
+
+/// Whether an error is known to pass, whatever was asked.
+pub(crate) fn passes(code: u32) -> bool {
+    PASSING.contains(&code)
 }
 
 /// The code that a message of the server starts with; later ones may be quoted from anywhere.
@@ -208,6 +219,16 @@ mod tests {
 
     #[test]
     fn no_code_has_two_remedies() {
+        assert!(ROWS.iter().all(|code| !SETUP.contains(code) && !PASSING.contains(code)));
         assert!(PASSING.iter().all(|code| !SETUP.contains(code)));
+    }
+
+    #[test]
+    fn rows_are_set_aside_for_what_is_known_to_be_theirs_and_for_nothing_else() {
+        // Without its keeper, a bucket that fails, an exception of nobody's, a code of tomorrow.
+        for code in [225, 244, 279, 499, 201, 76, 1_000, 1_001, 1_002, 49, 695, 9_999] {
+            assert_eq!(remedy(code), Remedy::TryAgain, "{code}");
+        }
+        assert_eq!(remedy(349), Remedy::SetAside);
     }
 }

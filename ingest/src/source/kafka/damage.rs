@@ -1,7 +1,7 @@
 //! Batches of records that the broker hands out damaged: where one ends, so that reading goes on after it.
 
 use super::lookout::{Lookout, Seen};
-use super::{Fetched, METADATA_WAIT, Partition, Source, SourceError, client_error};
+use super::{Fetched, METADATA_WAIT, Partition, Source, SourceError};
 use crate::Chunk;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -17,7 +17,7 @@ pub(super) fn is_damage(error: &KafkaError) -> bool {
 impl Lookout {
     /// The offset after a damaged batch that begins at `from`, before the partition's end `high`;
     /// `None` if there is no damage.
-    fn end_of_damage(
+    pub(super) fn end_of_damage(
         &self,
         partition: &Partition,
         from: i64,
@@ -55,24 +55,29 @@ impl Lookout {
 impl Source {
     /// Goes on after batches that cannot be decoded, and says which offsets are lost.
     pub(super) fn skip_damage(&mut self) -> Result<Vec<Fetched>, SourceError> {
-        let failed = |error| client_error("looking for a damaged batch", &error);
+        let failed = |error| self.failed("looking for a damaged batch", &error);
         let lookout = Lookout::new(&self.config, self.client.bearer()).map_err(failed)?;
-        let mut skipped = Vec::new();
+        let (mut skipped, mut ends) = (Vec::new(), Vec::new());
         for (place, partition) in (0..).zip(&self.partitions) {
             let (low, high) = self
                 .reader
                 .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
                 .map_err(failed)?;
-            let Some(position) = self.positions.get_mut(place as usize) else { continue };
+            let Some(position) = self.positions.get(place as usize) else { continue };
             let from = position.unwrap_or(low).max(low);
             if let Some(end) = lookout.end_of_damage(partition, from, high).map_err(failed)? {
-                *position = Some(end);
+                ends.push((place as usize, end));
                 let chunk = Chunk { source: place, ..Chunk::default() };
                 let damaged = Some((from, end));
                 skipped.push(Fetched { chunk, next: end, damaged, ..Fetched::default() });
             }
         }
-        let positions = self.positions.clone();
+        let mut positions = self.positions.clone();
+        for (place, end) in ends {
+            if let Some(position) = positions.get_mut(place) {
+                *position = Some(end);
+            }
+        }
         self.begin(&positions)?;
         Ok(skipped)
     }

@@ -9,6 +9,7 @@ use super::{ASK_WAIT, SourceError};
 use connect::kafka::{Client, Kind, Trouble};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::BaseConsumer;
+use rdkafka::error::KafkaError;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(super) struct Patience {
     client: Client,
     /// Since when somebody refuses us, and what they say.
     refused: Option<(Instant, Trouble)>,
+    /// When it was last asked whether they still do.
+    asked: Option<Instant>,
     asked_in_vain: Option<Instant>,
     said: VecDeque<(Instant, String)>,
     to_say: VecDeque<String>,
@@ -39,6 +42,7 @@ impl Patience {
         Self {
             client: client.clone(),
             refused: None,
+            asked: None,
             asked_in_vain: None,
             said: VecDeque::new(),
             to_say: VecDeque::new(),
@@ -75,15 +79,27 @@ impl Patience {
     /// What to stop with, if we were refused for so long and still are.
     pub(super) fn is_over(&mut self, clients: &[&BaseConsumer<Context>]) -> Option<SourceError> {
         let (since, trouble) = self.refused.as_ref()?;
-        if now().saturating_duration_since(*since) < REFUSED_WAIT {
+        let now = now();
+        if now.saturating_duration_since(*since) < REFUSED_WAIT {
             return None;
         }
-        // Rights are not seen in what the brokers say of themselves.
-        let is_let_in = trouble.kind != Kind::Forbidden
-            && clients.iter().all(|it| it.fetch_metadata(None, ASK_WAIT).is_ok());
-        if is_let_in {
-            self.refused = None;
+        if self.asked.is_some_and(|at| now.saturating_duration_since(at) < ASK_AGAIN_AFTER) {
             return None;
+        }
+        self.asked = Some(now);
+        // Rights are not seen in what the brokers say of themselves.
+        if trouble.kind != Kind::Forbidden {
+            let asked = clients.iter().map(|it| it.fetch_metadata(None, ASK_WAIT));
+            let answers: Vec<_> = asked.map(|it| it.map(drop)).collect();
+            if answers.iter().all(Result::is_ok) {
+                self.refused = None;
+                return None;
+            }
+            // Brokers that are away by now refuse nobody, and may come back with other words.
+            let refuses = |error: &KafkaError| Trouble::from_error(error).kind.is_lasting();
+            if !answers.iter().filter_map(|it| it.as_ref().err()).any(refuses) {
+                return None;
+            }
         }
         Some(SourceError::unreachable(&self.client, trouble.clone().examined(&self.client)))
     }

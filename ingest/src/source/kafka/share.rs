@@ -1,16 +1,23 @@
 //! A share of the topics: the partitions that the group gives to this process, read by several at once.
 
+use super::damage::is_damage;
+use super::lookout::{Ends, Lookout};
 use super::{
-    ASK_WAIT, Client, Context, Ends, Fetched, KafkaError, Partition, Patience, Settings,
+    ANSWER_BYTES_MAX, ASK_WAIT, Client, Context, Fetched, KafkaError, METADATA_WAIT,
+    PARTITION_BYTES_MAX, Partition, Patience, QUEUED_KBYTES_MAX, RECEIVED_BYTES_MAX, Settings,
     SourceError, Start, TOLD_MAX, Told, client_error, is_passing, open,
 };
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
+use crate::Chunk;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
+/// How often the client asks for the topics anew, in milliseconds.
+const METADATA_EVERY_MS: &str = "20000";
 /// Bytes and records that are handed on together.
 const FETCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 const FETCH_RECORDS_MAX: usize = 10_000;
@@ -26,6 +33,13 @@ pub struct Share {
     places: BTreeMap<Partition, u32>,
     /// The next offset of each partition that was read since the last time it was asked for.
     read: BTreeMap<u32, i64>,
+    /// The next offset of each partition that was read and handed over.
+    next: BTreeMap<u32, i64>,
+    config: ClientConfig,
+    client: Client,
+    /// The client met a batch that it cannot decode.
+    is_suspect: bool,
+    has_grown: bool,
 }
 
 impl std::fmt::Debug for Share {
@@ -61,7 +75,14 @@ impl Share {
             .set("isolation.level", "read_committed")
             .set("check.crcs", "true")
             .set("auto.offset.reset", start)
+            .set("receive.message.max.bytes", RECEIVED_BYTES_MAX)
+            .set("queued.max.messages.kbytes", QUEUED_KBYTES_MAX)
+            .set("fetch.max.bytes", ANSWER_BYTES_MAX)
+            .set("max.partition.fetch.bytes", PARTITION_BYTES_MAX)
+            .set("fetch.wait.max.ms", "50")
             .set("partition.assignment.strategy", "cooperative-sticky")
+            // So soon it is seen that a topic has grown.
+            .set("topic.metadata.refresh.interval.ms", METADATA_EVERY_MS)
             .set("session.timeout.ms", settings.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (settings.session_timeout_ms / 4).max(100).to_string());
         let context = Context::new(tell, client.bearer(), false);
@@ -69,13 +90,29 @@ impl Share {
             config.create_with_context(context).map_err(failed)?;
         let partitions = open::partitions(&consumer, &topics, client, &told)?;
         open::check_group(&consumer, &partitions, client)?;
+        if settings.start == Start::Latest {
+            pin(&consumer, &partitions)?;
+        }
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(failed)?;
         let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
         let patience = Patience::new(client);
-        let (ends, start) = (Ends::new(&config, client.bearer()), settings.start);
-        let read = BTreeMap::new();
-        Ok(Self { consumer, told, patience, ends, start, partitions, places, read })
+        let (ends, start) = (Ends::new(&config, client), settings.start);
+        Ok(Self {
+            consumer,
+            told,
+            patience,
+            ends,
+            start,
+            partitions,
+            places,
+            read: BTreeMap::new(),
+            next: BTreeMap::new(),
+            config,
+            client: client.clone(),
+            is_suspect: false,
+            has_grown: false,
+        })
     }
 
     /// All partitions of the topics, sorted.
@@ -98,18 +135,27 @@ impl Share {
             for place in hear(&self.told, &mut self.patience, &self.places) {
                 fetched.remove(&place);
                 self.read.remove(&place);
+                self.next.remove(&place);
             }
             let message = match polled {
                 Some(Ok(message)) => message,
                 Some(Err(error)) if super::is_fatal(&error) => {
                     return Err(client_error("reading", &error));
                 }
+                Some(Err(error)) if is_damage(&error) => {
+                    self.is_suspect = true;
+                    break;
+                }
                 // Nothing came, or the client tries again by itself, and a callback has said why.
                 None | Some(Err(_)) => break,
             };
             let partition =
                 Partition { topic: message.topic().to_owned(), number: message.partition() };
-            let Some(place) = self.places.get(&partition) else { continue };
+            let Some(place) = self.places.get(&partition) else {
+                // A topic has grown: nothing of the new partition is passed over.
+                self.has_grown = true;
+                break;
+            };
             let one = fetched.entry(*place).or_default();
             one.chunk.source = *place;
             one.add(message.payload().unwrap_or_default(), message.offset());
@@ -120,10 +166,46 @@ impl Share {
         if records > 0 {
             self.patience.reset();
         }
+        if records == 0 && self.is_suspect {
+            self.is_suspect = false;
+            return self.skip_damage();
+        }
         match self.patience.is_over(&[&self.consumer]) {
             Some(trouble) => Err(trouble),
             None => Ok(fetched.into_values().collect()),
         }
+    }
+
+    /// Goes on after batches that cannot be decoded, and says which offsets are lost.
+    fn skip_damage(&mut self) -> Result<Vec<Fetched>, SourceError> {
+        let failed = |error| client_error("looking for a damaged batch", &error);
+        let mut skipped = Vec::new();
+        let lookout = Lookout::new(&self.config, self.client.bearer()).map_err(failed)?;
+        for place in self.assigned()? {
+            let Some(partition) = self.partitions.get(place as usize) else { continue };
+            let (topic, number) = (&partition.topic, partition.number);
+            let bounds = self.consumer.fetch_watermarks(topic, number, ASK_WAIT);
+            let (low, high) = bounds.map_err(failed)?;
+            let from = match self.read.get(&place).or_else(|| self.next.get(&place)) {
+                Some(next) => *next,
+                None => self.committed(partition).map_err(failed)?.unwrap_or(low),
+            };
+            let from = from.max(low);
+            if let Some(end) = lookout.end_of_damage(partition, from, high).map_err(failed)? {
+                let offset = Offset::Offset(end);
+                self.consumer.seek(topic, number, offset, ASK_WAIT).map_err(failed)?;
+                self.read.insert(place, end);
+                let chunk = Chunk { source: place, ..Chunk::default() };
+                let damaged = Some((from, end));
+                skipped.push(Fetched { chunk, next: end, damaged, ..Fetched::default() });
+            }
+        }
+        Ok(skipped)
+    }
+
+    /// Whether a topic has more partitions than when it was opened.
+    pub const fn has_grown(&self) -> bool {
+        self.has_grown
     }
 
     /// What the client complains of, each thing once a minute at most.
@@ -192,6 +274,7 @@ impl Share {
     pub fn take_offsets(&mut self) -> Result<TopicPartitionList, SourceError> {
         let mut list = TopicPartitionList::new();
         for (place, next) in std::mem::take(&mut self.read) {
+            self.next.insert(place, next);
             let Some(partition) = self.partitions.get(place as usize) else { continue };
             list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(next))
                 .map_err(|error| client_error("committing", &error))?;
@@ -222,4 +305,32 @@ fn hear(
         }
     }
     taken
+}
+
+/// Commits the end of each partition of which nothing is committed yet: what comes before the first
+/// record that this process reads must not be behind the end of another start.
+fn pin(consumer: &BaseConsumer<Context>, partitions: &[Partition]) -> Result<(), SourceError> {
+    let failed = |error| client_error("committing where reading begins", &error);
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.number);
+    }
+    let committed = consumer.committed_offsets(list, METADATA_WAIT).map_err(failed)?;
+    let mut ends = TopicPartitionList::new();
+    for it in committed.elements() {
+        if !matches!(it.offset(), Offset::Offset(_)) {
+            let (topic, number) = (it.topic(), it.partition());
+            let bounds = consumer.fetch_watermarks(topic, number, METADATA_WAIT);
+            let (_, high) = bounds.map_err(failed)?;
+            ends.add_partition_offset(topic, number, Offset::Offset(high)).map_err(failed)?;
+        }
+    }
+    if ends.count() == 0 {
+        return Ok(());
+    }
+    match consumer.commit(&ends, CommitMode::Sync) {
+        // A group with members has somebody who did so before.
+        Err(error) if super::is_refusal(&error) => Ok(()),
+        done => done.map_err(failed),
+    }
 }

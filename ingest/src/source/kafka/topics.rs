@@ -1,8 +1,8 @@
 //! The topics themselves: which partitions they have, where those begin and end, and how they grow.
 
 use super::{
-    ASK_WAIT, BaseConsumer, COMMITTED_TRIES_MAX, Client, Context, METADATA_WAIT, Partition, Source,
-    SourceError, TRY_AGAIN_AFTER, Trouble, client_error,
+    ASK_WAIT, BaseConsumer, Client, KafkaError, METADATA_WAIT, Partition, Source, SourceError,
+    Trouble,
 };
 use rdkafka::consumer::{Consumer as _, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
@@ -70,30 +70,14 @@ impl Source {
     ///
     /// A broker does not answer.
     pub fn bounds(&self) -> Result<Vec<Bounds>, SourceError> {
-        self.partitions.iter().map(|partition| self.bounds_soon(partition)).collect()
+        let of = |partition: &Partition| {
+            let (topic, number) = (&partition.topic, partition.number);
+            let bounds = self.reader.fetch_watermarks(topic, number, METADATA_WAIT);
+            let bounds = bounds.map_err(|it| self.failed("asking for a partition's end", &it));
+            bounds.map(|(low, high)| Bounds { low, high })
+        };
+        self.partitions.iter().map(of).collect()
     }
-
-    /// A new partition may not have a leader yet; it has in a moment.
-    fn bounds_soon(&self, partition: &Partition) -> Result<Bounds, SourceError> {
-        let mut tries = 0;
-        loop {
-            match bounds_of(&self.reader, partition) {
-                Err(_) if tries < COMMITTED_TRIES_MAX => tries += 1,
-                answer => return answer,
-            }
-            std::thread::sleep(TRY_AGAIN_AFTER);
-        }
-    }
-}
-
-pub(super) fn bounds_of(
-    reader: &BaseConsumer<Context>,
-    partition: &Partition,
-) -> Result<Bounds, SourceError> {
-    let (low, high) = reader
-        .fetch_watermarks(&partition.topic, partition.number, METADATA_WAIT)
-        .map_err(|error| client_error("asking for a partition's end", &error))?;
-    Ok(Bounds { low, high })
 }
 
 /// All partitions of some topics, sorted.
@@ -110,8 +94,14 @@ pub(super) fn partitions_of<C: ConsumerContext>(
         let missing = |why: String| SourceError::NoSuchTopic { topic: topic.clone(), why };
         let found = metadata.topics().iter().find(|it| it.name() == topic);
         let found = found.ok_or_else(|| missing("the broker does not know it".to_owned()))?;
-        if let Some(error) = found.error() {
-            return Err(missing(format!("{:?}", RDKafkaErrorCode::from(error))));
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => {}
+            // A topic whose leader is being chosen has one in a moment.
+            Some(code @ RDKafkaErrorCode::LeaderNotAvailable) => {
+                let trouble = Trouble::from_error(&KafkaError::MetadataFetch(code));
+                return Err(SourceError::unreachable(client, trouble));
+            }
+            Some(code) => return Err(missing(format!("{code:?}"))),
         }
         let each = found.partitions().iter();
         all.extend(each.map(|it| Partition { topic: topic.clone(), number: it.id() }));
