@@ -154,9 +154,9 @@ fn latency() -> Histogram<u64> {
 }
 
 /// What is said when most of what came is no event.
-pub(crate) fn poisoned(share: f64, of: u64) -> String {
+pub(crate) fn poisoned(share: f64, of: u64, most: &str) -> String {
     format!(
-        "{:.0} % of the last {of} records are no events, more than run.poison_share_max: nothing is \
+        "{:.0} % of the last {of} records are no events (mostly {most}), more than run.poison_share_max: nothing is \
          committed, and reading begins again in {} s where it was committed last; name the right \
          run.format, or set the share higher",
         share * 100.0,
@@ -224,7 +224,9 @@ impl<'a> Live<'a> {
                     self.take_lead(&committed, now)?;
                 }
                 Next::Lost => {
-                    crate::note("another process leads: standing by");
+                    crate::note(
+                        "another process leads, or the brokers did not answer for too long: standing by",
+                    );
                     self.void();
                 }
                 Next::Records(fetched) => {
@@ -390,8 +392,11 @@ impl<'a> Live<'a> {
     /// Too much of what came is no event: everything since the last commit is given up, and after a
     /// while it is tried once more.
     fn refuse(&mut self, share: f64, of: u64, now: fn() -> Instant) -> Result<(), LiveError> {
-        crate::note(&poisoned(share, of));
+        let reasons = self.passed.rejects.iter().map(|(reason, count)| (count, reason.as_str()));
+        let most = reasons.max().map_or("", |(_, reason)| reason);
+        operation::log::warn(&poisoned(share, of, most));
         self.void();
+        self.parts.operation.health.enter(Doing::HeldBack);
         self.parts.source.pause()?;
         let until = now() + POISON_PAUSE;
         while now() < until && !self.parts.stop.load(Ordering::Relaxed) {

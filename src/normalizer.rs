@@ -204,7 +204,11 @@ impl<'a> Normalizer<'a> {
             });
             if let Some((share, of)) = self.breaker.see(moment, records, rejects) {
                 self.breaker.reset();
-                crate::note(&crate::live::poisoned(share, of));
+                let rejects = read.iter().flat_map(|it| it.parsed.rejects.iter());
+                let most = rejects.map(|(reason, count)| (count, reason.as_str())).max();
+                let most = most.map_or("", |(_, reason)| reason);
+                crate::operation::log::warn(&crate::live::poisoned(share, of, most));
+                self.parts.operation.health.enter(Doing::HeldBack);
                 return Ok(End::Poisoned);
             }
             let fronts = life.fronts(&read, moment)?;

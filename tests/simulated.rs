@@ -61,6 +61,25 @@ fn simulated_lines_are_all_read_and_lie_in_their_time() {
 }
 
 #[test]
+fn every_form_is_read_as_what_it_is() {
+    let place = Place::new();
+    for form in ["ndjson", "kong"] {
+        let at = ["--start", "2026-05-04T06:00", "--duration", "30m", "--format", form];
+        let lines = simulate(&place, &at).out;
+        let file = place.write("some.log", lines.lines().take(50).collect::<Vec<_>>().join("\n"));
+        let said = place.run(&["normalize", &file]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert_eq!(said.out.lines().count(), 50, "{form}");
+        for line in said.out.lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            for column in ["http_request_method", "http_response_status_code", "url_path"] {
+                assert!(!event[column].is_null(), "{form} has no {column}: {event}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_truth_stands_beside_the_lines_and_not_in_them() {
     let place = Place::new();
     let truth = place.path("truth.json");

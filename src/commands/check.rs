@@ -68,6 +68,8 @@ fn services(out: &mut dyn Write, setting: &Setting) -> io::Result<u32> {
     let mut wrong = 0;
     for (name, outcome) in [
         ("source", probe::source(setting)),
+        ("format", probe::format(setting)),
+        ("dead letters", probe::dead_letters(setting)),
         ("store", probe::server(setting)),
         ("checkpoints", probe::checkpoints(setting)),
     ] {

@@ -68,15 +68,24 @@ pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
     };
     let mut out = std::io::stdout().lock();
     if setting.output == OutputFormat::Table {
-        out.write_all(page(batch)?.as_bytes())?;
+        out.write_all(page(batch, store_named(setting).as_deref())?.as_bytes())?;
     } else {
         render::rows(&mut out, setting.output, &schema, &batches)?;
     }
     Ok(Ended::Done)
 }
 
+/// The store, if it is another than the one that is asked without a word.
+fn store_named(setting: &Setting) -> Option<String> {
+    if let Some(url) = &setting.server {
+        return Some(url.clone());
+    }
+    let named = setting.store.display().to_string();
+    (named != crate::cli::STORE).then_some(named)
+}
+
 /// The finding in the batch's first row, as a page of text.
-fn page(batch: &RecordBatch) -> Result<String, Failure> {
+fn page(batch: &RecordBatch, store: Option<&str>) -> Result<String, Failure> {
     let options = FormatOptions::default().with_null("");
     let text = |name: &str| -> Result<String, Failure> {
         let column = batch.column_by_name(name).ok_or_else(|| format!("no column {name}"))?;
@@ -113,7 +122,8 @@ fn page(batch: &RecordBatch) -> Result<String, Failure> {
     }
     parts(&mut out, &text("contributors")?, &unit)?;
     evidence(&mut out, &text("evidence")?)?;
-    writeln!(out, "\nTo see for yourself:\n  habitus query \"{}\"", text("evidence_sql")?)?;
+    let store = store.map(|it| format!(" --store '{it}'")).unwrap_or_default();
+    writeln!(out, "\nTo see for yourself:\n  habitus query \"{}\"{store}", text("evidence_sql")?)?;
     Ok(out)
 }
 

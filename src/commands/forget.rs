@@ -127,7 +127,7 @@ fn ask_service(setting: &Setting, args: &Forget, fingerprint: &str) -> Result<bo
     let objects = objects::open(named, &setting.store, &setting.environment)?;
     let source = &setting.config.source;
     let wait = Duration::from_secs(u64::from(args.wait));
-    Ok(setting.runtime.block_on(async {
+    setting.runtime.block_on(async {
         // One process, or the second of two stages: whichever ever ran has a state.
         let mut asked = Vec::new();
         for group in [source.group_id.clone(), source.second_stage()] {
@@ -136,6 +136,16 @@ fn ask_service(setting: &Setting, args: &Forget, fingerprint: &str) -> Result<bo
             }
         }
         if asked.is_empty() {
+            let others = Checkpoints::groups(&*objects).await?;
+            if !others.is_empty() {
+                return Err(format!(
+                    "the checkpoints there are of group {}, not {}: give --config of the service, or set \
+                     source.group_id",
+                    plain(&others.join(", ")),
+                    source.group_id,
+                )
+                .into());
+            }
             asked.push(Requests::new(objects, &source.group_id));
         }
         for requests in &asked {
@@ -144,13 +154,13 @@ fn ask_service(setting: &Setting, args: &Forget, fingerprint: &str) -> Result<bo
         let mut waited = Duration::ZERO;
         while is_pending(&asked, fingerprint).await? {
             if waited >= wait {
-                return Ok::<_, CheckpointError>(true);
+                return Ok::<_, Failure>(true);
             }
             tokio::time::sleep(LOOK_EVERY).await;
             waited += LOOK_EVERY;
         }
         Ok(false)
-    })?)
+    })
 }
 
 async fn is_pending(asked: &[Requests], fingerprint: &str) -> Result<bool, CheckpointError> {

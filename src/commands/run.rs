@@ -75,6 +75,12 @@ struct Job {
 /// The first stage alone.
 fn normalize(setting: &Setting, args: &Run, job: Job) -> Result<Ended, Failure> {
     let config = &setting.config;
+    if args.work.key_file.is_none() {
+        log::warn(
+            "no --key-file: fingerprints are made with this store's own key, and differ from those of \
+             other processes; give all of both stages the same file",
+        );
+    }
     let (_, key) = Keeper::key(setting, &args.work)?;
     let parser = config.ingest.check(key)?.keeping_rejects();
     let events_topic = config.source.events();

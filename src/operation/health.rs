@@ -31,14 +31,22 @@ pub(crate) enum State {
     Leading,
     /// It leads, and the store does not take what was found.
     WaitingForStore,
+    /// Most of what came is no event: nothing is committed until it is set up rightly.
+    HeldBack,
     /// It was told to stop.
     Stopping,
 }
 
 impl State {
     /// Every state.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Starting, Self::StandingBy, Self::Leading, Self::WaitingForStore, Self::Stopping];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Starting,
+        Self::StandingBy,
+        Self::Leading,
+        Self::WaitingForStore,
+        Self::HeldBack,
+        Self::Stopping,
+    ];
 
     /// Its name in metrics.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -47,6 +55,7 @@ impl State {
             Self::StandingBy => "standing_by",
             Self::Leading => "leading",
             Self::WaitingForStore => "waiting_for_store",
+            Self::HeldBack => "held_back",
             Self::Stopping => "stopping",
         }
     }
@@ -145,6 +154,9 @@ impl Health {
             State::Starting => no("the service is starting"),
             State::Stopping => no("the service is stopping"),
             State::WaitingForStore => no("the store takes nothing; it is tried again"),
+            State::HeldBack => no(
+                "most records are no events, more than run.poison_share_max: nothing is committed",
+            ),
             State::Leading if !self.store_answers.load(Ordering::Relaxed) => {
                 no("the store does not answer")
             }

@@ -3,6 +3,7 @@
 use crate::commands::{Failure, Setting};
 use crate::figures::counted;
 use crate::live::objects;
+use ingest::format::FormatId;
 use ingest::source::kafka::probe::probe;
 use object_store::ObjectStoreExt as _;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,26 @@ pub(crate) fn source(setting: &Setting) -> Option<Result<String, Failure>> {
             ),
         };
         Ok(format!("{}; {stands}", topics.join(", ")))
+    })
+}
+
+/// Whether the format that is named is one; `None` if none is named.
+pub(crate) fn format(setting: &Setting) -> Option<Result<String, Failure>> {
+    let name = setting.config.run.format.as_str();
+    (!name.is_empty()).then(|| {
+        let why = || format!("run.format: no format is called `{name}`; see `habitus formats`");
+        let found = FormatId::from_name(name).ok_or_else(why)?;
+        Ok(found.as_str().to_owned())
+    })
+}
+
+/// Sees whether the topic of dead letters is there; `None` if none is named.
+pub(crate) fn dead_letters(setting: &Setting) -> Option<Result<String, Failure>> {
+    let topic = setting.config.run.dead_letter_topic.as_str();
+    (!topic.is_empty()).then(|| {
+        let client = setting.config.kafka.client()?;
+        drop(connect::Producer::open(&client, topic, "run.dead_letter_topic")?);
+        Ok(topic.to_owned())
     })
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum StoreError {
     /// There is no store in the directory.
-    #[error("no store in {}: run `habitus replay` or `habitus demo` first, or name another directory", .0.display())]
+    #[error("no store in {}: run `habitus run`, `habitus replay` or `habitus demo` first, or name another directory", .0.display())]
     Missing(PathBuf),
     /// The path names something that is not a directory.
     #[error("{} is not a directory: name another path for the store", .0.display())]

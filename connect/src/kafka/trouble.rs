@@ -136,6 +136,12 @@ impl Trouble {
         }
     }
 
+    /// Whether nothing is at the address, so that nobody refuses anything there.
+    pub fn is_nobody_there(&self) -> bool {
+        let words = ["Connect to ", "Failed to resolve"];
+        self.kind == Kind::Away && words.iter().any(|it| self.said.contains(it))
+    }
+
     /// Where the client only says that all brokers are away, which is never the first thing.
     pub fn is_summary(error: &KafkaError) -> bool {
         error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)

@@ -16,7 +16,6 @@ pub(super) static FORMAT: Format = Format {
             &["time", "http_request_method"],
             &["time", "http_response_status_code"],
             &["time", "http_route"],
-            &["time", "client_address"],
             &["time", "mcp_method_name"],
         ],
         finish: nothing,

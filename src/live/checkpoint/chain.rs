@@ -7,6 +7,9 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// The folder of all groups' checkpoints.
+const STATE: &str = "state";
+
 /// Checkpoints that are kept with all that they build on: the committed one, and those to fall back to.
 pub(super) const KEPT: usize = 3;
 /// A whole object is written when the changes together are larger than one part in so many of it.
@@ -52,7 +55,7 @@ pub(crate) struct Loaded {
 impl Checkpoints {
     /// The checkpoints of `group` in a store.
     pub(crate) fn new(store: Arc<dyn ObjectStore>, group: &str) -> Self {
-        let folder = Path::from_iter(["state", group]);
+        let folder = Path::from_iter([STATE, group]);
         Self { store, group: group.to_owned(), folder, tip: None, own: VecDeque::new() }
     }
 
@@ -168,6 +171,18 @@ impl Checkpoints {
             return Err(CheckpointError::Foreign { key: key(), found: head.group, group });
         }
         Ok((head, parts))
+    }
+
+    /// The groups that have checkpoints in a store, sorted.
+    pub(crate) async fn groups(store: &dyn ObjectStore) -> Result<Vec<String>, CheckpointError> {
+        let folder = Path::from(STATE);
+        let listed = store.list_with_delimiter(Some(&folder)).await.map_err(|error| {
+            CheckpointError::Store { at: folder.to_string(), why: error.to_string() }
+        })?;
+        let names = listed.common_prefixes.iter().filter_map(|it| it.filename());
+        let mut names: Vec<_> = names.map(str::to_owned).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// The names of all objects with their pointers, the latest first; foreign names are left out.

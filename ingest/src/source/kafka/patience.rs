@@ -9,7 +9,6 @@ use super::{ASK_WAIT, SourceError};
 use connect::kafka::{Client, Kind, Trouble};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::consumer::base_consumer::BaseConsumer;
-use rdkafka::error::KafkaError;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -54,6 +53,10 @@ impl Patience {
     pub(super) fn take(&mut self, trouble: Trouble) {
         let now = now();
         self.complain(trouble.to_string(), now);
+        if trouble.is_nobody_there() {
+            // Whoever refused us before is gone, and may come back with other words.
+            self.refused = None;
+        }
         if trouble.kind.is_lasting() {
             let since = self.refused.as_ref().map_or(now, |(since, _)| *since);
             self.refused = Some((since, trouble));
@@ -88,18 +91,11 @@ impl Patience {
         }
         self.asked = Some(now);
         // Rights are not seen in what the brokers say of themselves.
-        if trouble.kind != Kind::Forbidden {
-            let asked = clients.iter().map(|it| it.fetch_metadata(None, ASK_WAIT));
-            let answers: Vec<_> = asked.map(|it| it.map(drop)).collect();
-            if answers.iter().all(Result::is_ok) {
-                self.refused = None;
-                return None;
-            }
-            // Brokers that are away by now refuse nobody, and may come back with other words.
-            let refuses = |error: &KafkaError| Trouble::from_error(error).kind.is_lasting();
-            if !answers.iter().filter_map(|it| it.as_ref().err()).any(refuses) {
-                return None;
-            }
+        if trouble.kind != Kind::Forbidden
+            && clients.iter().all(|it| it.fetch_metadata(None, ASK_WAIT).is_ok())
+        {
+            self.refused = None;
+            return None;
         }
         Some(SourceError::unreachable(&self.client, trouble.clone().examined(&self.client)))
     }
@@ -181,5 +177,10 @@ mod tests {
         assert_eq!((refused.0, refused.1.kind), (since, Kind::Expired));
         patience.reset();
         assert!(patience.refused.is_none());
+        patience.take(trouble(Kind::Refused));
+        let said =
+            "b:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused".to_owned();
+        patience.take(Trouble { kind: Kind::Away, said });
+        assert!(patience.refused.is_none(), "nobody is there who refuses");
     }
 }
