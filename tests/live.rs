@@ -182,19 +182,36 @@ fn crash_at_named_points_changes_nothing() {
     check_revisions(&place, "store");
 }
 
-/// Kills the service at so many moments, then lets it come to the end.
-fn crash_often(kafka: &Kafka, place: &Place, store: &str, topic: &str, records: i64) {
+/// Deals out the lines from `dealt` on, a part at a time, and kills the service at a moment of each;
+/// then lets it come to the end.
+fn crash_often(
+    kafka: &Kafka,
+    (place, store): (&Place, &str),
+    topic: &str,
+    lines: &[String],
+    dealt: usize,
+) {
     let kills = if is_full() { 50 } else { 4 };
-    for number in 0..kills {
+    let mut sent = dealt;
+    for (number, part) in (0..).zip(lines[dealt..].chunks((lines.len() - dealt) / kills + 1)) {
+        deal(kafka, topic, part, sent);
+        sent += part.len();
         let mut service = Service::start(place, store, None);
         // The one before keeps its place in the group until its session has ended.
         service.wait_for("leading");
-        std::thread::sleep(Duration::from_millis(number * 7_919 % 2_500));
+        std::thread::sleep(Duration::from_millis(number * 7_919 % 1_500));
         service.kill();
     }
     let service = Service::start(place, store, None);
-    wait_until_read(kafka, topic, records);
+    wait_until_read(kafka, topic, lines.len() as i64);
     service.stop();
+}
+
+/// An empty topic of three partitions.
+fn empty_topic(kafka: &Kafka) -> String {
+    let name = services::unique("live");
+    kafka.create_topic(&name, 3, &[]);
+    name
 }
 
 #[test]
@@ -202,9 +219,9 @@ fn crash_at_any_moment_changes_nothing() {
     const TEST: &str = "crash_at_any_moment_changes_nothing";
     let Some(kafka) = services::kafka(TEST) else { return };
     let lines = log(calls());
-    let (place, topic) = (Place::new(), topic(kafka, &lines));
+    let (place, topic) = (Place::new(), empty_topic(kafka));
     configure(&place, kafka, &topic, "");
-    crash_often(kafka, &place, "store", &topic, lines.len() as i64);
+    crash_often(kafka, (&place, "store"), &topic, &lines, 0);
     assert_eq!(findings(&place, "store", BEFORE_THE_END), replayed(&lines));
     check_revisions(&place, "store");
 }
@@ -215,22 +232,27 @@ fn crash_at_any_moment_changes_nothing_on_a_server() {
     let Some(kafka) = services::kafka(TEST) else { return };
     let Some(server) = services::clickhouse(TEST) else { return };
     let lines = log(calls());
-    let (place, topic) = (Place::new(), topic(kafka, &lines));
-    configure(&place, kafka, &topic, "");
+    let (place, torn_topic) = (Place::new(), empty_topic(kafka));
+    let topic = topic(kafka, &lines);
+    configure(&place, kafka, &torn_topic, "");
     let (calm, torn) = (store(&place, server, "calm"), store(&place, server, "torn"));
-    // Another group's undisturbed run over the same topic.
+    // An undisturbed run over the same records.
     let other = Place::new();
     configure(&other, kafka, &topic, "");
     let group = regroup(&other, &topic);
     let service = Service::start(&other, &calm, None);
     wait_for_group(kafka, &group, &topic, lines.len() as i64);
     service.stop();
+    let dealt = lines.len() / 2;
+    deal(kafka, &torn_topic, &lines[..dealt], 0);
     for point in POINTS {
-        let mut service = Service::start(&place, &torn, Some(&held_at(point)));
+        // Findings are inserted as they are found, which is not often.
+        let at = if point.starts_with("insert") { format!("{point}:1") } else { held_at(point) };
+        let mut service = Service::start(&place, &torn, Some(&at));
         service.wait_for(&format!("held at {point}"));
         service.kill();
     }
-    crash_often(kafka, &place, &torn, &topic, lines.len() as i64);
+    crash_often(kafka, (&place, &torn), &torn_topic, &lines, dealt);
     let found = findings(&other, &calm, BEFORE_THE_END);
     assert!(found.iter().any(|it| it.contains("shop-7")), "{found:#?}");
     assert_eq!(findings(&place, &torn, BEFORE_THE_END), found);
