@@ -182,18 +182,12 @@ fn crash_at_named_points_changes_nothing() {
     check_revisions(&place, "store");
 }
 
-/// Deals out the lines from `dealt` on, a part at a time, and kills the service at a moment of each;
+/// Deals out the lines, a part at a time, and kills the service at a moment of each;
 /// then lets it come to the end.
-fn crash_often(
-    kafka: &Kafka,
-    (place, store): (&Place, &str),
-    topic: &str,
-    lines: &[String],
-    dealt: usize,
-) {
+fn crash_often(kafka: &Kafka, (place, store): (&Place, &str), topic: &str, lines: &[String]) {
     let kills = if is_full() { 50 } else { 4 };
-    let mut sent = dealt;
-    for (number, part) in (0..).zip(lines[dealt..].chunks((lines.len() - dealt) / kills + 1)) {
+    let mut sent = 0;
+    for (number, part) in (0..).zip(lines.chunks(lines.len() / kills + 1)) {
         deal(kafka, topic, part, sent);
         sent += part.len();
         let mut service = Service::start(place, store, None);
@@ -221,7 +215,7 @@ fn crash_at_any_moment_changes_nothing() {
     let lines = log(calls());
     let (place, topic) = (Place::new(), empty_topic(kafka));
     configure(&place, kafka, &topic, "");
-    crash_often(kafka, (&place, "store"), &topic, &lines, 0);
+    crash_often(kafka, (&place, "store"), &topic, &lines);
     assert_eq!(findings(&place, "store", BEFORE_THE_END), replayed(&lines));
     check_revisions(&place, "store");
 }
@@ -232,19 +226,25 @@ fn crash_at_any_moment_changes_nothing_on_a_server() {
     let Some(kafka) = services::kafka(TEST) else { return };
     let Some(server) = services::clickhouse(TEST) else { return };
     let lines = log(calls());
-    let (place, torn_topic) = (Place::new(), empty_topic(kafka));
-    let topic = topic(kafka, &lines);
-    configure(&place, kafka, &torn_topic, "");
+    let (place, topic) = (Place::new(), topic(kafka, &lines));
+    configure(&place, kafka, &topic, "");
     let (calm, torn) = (store(&place, server, "calm"), store(&place, server, "torn"));
-    // An undisturbed run over the same records.
+    // Another group's undisturbed run over the same topic.
     let other = Place::new();
     configure(&other, kafka, &topic, "");
     let group = regroup(&other, &topic);
     let service = Service::start(&other, &calm, None);
     wait_for_group(kafka, &group, &topic, lines.len() as i64);
     service.stop();
-    let dealt = lines.len() / 2;
-    deal(kafka, &torn_topic, &lines[..dealt], 0);
+    let found = findings(&other, &calm, BEFORE_THE_END);
+    assert!(found.iter().any(|it| it.contains("shop-7")), "{found:#?}");
+    let check = |place: &Place, torn: &str| {
+        assert_eq!(findings(place, torn, BEFORE_THE_END), found);
+        check_revisions_on(server, torn);
+        // What counts rows counts none twice.
+        let daily = "SELECT principal_id, day, findings FROM identity_risk ORDER BY ALL";
+        assert_eq!(place.query(torn, daily), other.query(&calm, daily));
+    };
     for point in POINTS {
         // Findings are inserted as they are found, which is not often.
         let at = if point.starts_with("insert") { format!("{point}:1") } else { held_at(point) };
@@ -252,14 +252,16 @@ fn crash_at_any_moment_changes_nothing_on_a_server() {
         service.wait_for(&format!("held at {point}"));
         service.kill();
     }
-    crash_often(kafka, (&place, &torn), &torn_topic, &lines, dealt);
-    let found = findings(&other, &calm, BEFORE_THE_END);
-    assert!(found.iter().any(|it| it.contains("shop-7")), "{found:#?}");
-    assert_eq!(findings(&place, &torn, BEFORE_THE_END), found);
-    check_revisions_on(server, &torn);
-    // What counts rows counts none twice.
-    let daily = "SELECT principal_id, day, findings FROM identity_risk ORDER BY ALL";
-    assert_eq!(place.query(&torn, daily), other.query(&calm, daily));
+    let service = Service::start(&place, &torn, None);
+    wait_until_read(kafka, &topic, lines.len() as i64);
+    service.stop();
+    check(&place, &torn);
+    // The same records once more, a part at a time.
+    let (place, topic) = (Place::new(), empty_topic(kafka));
+    configure(&place, kafka, &topic, "");
+    let torn = store(&place, server, "torn_often");
+    crash_often(kafka, (&place, &torn), &topic, &lines);
+    check(&place, &torn);
 }
 
 /// A database of its own with the tables; the store's URL.

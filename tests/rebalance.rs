@@ -37,9 +37,9 @@ fn storm(kafka: &Kafka, server: &services::ClickHouse, is_on_server: bool) {
     let place = Place::new();
     configure(&place, kafka, &topic, "");
     let (store, point) = if is_on_server {
-        (store(&place, server, "storm"), "stored:2")
+        (store(&place, server, "storm"), "stored")
     } else {
-        ("store".to_owned(), "inserting:2")
+        ("store".to_owned(), "inserting")
     };
     let parts: Vec<&[String]> = lines.chunks(lines.len() / 5 + 1).collect();
     let mut sent = 0;

@@ -415,6 +415,8 @@ impl Source {
                 self.patience.take(Trouble::from_error(&error));
                 Ok(false)
             }
+            // A client that is connecting anew knows of no partitions for a moment.
+            Err(error) if is_gone(&error) => self.check_topics().map(|()| false),
             Err(error) => Err(client_error("asking for a partition's end", &error)),
         }
     }
@@ -427,7 +429,12 @@ impl Source {
 
     /// What an error means of a question to the brokers: whether it passes.
     fn failed(&self, what: &'static str, error: &KafkaError) -> SourceError {
-        if is_passing(error) {
+        if is_gone(error)
+            && let Err(gone) = self.check_topics()
+        {
+            return gone;
+        }
+        if is_passing(error) || is_gone(error) {
             return SourceError::unreachable(&self.client, Trouble::from_error(error));
         }
         client_error(what, error)

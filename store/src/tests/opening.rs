@@ -33,7 +33,7 @@ async fn opening_says_what_is_missing() {
     let dir = tempfile::tempdir().unwrap();
     let absent = dir.path().join("absent");
     let error = Store::open(&absent).await.unwrap_err().to_string();
-    assert!(error.contains("absent") && error.contains("run `habitus replay`"), "{error}");
+    assert!(error.contains("absent") && error.contains("`habitus replay`"), "{error}");
     assert!(Store::open(dir.path()).await.unwrap_err().to_string().contains("no store in"));
     let file = dir.path().join("file");
     fs::write(&file, "text").unwrap();

@@ -282,9 +282,14 @@ impl Share {
         Ok(list)
     }
 
-    /// What fences a member that the group has given up.
+    /// What fences a member that the group has given up; `None` if it has already.
+    ///
+    /// A member that lost its place forgets its id, and at times its generation: an offset commit of
+    /// a transaction without both is fenced by nobody. Whoever has the metadata of after that moment
+    /// has also lost the assignment, which is asked for last.
     pub fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
-        self.consumer.group_metadata()
+        let metadata = self.consumer.group_metadata()?;
+        (!self.consumer.assignment_lost()).then_some(metadata)
     }
 }
 
