@@ -8,12 +8,13 @@ mod recipes;
 use crate::habitus::Place;
 use crate::services;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a command may take to say what is wrong.
-const SAID_WITHIN: Duration = Duration::from_secs(15);
+/// How long a command may take to say what is wrong: the 10 s in which an answer must come, and as
+/// long again as other tests may keep the processors busy.
+const SAID_WITHIN: Duration = Duration::from_secs(30);
 /// How long anything else may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How often it is looked at meanwhile.
@@ -89,9 +90,14 @@ fn refused(place: &Place, args: &[&str], words: &[&str]) -> Refused {
     Refused { line }
 }
 
-/// A port where nobody listens.
+/// A port where nobody listens. It stays one: it is that of a connection, which is never ended, so
+/// that no other test is given it.
 fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let port = stream.local_addr().unwrap().port();
+    std::mem::forget((stream, listener));
+    port
 }
 
 /// A port where something answers that speaks neither protocol: with these words, or with nothing.
