@@ -1,6 +1,6 @@
 //! From a reading to a finding: scored on the common scale, cut by the budget, explained.
 
-use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words};
+use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, write_burst};
 use crate::engine::Context;
 use crate::identity::{Identity, Recurring};
 use crate::open_window::{Call, Crossed, OpenWindow, Raised};
@@ -77,7 +77,8 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
         _ => &open.samples,
     };
     let is_about = |call: &&Call| {
-        is_of_kind(reading.detector, call.status)
+        let name = context.endpoints.name(call.endpoint);
+        is_of_kind(reading.detector, call.status, name.split(' ').next().unwrap_or_default())
             && reading.entity.is_none_or(|entity| entity == call.endpoint)
     };
     let calls = calls.iter().filter(is_about).take(Finding::EVIDENCE_MAX);
@@ -95,11 +96,12 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
         .collect()
 }
 
-/// Whether a call with this status is the kind that a detector counts.
-const fn is_of_kind(detector: Detector, status: u16) -> bool {
+/// Whether a call with this status and method is the kind that a detector counts.
+const fn is_of_kind(detector: Detector, status: u16, method: &str) -> bool {
     match detector {
         Detector::DeniedProbing => matches!(status, 403 | 404),
         Detector::ObjectEnumeration => matches!(status, 0 | 200..=299),
+        Detector::WriteBurst => matches!(status, 0 | 200..=299) && write_burst::is_change(method),
         _ => true,
     }
 }
@@ -253,9 +255,10 @@ pub(crate) fn add_evidence(
     event: &Event,
     endpoint: EndpointId,
 ) {
+    let method = batch.text(event, Text::HttpRequestMethod).unwrap_or_default();
     for raised in &mut open.raised {
         let about = raised.entity.is_none_or(|entity| entity == endpoint);
-        let is_kind = is_of_kind(raised.detector, event.status().unwrap_or(0));
+        let is_kind = is_of_kind(raised.detector, event.status().unwrap_or(0), method);
         // The finding of first calls lists those, and no others.
         let about = about && is_kind && raised.detector != Detector::FirstSeenEndpoint;
         if about && raised.evidence.len() < Finding::EVIDENCE_MAX {

@@ -12,6 +12,7 @@ pub(crate) mod joint_outlier;
 pub(crate) mod machine_speed;
 pub(crate) mod not_itself;
 pub(crate) mod object_enumeration;
+pub(crate) mod write_burst;
 
 use crate::calibration::Calibration;
 use crate::identity::Identity;
@@ -121,6 +122,7 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
         Detector::AuthFailures => &auth_failures::ABOUT,
         Detector::DeniedProbing => &denied_probing::ABOUT,
         Detector::MachineSpeed => &machine_speed::ABOUT,
+        Detector::WriteBurst => &write_burst::ABOUT,
         Detector::JointOutlier => &joint_outlier::ABOUT,
         Detector::NotItself => &not_itself::ABOUT,
     }
@@ -138,6 +140,7 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
         Detector::AuthFailures => out.extend(auth_failures::read(view)),
         Detector::DeniedProbing => out.extend(denied_probing::read(view)),
         Detector::MachineSpeed => out.extend(machine_speed::read(view)),
+        Detector::WriteBurst => out.extend(write_burst::read(view)),
         Detector::JointOutlier => out.extend(joint_outlier::read(view)),
         Detector::NotItself => out.extend(not_itself::read(view)),
     }
@@ -161,6 +164,7 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::AuthFailures => auth_failures::may_raise(reading),
         Detector::DeniedProbing => denied_probing::may_raise(reading),
         Detector::MachineSpeed => machine_speed::may_raise(reading),
+        Detector::WriteBurst => write_burst::may_raise(reading),
         Detector::NotItself => not_itself::may_raise(view),
         Detector::FirstSeenEndpoint | Detector::JointOutlier => true,
     }
@@ -175,6 +179,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::AuthFailures => auth_failures::explain(view, reading, cut),
         Detector::DeniedProbing => denied_probing::explain(view, reading, cut),
         Detector::MachineSpeed => machine_speed::explain(view, reading, cut),
+        Detector::WriteBurst => write_burst::explain(view, reading, cut),
         Detector::JointOutlier => joint_outlier::explain(view, reading),
         Detector::NotItself => not_itself::explain(view, reading, cut),
     }
@@ -183,6 +188,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
 /// Sets the counts at which the open window asks the detectors.
 pub(crate) fn set_tripwires(view: &View<'_>, open: &mut OpenWindow) {
     machine_speed::trip(view, open);
+    write_burst::trip(view, open);
     egress_spike::trip(view, open);
     denied_probing::trip(view, open);
     auth_failures::trip(view, open);
@@ -197,6 +203,7 @@ pub(crate) fn raise_tripwire(detector: Detector, open: &mut OpenWindow) {
         Detector::AuthFailures => open.failures_tripwire = later(open.failures),
         Detector::DeniedProbing => open.denied_tripwire = later(open.denied.len() as u32),
         Detector::MachineSpeed => machine_speed::raise_tripwire(open),
+        Detector::WriteBurst => write_burst::raise_tripwire(open),
         Detector::NotItself => open.itself_tripwire = open.calls + not_itself::CALLS_PER_LOOK,
         Detector::FirstSeenEndpoint | Detector::JointOutlier => {}
     }

@@ -201,10 +201,11 @@ impl Profile {
 }
 
 /// Volume detectors whose findings may turn out to be a habit.
-const RECURRING: [Detector; 4] = [
+const RECURRING: [Detector; 5] = [
     Detector::ObjectEnumeration,
     Detector::EgressSpike,
     Detector::MachineSpeed,
+    Detector::WriteBurst,
     Detector::JointOutlier,
 ];
 /// Occasions, hours apart, after which a deviation of volume is a habit and is learned.

@@ -4,6 +4,7 @@
 //! returned as a bit of [`Crossed`], and only then does a detector compute.
 
 mod call;
+mod changes;
 mod distinct;
 mod forget;
 
@@ -11,6 +12,7 @@ pub(crate) use call::{Call, First};
 
 use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};
+use changes::Changes;
 use distinct::Distinct;
 use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
 use model::{Detector, EndpointId, Event, Evidence, FindingId, Int, Kind, PrincipalTrust, Time};
@@ -65,6 +67,8 @@ pub(crate) struct EndpointCalls {
     pub(crate) refused: u32,
     /// Refused for want of authentication.
     pub(crate) failed: u32,
+    /// Changed or deleted an object.
+    pub(crate) changed: u32,
     /// Any call was answered other than with an error.
     pub(crate) is_accepted: bool,
     pub(crate) bytes_out: f64,
@@ -160,6 +164,7 @@ pub(crate) struct OpenWindow {
     /// Endpoints that the identity never called before, refused ones included.
     pub(crate) novel_seen: u32,
     pub(crate) objects: Vec<ObjectSet>,
+    pub(crate) changes: Changes,
     #[serde(with = "plain")]
     pub(crate) denied: Distinct,
     pub(crate) denied_calls: u32,
@@ -223,6 +228,7 @@ impl OpenWindow {
             novel_accepted: 0,
             novel_seen: 0,
             objects: Vec::new(),
+            changes: Changes::new(),
             denied: Distinct::default(),
             denied_calls: 0,
             denied_first: start,
@@ -378,16 +384,19 @@ impl OpenWindow {
         &mut self,
         event: &Event,
         endpoint: EndpointId,
+        is_change: bool,
         first_look: impl FnOnce() -> (f64, f64),
     ) -> First {
         let status = event.status();
         let refused = u32::from(matches!(status, Some(401 | 403 | 404 | 407)));
         let bytes_out = event.bytes_out().unwrap_or(0) as f64;
+        let changed = u32::from(is_change);
         let is_accepted = status.is_none_or(|status| status < 400);
         let found = self.endpoints.iter_mut().find(|seen| seen.endpoint == endpoint);
         let (log_ratio, bits, first) = if let Some(seen) = found {
             seen.calls += 1;
             seen.refused += refused;
+            seen.changed += changed;
             seen.bytes_out += bytes_out;
             if matches!(status, Some(200..=299)) && seen.failed >= FAILED_BEFORE_SUCCESS {
                 self.successes_after += 1;
@@ -408,6 +417,7 @@ impl OpenWindow {
                     calls,
                     refused,
                     failed,
+                    changed,
                     is_accepted,
                     bytes_out,
                     log_ratio,

@@ -7,7 +7,7 @@ mod touched;
 pub(crate) use delta::Read as Delta;
 
 use crate::alarm::{self, Alarm};
-use crate::detectors::{self, Reading, View, egress_spike, not_itself};
+use crate::detectors::{self, Reading, View, egress_spike, not_itself, write_burst};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
@@ -134,9 +134,9 @@ impl Partition {
         identity.calls += 1;
         identity.last_seen = identity.last_seen.max(now);
         let mut crossed = open.add(event, endpoint, now);
-        add_texts(&mut open, batch, event);
+        let is_change = add_texts(&mut open, batch, event, now, &mut crossed);
         let looked = || not_itself::of_call(context.population, identity, endpoint);
-        let first = open.add_endpoint(event, endpoint, looked);
+        let first = open.add_endpoint(event, endpoint, is_change, looked);
         if first.call || first.accepted {
             let call = Call::of(batch, event, endpoint, now);
             novelty(identity, &mut open, (first, call), &mut crossed);
@@ -376,17 +376,30 @@ fn begin(
     open
 }
 
-fn add_texts(open: &mut OpenWindow, batch: &EventBatch, event: &Event) {
+/// Adds what texts say of a call; whether it changed an object.
+fn add_texts(
+    open: &mut OpenWindow,
+    batch: &EventBatch,
+    event: &Event,
+    now: Time,
+    crossed: &mut Crossed,
+) -> bool {
+    let mut is_change = false;
     let hash = |column| batch.text(event, column).map(text_hash);
     open.add_source(hash(Text::ClientNet), hash(Text::UserAgentOriginal));
     if let Some(method) = batch.text(event, Text::HttpRequestMethod) {
         open.writes += u32::from(matches!(method, "POST" | "PUT" | "PATCH" | "DELETE"));
+        if write_burst::is_change(method) {
+            let path = hash(Text::UrlPath).unwrap_or(0);
+            is_change = open.changes.add(event, (method, path), now, crossed);
+        }
     }
     if event.principal_trust == PrincipalTrust::Claimed
         && let Some(name) = batch.text(event, Text::PrincipalClaimed)
     {
         open.add_claimed(text_hash(name), name);
     }
+    is_change
 }
 
 fn novelty(
@@ -528,6 +541,7 @@ fn learn_counts(
     let hours = [
         (Measure::DeniedPerHour, open.denied.len() as u32),
         (Measure::FailuresPerHour, open.failures),
+        (Measure::ChangedPerHour, open.changes.objects.len() as u32),
     ];
     for (measure, count) in hours {
         let mut one = crate::statistics::Moments::default();

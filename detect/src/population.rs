@@ -25,10 +25,12 @@ pub(crate) enum Measure {
     DeniedPerHour,
     /// Failed authentications in an active hour.
     FailuresPerHour,
+    /// Distinct objects changed or deleted in an active hour.
+    ChangedPerHour,
 }
 
 impl Measure {
-    pub(crate) const COUNT: usize = 5;
+    pub(crate) const COUNT: usize = 6;
 }
 
 /// Fewest members of a peer group that may stand for the peers.

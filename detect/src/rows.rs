@@ -193,6 +193,8 @@ impl Rows {
             open.novel_seen.into(),
             open.denied.len().into(),
             objects.into(),
+            open.changes.objects.len().into(),
+            open.changes.deleted.len().into(),
             open.networks.len().into(),
             open.user_agents.len().into(),
             open.bytes_in.into(),

@@ -20,6 +20,8 @@ closed_set! {
         DeniedProbing => "denied_probing",
         /// Calls at a speed that the identity never had.
         MachineSpeed => "machine_speed",
+        /// Many different objects are changed or deleted.
+        WriteBurst => "write_burst",
         /// Together unusual, though no single feature is.
         JointOutlier => "joint_outlier",
         /// The calls are likelier from anyone else than from this identity.

@@ -160,6 +160,8 @@ fn windows() -> Vec<Field> {
         count("endpoints_new"),
         count("endpoints_denied_distinct"),
         count("objects_distinct"),
+        count("objects_changed_distinct"),
+        count("objects_deleted_distinct"),
         count("networks_distinct"),
         count("user_agents_distinct"),
         number("bytes_in"),

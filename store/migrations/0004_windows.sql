@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS windows{on_cluster}
     endpoints_new Int64 CODEC(T64, ZSTD(1)),
     endpoints_denied_distinct Int64 CODEC(T64, ZSTD(1)),
     objects_distinct Int64 CODEC(T64, ZSTD(1)),
+    objects_changed_distinct Int64 CODEC(T64, ZSTD(1)),
+    objects_deleted_distinct Int64 CODEC(T64, ZSTD(1)),
     networks_distinct Int64 CODEC(T64, ZSTD(1)),
     user_agents_distinct Int64 CODEC(T64, ZSTD(1)),
     bytes_in Float64 CODEC(ZSTD(1)),

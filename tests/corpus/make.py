@@ -431,10 +431,57 @@ def joint_outlier():
     save("joint_outlier", "benign", "working_from_a_train", world, "generic")
 
 
+# --- write_burst ------------------------------------------------------------------------------------
+
+
+def write_burst():
+    world = World(901).background()
+    at, agent = world.at(2, 10, 40), world.caller("sales-03")
+    for number in range(120):
+        world.attack(agent, at + timedelta(seconds=1.6 * number), "DELETE", f"/orders/{4000 + number}", 90)
+    save("write_burst", "attack", "orders_deleted_in_three_minutes", world, "canonical", "sales-03")
+
+    world = World(902).background()
+    at, clerk = world.at(2, 13, 5), world.caller("stock-02")
+    for number in range(150):
+        world.attack(clerk, at + timedelta(seconds=7 * number), "PUT",
+                     f"/stock/{world.rng.randrange(1000, 99_999)}", 200)
+    save("write_burst", "attack", "stock_levels_overwritten", world, "kong", "stock-02")
+
+    world = World(903).background()
+    at, clerk = world.at(1, 15, 2), world.caller("support-07")
+    for number in range(60):
+        world.attack(clerk, at + timedelta(seconds=55 * number), "PATCH", f"/tickets/{7000 + 11 * number}", 300)
+    save("write_burst", "attack", "tickets_closed_for_an_hour", world, "generic", "support-07")
+
+    world = World(911)
+    job = world.add("stock-count", [("PUT", "/stock/{n}", 1, 200)], 0.0)
+    world.background(lambda caller, hour: caller is job)
+    for hour in world.hours():  # overwrites as much as the attack, every hour since ever
+        for number in range(round(world.rng.gauss(90, 7))):
+            world.call(job, hour + timedelta(seconds=30 + 9 * number), "PUT",
+                       f"/stock/{world.rng.randrange(1000, 99_999)}", 200)
+    save("write_burst", "benign", "the_hourly_stock_count", world, "kong")
+
+    world = World(912).background()
+    at, editor = world.at(2, 10, 40), world.caller("support-01")
+    for number in range(120):  # as many changes, all of them to two tickets
+        world.call(editor, at + timedelta(seconds=20 * number), "PATCH",
+                   f"/tickets/{editor.mine[number % 2]}", 300)
+    save("write_burst", "benign", "two_tickets_edited_for_long", world, "generic")
+
+    world = World(913).background()
+    at, clerk = world.at(2, 14, 10), world.caller("fin-02")
+    for number in range(80):  # none of them was deleted
+        world.call(clerk, at + timedelta(seconds=25 * number), "DELETE", f"/invoices/{4000 + number}", 120,
+                   status=403)
+    save("write_burst", "benign", "deletions_that_are_refused", world, "canonical")
+
+
 def main():
     logs = Path(sys.argv[1])
     for make in (object_enumeration, egress_spike, first_seen_endpoint, auth_failures, denied_probing,
-                 machine_speed, not_itself, joint_outlier):
+                 machine_speed, not_itself, joint_outlier, write_burst):
         make()
     import real
 

@@ -76,6 +76,9 @@ def make(logs, keep):
     pages = [line for line in site if line.startswith(CRAWLER + " ")]
     add(keep, "machine_speed", "real_site_feed_reader_at_machine_speed", site,
         moved((pages * 9)[:500], FEED_READER, at, 0.1), FEED_READER)
+    add(keep, "write_burst", "real_site_attachments_deleted", site,
+        [line_of(FEED_READER, at + timedelta(seconds=5 * number), f"DELETE /files/attachments/{1000 + number}",
+                 204, 0) for number in range(60)], FEED_READER)
     crawl = [line for line in whole if line.startswith(CRAWLER + " ")][:160]
     longer = read(logs / "apache_semicomplete.log.gz", datetime(2015, 5, 18, 18, tzinfo=timezone.utc))
     add(keep, "not_itself", "real_site_feed_reader_crawls", longer,
@@ -88,5 +91,5 @@ def make(logs, keep):
     keep("machine_speed", "benign", "real_site_first_day", [(line, False) for line in first_day])
     keep("joint_outlier", "benign", "real_site_as_it_is", [(line, False) for line in site])
     for detector in ("object_enumeration", "egress_spike", "first_seen_endpoint", "auth_failures", "denied_probing",
-                     "not_itself"):
+                     "not_itself", "write_burst"):
         keep(detector, "benign", "real_small_site_as_it_is", [(line, False) for line in other])

@@ -54,6 +54,7 @@ const fn of_detector(detector: Detector) -> About {
         Detector::AuthFailures => ("Many failed authentications", STATISTICAL, COUNTS, FREQUENCY),
         Detector::DeniedProbing => ("Many operations refused", STATISTICAL, COUNTS, FREQUENCY),
         Detector::MachineSpeed => ("Unusually fast calls", STATISTICAL, COUNTS, VOLUME),
+        Detector::WriteBurst => ("Many objects changed or deleted", STATISTICAL, COUNTS, FREQUENCY),
         Detector::JointOutlier => {
             ("Unusual combination of features", LEARNING, "Gaussian mixture", DISTRIBUTION)
         }
@@ -68,6 +69,7 @@ const fn of_detector(detector: Detector) -> About {
 pub(crate) fn technique(id: &str) -> Option<&'static str> {
     Some(match id {
         "AML.T0086" => "Exfiltration via AI Agent Tool Invocation",
+        "AML.T0101" => "Data Destruction via AI Agent Tool Invocation",
         "T1020" => "Automated Exfiltration",
         "T1078" => "Valid Accounts",
         "T1078.004" => "Cloud Accounts",
@@ -78,11 +80,13 @@ pub(crate) fn technique(id: &str) -> Option<&'static str> {
         "T1110.003" => "Password Spraying",
         "T1110.004" => "Credential Stuffing",
         "T1213" => "Data from Information Repositories",
+        "T1485" => "Data Destruction",
         "T1496" => "Resource Hijacking",
         "T1499" => "Endpoint Denial of Service",
         "T1499.003" => "Application Exhaustion Flood",
         "T1526" => "Cloud Service Discovery",
         "T1530" => "Data from Cloud Storage",
+        "T1531" => "Account Access Removal",
         "T1550" => "Use Alternate Authentication Material",
         "T1567" => "Exfiltration Over Web Service",
         "T1595" => "Active Scanning",
