@@ -10,12 +10,16 @@ use model::tables::Table;
 use model::{Finding, Time};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::clickhouse::{Client, Counts, Sink, SinkError};
 use store::{RunId, Store, StoreError, Writer};
 use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle};
 
+/// Batches of rows that may wait while more is judged.
+const BEHIND_MAX: usize = 16;
 /// Findings whose delay is measured between two looks; of more the rest is not.
 const STORED_MAX: usize = 10_000;
 
@@ -27,6 +31,23 @@ enum Parcel {
     Findings(Vec<Finding>, Vec<Time>),
 }
 
+/// How much of what waits a delivery brings to a server before it returns.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Delivery {
+    /// Findings; rows go beside what is done next.
+    Findings,
+    /// All of it.
+    Whole,
+}
+
+/// Rows that are being sent.
+#[derive(Debug)]
+struct Flight {
+    handle: JoinHandle<Result<(), SinkError>>,
+    /// What the sink had done before.
+    before: Counts,
+}
+
 /// Where it goes.
 #[derive(Debug)]
 enum To {
@@ -35,7 +56,7 @@ enum To {
     /// A directory, a run for each epoch.
     Epochs { store: Store, group: String, leader: String, upkeep: Upkeep },
     /// A server.
-    Server(Sink),
+    Server(Arc<Sink>),
     /// A server that gets a replay: rows go at once, since nothing is held back for a commit.
     Replayed(Sink),
 }
@@ -105,6 +126,8 @@ pub(crate) struct Keeper {
     inputs: Vec<String>,
     /// What the store does not have yet, in the order in which it was found.
     waiting: VecDeque<Parcel>,
+    /// Rows on their way to a server: the first of what waits.
+    flight: Option<Flight>,
     /// Other ways out, for what the store has.
     outlets: Option<Outlets>,
     /// Everything that was ever found.
@@ -144,6 +167,7 @@ impl Keeper {
             runtime,
             inputs,
             waiting: VecDeque::new(),
+            flight: None,
             stored: Vec::new(),
             tallies: Default::default(),
             outlets: None,
@@ -174,7 +198,7 @@ impl Keeper {
         let to = match setting.server()? {
             Some(client) => {
                 setting.runtime.block_on(store::clickhouse::verify(&client))?;
-                To::Server(Sink::new(client, &dead_letters(&home)))
+                To::Server(Arc::new(Sink::new(client, &dead_letters(&home))))
             }
             None => To::Epochs {
                 store,
@@ -263,52 +287,110 @@ impl Keeper {
     }
 
     /// Hands over to a server what waits, and to the outlets what the store has; what they would not
-    /// take waits on. Once `stop` is set the server is not waited for much longer.
-    pub(crate) fn deliver(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
-        self.deliver_to_server(stop)?;
+    /// take waits on. Findings are waited for, and with `how` so are rows. Once `stop` is set the
+    /// server is not waited for much longer.
+    pub(crate) fn deliver(&mut self, how: Delivery, stop: &AtomicBool) -> Result<(), KeeperError> {
+        while let Some(index) = self.next_to_send(how) {
+            self.land(stop)?;
+            self.send(index, stop)?;
+        }
+        if self.flight.as_ref().is_some_and(|flight| flight.handle.is_finished()) {
+            self.land(stop)?;
+        }
+        self.take_off();
         match &mut self.outlets {
             Some(outlets) => Ok(outlets.flush()?),
             None => Ok(()),
         }
     }
 
-    fn deliver_to_server(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
-        let Self { to: To::Server(sink), waiting, tallies, stored, outlets, runtime, .. } = self
-        else {
+    /// The place of what is to be sent before anything else is done: findings, or all of it, or what is
+    /// more than may wait. Before it, what is on its way must have come down.
+    fn next_to_send(&self, how: Delivery) -> Option<usize> {
+        if !matches!(self.to, To::Server(_)) || self.waiting.is_empty() {
+            return None;
+        }
+        let findings = self.waiting.iter().position(|it| matches!(it, Parcel::Findings(..)));
+        let must = how == Delivery::Whole || self.waiting.len() > BEHIND_MAX;
+        // Whatever flies is the first of what waits.
+        findings.or_else(|| must.then_some(0))
+    }
+
+    /// Sends rows beside everything else: the first of what waits, which stays there meanwhile.
+    fn take_off(&mut self) {
+        let To::Server(sink) = &self.to else { return };
+        let Some(Parcel::Rows(table, rows)) = self.waiting.front() else { return };
+        if self.flight.is_none() {
+            let (before, table, rows) = (sink.counts(), *table, rows.clone());
+            let sink = Arc::clone(sink);
+            let handle = self.runtime.spawn(async move { sink.insert(table, &rows).await });
+            self.flight = Some(Flight { handle, before });
+        }
+    }
+
+    /// Waits for what is on its way, if anything is.
+    fn land(&mut self, stop: &AtomicBool) -> Result<(), KeeperError> {
+        let (To::Server(sink), Some(flight)) = (&self.to, &mut self.flight) else { return Ok(()) };
+        let outcome = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                outcome = &mut flight.handle => Ok(outcome),
+                () = given_up(stop) => Err(KeeperError::Stopped),
+            }
+        })?;
+        let before = flight.before;
+        self.flight = None;
+        let stopped = |error: JoinError| Err(StoreError::Stopped(error.to_string()).into());
+        let outcome = outcome.unwrap_or_else(stopped);
+        let after = sink.counts();
+        self.note_sent(0, (before, after), outcome)
+    }
+
+    /// Sends what waits at a place.
+    fn send(&mut self, index: usize, stop: &AtomicBool) -> Result<(), KeeperError> {
+        let (To::Server(sink), Some(parcel)) = (&self.to, self.waiting.get(index)) else {
             return Ok(());
         };
-        runtime.block_on(async {
-            let mut given_up = std::pin::pin!(given_up(stop));
-            while let Some(parcel) = waiting.front() {
-                let has_findings = matches!(parcel, Parcel::Findings(..));
-                if has_findings {
-                    crate::hold("inserting");
-                }
-                let before = sink.counts();
-                let insert = send(sink, parcel);
-                // An insert that is left half way changes nothing when it is sent again.
-                let outcome = tokio::select! {
-                    biased;
-                    outcome = insert => outcome.map_err(KeeperError::from),
-                    () = &mut given_up => Err(KeeperError::Stopped),
-                };
-                if let Some(tally) = tallies.get_mut(parcel.of().0 as usize) {
-                    tally.add(before, sink.counts());
-                    tally.failures += u64::from(outcome.is_err());
-                }
-                outcome?;
-                if has_findings {
-                    crate::hold("inserted");
-                }
-                note_stored(stored, parcel);
-                let sent = waiting.pop_front();
-                if let (Some(outlets), Some(Parcel::Findings(findings, _))) = (&mut *outlets, sent)
-                {
-                    outlets.take(&findings);
-                }
+        let has_findings = matches!(parcel, Parcel::Findings(..));
+        if has_findings {
+            crate::hold("inserting");
+        }
+        let before = sink.counts();
+        // An insert that is left half way changes nothing when it is sent again.
+        let outcome = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                outcome = send(sink, parcel) => Ok(outcome),
+                () = given_up(stop) => Err(KeeperError::Stopped),
             }
-            Ok(())
-        })
+        })?;
+        let after = sink.counts();
+        self.note_sent(index, (before, after), outcome)?;
+        if has_findings {
+            crate::hold("inserted");
+        }
+        Ok(())
+    }
+
+    /// Notes what became of what waits at a place; if the server has it, it waits no more.
+    fn note_sent(
+        &mut self,
+        index: usize,
+        (before, after): (Counts, Counts),
+        outcome: Result<(), SinkError>,
+    ) -> Result<(), KeeperError> {
+        let table = self.waiting.get(index).map(|parcel| parcel.of().0);
+        if let Some(tally) = table.and_then(|table| self.tallies.get_mut(table as usize)) {
+            tally.add(before, after);
+            tally.failures += u64::from(outcome.is_err());
+        }
+        outcome?;
+        let Some(parcel) = self.waiting.remove(index) else { return Ok(()) };
+        note_stored(&mut self.stored, &parcel);
+        if let (Some(outlets), Parcel::Findings(findings, _)) = (&mut self.outlets, parcel) {
+            outlets.take(&findings);
+        }
+        Ok(())
     }
 
     /// Ends an epoch: a directory makes its rows visible. The outlets have them to deliver then.
@@ -375,6 +457,9 @@ impl Keeper {
     /// Forgets what waits: it will be found again.
     pub(crate) fn forget(&mut self) {
         self.waiting.clear();
+        if let Some(flight) = self.flight.take() {
+            flight.handle.abort();
+        }
         if let Some(outlets) = &mut self.outlets {
             outlets.forget();
         }
@@ -395,7 +480,8 @@ impl Keeper {
                 self.runtime.block_on(writer.commit())?;
                 Ok(0)
             }
-            To::Replayed(sink) | To::Server(sink) => Ok(sink.counts().dead_letters),
+            To::Replayed(sink) => Ok(sink.counts().dead_letters),
+            To::Server(sink) => Ok(sink.counts().dead_letters),
             To::Epochs { .. } => Ok(0),
         }
     }

@@ -9,6 +9,7 @@
 pub(crate) mod breaker;
 pub(crate) mod checkpoint;
 pub(crate) mod dead_letters;
+mod done;
 mod error;
 pub(crate) mod feed;
 pub(crate) mod files;
@@ -23,12 +24,13 @@ mod settings;
 mod state;
 mod upkeep;
 
+pub(crate) use done::Done;
 pub(crate) use error::LiveError;
 pub(crate) use settings::Settings;
 pub(crate) use state::restate;
 
 use crate::detection::Detection;
-use crate::keeper::Keeper;
+use crate::keeper::{Delivery, Keeper};
 use crate::operation::health::State as Doing;
 use crate::operation::metrics::Metric;
 use crate::operation::reload::Reload;
@@ -40,6 +42,7 @@ use breaker::Breaker;
 use checkpoint::{CheckpointError, Checkpoints, Head};
 use dead_letters::DeadLetters;
 use detect::{Extent, Plan};
+use done::Spent;
 use feed::Feed;
 use forget::Requests;
 use hdrhistogram::Histogram;
@@ -59,6 +62,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use upkeep::Upkeep;
 
+/// Parts of what came for each thread: whoever is done first takes the next.
+const PARTS_EACH: usize = 4;
 /// How long the source is waited for before anything else is looked after.
 const WAIT: Duration = Duration::from_millis(100);
 /// A partition that brought nothing for so long is asked whether it has anything; if not, it holds
@@ -145,6 +150,8 @@ pub(crate) struct Live<'a> {
     upkeep: Upkeep,
     /// When it was last asked whether somebody is to be forgotten.
     looked: Option<Instant>,
+    /// What came while what came before was parsed.
+    upcoming: Option<Next>,
 }
 
 /// A histogram of milliseconds with three digits.
@@ -164,35 +171,6 @@ pub(crate) fn poisoned(share: f64, of: u64, most: &str) -> String {
     )
 }
 
-/// Where the time went.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
-pub(crate) struct Spent {
-    /// Waiting for records and taking them.
-    read: f64,
-    /// Parsing.
-    parse: f64,
-    /// Judging.
-    judge: f64,
-    /// Waiting for the store.
-    store: f64,
-    /// Ending epochs: checkpoints and commits.
-    seal: f64,
-}
-
-/// What the service did.
-#[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) passed: Passed,
-    pub(crate) epochs: u64,
-    pub(crate) ahead: u64,
-    pub(crate) dead_letters: u64,
-    /// Milliseconds from the time of an event that raised a finding to the store's answer, of events
-    /// that were not old when they came.
-    pub(crate) latency: Histogram<u64>,
-    pub(crate) spent: Spent,
-    pub(crate) outlets: crate::outlets::Counts,
-}
-
 impl<'a> Live<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Self {
         let breaker = Breaker::new(parts.settings.poison_share_max);
@@ -204,6 +182,7 @@ impl<'a> Live<'a> {
             breaker,
             latency: latency(),
             spent: Spent::default(),
+            upcoming: None,
             ahead: 0,
             upkeep: Upkeep::default(),
             looked: None,
@@ -216,7 +195,10 @@ impl<'a> Live<'a> {
         while !self.parts.stop.load(Ordering::Relaxed) {
             self.look_after(now)?;
             let waited = now();
-            let next = self.parts.source.next(WAIT)?;
+            let next = match self.upcoming.take() {
+                Some(next) => next,
+                None => self.parts.source.next(WAIT)?,
+            };
             self.spent.read += (now() - waited).as_secs_f64();
             match next {
                 Next::Lead(committed) => {
@@ -296,9 +278,16 @@ impl<'a> Live<'a> {
         let read = |one: Fetched| reading::read(parser, format, one, latest);
         let (mut records, mut rejects) = (0, 0);
         let (before, was_idle) = (mind.places.latest(), mind.places.is_idle());
-        for Read { fetched: one, mut parsed, ahead, fronts } in
-            workers::run(self.parts.threads, fetched, read)
-        {
+        let threads = self.parts.threads;
+        let is_busy = !fetched.is_empty();
+        // A fetch is mostly of one partition.
+        let parts =
+            fetched.into_iter().flat_map(|one| one.into_parts(threads * PARTS_EACH)).collect();
+        let source = &mut self.parts.source;
+        let beside = || if is_busy { source.next_ahead() } else { Ok(None) };
+        let (all, upcoming) = workers::run_all_beside(threads, parts, read, beside);
+        self.upcoming = upcoming?;
+        for Read { fetched: one, mut parsed, ahead, fronts } in all {
             mind.places.skip(&one, &mut parsed);
             mind.places.advance(&one, &parsed, moment);
             mind.places.hear(&one, fronts);
@@ -359,7 +348,7 @@ impl<'a> Live<'a> {
         }
         let storing = now();
         self.spent.judge += (storing - judging).as_secs_f64();
-        self.deliver()?;
+        self.deliver(Delivery::Findings)?;
         let stored = now();
         self.spent.store += (stored - storing).as_secs_f64();
         self.time_findings();
@@ -435,8 +424,8 @@ impl<'a> Live<'a> {
     }
 
     /// Brings what was found to the store, however long that takes.
-    fn deliver(&mut self) -> Result<(), LiveError> {
-        self.insist(|parts| match parts.keeper.deliver(&parts.stop) {
+    fn deliver(&mut self, how: Delivery) -> Result<(), LiveError> {
+        self.insist(|parts| match parts.keeper.deliver(how, &parts.stop) {
             Err(error) if error.is_passing() => Ok(Some(error.to_string())),
             result => result.map(|()| None).map_err(LiveError::from),
         })
@@ -522,7 +511,7 @@ impl<'a> Live<'a> {
             return Ok(());
         }
         let began = now();
-        self.deliver()?;
+        self.deliver(Delivery::Whole)?;
         self.send_dead_letters()?;
         self.seal_store()?;
         if self.mind.is_none() {
@@ -530,7 +519,7 @@ impl<'a> Live<'a> {
         }
         crate::hold("stored");
         // What the store has goes out by the other ways, before anything says that it is done.
-        self.deliver()?;
+        self.deliver(Delivery::Whole)?;
         crate::hold("delivered");
         let asked = self.forget_asked()?;
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };

@@ -252,7 +252,9 @@ impl<'a> Normalizer<'a> {
         let latest = (self.parts.wall)().plus(AHEAD_MAX_NS);
         let (parser, format) = (self.parts.parser, self.parts.format);
         let read = |one: Fetched| reading::read(parser, format, one, latest);
-        workers::run(self.parts.threads, fetched, read)
+        let threads = self.parts.threads;
+        let parts = fetched.into_iter().flat_map(|one| one.into_parts(threads)).collect();
+        workers::run(threads, parts, read)
     }
 
     /// Adds events, dead letters and fronts to a transaction.

@@ -14,10 +14,6 @@ use std::thread;
 /// With one thread, the calling thread does all the work. With more, each thread takes the next
 /// task that nobody took; which thread runs which must not matter to the result. A task that panics
 /// takes the program with it.
-#[expect(
-    clippy::disallowed_types,
-    reason = "a task is handed to whoever is idle, and never waited for"
-)]
 pub(crate) fn run<T: Send, R: Send>(
     threads: usize,
     tasks: Vec<T>,
@@ -26,13 +22,27 @@ pub(crate) fn run<T: Send, R: Send>(
     if threads <= 1 || tasks.len() <= 1 {
         return tasks.into_iter().map(work).collect();
     }
+    run_all_beside(threads, tasks, work, || ()).0
+}
+
+/// The same, with `beside` on the calling thread, as [`run_beside`] does it.
+#[expect(
+    clippy::disallowed_types,
+    reason = "a task is handed to whoever is idle, and never waited for"
+)]
+pub(crate) fn run_all_beside<T: Send, R: Send, B>(
+    threads: usize,
+    tasks: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+    beside: impl FnOnce() -> B,
+) -> (Vec<R>, B) {
     let tasks: Vec<_> = tasks.into_iter().map(|task| Mutex::new(Some(task))).collect();
     let take = |task: &Mutex<Option<T>>| {
         let task = task.lock().unwrap_or_else(PoisonError::into_inner).take();
         task.map(&work)
     };
-    let (results, ()) = run_beside(threads, &tasks, take, || ());
-    results.into_iter().flatten().collect()
+    let (results, besides) = run_beside(threads, &tasks, take, beside);
+    (results.into_iter().flatten().collect(), besides)
 }
 
 /// Runs `work` on every task, and `beside` on the calling thread, which then helps with what is left.

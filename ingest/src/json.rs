@@ -165,6 +165,100 @@ pub(crate) fn read<'a>(
     json.end().map_err(|_| Malformed)
 }
 
+/// The names of an object in their order, and what a format knows of each: records of one log mostly
+/// have the same ones, so that they need not be looked up again.
+#[derive(Debug)]
+pub(crate) struct Shape<'t> {
+    names: Vec<(Box<str>, Option<&'t Entry>)>,
+}
+
+impl<'t> Shape<'t> {
+    /// The shape of an object with these names; `None` if there are more than are looked at.
+    pub(crate) fn of(names: Vec<String>, table: &'t Table) -> Option<Self> {
+        let known = |name: String| {
+            let entry = table.find(0, &name);
+            (name.into_boxed_str(), entry)
+        };
+        (names.len() < FIELDS_MAX).then(|| Self { names: names.into_iter().map(known).collect() })
+    }
+}
+
+/// Fills a record from a line that is one object of this shape, and nothing else.
+pub(crate) fn read_alike<'a>(
+    line: &'a str,
+    table: &Table,
+    shape: &Shape<'_>,
+    record: &mut Record<'a>,
+) -> Result<(), Malformed> {
+    if mend::is_deep(line) {
+        return Err(Malformed);
+    }
+    record.clear();
+    let mut json = sonic_rs::Deserializer::from_str(line);
+    (&mut json).deserialize_map(Alike { table, shape, record }).map_err(|_| Malformed)?;
+    json.end().map_err(|_| Malformed)
+}
+
+struct Alike<'t, 'r, 'a> {
+    table: &'t Table,
+    shape: &'t Shape<'t>,
+    record: &'r mut Record<'a>,
+}
+
+impl<'a> Visitor<'a> for Alike<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of the same shape")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { table, shape, record } = self;
+        let mut names = shape.names.iter();
+        while let Some(entry) = map.next_key_seed(Expected(names.next()))? {
+            record.fields += 1;
+            match entry {
+                Some(entry) => map.next_value_seed(Scalar { table, entry, depth: 0, record })?,
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if names.next().is_some() {
+            return Err(A::Error::custom("a name is missing"));
+        }
+        Ok(())
+    }
+}
+
+/// The next name of a shape.
+struct Expected<'t>(Option<&'t (Box<str>, Option<&'t Entry>)>);
+
+impl<'a, 't> DeserializeSeed<'a> for Expected<'t> {
+    type Value = Option<&'t Entry>;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'t> Visitor<'_> for Expected<'t> {
+    type Value = Option<&'t Entry>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the same key")
+    }
+
+    #[inline]
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        match self.0 {
+            Some((expected, entry)) if **expected == *name => Ok(*entry),
+            _ => Err(E::custom("another name")),
+        }
+    }
+}
+
 struct Line<'t, 'r, 'a> {
     table: &'t Table,
     record: &'r mut Record<'a>,

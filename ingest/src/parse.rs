@@ -4,7 +4,7 @@ use crate::Chunk;
 use crate::format::event::{Origin, Policy, Writer};
 use crate::format::record::Record;
 use crate::format::{Finish, FormatId, Network, Reader};
-use crate::json::{self, Table};
+use crate::json::{self, Shape, Table};
 use crate::redact::Key;
 use crate::reject::{Reject, Rejects};
 use crate::sniff;
@@ -240,6 +240,8 @@ struct Run<'p> {
     parser: &'p Parser,
     writer: Writer<'p>,
     parsed: Parsed,
+    /// What the last JSON object looked like that nobody had declared.
+    alike: Option<(FormatId, Shape<'p>)>,
 }
 
 impl<'p> Run<'p> {
@@ -249,7 +251,7 @@ impl<'p> Run<'p> {
         let rejects =
             if parser.keeps_rejects { Rejects::keeping_all() } else { Rejects::default() };
         let parsed = Parsed { batch, rejects, ..Parsed::default() };
-        Self { parser, writer: Writer::new(&parser.policy), parsed }
+        Self { parser, writer: Writer::new(&parser.policy), parsed, alike: None }
     }
 
     fn reject(&mut self, reason: Reject, position: Position, record: &[u8]) {
@@ -285,16 +287,50 @@ impl<'p> Run<'p> {
                 Ok(()) => return,
                 Err(reason) => Some(reason),
             },
+            None if self.read_alike(line, position, record) => return,
             None => None,
         };
-        let other = match sniff::look(line) {
-            Ok(other) if Some(other) != format => self.read(line, other, position, record),
+        let other = match sniff::look_close(line) {
+            Ok((other, names)) if Some(other) != format => {
+                let done = self.read(line, other, position, record);
+                let table = self.parser.tables.get(other as usize).filter(|_| done.is_ok());
+                let shape = names.zip(table).and_then(|(names, table)| Shape::of(names, table));
+                self.alike = shape.map(|shape| (other, shape));
+                done
+            }
             Ok(_) => Err(Reject::UnknownFormat),
             Err(reason) => Err(reason),
         };
         if let Err(of_other) = other {
             self.reject(reason.unwrap_or(of_other), position, line.as_bytes());
         }
+    }
+
+    /// Reads a line that has the names of the line before, on which alone rests what it looks like;
+    /// `false` if it has not, or is no event: then nothing was kept.
+    fn read_alike<'a>(
+        &mut self,
+        line: &'a str,
+        position: Position,
+        record: &mut Record<'a>,
+    ) -> bool {
+        let Some((format, shape)) = self.alike.as_ref().filter(|_| line.starts_with('{')) else {
+            return false;
+        };
+        let (format, parser) = (*format, self.parser);
+        let Reader::Json { finish, .. } = &format.format().reader else { return false };
+        let Some(table) = parser.tables.get(format as usize) else { return false };
+        if json::read_alike(line, table, shape, record).is_err() {
+            return false;
+        }
+        finish(record);
+        let first = self.parsed.batch.events.len();
+        let origin = Origin { format, position, content_hash: content_hash(line) };
+        let is_event = self.write(record, origin).is_ok();
+        if !is_event {
+            self.take_back(first);
+        }
+        is_event
     }
 
     /// Reads a line in a format; on an error nothing was kept.
@@ -305,9 +341,7 @@ impl<'p> Run<'p> {
         position: Position,
         record: &mut Record<'a>,
     ) -> Result<(), Reject> {
-        let mut hasher = SipHasher13::new_with_keys(0, 0);
-        hasher.write(line.as_bytes());
-        let origin = Origin { format, position, content_hash: hasher.finish() };
+        let origin = Origin { format, position, content_hash: content_hash(line) };
         match &format.format().reader {
             Reader::Text(scan) => {
                 record.clear();
@@ -394,6 +428,13 @@ impl<'p> Run<'p> {
     }
 }
 
+/// A fixed hash of all that a line says.
+fn content_hash(line: &str) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    hasher.write(line.as_bytes());
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -470,6 +511,48 @@ mod tests {
         let reasons: Vec<_> = parsed.rejects.iter().collect();
         assert_eq!(reasons, [(Reject::UnknownFormat, 1), (Reject::LineTooLong, 1)]);
         assert_eq!(parsed.front(), Some(parsed.batch.events[0].time));
+    }
+
+    #[test]
+    fn a_line_is_read_the_same_whatever_stood_before_it() {
+        let lines = [
+            r#"{"time":"2026-03-10T03:36:59Z","status":200,"path":"/a","user":"jo"}"#,
+            r#"{"time":"2026-03-10T03:37:00Z","status":404,"path":"/b","user":"al"}"#,
+            r#"{"time":"2026-03-10T03:37:01Z","status":404,"path":"/b"}"#,
+            r#"{"time":"2026-03-10T03:37:01Z","status":404,"path":"/b","user":"al","x":{"user":"eve"}}"#,
+            r#"{"time":"2026-03-10T03:37:01Z","status":404,"user":"al","path":"/b"}"#,
+            r#"{"time":"never","status":404,"user":"al","path":"/b"}"#,
+            r#"{"time":"2026-03-10T03:37:02Z","status":404,"user":"al","path":"/b"} garbage"#,
+            r#"{"time":"2026-03-10T03:37:02Z","status":404,"user":"al","path":"/c"#,
+            r#"{"ts":1773113823.5,"uid":"C1","id.orig_h":"10.0.0.1","method":"GET","host":"a.example","uri":"/d","status_code":200}"#,
+            r#"{"ts":1773113824.5,"uid":"C2","id.orig_h":"10.0.0.2","method":"GET","host":"a.example","uri":"/e","status_code":200}"#,
+            r#"[{"time":"2026-03-10T03:37:03Z","status":200,"path":"/f","user":"jo"}]"#,
+            r#"{"time":"2026-03-10T03:37:04Z","status":200,"path":"/\u0067","user":"jo"}"#,
+        ];
+        let read = |lines: &[&str]| {
+            let chunk = Chunk { bytes: lines.join("\n").into_bytes(), ..Chunk::default() };
+            let parsed = parser(&Settings::default()).parse(&chunk, None);
+            let rejects: Vec<_> = parsed.rejects.iter().collect();
+            let mut events = objects(&parsed.batch);
+            for event in &mut events {
+                event.retain(|name, _| !name.starts_with("source_"));
+            }
+            (events, rejects, parsed.records)
+        };
+        let mut alone = (Vec::new(), std::collections::BTreeMap::new(), 0);
+        for line in lines {
+            let (events, rejects, records) = read(&[line]);
+            alone.0.extend(events);
+            for (reason, count) in rejects {
+                *alone.1.entry(format!("{reason}")).or_insert(0) += count;
+            }
+            alone.2 += records;
+        }
+        let together = read(&lines);
+        assert_eq!(together.0, alone.0);
+        let rejects: std::collections::BTreeMap<_, _> =
+            together.1.iter().map(|it| (it.0.to_string(), it.1)).collect();
+        assert_eq!((rejects, together.2), (alone.1, alone.2));
     }
 
     #[test]

@@ -153,6 +153,11 @@ fn accepts(line: &str, format: FormatId) -> Result<(), Reject> {
 
 /// What a line looks like, without reading it as that.
 pub(crate) fn look(line: &str) -> Result<FormatId, Reject> {
+    look_close(line).map(|(format, _)| format)
+}
+
+/// The same, and the names of a line that is whole JSON, on which alone it rests.
+pub(crate) fn look_close(line: &str) -> Result<(FormatId, Option<Vec<String>>), Reject> {
     if is_json(line) {
         return look_json(line);
     }
@@ -161,7 +166,7 @@ pub(crate) fn look(line: &str) -> Result<FormatId, Reject> {
         line.as_bytes(),
         [b'[', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]
     ) && line.contains("] \"");
-    Ok(if is_envoy { FormatId::Envoy } else { FormatId::Clf })
+    Ok((if is_envoy { FormatId::Envoy } else { FormatId::Clf }, None))
 }
 
 /// JSON begins with `{`, or with `[` and then `{` or `]`.
@@ -173,12 +178,13 @@ fn is_json(line: &str) -> bool {
     }
 }
 
-fn look_json(line: &str) -> Result<FormatId, Reject> {
-    let names = match json::names(line) {
-        Ok(names) => names,
+fn look_json(line: &str) -> Result<(FormatId, Option<Vec<String>>), Reject> {
+    let (names, is_whole) = match json::names(line) {
+        Ok(names) => (names, true),
         Err(_) => json::prune(line)
             .or_else(|| json::repair(line))
             .and_then(|mended| json::names(&mended).ok())
+            .map(|names| (names, false))
             .ok_or(Reject::MalformedJson)?,
     };
     let has = |name: &&str| names.iter().any(|it| it == name);
@@ -186,7 +192,8 @@ fn look_json(line: &str) -> Result<FormatId, Reject> {
         Reader::Json { signatures, .. } => signatures.iter().any(|set| set.iter().all(has)),
         Reader::Text(_) => false,
     };
-    Ok(FormatId::ALL.iter().copied().find(is_signed).unwrap_or(FormatId::GenericJson))
+    let format = FormatId::ALL.iter().copied().find(is_signed).unwrap_or(FormatId::GenericJson);
+    Ok((format, is_whole.then_some(names)))
 }
 
 /// The lines of a sample that are not blank; the last one only if it is whole.

@@ -50,6 +50,15 @@ impl Feed {
         }
     }
 
+    /// What comes next, taken while what came before is still being parsed; `None` for files, which say
+    /// by what they were asked for how far they were read.
+    pub(crate) fn next_ahead(&mut self) -> Result<Option<Next>, FeedError> {
+        match self {
+            Self::Topics(source) => Ok(Some(source.next(Duration::ZERO)?)),
+            Self::Files(_) => Ok(None),
+        }
+    }
+
     /// Whether a partition of which nothing was read begins at its end. Files see to that themselves.
     pub(crate) fn starts_latest(&self) -> bool {
         matches!(self, Self::Topics(source) if source.starts_latest())

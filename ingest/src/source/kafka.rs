@@ -14,6 +14,7 @@ mod group;
 mod lookout;
 mod open;
 mod patience;
+mod places;
 pub mod probe;
 mod settings;
 mod share;
@@ -32,6 +33,7 @@ use context::{Context, Told};
 use error::{client_error, is_fatal, is_gone, is_passing, is_refusal};
 use lookout::Ends;
 use patience::Patience;
+use places::Places;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::consumer::{CommitMode, Consumer as _};
@@ -129,7 +131,7 @@ pub struct Source {
     partitions: Vec<Partition>,
     /// Whoever is assigned this one leads.
     leader: Option<Partition>,
-    places: BTreeMap<Partition, u32>,
+    places: Places,
     /// The offset of the next record of each partition, once one was read or it was said.
     positions: Vec<Option<i64>>,
     /// The reader's settings.
@@ -206,7 +208,7 @@ impl Source {
             config.create_with_context(context(false)).map_err(made("making the reader"))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         member.subscribe(&names).map_err(made("joining the group"))?;
-        let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
+        let places = Places::of(&partitions);
         let leader = partitions.first().cloned();
         Ok(Self {
             member,
@@ -491,11 +493,10 @@ impl Source {
                 // An error that passes: a callback has said it too, and why.
                 None | Some(Err(_)) => break,
             };
-            let partition =
-                Partition { topic: message.topic().to_owned(), number: message.partition() };
-            let Some(place) = self.places.get(&partition) else { continue };
-            let one = fetched.entry(*place).or_default();
-            one.chunk.source = *place;
+            let found = self.places.get(message.topic(), message.partition());
+            let Some(place) = found else { continue };
+            let one = fetched.entry(place).or_default();
+            one.chunk.source = place;
             let payload = message.payload().unwrap_or_default();
             if self.is_wire {
                 one.wire.push((message.offset(), payload.to_vec()));
@@ -503,7 +504,7 @@ impl Source {
             } else {
                 one.add(payload, message.offset());
             }
-            if let Some(position) = self.positions.get_mut(*place as usize) {
+            if let Some(position) = self.positions.get_mut(place as usize) {
                 *position = Some(one.next);
             }
             bytes += message.payload_len();

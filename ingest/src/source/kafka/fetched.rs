@@ -2,6 +2,9 @@
 
 use crate::Chunk;
 
+/// Fewer bytes than this are not worth another thread.
+const PART_BYTES_MIN: usize = 64 * 1024;
+
 /// Records of one partition, as lines.
 #[derive(Clone, Debug, Default)]
 pub struct Fetched {
@@ -26,7 +29,13 @@ impl Fetched {
     pub fn add(&mut self, record: &[u8], offset: i64) {
         self.next = offset + 1;
         let before = self.offsets.len();
-        for line in record.split(|byte| *byte == b'\n').filter(|it| !it.trim_ascii().is_empty()) {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', record).chain([record.len()]) {
+            let line = record.get(start..end).unwrap_or_default();
+            start = end + 1;
+            if line.trim_ascii_start().is_empty() {
+                continue;
+            }
             if !self.offsets.is_empty() {
                 self.chunk.bytes.push(b'\n');
             }
@@ -41,11 +50,70 @@ impl Fetched {
             self.empty.push(offset);
         }
     }
+
+    /// The same in at most so many parts of about the same size, each of whole records, so that
+    /// several threads can read them; small ones stay whole.
+    pub fn into_parts(self, parts_max: usize) -> Vec<Self> {
+        let lines = self.offsets.len();
+        let parts = parts_max.min(self.chunk.bytes.len() / PART_BYTES_MIN);
+        if parts < 2 || !self.chunk.oversize.is_empty() {
+            return vec![self];
+        }
+        let mut cuts = Vec::new();
+        let (mut line, mut target) = (0, 1);
+        for end in memchr::memchr_iter(b'\n', &self.chunk.bytes) {
+            line += 1;
+            let is_new = self.offsets.get(line) != self.offsets.get(line - 1);
+            if is_new && end * parts >= self.chunk.bytes.len() * target {
+                cuts.push((end, line));
+                target += 1;
+            }
+        }
+        let mut all = Vec::with_capacity(parts);
+        let (mut from, mut first) = (0, 0);
+        for (end, line) in cuts.into_iter().chain([(self.chunk.bytes.len(), lines)]) {
+            let bytes = self.chunk.bytes.get(from..end).unwrap_or_default().to_vec();
+            let offsets = self.offsets.get(first..line).unwrap_or_default().to_vec();
+            let chunk = Chunk { source: self.chunk.source, bytes, ..Chunk::default() };
+            let next = offsets.last().map_or(self.next, |last| last + 1);
+            all.push(Self { chunk, offsets, next, ..Self::default() });
+            (from, first) = (end + 1, line);
+        }
+        if let Some(last) = all.last_mut() {
+            last.next = self.next;
+            (last.empty, last.damaged, last.wire) = (self.empty, self.damaged, self.wire);
+        }
+        all
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_hold_whole_records_and_all_of_them() {
+        let mut fetched = Fetched::default();
+        for offset in 0..3_000 {
+            let line = format!("line {offset} of some length, so that there are bytes enough");
+            fetched.add(format!("{line}\nand another").as_bytes(), offset);
+        }
+        fetched.add(b"", 3_000);
+        let whole = fetched.clone();
+        let parts = fetched.into_parts(3);
+        assert_eq!(parts.len(), 3);
+        let offsets = |one: &Fetched| (one.offsets.first().copied(), one.offsets.last().copied());
+        for pair in parts.windows(2) {
+            let (left, right) = (offsets(&pair[0]).1.unwrap(), offsets(&pair[1]).0.unwrap());
+            assert_eq!((left + 1, pair[0].next), (right, right), "a record is in two parts");
+        }
+        let bytes: Vec<&[u8]> = parts.iter().map(|it| it.chunk.bytes.as_slice()).collect();
+        assert_eq!(bytes.join(&b'\n'), whole.chunk.bytes);
+        assert_eq!(parts.iter().map(|it| it.offsets.len()).sum::<usize>(), whole.offsets.len());
+        let last = parts.last().unwrap();
+        assert_eq!((last.next, &last.empty), (3_001, &vec![3_000]));
+        assert_eq!(whole.into_parts(1).len(), 1);
+    }
 
     #[test]
     fn a_record_may_hold_several_lines_or_none() {

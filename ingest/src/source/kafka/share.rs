@@ -4,8 +4,8 @@ use super::damage::is_damage;
 use super::lookout::{Ends, Lookout};
 use super::{
     ANSWER_BYTES_MAX, ASK_WAIT, Client, Context, Fetched, KafkaError, METADATA_WAIT,
-    PARTITION_BYTES_MAX, Partition, Patience, QUEUED_KBYTES_MAX, RECEIVED_BYTES_MAX, Settings,
-    SourceError, Start, TOLD_MAX, Told, client_error, is_passing, open,
+    PARTITION_BYTES_MAX, Partition, Patience, Places, QUEUED_KBYTES_MAX, RECEIVED_BYTES_MAX,
+    Settings, SourceError, Start, TOLD_MAX, Told, client_error, is_passing, open,
 };
 use crate::Chunk;
 use rdkafka::ClientConfig;
@@ -30,7 +30,7 @@ pub struct Share {
     ends: Ends,
     start: Start,
     partitions: Vec<Partition>,
-    places: BTreeMap<Partition, u32>,
+    places: Places,
     /// The next offset of each partition that was read since the last time it was asked for.
     read: BTreeMap<u32, i64>,
     /// The next offset of each partition that was read and handed over.
@@ -97,7 +97,7 @@ impl Share {
         }
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(failed)?;
-        let places = (0..).zip(&partitions).map(|(place, it)| (it.clone(), place)).collect();
+        let places = Places::of(&partitions);
         let patience = Patience::new(client);
         let (ends, start) = (Ends::new(&config, client), settings.start);
         Ok(Self {
@@ -153,34 +153,25 @@ impl Share {
                 // Nothing came, or the client tries again by itself, and a callback has said why.
                 None | Some(Err(_)) => break,
             };
-            let partition =
-                Partition { topic: message.topic().to_owned(), number: message.partition() };
-            let Some(place) = self.places.get(&partition) else {
+            let Some(place) = self.places.get(message.topic(), message.partition()) else {
                 // A topic has grown: nothing of the new partition is passed over.
                 self.has_grown = true;
                 break;
             };
-            if !self.begun.contains(place) {
-                // Where a dead process's transaction is pending, librdkafka 2.12 may begin with
-                // auto.offset.reset though an offset is committed: the group's word counts.
-                let committed = self.committed(&partition);
-                let (offset, number) = (message.offset(), partition.number);
-                if committed.is_ok() {
-                    self.begun.insert(*place);
+            if !self.begun.contains(&place) {
+                let Some(partition) = self.partitions.get(place as usize) else { continue };
+                let begins = begins(&self.consumer, partition, message.offset())?;
+                if begins.is_some() {
+                    self.begun.insert(place);
                 }
-                // Nobody says yet what is committed: the record comes again.
-                let right = committed.unwrap_or(Some(offset)).unwrap_or(offset);
-                if right != offset || !self.begun.contains(place) {
-                    self.consumer
-                        .seek(&partition.topic, number, Offset::Offset(right), ASK_WAIT)
-                        .map_err(|error| client_error("going where the group is", &error))?;
+                if begins != Some(true) {
                     break;
                 }
             }
-            let one = fetched.entry(*place).or_default();
-            one.chunk.source = *place;
+            let one = fetched.entry(place).or_default();
+            one.chunk.source = place;
             one.add(message.payload().unwrap_or_default(), message.offset());
-            self.read.insert(*place, one.next);
+            self.read.insert(place, one.next);
             bytes += message.payload_len();
             records += 1;
         }
@@ -209,7 +200,7 @@ impl Share {
             let (low, high) = bounds.map_err(failed)?;
             let from = match self.read.get(&place).or_else(|| self.next.get(&place)) {
                 Some(next) => *next,
-                None => self.committed(partition).map_err(failed)?.unwrap_or(low),
+                None => committed(&self.consumer, partition).map_err(failed)?.unwrap_or(low),
             };
             let from = from.max(low);
             if let Some(end) = lookout.end_of_damage(partition, from, high).map_err(failed)? {
@@ -238,9 +229,7 @@ impl Share {
     pub fn assigned(&self) -> Result<Vec<u32>, SourceError> {
         let list =
             self.consumer.assignment().map_err(|it| client_error("asking the group", &it))?;
-        let place = |topic: &str, number| {
-            self.places.get(&Partition { topic: topic.to_owned(), number }).copied()
-        };
+        let place = |topic: &str, number| self.places.get(topic, number);
         let mut all: Vec<u32> =
             list.elements().iter().filter_map(|it| place(it.topic(), it.partition())).collect();
         all.sort_unstable();
@@ -262,7 +251,7 @@ impl Share {
         let bounds = || -> Result<(Option<i64>, i64), KafkaError> {
             let next = match next {
                 Some(next) => Some(next),
-                None => self.committed(partition)?,
+                None => committed(&self.consumer, partition)?,
             };
             let (low, high) =
                 self.consumer.fetch_watermarks(&partition.topic, partition.number, ASK_WAIT)?;
@@ -278,17 +267,6 @@ impl Share {
             }
             Err(error) => Err(client_error("asking for a partition's end", &error)),
         }
-    }
-
-    fn committed(&self, partition: &Partition) -> Result<Option<i64>, KafkaError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&partition.topic, partition.number);
-        let committed = self.consumer.committed_offsets(list, ASK_WAIT)?;
-        let found = committed.find_partition(&partition.topic, partition.number);
-        Ok(found.and_then(|it| match it.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        }))
     }
 
     /// The offsets to commit for what was fetched since the last time.
@@ -314,17 +292,50 @@ impl Share {
     }
 }
 
+/// The next offset that the group has committed for a partition.
+fn committed(
+    consumer: &BaseConsumer<Context>,
+    partition: &Partition,
+) -> Result<Option<i64>, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(&partition.topic, partition.number);
+    let committed = consumer.committed_offsets(list, ASK_WAIT)?;
+    let found = committed.find_partition(&partition.topic, partition.number);
+    Ok(found.and_then(|it| match it.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }))
+}
+
+/// Whether the first record since a partition was assigned is where the group has committed: if not,
+/// reading goes on there. `None` if nobody says; then the record comes again.
+///
+/// Where a dead process's transaction is pending, librdkafka 2.12 may begin with `auto.offset.reset`
+/// though an offset is committed: the group's word counts.
+fn begins(
+    consumer: &BaseConsumer<Context>,
+    partition: &Partition,
+    offset: i64,
+) -> Result<Option<bool>, SourceError> {
+    let committed = committed(consumer, partition).ok();
+    let right = committed.flatten().unwrap_or(offset);
+    let is_right = committed.map(|_| right == offset);
+    if is_right != Some(true) {
+        consumer
+            .seek(&partition.topic, partition.number, Offset::Offset(right), ASK_WAIT)
+            .map_err(|error| client_error("going where the group is", &error))?;
+    }
+    Ok(is_right)
+}
+
 /// Takes in what the callbacks have said; the places that the group has taken away.
-fn hear(
-    told: &Receiver<Told>,
-    patience: &mut Patience,
-    places: &BTreeMap<Partition, u32>,
-) -> Vec<u32> {
+fn hear(told: &Receiver<Told>, patience: &mut Patience, places: &Places) -> Vec<u32> {
     let mut taken = Vec::new();
     for told in told.try_iter() {
         match told {
             Told::Revoked(partitions) => {
-                taken.extend(partitions.iter().filter_map(|it| places.get(it)));
+                let place = |it: &Partition| places.get(&it.topic, it.number);
+                taken.extend(partitions.iter().filter_map(place));
             }
             Told::Trouble(trouble) => patience.take(trouble),
             Told::Assigned(_) | Told::Stands(_) => {}

@@ -68,7 +68,7 @@ impl Source {
         self.standing.has_answered |= said.answers;
         self.standing.ends.resize(self.partitions.len(), None);
         for (partition, end) in said.ends {
-            let place = self.places.get(&partition).map(|place| *place as usize);
+            let place = self.places.get(&partition.topic, partition.number).map(|it| it as usize);
             if let Some(slot) = place.and_then(|place| self.standing.ends.get_mut(place)) {
                 *slot = (*slot).max(Some(end));
             }

@@ -1,5 +1,6 @@
 //! The topics themselves: which partitions they have, where those begin and end, and how they grow.
 
+use super::places::Places;
 use super::{
     ASK_WAIT, BaseConsumer, Client, KafkaError, METADATA_WAIT, Partition, Source, SourceError,
     Trouble,
@@ -30,7 +31,8 @@ impl Source {
             return Err(SourceError::NoSuchPartition { topic, number });
         }
         let before = self.partitions.len();
-        self.partitions.extend(now.into_iter().filter(|it| !self.places.contains_key(it)));
+        let is_new = |it: &Partition| self.places.get(&it.topic, it.number).is_none();
+        self.partitions.extend(now.into_iter().filter(is_new));
         if self.partitions.len() > before {
             // The reader has a picture of the topics of its own, and knows no other partitions.
             partitions_of(&self.reader, &self.topics, &self.client)?;
@@ -61,7 +63,7 @@ impl Source {
     }
 
     fn number(&mut self) {
-        self.places = (0..).zip(&self.partitions).map(|(place, it)| (it.clone(), place)).collect();
+        self.places = Places::of(&self.partitions);
     }
 
     /// Where each partition begins and ends.
