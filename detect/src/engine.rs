@@ -19,6 +19,7 @@ use crate::population::Population;
 use crate::rows::Rows;
 use crate::settings::Plan;
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 use model::limit::PARTITIONS;
 use model::tables::Table;
@@ -222,6 +223,14 @@ impl Engine {
                 if rows.len() >= ROWS_MIN || (last && rows.len() > 0) {
                     out.push(rows.finish()?);
                 }
+            }
+        }
+        for (table, batches) in
+            [(Table::Windows, &mut output.windows), (Table::Signals, &mut output.signals)]
+        {
+            // A store is better off with one insert than with one of each partition.
+            if batches.len() > 1 {
+                *batches = vec![concat_batches(&table.schema(), batches.iter())?];
             }
         }
         self.calibration.age(self.hour.unwrap_or_default());

@@ -56,9 +56,9 @@ const TOLD_MAX: usize = 1_024;
 /// After how long brokers that did not answer are asked again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Bytes of records that are handed on together.
-const FETCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Records that are handed on together.
-const FETCH_RECORDS_MAX: usize = 20_000;
+const FETCH_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Records that are handed on together: not many more than the processor has at hand.
+const FETCH_RECORDS_MAX: usize = 5_000;
 /// Bytes of records that librdkafka holds ahead of us, in kilobytes.
 const QUEUED_KBYTES_MAX: &str = "65536";
 /// Bytes that a broker is asked for at once, of all partitions and of one. A larger record comes
