@@ -133,6 +133,7 @@ fn the_reference_configuration_is_accepted_and_has_every_setting() {
     for setting in defaults.keys() {
         assert!(detect.contains_key(setting), "habitus.toml lacks detect.{setting}");
     }
+    assert_eq!(detect["classes"], defaults["classes"]);
     let sections: Vec<_> = table.keys().map(String::as_str).collect();
     assert_eq!(
         sections,

@@ -74,11 +74,16 @@ fn first_evidence(
 fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Vec<Evidence> {
     let calls = match reading.detector {
         Detector::FirstSeenEndpoint => &open.novel,
+        Detector::SecretHarvesting => {
+            open.secrets.as_ref().map_or(&open.samples, |secrets| &secrets.samples)
+        }
         _ => &open.samples,
     };
     let is_about = |call: &&Call| {
         let name = context.endpoints.name(call.endpoint);
-        is_of_kind(reading.detector, call.status, name.split(' ').next().unwrap_or_default())
+        let method = name.split(' ').next().unwrap_or_default();
+        // Its own samples are secrets.
+        is_of_kind(reading.detector, call.status, method, true)
             && reading.entity.is_none_or(|entity| entity == call.endpoint)
     };
     let calls = calls.iter().filter(is_about).take(Finding::EVIDENCE_MAX);
@@ -96,11 +101,12 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
         .collect()
 }
 
-/// Whether a call with this status and method is the kind that a detector counts.
-const fn is_of_kind(detector: Detector, status: u16, method: &str) -> bool {
+/// Whether a call with this status and method, of a secret or not, is the kind that a detector counts.
+const fn is_of_kind(detector: Detector, status: u16, method: &str, is_secret: bool) -> bool {
     match detector {
         Detector::DeniedProbing => matches!(status, 403 | 404),
         Detector::ObjectEnumeration => matches!(status, 0 | 200..=299),
+        Detector::SecretHarvesting => is_secret,
         Detector::WriteBurst => matches!(status, 0 | 200..=299) && write_burst::is_change(method),
         _ => true,
     }
@@ -251,14 +257,14 @@ fn outgrows(raised: &Raised, reading: &Reading, notes: u32) -> bool {
 /// Adds an event to the evidence of the findings that it belongs to.
 pub(crate) fn add_evidence(
     open: &mut OpenWindow,
-    batch: &EventBatch,
-    event: &Event,
+    (batch, event): (&EventBatch, &Event),
     endpoint: EndpointId,
+    is_secret: bool,
 ) {
     let method = batch.text(event, Text::HttpRequestMethod).unwrap_or_default();
     for raised in &mut open.raised {
         let about = raised.entity.is_none_or(|entity| entity == endpoint);
-        let is_kind = is_of_kind(raised.detector, event.status().unwrap_or(0), method);
+        let is_kind = is_of_kind(raised.detector, event.status().unwrap_or(0), method, is_secret);
         // The finding of first calls lists those, and no others.
         let about = about && is_kind && raised.detector != Detector::FirstSeenEndpoint;
         if about && raised.evidence.len() < Finding::EVIDENCE_MAX {

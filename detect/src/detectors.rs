@@ -12,9 +12,11 @@ pub(crate) mod joint_outlier;
 pub(crate) mod machine_speed;
 pub(crate) mod not_itself;
 pub(crate) mod object_enumeration;
+pub(crate) mod secret_harvesting;
 pub(crate) mod write_burst;
 
 use crate::calibration::Calibration;
+use crate::classes::ClassTable;
 use crate::identity::Identity;
 use crate::models::Models;
 use crate::open_window::OpenWindow;
@@ -32,6 +34,7 @@ pub(crate) struct View<'a> {
     pub(crate) population: &'a Population,
     pub(crate) calibration: &'a Calibration,
     pub(crate) models: &'a Models,
+    pub(crate) classes: &'a ClassTable,
     pub(crate) identity: &'a Identity,
     pub(crate) open: &'a OpenWindow,
 }
@@ -121,6 +124,7 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
         Detector::FirstSeenEndpoint => &first_seen_endpoint::ABOUT,
         Detector::AuthFailures => &auth_failures::ABOUT,
         Detector::DeniedProbing => &denied_probing::ABOUT,
+        Detector::SecretHarvesting => &secret_harvesting::ABOUT,
         Detector::MachineSpeed => &machine_speed::ABOUT,
         Detector::WriteBurst => &write_burst::ABOUT,
         Detector::JointOutlier => &joint_outlier::ABOUT,
@@ -139,6 +143,7 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
         Detector::FirstSeenEndpoint => out.extend(first_seen_endpoint::read(view)),
         Detector::AuthFailures => out.extend(auth_failures::read(view)),
         Detector::DeniedProbing => out.extend(denied_probing::read(view)),
+        Detector::SecretHarvesting => out.extend(secret_harvesting::read(view)),
         Detector::MachineSpeed => out.extend(machine_speed::read(view)),
         Detector::WriteBurst => out.extend(write_burst::read(view)),
         Detector::JointOutlier => out.extend(joint_outlier::read(view)),
@@ -163,6 +168,7 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::EgressSpike => egress_spike::may_raise(reading),
         Detector::AuthFailures => auth_failures::may_raise(reading),
         Detector::DeniedProbing => denied_probing::may_raise(reading),
+        Detector::SecretHarvesting => secret_harvesting::may_raise(reading),
         Detector::MachineSpeed => machine_speed::may_raise(reading),
         Detector::WriteBurst => write_burst::may_raise(reading),
         Detector::NotItself => not_itself::may_raise(view),
@@ -178,6 +184,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::FirstSeenEndpoint => first_seen_endpoint::explain(view, reading),
         Detector::AuthFailures => auth_failures::explain(view, reading, cut),
         Detector::DeniedProbing => denied_probing::explain(view, reading, cut),
+        Detector::SecretHarvesting => secret_harvesting::explain(view, reading, cut),
         Detector::MachineSpeed => machine_speed::explain(view, reading, cut),
         Detector::WriteBurst => write_burst::explain(view, reading, cut),
         Detector::JointOutlier => joint_outlier::explain(view, reading),
@@ -202,6 +209,7 @@ pub(crate) fn raise_tripwire(detector: Detector, open: &mut OpenWindow) {
         Detector::EgressSpike => open.bytes_tripwire = open.bytes_out * 1.25,
         Detector::AuthFailures => open.failures_tripwire = later(open.failures),
         Detector::DeniedProbing => open.denied_tripwire = later(open.denied.len() as u32),
+        Detector::SecretHarvesting => secret_harvesting::raise_tripwire(open),
         Detector::MachineSpeed => machine_speed::raise_tripwire(open),
         Detector::WriteBurst => write_burst::raise_tripwire(open),
         Detector::NotItself => open.itself_tripwire = open.calls + not_itself::CALLS_PER_LOOK,

@@ -7,6 +7,7 @@ pub use forget::Gone;
 pub use state::{Extent, StatePart};
 
 use crate::calibration::Calibration;
+use crate::classes::ClassTable;
 use crate::detectors::View;
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
@@ -42,6 +43,7 @@ pub struct Context<'a> {
     pub(crate) population: &'a Population,
     pub(crate) calibration: &'a Calibration,
     pub(crate) models: &'a Models,
+    pub(crate) classes: &'a ClassTable,
     pub(crate) hour: Time,
     pub(crate) cut: f64,
 }
@@ -106,6 +108,8 @@ pub struct Engine {
     population: Population,
     calibration: Calibration,
     models: Models,
+    /// What the endpoints' names say; no part of the state.
+    classes: ClassTable,
     hour: Option<Time>,
     started: Option<Time>,
     /// When it was last asked whether a fit is due.
@@ -132,6 +136,7 @@ impl Engine {
             population: Population::default(),
             calibration: Calibration::new(),
             models: Models::default(),
+            classes: ClassTable::default(),
             hour: None,
             started: None,
             looked: None,
@@ -150,6 +155,7 @@ impl Engine {
         // The cut follows the budget at the hour's end, and the floor at once.
         self.cut = self.cut.max(plan.windows_per_finding_min);
         self.plan = plan;
+        self.classes = ClassTable::default();
     }
 
     /// The hour whose windows are open, `None` before the first.
@@ -173,12 +179,14 @@ impl Engine {
         items: &'a [Vec<Item<'a>>],
         closes: bool,
     ) -> Vec<Task<'a>> {
+        self.classes.follow(&self.plan.patterns, endpoints);
         let context = Context {
             plan: &self.plan,
             endpoints,
             population: &self.population,
             calibration: &self.calibration,
             models: &self.models,
+            classes: &self.classes,
             hour: self.hour.unwrap_or_default(),
             cut: self.cut,
         };
@@ -335,6 +343,7 @@ impl Engine {
             population: &self.population,
             calibration: &self.calibration,
             models: &self.models,
+            classes: &self.classes,
             hour: self.hour.unwrap_or_default(),
             cut: self.cut,
         };

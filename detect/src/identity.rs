@@ -201,9 +201,10 @@ impl Profile {
 }
 
 /// Volume detectors whose findings may turn out to be a habit.
-const RECURRING: [Detector; 5] = [
+const RECURRING: [Detector; 6] = [
     Detector::ObjectEnumeration,
     Detector::EgressSpike,
+    Detector::SecretHarvesting,
     Detector::MachineSpeed,
     Detector::WriteBurst,
     Detector::JointOutlier,

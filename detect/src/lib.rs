@@ -5,6 +5,7 @@
 
 mod alarm;
 mod calibration;
+mod classes;
 mod detectors;
 pub mod engine;
 mod explain;
@@ -19,6 +20,7 @@ pub mod settings;
 mod snapshot;
 pub mod statistics;
 
+pub use classes::Classes;
 pub use engine::{Engine, Extent, Gone, Output, StatePart, Tally, Task};
 pub use partition::Item;
 pub use router::{Note, Router};

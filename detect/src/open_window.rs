@@ -7,8 +7,10 @@ mod call;
 mod changes;
 mod distinct;
 mod forget;
+mod secrets;
 
 pub(crate) use call::{Call, First};
+pub(crate) use secrets::{Agent, Place, Secrets};
 
 use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};
@@ -165,6 +167,7 @@ pub(crate) struct OpenWindow {
     pub(crate) novel_seen: u32,
     pub(crate) objects: Vec<ObjectSet>,
     pub(crate) changes: Changes,
+    pub(crate) secrets: Option<Box<Secrets>>,
     #[serde(with = "plain")]
     pub(crate) denied: Distinct,
     pub(crate) denied_calls: u32,
@@ -229,6 +232,7 @@ impl OpenWindow {
             novel_seen: 0,
             objects: Vec::new(),
             changes: Changes::new(),
+            secrets: None,
             denied: Distinct::default(),
             denied_calls: 0,
             denied_first: start,

@@ -12,7 +12,7 @@ use crate::engine::Context;
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
 use crate::models::peer_groups;
-use crate::open_window::{Call, Crossed, First, NOVEL_MAX, OpenWindow};
+use crate::open_window::{Call, Crossed, First, NOVEL_MAX, OpenWindow, Secrets};
 use crate::population::{Contribution, Group, Measure};
 use crate::rows::Rows;
 use crate::snapshot::plain;
@@ -141,12 +141,17 @@ impl Partition {
             let call = Call::of(batch, event, endpoint, now);
             novelty(identity, &mut open, (first, call), &mut crossed);
         }
+        let is_secret = Secrets::is_read(context, batch, event, endpoint);
+        if is_secret {
+            let (event, at) = ((batch, event), (endpoint, now));
+            Secrets::add((context, identity), &mut open, event, at, &mut crossed);
+        }
         if open.calls >= open.itself_tripwire {
             crossed.add(Detector::NotItself);
         }
         note_endpoint(&mut self.contribution, event, endpoint, now);
         if !open.raised.is_empty() {
-            alarm::add_evidence(&mut open, batch, event, endpoint);
+            alarm::add_evidence(&mut open, (batch, event), endpoint, is_secret);
         }
         if !crossed.is_empty() {
             let alarm = Alarm { batch, event, endpoint, now };
@@ -542,6 +547,7 @@ fn learn_counts(
         (Measure::DeniedPerHour, open.denied.len() as u32),
         (Measure::FailuresPerHour, open.failures),
         (Measure::ChangedPerHour, open.changes.objects.len() as u32),
+        (Measure::SecretsPerHour, open.secrets.as_ref().map_or(0, |it| it.resources.len() as u32)),
     ];
     for (measure, count) in hours {
         let mut one = crate::statistics::Moments::default();
@@ -550,7 +556,7 @@ fn learn_counts(
     }
 }
 
-fn text_hash(text: &str) -> u64 {
+pub(crate) fn text_hash(text: &str) -> u64 {
     use std::hash::{BuildHasher, Hasher};
     // A fixed seed: the hash reaches counts of distinct values, which must be the same every time.
     let mut hasher = foldhash::fast::FixedState::with_seed(0x68_6162_6974_7573).build_hasher();
@@ -578,6 +584,7 @@ pub(crate) fn view_of<'a>(
         population: context.population,
         calibration: context.calibration,
         models: context.models,
+        classes: context.classes,
         identity,
         open,
     }

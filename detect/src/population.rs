@@ -27,10 +27,12 @@ pub(crate) enum Measure {
     FailuresPerHour,
     /// Distinct objects changed or deleted in an active hour.
     ChangedPerHour,
+    /// Distinct secrets read in an active hour.
+    SecretsPerHour,
 }
 
 impl Measure {
-    pub(crate) const COUNT: usize = 6;
+    pub(crate) const COUNT: usize = 7;
 }
 
 /// Fewest members of a peer group that may stand for the peers.

@@ -195,6 +195,7 @@ impl Rows {
             objects.into(),
             open.changes.objects.len().into(),
             open.changes.deleted.len().into(),
+            open.secrets.as_ref().map_or(0, |secrets| secrets.resources.len()).into(),
             open.networks.len().into(),
             open.user_agents.len().into(),
             open.bytes_in.into(),

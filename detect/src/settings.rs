@@ -1,5 +1,6 @@
 //! What detection may be told, checked once into a [`Plan`].
 
+use crate::classes::{Classes, Patterns};
 use model::Detector;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ pub struct Settings {
     pub disabled: Vec<String>,
     /// Bytes of state that identities may take; past it, new identities share one overflow identity.
     pub state_bytes_max: u64,
+    /// What names say, by patterns.
+    pub classes: Classes,
 }
 
 impl Default for Settings {
@@ -24,6 +27,7 @@ impl Default for Settings {
             windows_per_finding_min: 10_000.0,
             disabled: Vec::new(),
             state_bytes_max: 1 << 30,
+            classes: Classes::default(),
         }
     }
 }
@@ -50,6 +54,26 @@ pub enum SettingsError {
     /// The memory for state is too small to hold anything.
     #[error("detect.state_bytes_max is {0}, but must be at least 1048576 (1 MiB)")]
     StateTooSmall(u64),
+    /// A pattern is none.
+    #[error(
+        "detect.classes.{class} has `{pattern}`, but a pattern is one to three words of at most 64 bytes, without `/` or braces"
+    )]
+    BadPattern {
+        /// The class.
+        class: &'static str,
+        /// The pattern.
+        pattern: String,
+    },
+    /// A class has too many patterns.
+    #[error("detect.classes.{class} has {count} patterns, but must have at most {max}")]
+    TooManyPatterns {
+        /// The class.
+        class: &'static str,
+        /// How many it has.
+        count: usize,
+        /// How many it may have.
+        max: usize,
+    },
 }
 
 /// Settings that were checked.
@@ -59,6 +83,7 @@ pub struct Plan {
     pub(crate) windows_per_finding_min: f64,
     pub(crate) enabled: [bool; Detector::ALL.len()],
     pub(crate) state_bytes_max: u64,
+    pub(crate) patterns: Patterns,
     /// A hash of the settings, written into every finding.
     pub config_hash: String,
 }
@@ -66,7 +91,13 @@ pub struct Plan {
 impl Settings {
     /// Checks these settings, which is the only way to a [`Plan`].
     pub fn check(&self) -> Result<Plan, SettingsError> {
-        let Self { findings_per_day, windows_per_finding_min, disabled, state_bytes_max } = self;
+        let Self {
+            findings_per_day,
+            windows_per_finding_min,
+            disabled,
+            state_bytes_max,
+            classes,
+        } = self;
         for (field, value) in [
             ("findings_per_day", *findings_per_day),
             ("windows_per_finding_min", *windows_per_finding_min),
@@ -92,6 +123,7 @@ impl Settings {
             windows_per_finding_min: *windows_per_finding_min,
             enabled,
             state_bytes_max: *state_bytes_max,
+            patterns: classes.check()?,
             config_hash: crate::short_hash(&said),
         })
     }

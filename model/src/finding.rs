@@ -18,6 +18,8 @@ closed_set! {
         AuthFailures => "auth_failures",
         /// Refusals on many different operations.
         DeniedProbing => "denied_probing",
+        /// Many different secrets are read.
+        SecretHarvesting => "secret_harvesting",
         /// Calls at a speed that the identity never had.
         MachineSpeed => "machine_speed",
         /// Many different objects are changed or deleted.

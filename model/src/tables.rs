@@ -162,6 +162,7 @@ fn windows() -> Vec<Field> {
         count("objects_distinct"),
         count("objects_changed_distinct"),
         count("objects_deleted_distinct"),
+        count("secrets_read_distinct"),
         count("networks_distinct"),
         count("user_agents_distinct"),
         number("bytes_in"),

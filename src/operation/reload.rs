@@ -13,7 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What may change while the service runs. None of it is part of what was learned, nor says where
 /// anything is read from or written to: a checkpoint is taken up under whatever these say now.
-const RELOADABLE: [&str; 7] = [
+const RELOADABLE: [&str; 11] = [
+    "detect.classes.egress",
+    "detect.classes.privileged",
+    "detect.classes.secret",
+    "detect.classes.sensitive",
     "detect.disabled",
     "detect.findings_per_day",
     "detect.state_bytes_max",

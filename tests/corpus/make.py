@@ -483,9 +483,12 @@ def main():
     for make in (object_enumeration, egress_spike, first_seen_endpoint, auth_failures, denied_probing,
                  machine_speed, not_itself, joint_outlier, write_burst):
         make()
+    import harvest
     import real
 
+    harvest.make(save)
     real.make(logs, keep)
+    harvest.make_real(real, logs, keep)
     with open(HERE / "expect.toml", "w", encoding="utf-8") as out:
         out.write("# Written by make.py: what each case must, or must not, make the detectors say.\n")
         for case in sorted(INDEX, key=lambda case: case["file"]):

@@ -2,6 +2,7 @@
 //! of its peers do this one.
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of};
+use crate::classes::Class;
 use crate::explain::{history, number, percent, quote, subject};
 use crate::open_window::Call;
 use crate::statistics::Predictive;
@@ -9,7 +10,7 @@ use crate::statistics::tail::largest_of;
 use model::{Contributor, Detector};
 
 pub(crate) const ABOUT: About = About {
-    version: 1,
+    version: 2,
     unit: "first calls",
     danger: 0.6,
     owasp: &["API5:2023", "LLM06:2025", "ASI03", "ASI10"],
@@ -22,35 +23,6 @@ const CALLS_MIN: u64 = 100;
 const DAYS_MIN: u16 = 3;
 /// Peers that stand in for active days.
 const PEERS_MIN: u32 = 20;
-/// Words of a path that make an endpoint sensitive: administration, access and bulk.
-const SENSITIVE: [&str; 20] = [
-    "admin",
-    "admins",
-    "apikey",
-    "apikeys",
-    "backup",
-    "backups",
-    "credential",
-    "credentials",
-    "dump",
-    "export",
-    "exports",
-    "grants",
-    "permission",
-    "permissions",
-    "policies",
-    "role",
-    "roles",
-    "secret",
-    "secrets",
-    "tokens",
-];
-
-/// Whether an endpoint's name says administration, access or bulk.
-pub(crate) fn is_sensitive(name: &str) -> bool {
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.into_iter().any(|word| SENSITIVE.iter().any(|it| word.eq_ignore_ascii_case(it)))
-}
 
 pub(crate) fn could_read(view: &View<'_>) -> bool {
     let identity = view.identity;
@@ -92,7 +64,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
 fn rarity(view: &View<'_>, novel: &Call) -> f64 {
     /// A call of administration, access or bulk is thirty times likelier to matter.
     const SENSITIVITY: f64 = 1.0 / 30.0;
-    let is_sensitive = is_sensitive(view.endpoints.name(novel.endpoint));
+    let is_sensitive = view.classes.of(novel.endpoint).has(Class::Privileged);
     if view.population.endpoint(novel.endpoint).is_none() && !is_sensitive {
         // A deploy brings endpoints that nobody used yet: that is the endpoint's novelty.
         return 0.5;
@@ -145,7 +117,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             quote(&view.identity.name),
             view.open.start,
         ),
-        danger: match (is_sensitive(name), status) {
+        danger: match (view.classes.of(endpoint).has(Class::Privileged), status) {
             (true, 200..=299) => 0.9,
             (_, 200..=299) => 0.6,
             _ => 0.4,
@@ -155,17 +127,4 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
 
 fn small(value: f64) -> String {
     if value < 0.1 { format!("{value:.3}") } else { number(value) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_sensitive;
-
-    #[test]
-    fn whole_words_make_an_endpoint_sensitive() {
-        assert!(is_sensitive("POST /admin/users/{int}/roles"));
-        assert!(is_sensitive("GET /v1/export"));
-        assert!(!is_sensitive("GET /static/exporter/config.js"));
-        assert!(!is_sensitive("GET /administrivia"));
-    }
 }

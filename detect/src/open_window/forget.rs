@@ -10,6 +10,9 @@ impl OpenWindow {
         for names in [&mut self.succeeded_names, &mut self.claimed_names] {
             names.retain(|name| !mentions.are_in(name));
         }
+        if let Some(secrets) = &mut self.secrets {
+            secrets.forget(mentions);
+        }
         for evidence in self.raised.iter_mut().flat_map(|raised| &mut raised.evidence) {
             if let Some(without) = mentions.replaced(&evidence.request) {
                 evidence.request = without;

@@ -53,6 +53,7 @@ const fn of_detector(detector: Detector) -> About {
         }
         Detector::AuthFailures => ("Many failed authentications", STATISTICAL, COUNTS, FREQUENCY),
         Detector::DeniedProbing => ("Many operations refused", STATISTICAL, COUNTS, FREQUENCY),
+        Detector::SecretHarvesting => ("Many secrets read", STATISTICAL, COUNTS, FREQUENCY),
         Detector::MachineSpeed => ("Unusually fast calls", STATISTICAL, COUNTS, VOLUME),
         Detector::WriteBurst => ("Many objects changed or deleted", STATISTICAL, COUNTS, FREQUENCY),
         Detector::JointOutlier => {
@@ -69,6 +70,7 @@ const fn of_detector(detector: Detector) -> About {
 pub(crate) fn technique(id: &str) -> Option<&'static str> {
     Some(match id {
         "AML.T0086" => "Exfiltration via AI Agent Tool Invocation",
+        "AML.T0098" => "AI Agent Tool Credential Harvesting",
         "AML.T0101" => "Data Destruction via AI Agent Tool Invocation",
         "T1020" => "Automated Exfiltration",
         "T1078" => "Valid Accounts",
@@ -88,6 +90,9 @@ pub(crate) fn technique(id: &str) -> Option<&'static str> {
         "T1530" => "Data from Cloud Storage",
         "T1531" => "Account Access Removal",
         "T1550" => "Use Alternate Authentication Material",
+        "T1552" => "Unsecured Credentials",
+        "T1555" => "Credentials from Password Stores",
+        "T1555.006" => "Cloud Secrets Management Stores",
         "T1567" => "Exfiltration Over Web Service",
         "T1595" => "Active Scanning",
         "T1595.003" => "Wordlist Scanning",
