@@ -72,12 +72,14 @@ fn first_evidence(
 
 /// What the open window remembers of the calls that a reading is about, by endpoint instead of path.
 fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Vec<Evidence> {
+    let repeated = open.loops.as_ref().and_then(|loops| loops.longest().map(|(_, run)| run.sample));
     let calls = match reading.detector {
-        Detector::FirstSeenEndpoint => &open.novel,
+        Detector::FirstSeenEndpoint => &*open.novel,
         Detector::SecretHarvesting => {
-            open.secrets.as_ref().map_or(&open.samples, |secrets| &secrets.samples)
+            open.secrets.as_ref().map_or(&*open.samples, |secrets| &*secrets.samples)
         }
-        _ => &open.samples,
+        Detector::RunawayLoop => repeated.as_slice(),
+        _ => &*open.samples,
     };
     let is_about = |call: &&Call| {
         let name = context.endpoints.name(call.endpoint);
@@ -262,11 +264,15 @@ pub(crate) fn add_evidence(
     is_secret: bool,
 ) {
     let method = batch.text(event, Text::HttpRequestMethod).unwrap_or_default();
+    let is_repeat = open.loops.as_ref().is_some_and(|loops| loops.is_repeat);
     for raised in &mut open.raised {
         let about = raised.entity.is_none_or(|entity| entity == endpoint);
         let is_kind = is_of_kind(raised.detector, event.status().unwrap_or(0), method, is_secret);
         // The finding of first calls lists those, and no others.
-        let about = about && is_kind && raised.detector != Detector::FirstSeenEndpoint;
+        let about = about
+            && is_kind
+            && raised.detector != Detector::FirstSeenEndpoint
+            && (is_repeat || raised.detector != Detector::RunawayLoop);
         if about && raised.evidence.len() < Finding::EVIDENCE_MAX {
             raised.evidence.push(evidence_of(batch, event));
         }
@@ -310,7 +316,7 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
         principal_id: Some(identity.name.to_string()),
         principal_type: Some(identity.kind),
         principal_source: Some(identity.source),
-        entity: reading.entity.map_or("", |entity| context.endpoints.name(entity)).to_owned(),
+        entity: detectors::entity(reading, view.open, context.endpoints).to_owned(),
         detector: reading.detector.into(),
         detector_version: about.version,
         // The finding is of the hour, though what is oddest in it may have taken ten seconds.

@@ -13,6 +13,7 @@ pub(crate) mod machine_speed;
 pub(crate) mod not_itself;
 pub(crate) mod object_enumeration;
 pub(crate) mod secret_harvesting;
+pub(crate) mod runaway_loop;
 pub(crate) mod write_burst;
 
 use crate::calibration::Calibration;
@@ -84,6 +85,8 @@ pub(crate) enum Law {
     Count(Predictive, f64),
     /// A size: Student's law of ln(1 + x).
     Size { centre: f64, scale: f64, freedom: f64 },
+    /// A run of calls: each goes on with a chance that is Beta distributed; the longest of `n` runs.
+    Run { a: f64, b: f64, n: f64 },
     /// The statistic is proportional to the surprise: observed = exp(surprise · unit).
     Ratio(f64),
     /// The statistic has no inverse that a reader could use; only this value is known of it, that
@@ -127,6 +130,7 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
         Detector::SecretHarvesting => &secret_harvesting::ABOUT,
         Detector::MachineSpeed => &machine_speed::ABOUT,
         Detector::WriteBurst => &write_burst::ABOUT,
+        Detector::RunawayLoop => &runaway_loop::ABOUT,
         Detector::JointOutlier => &joint_outlier::ABOUT,
         Detector::NotItself => &not_itself::ABOUT,
     }
@@ -146,6 +150,7 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
         Detector::SecretHarvesting => out.extend(secret_harvesting::read(view)),
         Detector::MachineSpeed => out.extend(machine_speed::read(view)),
         Detector::WriteBurst => out.extend(write_burst::read(view)),
+        Detector::RunawayLoop => out.extend(runaway_loop::read(view)),
         Detector::JointOutlier => out.extend(joint_outlier::read(view)),
         Detector::NotItself => out.extend(not_itself::read(view)),
     }
@@ -155,6 +160,7 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
 pub(crate) fn could_read(detector: Detector, view: &View<'_>) -> bool {
     match detector {
         Detector::FirstSeenEndpoint => first_seen_endpoint::could_read(view),
+        Detector::RunawayLoop => runaway_loop::could_read(view),
         Detector::JointOutlier => joint_outlier::could_read(view),
         Detector::EgressSpike => view.open.sized > 0 && view.population.is_ready(),
         _ => view.population.is_ready(),
@@ -171,8 +177,21 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::SecretHarvesting => secret_harvesting::may_raise(reading),
         Detector::MachineSpeed => machine_speed::may_raise(reading),
         Detector::WriteBurst => write_burst::may_raise(reading),
+        Detector::RunawayLoop => runaway_loop::may_raise(reading),
         Detector::NotItself => not_itself::may_raise(view),
         Detector::FirstSeenEndpoint | Detector::JointOutlier => true,
+    }
+}
+
+/// What a reading is about, by name: its endpoint, or what else its detector names.
+pub(crate) fn entity<'a>(
+    reading: &Reading,
+    open: &'a OpenWindow,
+    endpoints: &'a Endpoints,
+) -> &'a str {
+    match reading.detector {
+        Detector::RunawayLoop => runaway_loop::entity(open),
+        _ => reading.entity.map_or("", |endpoint| endpoints.name(endpoint)),
     }
 }
 
@@ -187,6 +206,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::SecretHarvesting => secret_harvesting::explain(view, reading, cut),
         Detector::MachineSpeed => machine_speed::explain(view, reading, cut),
         Detector::WriteBurst => write_burst::explain(view, reading, cut),
+        Detector::RunawayLoop => runaway_loop::explain(view, reading, cut),
         Detector::JointOutlier => joint_outlier::explain(view, reading),
         Detector::NotItself => not_itself::explain(view, reading, cut),
     }
@@ -212,6 +232,7 @@ pub(crate) fn raise_tripwire(detector: Detector, open: &mut OpenWindow) {
         Detector::SecretHarvesting => secret_harvesting::raise_tripwire(open),
         Detector::MachineSpeed => machine_speed::raise_tripwire(open),
         Detector::WriteBurst => write_burst::raise_tripwire(open),
+        Detector::RunawayLoop => runaway_loop::raise_tripwire(open),
         Detector::NotItself => open.itself_tripwire = open.calls + not_itself::CALLS_PER_LOOK,
         Detector::FirstSeenEndpoint | Detector::JointOutlier => {}
     }
@@ -241,6 +262,10 @@ impl Law {
                 }
                 (centre + scale * high).min(36.0).exp_m1()
             }
+            Self::Run { a, b, n } => crate::statistics::moments::smallest(|calls| {
+                let single = crate::statistics::tail::run(calls, *a, *b);
+                crate::statistics::tail::largest_of(single, *n) >= surprise
+            }),
             Self::Ratio(unit) => (surprise * unit).exp(),
             Self::Bound(upper) => *upper,
         }

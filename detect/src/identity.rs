@@ -201,12 +201,13 @@ impl Profile {
 }
 
 /// Volume detectors whose findings may turn out to be a habit.
-const RECURRING: [Detector; 6] = [
+const RECURRING: [Detector; 7] = [
     Detector::ObjectEnumeration,
     Detector::EgressSpike,
     Detector::SecretHarvesting,
     Detector::MachineSpeed,
     Detector::WriteBurst,
+    Detector::RunawayLoop,
     Detector::JointOutlier,
 ];
 /// Occasions, hours apart, after which a deviation of volume is a habit and is learned.
@@ -382,6 +383,11 @@ impl Identity {
         }
     }
 
+    /// Whether any of its learned hours had sessions of an agent.
+    pub(crate) fn is_agent(&self) -> bool {
+        self.counts.get(Measure::RepeatsPerSession as usize).is_some_and(|runs| runs.n > 0.0)
+    }
+
     pub(crate) fn tenant(&self) -> &str {
         self.tenant.as_deref().unwrap_or("default")
     }
@@ -472,7 +478,10 @@ impl Identity {
         known.len() <= PROFILE_ENDPOINTS_MAX
             && known.is_sorted_by(|a, b| a.endpoint < b.endpoint)
             && self.objects.len() <= OBJECT_ENDPOINTS_MAX
-            && self.open.as_ref().is_none_or(|open| open.speeds.iter().all(Speed::is_sound))
+            && self.open.as_ref().is_none_or(|open| {
+                open.speeds.iter().all(Speed::is_sound)
+                    && open.loops.as_ref().is_none_or(|loops| loops.is_sound())
+            })
     }
 
     /// Bytes of memory that this identity takes, its open window left out.

@@ -8,6 +8,7 @@ mod changes;
 mod distinct;
 mod forget;
 mod secrets;
+mod loops;
 
 pub(crate) use call::{Call, First};
 pub(crate) use secrets::{Agent, Place, Secrets};
@@ -16,6 +17,7 @@ use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};
 use changes::Changes;
 use distinct::Distinct;
+use loops::Loops;
 use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
 use model::{Detector, EndpointId, Event, Evidence, FindingId, Int, Kind, PrincipalTrust, Time};
 use serde::{Deserialize, Serialize};
@@ -168,6 +170,8 @@ pub(crate) struct OpenWindow {
     pub(crate) objects: Vec<ObjectSet>,
     pub(crate) changes: Changes,
     pub(crate) secrets: Option<Box<Secrets>>,
+    /// What agents repeated; none where nothing of an agent was seen.
+    pub(crate) loops: Option<Box<Loops>>,
     #[serde(with = "plain")]
     pub(crate) denied: Distinct,
     pub(crate) denied_calls: u32,
@@ -233,6 +237,7 @@ impl OpenWindow {
             objects: Vec::new(),
             changes: Changes::new(),
             secrets: None,
+            loops: None,
             denied: Distinct::default(),
             denied_calls: 0,
             denied_first: start,

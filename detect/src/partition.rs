@@ -135,6 +135,7 @@ impl Partition {
         identity.last_seen = identity.last_seen.max(now);
         let mut crossed = open.add(event, endpoint, now);
         let is_change = add_texts(&mut open, batch, event, now, &mut crossed);
+        open.add_use(batch, event, endpoint, now, &mut crossed);
         let looked = || not_itself::of_call(context.population, identity, endpoint);
         let first = open.add_endpoint(event, endpoint, is_change, looked);
         if first.call || first.accepted {
@@ -290,7 +291,8 @@ impl Partition {
                 matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
             if ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN {
                 let score = context.calibration.score(reading.detector, reading.surprise);
-                self.signals.push_signal(identity, context.endpoints, reading, score);
+                let entity = detectors::entity(reading, &open, context.endpoints);
+                self.signals.push_signal(identity, entity, reading, score);
             }
         }
         self.readings = readings;
@@ -470,6 +472,12 @@ fn learn(
         contribution.everyone.members += 1;
     }
     let group = identity.group;
+    if open.loops.is_some() && !identity.is_agent() {
+        contribution.everyone.agents += 1;
+        if let Some(group) = contribution.group_mut(group) {
+            group.agents += 1;
+        }
+    }
     for seen in &open.endpoints {
         let endpoint = context.endpoints.resolve(seen.endpoint);
         let calls = f64::from(seen.calls) * weight;
@@ -549,6 +557,9 @@ fn learn_counts(
         (Measure::ChangedPerHour, open.changes.objects.len() as u32),
         (Measure::SecretsPerHour, open.secrets.as_ref().map_or(0, |it| it.resources.len() as u32)),
     ];
+    if let Some(loops) = &open.loops {
+        add(Measure::RepeatsPerSession, &loops.shares(), loops.most());
+    }
     for (measure, count) in hours {
         let mut one = crate::statistics::Moments::default();
         one.add(f64::from(count), 1.0);

@@ -29,10 +29,12 @@ pub(crate) enum Measure {
     ChangedPerHour,
     /// Distinct secrets read in an active hour.
     SecretsPerHour,
+    /// The chance that a call of an agent brings nothing new, per session of an active hour.
+    RepeatsPerSession,
 }
 
 impl Measure {
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 8;
 }
 
 /// Fewest members of a peer group that may stand for the peers.
@@ -44,6 +46,8 @@ const CALLS_MIN: u64 = 2_000;
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Group {
     pub(crate) members: u32,
+    /// Those of them that have sessions of an agent.
+    pub(crate) agents: u32,
     pub(crate) counts: [Sums; Measure::COUNT],
     #[serde(with = "plain")]
     pub(crate) bytes: Sketch,
@@ -56,6 +60,7 @@ pub(crate) struct Group {
 impl Group {
     fn absorb(&mut self, other: &Self) {
         self.members += other.members;
+        self.agents += other.agents;
         for (own, theirs) in self.counts.iter_mut().zip(&other.counts) {
             own.absorb(theirs);
         }
@@ -69,6 +74,7 @@ impl Group {
 
     fn clear(&mut self) {
         self.members = 0;
+        self.agents = 0;
         self.counts = [Sums::default(); Measure::COUNT];
         self.bytes.clear();
         self.bytes_within = Sums::default();
@@ -176,6 +182,7 @@ impl Contribution {
     pub(crate) fn enrol(&mut self, identity: &Identity) {
         let Some(group) = self.group_mut(identity.group) else { return };
         group.members += 1;
+        group.agents += u32::from(identity.is_agent());
         for (sums, own) in group.counts.iter_mut().zip(&identity.counts) {
             sums.merge(own, 1.0);
         }
@@ -301,6 +308,7 @@ impl Population {
         let group = identity.group.and_then(|group| self.groups.get_mut(usize::from(group)));
         for group in [Some(&mut self.everyone), group].into_iter().flatten() {
             group.members = group.members.saturating_sub(u32::from(identity.learned > 0));
+            group.agents = group.agents.saturating_sub(u32::from(identity.is_agent()));
             for known in identity.profile.known().iter().filter(|known| known.is_used()) {
                 group.add_users(known.endpoint, -1);
             }

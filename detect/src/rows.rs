@@ -146,7 +146,7 @@ impl Rows {
     pub(crate) fn push_signal(
         &mut self,
         identity: &Identity,
-        endpoints: &Endpoints,
+        entity: &str,
         reading: &Reading,
         score: f64,
     ) {
@@ -154,7 +154,7 @@ impl Rows {
         self.push(&[
             Value::Text(identity.tenant()),
             Value::Text(&identity.name),
-            Value::Text(reading.entity.map_or("", |endpoint| endpoints.name(endpoint))),
+            Value::Text(entity),
             Value::Text(reading.detector.as_str()),
             Value::Time(reading.start),
             Value::Time(reading.end),
@@ -196,6 +196,7 @@ impl Rows {
             open.changes.objects.len().into(),
             open.changes.deleted.len().into(),
             open.secrets.as_ref().map_or(0, |secrets| secrets.resources.len()).into(),
+            open.loops.as_ref().map_or(0, |loops| loops.most()).into(),
             open.networks.len().into(),
             open.user_agents.len().into(),
             open.bytes_in.into(),

@@ -24,6 +24,8 @@ closed_set! {
         MachineSpeed => "machine_speed",
         /// Many different objects are changed or deleted.
         WriteBurst => "write_burst",
+        /// An agent's session repeats itself and learns nothing new.
+        RunawayLoop => "runaway_loop",
         /// Together unusual, though no single feature is.
         JointOutlier => "joint_outlier",
         /// The calls are likelier from anyone else than from this identity.

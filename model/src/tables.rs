@@ -163,6 +163,7 @@ fn windows() -> Vec<Field> {
         count("objects_changed_distinct"),
         count("objects_deleted_distinct"),
         count("secrets_read_distinct"),
+        count("calls_repeated_max"),
         count("networks_distinct"),
         count("user_agents_distinct"),
         number("bytes_in"),

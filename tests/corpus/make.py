@@ -484,6 +484,9 @@ def main():
                  machine_speed, not_itself, joint_outlier, write_burst):
         make()
     import harvest
+    import agents
+
+    agents.runaway_loop(keep)
     import real
 
     harvest.make(save)

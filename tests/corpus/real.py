@@ -1,6 +1,7 @@
 """Cases on real log lines: two public sites' access logs, as they are or with an attack spliced in by hand."""
 
 import gzip
+import json
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -39,6 +40,33 @@ def add(keep, detector, name, real, more, who):
     keep(detector, "attack", name, splice(real, more), principal=who, marker=f"{who} ",
          earliest=(at[0] - timedelta(seconds=1)).strftime(iso),
          latest=(at[-1] + timedelta(minutes=60)).strftime(iso))
+
+
+PROGRAM = re.compile(
+    r"[\w.-]*(?:bot|crawl|spider|slurp|feed|reader|fetch|java|curl|wget|python|ruby|monitor|check)[\w.-]*", re.I)
+
+PARTS = re.compile(r'(\S+) \S+ \S+ \[[^\]]+\] "(\S+) (\S+)[^"]*" (\d+) (\S+) "[^"]*" "([^"]*)"')
+
+
+def iso_of(at):
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def as_agent(line):
+    """A real line as JSON; programs that name themselves are named as agents, people are not."""
+    match = PARTS.match(line)
+    address, method, path, status, size, program = match.groups()
+    fields = {"time": iso_of(time_of(line)), "client_address": address, "http_request_method": method,
+              "url_path": path.split("?")[0], "http_response_status_code": int(status),
+              "user_agent_original": program}
+    if "?" in path:
+        fields["url_query"] = path.split("?", 1)[1]
+    if size != "-":
+        fields["http_response_body_size"] = int(size)
+    named = PROGRAM.search(program)
+    if named:
+        fields["agent_name"] = named[0]
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def make(logs, keep):
@@ -87,6 +115,17 @@ def make(logs, keep):
         [line_of(FEED_READER, at + timedelta(seconds=90 * number), f"POST /blog/tags/puppet?flav={number % 3}",
                  [500, 200, 413, 503][number % 4], [93_000, 17, 240_000][number % 3], f"client/{number}.0")
          for number in range(30)], FEED_READER)
+
+    plain = [line for line in whole if PARTS.match(line)]
+    agents = [(as_agent(line), False) for line in plain]
+    keep("runaway_loop", "benign", "real_programs_as_they_are", agents)
+    looped = [line for line in pages if ' 200 ' in line and "Googlebot/2.1" in line and "Mobile" not in line]
+    later = at + timedelta(days=2)
+    looped = moved(looped[:2] * 60, CRAWLER, later, 4)
+    keep("runaway_loop", "attack", "real_crawler_goes_in_circles",
+         [(as_agent(line), attack) for line, attack in splice(plain, looped)], principal=CRAWLER,
+         marker=f'"client_address":"{CRAWLER}"', earliest=iso_of(later - timedelta(seconds=1)),
+         latest=iso_of(later + timedelta(minutes=60)))
 
     keep("machine_speed", "benign", "real_site_first_day", [(line, False) for line in first_day])
     keep("joint_outlier", "benign", "real_site_as_it_is", [(line, False) for line in site])

@@ -13,6 +13,11 @@ impl OpenWindow {
         if let Some(secrets) = &mut self.secrets {
             secrets.forget(mentions);
         }
+        for name in self.loops.iter_mut().flat_map(|loops| loops.names_mut()) {
+            if let Some(without) = mentions.replaced(name) {
+                *name = without.into();
+            }
+        }
         for evidence in self.raised.iter_mut().flat_map(|raised| &mut raised.evidence) {
             if let Some(without) = mentions.replaced(&evidence.request) {
                 evidence.request = without;

@@ -1,6 +1,6 @@
 //! Upper tail probabilities, said as surprise: −log10 of the probability.
 
-use super::gamma::ln_beta_regularized;
+use super::gamma::{ln_beta_regularized, ln_gamma};
 use std::f64::consts::LN_10;
 
 /// Surprise of a count of at least `count` under a negative binomial law.
@@ -32,6 +32,14 @@ pub fn student(t: f64, freedom: f64) -> f64 {
     } else {
         -(1.0 - 0.5 * ln_both.exp()).log10()
     }
+}
+
+/// Surprise of a run of at least `calls` steps, each of which comes with one chance that is Beta(a, b)
+/// distributed: E[qᵏ] = B(a + k, b) / B(a, b) (Johnson, Kemp and Kotz, Univariate Discrete
+/// Distributions, 3rd ed., §6.2.3). Finite, and growing in `calls`; `a` and `b` are above zero.
+pub fn run(calls: f64, a: f64, b: f64) -> f64 {
+    let ln_beta = |a: f64| ln_gamma(a) - ln_gamma(a + b);
+    (ln_beta(a) - ln_beta(a + calls.max(0.0))) / LN_10
 }
 
 /// Surprise of what was seen before: no more than once in all of `windows`.
@@ -78,6 +86,15 @@ mod tests {
             let reference = StudentsT::new(0.0, 1.0, freedom).unwrap().sf(t);
             let ours = 10_f64.powf(-student(t, freedom));
             prop_assert!((ours - reference).abs() <= 1e-7, "{ours} against {reference}");
+        }
+
+        #[test]
+        fn a_run_agrees_with_its_product(calls in 0_u32..300, a in 0.01_f64..200.0, b in 0.5_f64..200.0) {
+            let step = |i: u32| ((a + f64::from(i)) / (a + b + f64::from(i))).log10();
+            let reference: f64 = -(0..calls).map(step).sum::<f64>();
+            let ours = run(f64::from(calls), a, b);
+            prop_assert!((ours - reference).abs() < 1e-7, "{ours} against {reference}");
+            prop_assert!(run(f64::from(calls) + 1.0, a, b) > ours);
         }
 
         #[test]

@@ -56,6 +56,12 @@ const fn of_detector(detector: Detector) -> About {
         Detector::SecretHarvesting => ("Many secrets read", STATISTICAL, COUNTS, FREQUENCY),
         Detector::MachineSpeed => ("Unusually fast calls", STATISTICAL, COUNTS, VOLUME),
         Detector::WriteBurst => ("Many objects changed or deleted", STATISTICAL, COUNTS, FREQUENCY),
+        Detector::RunawayLoop => (
+            "Agent repeats itself",
+            STATISTICAL,
+            "Student tail of a logarithmic run length",
+            FREQUENCY,
+        ),
         Detector::JointOutlier => {
             ("Unusual combination of features", LEARNING, "Gaussian mixture", DISTRIBUTION)
         }
@@ -69,6 +75,7 @@ const fn of_detector(detector: Detector) -> About {
 /// The name of an ATT&CK or ATLAS technique that a detector names.
 pub(crate) fn technique(id: &str) -> Option<&'static str> {
     Some(match id {
+        "AML.T0034" => "Cost Harvesting",
         "AML.T0086" => "Exfiltration via AI Agent Tool Invocation",
         "AML.T0098" => "AI Agent Tool Credential Harvesting",
         "AML.T0101" => "Data Destruction via AI Agent Tool Invocation",
