@@ -95,8 +95,8 @@ impl Detection {
         let mut raised = Vec::new();
         at.passed.revisions += findings.len() as u64;
         for finding in findings {
-            // A finding is revised within its hour only, after which the set is emptied.
-            let is_new = self.raised.insert(finding.id);
+            // A finding of an hour is revised within it, after which the set is emptied; one of a day, later.
+            let is_new = self.raised.insert(finding.id) && finding.is_first;
             at.passed.findings += u64::from(is_new);
             let Origin::Detector(detector) = finding.detector else { continue };
             let of = at.passed.raised.get_mut(detector as usize);
@@ -144,6 +144,9 @@ impl Detection {
         let none = vec![Vec::new(); model::limit::PARTITIONS];
         let tasks = self.engine.tasks(at.templates.endpoints(), &none, true);
         workers::run(at.threads, tasks, detect::Task::run);
+        if !self.is_live {
+            self.engine.end_day(at.templates.endpoints());
+        }
         self.exchange(at, keeper, true)
     }
 

@@ -14,6 +14,9 @@ const RAISED_MAX: usize = 16;
 /// Successes after failures that are shown as evidence.
 const SUCCESSES_SHOWN: u32 = 3;
 
+/// Growth of the surprise from which on a finding of a day is said again while the day goes on.
+const DAY_GROWTH: f64 = 1.25;
+
 /// The event that crossed a tripwire.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Alarm<'a> {
@@ -228,7 +231,7 @@ fn raise(
                 open.raised.push(Raised {
                     detector: reading.detector,
                     entity: reading.entity,
-                    id: id_of(identity, context, reading, open.start),
+                    id: id_of(identity, context, reading, window_of(open, reading).0),
                     detected_at,
                     evidence,
                     surprise: reading.surprise,
@@ -242,6 +245,55 @@ fn raise(
     if let Some(raised) = open.raised.get(index).filter(|raised| !raised.is_silent) {
         let said = finding(context, &context.view(identity, open), reading, raised);
         findings.push(Finding { is_first, ..said });
+    }
+}
+
+/// Of a day that is open: raises what was not raised yet, and revises what has grown since; in silence if
+/// it only goes on with what was said of a day before.
+pub(crate) fn settle_day(
+    context: &Context<'_>,
+    identity: &Identity,
+    open: &OpenWindow,
+    raised: &mut Vec<Raised>,
+    readings: &[Reading],
+    findings: &mut Vec<Finding>,
+) {
+    let view = context.view(identity, open);
+    for reading in readings {
+        let score = context.calibration.score(reading.detector, reading.surprise);
+        if score < context.cut || !detectors::may_raise(&view, reading) {
+            continue;
+        }
+        let index = raised.iter().position(|it| is_of(it, reading)).unwrap_or_else(|| {
+            raised.push(Raised {
+                detector: reading.detector,
+                entity: reading.entity,
+                id: id_of(identity, context, reading, window_of(open, reading).0),
+                detected_at: open.last,
+                evidence: remembered(context, open, reading),
+                surprise: 0.0,
+                magnitude: magnitude_of(reading),
+                is_silent: detectors::goes_on(&view, reading),
+                notes: 0,
+            });
+            raised.len() - 1
+        });
+        let Some(raised) = raised.get_mut(index) else { continue };
+        let is_first = raised.surprise <= 0.0;
+        if !raised.is_silent && (is_first || reading.surprise >= DAY_GROWTH * raised.surprise) {
+            raised.surprise = reading.surprise;
+            findings.push(Finding { is_first, ..finding(context, &view, reading, raised) });
+        }
+    }
+}
+
+/// The window that a reading is of. What is oddest in an hour may have taken ten seconds, and the finding
+/// is of the hour; what is longer than an hour is a window of its own.
+fn window_of(open: &OpenWindow, reading: &Reading) -> (Time, Time) {
+    if reading.end.since(reading.start) > NS_PER_H {
+        (reading.start, reading.end)
+    } else {
+        (open.start, open.end())
     }
 }
 
@@ -308,6 +360,7 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
     let cut = context.calibration.surprise_at(reading.detector, context.cut);
     let words: Words = detectors::explain(view, reading, cut);
     let identity = view.identity;
+    let (window_start, window_end) = window_of(view.open, reading);
     Finding {
         id: raised.id,
         revision: identity.calls + u64::from(view.open.notes),
@@ -319,9 +372,8 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
         entity: detectors::entity(reading, view.open, context.endpoints).to_owned(),
         detector: reading.detector.into(),
         detector_version: about.version,
-        // The finding is of the hour, though what is oddest in it may have taken ten seconds.
-        window_start: view.open.start,
-        window_end: view.open.end(),
+        window_start,
+        window_end,
         detected_at: raised.detected_at,
         severity: severity(score, words.danger),
         score,

@@ -5,6 +5,7 @@
 //! variant to [`model::Detector`] and its lines to the tables below, and give it a corpus folder.
 
 pub(crate) mod auth_failures;
+pub(crate) mod cadence;
 pub(crate) mod denied_probing;
 pub(crate) mod egress_spike;
 pub(crate) mod first_seen_endpoint;
@@ -131,6 +132,7 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
         Detector::MachineSpeed => &machine_speed::ABOUT,
         Detector::WriteBurst => &write_burst::ABOUT,
         Detector::RunawayLoop => &runaway_loop::ABOUT,
+        Detector::Cadence => &cadence::ABOUT,
         Detector::JointOutlier => &joint_outlier::ABOUT,
         Detector::NotItself => &not_itself::ABOUT,
     }
@@ -151,8 +153,40 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
         Detector::MachineSpeed => out.extend(machine_speed::read(view)),
         Detector::WriteBurst => out.extend(write_burst::read(view)),
         Detector::RunawayLoop => out.extend(runaway_loop::read(view)),
+        // Of the day, which `read_day` reads.
+        Detector::Cadence => {}
         Detector::JointOutlier => out.extend(joint_outlier::read(view)),
         Detector::NotItself => out.extend(not_itself::read(view)),
+    }
+}
+
+/// Detectors that read days instead of hours.
+pub(crate) const OF_DAYS: [Detector; 1] = [Detector::Cadence];
+
+/// What a detector of days reads in the day as it stands.
+pub(crate) fn read_day(detector: Detector, view: &View<'_>) -> Option<Reading> {
+    if !view.plan.enabled.get(detector as usize).copied().unwrap_or(false) {
+        return None;
+    }
+    match detector {
+        Detector::Cadence => cadence::read(view),
+        _ => None,
+    }
+}
+
+/// Whether a day's reading only goes on with what was said of a day before.
+pub(crate) fn goes_on(view: &View<'_>, reading: &Reading) -> bool {
+    match reading.detector {
+        Detector::Cadence => cadence::goes_on(view),
+        _ => false,
+    }
+}
+
+/// The row in `signals` of a day's reading; none where it is not worth one.
+pub(crate) fn as_signal(view: &View<'_>, reading: &Reading) -> Option<Reading> {
+    match reading.detector {
+        Detector::Cadence => cadence::as_signal(view, reading),
+        _ => Some(*reading),
     }
 }
 
@@ -163,6 +197,7 @@ pub(crate) fn could_read(detector: Detector, view: &View<'_>) -> bool {
         Detector::RunawayLoop => runaway_loop::could_read(view),
         Detector::JointOutlier => joint_outlier::could_read(view),
         Detector::EgressSpike => view.open.sized > 0 && view.population.is_ready(),
+        Detector::Cadence => false,
         _ => view.population.is_ready(),
     }
 }
@@ -178,6 +213,7 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::MachineSpeed => machine_speed::may_raise(reading),
         Detector::WriteBurst => write_burst::may_raise(reading),
         Detector::RunawayLoop => runaway_loop::may_raise(reading),
+        Detector::Cadence => cadence::may_raise(view),
         Detector::NotItself => not_itself::may_raise(view),
         Detector::FirstSeenEndpoint | Detector::JointOutlier => true,
     }
@@ -207,6 +243,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::MachineSpeed => machine_speed::explain(view, reading, cut),
         Detector::WriteBurst => write_burst::explain(view, reading, cut),
         Detector::RunawayLoop => runaway_loop::explain(view, reading, cut),
+        Detector::Cadence => cadence::explain(view, reading, cut),
         Detector::JointOutlier => joint_outlier::explain(view, reading),
         Detector::NotItself => not_itself::explain(view, reading, cut),
     }
@@ -234,13 +271,26 @@ pub(crate) fn raise_tripwire(detector: Detector, open: &mut OpenWindow) {
         Detector::WriteBurst => write_burst::raise_tripwire(open),
         Detector::RunawayLoop => runaway_loop::raise_tripwire(open),
         Detector::NotItself => open.itself_tripwire = open.calls + not_itself::CALLS_PER_LOOK,
-        Detector::FirstSeenEndpoint | Detector::JointOutlier => {}
+        Detector::FirstSeenEndpoint | Detector::Cadence | Detector::JointOutlier => {}
     }
 }
 
 /// The count at which to look again: an eighth more, so that looking costs little and delays little.
 pub(crate) const fn later(count: u32) -> u32 {
     count.saturating_add(count / 8).saturating_add(1)
+}
+
+impl Words {
+    /// Nothing to say.
+    pub(crate) const fn none(danger: f64) -> Self {
+        Self {
+            sentence: String::new(),
+            counterfactual: String::new(),
+            contributors: Vec::new(),
+            evidence_sql: String::new(),
+            danger,
+        }
+    }
 }
 
 impl Law {

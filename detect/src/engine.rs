@@ -192,10 +192,27 @@ impl Engine {
         };
         let each = self.partitions.iter_mut().zip(items);
         each.filter(|(partition, items)| {
-            !items.is_empty() || (closes && partition.open_windows() > 0)
+            !items.is_empty()
+                || (closes && partition.open_windows() > 0)
+                || partition.is_day_over(&context)
         })
         .map(|(partition, items)| Task { partition, context, items, closes })
         .collect()
+    }
+
+    /// Ends the day that is open, where nothing will come of it any more: after its last hour was closed,
+    /// and before the exchange.
+    pub fn end_day(&mut self, endpoints: &Endpoints) {
+        let context = Context {
+            plan: &self.plan,
+            endpoints,
+            population: &self.population,
+            calibration: &self.calibration,
+            models: &self.models,
+            hour: self.hour.unwrap_or_default(),
+            cut: self.cut,
+        };
+        self.partitions.iter_mut().for_each(|partition| partition.end_day(&context));
     }
 
     /// Findings raised since the last call, in the order of the partitions.

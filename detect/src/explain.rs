@@ -52,6 +52,17 @@ pub(crate) fn span(ns: i64) -> String {
     }
 }
 
+/// The UTC day that begins at a time: `2026-04-14`.
+pub(crate) fn day(start: model::Time) -> String {
+    let (year, month, day) = start.date();
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// A number of seconds, as exactly as a clock's beat is worth: `300.0 s`, `0.31 s`.
+pub(crate) fn seconds(value: f64) -> String {
+    if value < 10.0 { format!("{value:.2} s") } else { format!("{value:.1} s") }
+}
+
 /// A share: `97 %`, `0.2 %`.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;

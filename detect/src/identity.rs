@@ -1,5 +1,6 @@
 //! One identity's habits: what is kept of it between its windows.
 
+use crate::daily::Daily;
 use crate::open_window::{OpenWindow, Speed};
 use crate::population::Measure;
 use crate::snapshot::plain::{self, Source};
@@ -348,6 +349,8 @@ pub(crate) struct Identity {
     #[serde(with = "plain")]
     pub(crate) bytes: Sketch,
     pub(crate) objects: Vec<ObjectHabit>,
+    /// Its days, once there is more than one or it is busy.
+    pub(crate) daily: Option<Box<Daily>>,
     pub(crate) open: Option<Box<OpenWindow>>,
 }
 
@@ -379,6 +382,7 @@ impl Identity {
             joint_most: 0.0,
             bytes: Sketch::default(),
             objects: Vec::new(),
+            daily: None,
             open: None,
         }
     }
@@ -411,6 +415,9 @@ impl Identity {
         }
         kept.shrink_to_fit();
         self.objects = kept;
+        if let Some(daily) = &mut self.daily {
+            daily.follow(endpoints);
+        }
     }
 
     /// Calls of hours that were learned, the open window's left out.
@@ -478,6 +485,7 @@ impl Identity {
         known.len() <= PROFILE_ENDPOINTS_MAX
             && known.is_sorted_by(|a, b| a.endpoint < b.endpoint)
             && self.objects.len() <= OBJECT_ENDPOINTS_MAX
+            && self.daily.as_ref().is_none_or(|daily| daily.is_sound())
             && self.open.as_ref().is_none_or(|open| {
                 open.speeds.iter().all(Speed::is_sound)
                     && open.loops.as_ref().is_none_or(|loops| loops.is_sound())
@@ -495,6 +503,7 @@ impl Identity {
             + self.profile.known.len() * size_of::<Known>()
             + self.objects.len() * size_of::<ObjectHabit>()
             + self.bytes.heap_bytes()
+            + self.daily.as_ref().map_or(0, |daily| daily.state_bytes())
     }
 }
 

@@ -6,6 +6,7 @@
 mod alarm;
 mod calibration;
 mod classes;
+mod daily;
 mod detectors;
 pub mod engine;
 mod explain;

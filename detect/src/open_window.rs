@@ -12,6 +12,7 @@ mod loops;
 
 pub(crate) use call::{Call, First};
 pub(crate) use secrets::{Agent, Place, Secrets};
+pub(crate) use forget::forget_in;
 
 use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};

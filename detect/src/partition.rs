@@ -1,5 +1,6 @@
 //! One virtual partition: the identities that hash to it, and all of their state.
 
+mod days;
 mod delta;
 mod restore;
 mod touched;
@@ -75,6 +76,8 @@ pub struct Partition {
     pub(crate) findings: Vec<Finding>,
     pub(crate) state_bytes: usize,
     pub(crate) overflowed_calls: u64,
+    /// The UTC day that is open.
+    day: i32,
     #[serde(skip)]
     readings: Vec<Reading>,
     /// What changed since the last export, and how many active identities that one had.
@@ -101,6 +104,7 @@ impl Partition {
             findings: Vec::new(),
             state_bytes: 0,
             overflowed_calls: 0,
+            day: i32::MIN,
             readings: Vec::new(),
             touched: Touched::default(),
             active_written: 0,
@@ -109,6 +113,7 @@ impl Partition {
 
     /// Takes items in the order of event time, all within the hour that the context names.
     pub(crate) fn process(&mut self, context: &Context<'_>, items: &[Item<'_>]) {
+        self.turn_day(context);
         for item in items {
             match item {
                 Item::Call(batch, event) => self.call(context, batch, event),
@@ -151,6 +156,9 @@ impl Partition {
             crossed.add(Detector::NotItself);
         }
         note_endpoint(&mut self.contribution, event, endpoint, now);
+        if let Some(daily) = &mut identity.daily {
+            daily.add(batch, event, endpoint, now);
+        }
         if !open.raised.is_empty() {
             alarm::add_evidence(&mut open, (batch, event), endpoint, is_secret);
         }
@@ -296,6 +304,7 @@ impl Partition {
             }
         }
         self.readings = readings;
+        days::note(context, identity, &open, &mut self.findings);
         self.windows.push_window(identity, &open);
         if open.raised.is_empty() {
             self.sample.push(Sampled {
@@ -305,7 +314,7 @@ impl Partition {
             });
         }
         learn(context, &mut self.contribution, identity, &open);
-        self.state_bytes += identity.state_bytes().saturating_sub(before);
+        self.state_bytes = (self.state_bytes + identity.state_bytes()).saturating_sub(before);
         if self.spare.len() < SPARE_MAX {
             self.spare.push(open.recycle());
         }
@@ -377,6 +386,9 @@ fn begin(
     if identity.last_day != day {
         identity.last_day = day;
         identity.days = identity.days.saturating_add(1);
+    }
+    if let Some(daily) = &mut identity.daily {
+        daily.begin(day);
     }
     let empty = OpenWindow::new();
     detectors::set_tripwires(&context.view(identity, &empty), &mut open);

@@ -26,6 +26,8 @@ closed_set! {
         WriteBurst => "write_burst",
         /// An agent's session repeats itself and learns nothing new.
         RunawayLoop => "runaway_loop",
+        /// A steady beat of calls, from somebody who never called like a clock.
+        Cadence => "cadence",
         /// Together unusual, though no single feature is.
         JointOutlier => "joint_outlier",
         /// The calls are likelier from anyone else than from this identity.

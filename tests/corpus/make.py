@@ -483,15 +483,16 @@ def main():
     for make in (object_enumeration, egress_spike, first_seen_endpoint, auth_failures, denied_probing,
                  machine_speed, not_itself, joint_outlier, write_burst):
         make()
-    import harvest
     import agents
-
-    agents.runaway_loop(keep)
+    import days
+    import harvest
     import real
 
+    agents.runaway_loop(keep)
     harvest.make(save)
     real.make(logs, keep)
     harvest.make_real(real, logs, keep)
+    days.make(logs, save, keep)
     with open(HERE / "expect.toml", "w", encoding="utf-8") as out:
         out.write("# Written by make.py: what each case must, or must not, make the detectors say.\n")
         for case in sorted(INDEX, key=lambda case: case["file"]):

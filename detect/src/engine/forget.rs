@@ -49,8 +49,13 @@ impl Engine {
             partition.signals.forget(principal);
             partition.findings.retain(|it| it.principal_id.as_deref() != Some(principal));
             partition.findings.iter_mut().for_each(|finding| scrub(finding, &mentions));
-            for open in partition.identities.iter_mut().filter_map(|it| it.open.as_mut()) {
-                open.forget(&mentions, &gone.hashes);
+            for identity in &mut partition.identities {
+                if let Some(open) = &mut identity.open {
+                    open.forget(&mentions, &gone.hashes);
+                }
+                if let Some(daily) = &mut identity.daily {
+                    daily.forget(&mentions);
+                }
             }
         }
         gone

@@ -163,8 +163,10 @@ impl Engine {
     /// Forgets which inputs the evidence of open windows came from: from now on there are others.
     pub fn forget_inputs(&mut self) {
         let identities = self.partitions.iter_mut().flat_map(|it| &mut it.identities);
-        for open in identities.filter_map(|identity| identity.open.as_mut()) {
-            for evidence in open.raised.iter_mut().flat_map(|raised| &mut raised.evidence) {
+        for identity in identities {
+            let of_hour = identity.open.iter_mut().flat_map(|open| &mut open.raised);
+            let of_day = identity.daily.iter_mut().flat_map(|daily| &mut daily.raised);
+            for evidence in of_hour.chain(of_day).flat_map(|raised| &mut raised.evidence) {
                 evidence.position.source = u32::MAX;
             }
         }

@@ -1,6 +1,6 @@
 //! Somebody else, forgotten in what an open hour has seen of them.
 
-use super::OpenWindow;
+use super::{OpenWindow, Raised};
 use model::mention::{FORGOTTEN, Mentions};
 
 impl OpenWindow {
@@ -18,13 +18,18 @@ impl OpenWindow {
                 *name = without.into();
             }
         }
-        for evidence in self.raised.iter_mut().flat_map(|raised| &mut raised.evidence) {
-            if let Some(without) = mentions.replaced(&evidence.request) {
-                evidence.request = without;
-            }
-            if evidence.client_address.as_deref().is_some_and(|it| mentions.are_in(it)) {
-                evidence.client_address = Some(FORGOTTEN.to_owned());
-            }
+        forget_in(&mut self.raised, mentions);
+    }
+}
+
+/// Forgets somebody else in the evidence of what was raised.
+pub(crate) fn forget_in(raised: &mut [Raised], mentions: &Mentions) {
+    for evidence in raised.iter_mut().flat_map(|raised| &mut raised.evidence) {
+        if let Some(without) = mentions.replaced(&evidence.request) {
+            evidence.request = without;
+        }
+        if evidence.client_address.as_deref().is_some_and(|it| mentions.are_in(it)) {
+            evidence.client_address = Some(FORGOTTEN.to_owned());
         }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) struct Delta<One, Beside, Sample> {
     findings: <Vec<Finding> as Plain>::As,
     state_bytes: usize,
     overflowed_calls: u64,
+    day: i32,
 }
 
 /// What is read.
@@ -50,6 +51,7 @@ impl Partition {
             findings: self.findings.to_plain(),
             state_bytes: self.state_bytes,
             overflowed_calls: self.overflowed_calls,
+            day: self.day,
         })
     }
 
@@ -79,6 +81,7 @@ impl Partition {
         self.findings = Plain::from_plain(delta.findings).ok_or("a finding is none")?;
         self.state_bytes = delta.state_bytes;
         self.overflowed_calls = delta.overflowed_calls;
+        self.day = delta.day;
         Ok(())
     }
 

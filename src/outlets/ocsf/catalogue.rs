@@ -62,6 +62,9 @@ const fn of_detector(detector: Detector) -> About {
             "Student tail of a logarithmic run length",
             FREQUENCY,
         ),
+        Detector::Cadence => {
+            ("Calls like a clock", BEHAVIORAL, "binomial tail of the gaps' deviation", FREQUENCY)
+        }
         Detector::JointOutlier => {
             ("Unusual combination of features", LEARNING, "Gaussian mixture", DISTRIBUTION)
         }
@@ -80,6 +83,8 @@ pub(crate) fn technique(id: &str) -> Option<&'static str> {
         "AML.T0098" => "AI Agent Tool Credential Harvesting",
         "AML.T0101" => "Data Destruction via AI Agent Tool Invocation",
         "T1020" => "Automated Exfiltration",
+        "T1029" => "Scheduled Transfer",
+        "T1071.001" => "Web Protocols",
         "T1078" => "Valid Accounts",
         "T1078.004" => "Cloud Accounts",
         "T1087" => "Account Discovery",
