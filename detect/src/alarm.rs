@@ -381,7 +381,7 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
         observed: reading.observed,
         expected: reading.expected,
         upper: reading.law.value_at(UPPER_SURPRISE),
-        unit: about.unit,
+        unit: detectors::unit(reading.detector, view),
         history_days: view.open.start.since(identity.first_seen).max(0) as f64 / NS_PER_D as f64,
         history_n: identity.calls_learned(view.open),
         peers_n: u64::from(detectors::peers_of(view)),

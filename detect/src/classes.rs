@@ -286,7 +286,7 @@ impl Patterns {
     }
 
     fn of_operation(&self, name: &str) -> Marks {
-        let parts = name.split([' ', '/', '.', ':', '#']).map(|part| Words::of(part));
+        let parts = name.split([' ', '/', '.', ':', '#']).map(Words::of);
         parts.fold(Marks::default(), |marks, words| {
             let reads = if words.has_any(&READING) { READS } else { 0 };
             Marks(marks.0 | reads | self.of_words(&words))
@@ -307,7 +307,7 @@ impl Patterns {
 /// in braces is no word, and nothing follows across it.
 #[derive(Debug)]
 struct Words<'a> {
-    words: [&'a str; PART_WORDS_MAX],
+    slots: [&'a str; PART_WORDS_MAX],
     len: usize,
     /// There are more words than are kept.
     is_cut: bool,
@@ -315,7 +315,7 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     fn of(part: &'a str) -> Self {
-        let mut found = Self { words: [""; PART_WORDS_MAX], len: 0, is_cut: false };
+        let mut found = Self { slots: [""; PART_WORDS_MAX], len: 0, is_cut: false };
         let (mut start, mut before, mut in_braces) = (None, ' ', false);
         let mut chars = part.char_indices().peekable();
         while let Some((at, c)) = chars.next() {
@@ -350,7 +350,7 @@ impl<'a> Words<'a> {
     }
 
     fn push(&mut self, word: Option<&'a str>) {
-        match self.words.get_mut(self.len) {
+        match self.slots.get_mut(self.len) {
             Some(slot) => {
                 *slot = word.unwrap_or_default();
                 self.len += 1;
@@ -360,7 +360,7 @@ impl<'a> Words<'a> {
     }
 
     fn kept(&self) -> &[&'a str] {
-        self.words.get(..self.len).unwrap_or_default()
+        self.slots.get(..self.len).unwrap_or_default()
     }
 
     /// How many there are, as far as that matters.
@@ -465,7 +465,8 @@ mod tests {
     #[test]
     fn names_of_any_bytes_are_taken() {
         let patterns = Classes::default().check().unwrap();
-        for name in ["", " ", "GET ", "GET /", "{", "GET /{{/}", "É/Ünïcode Ω", "a{b}c", "\u{0}"] {
+        for name in ["", " ", "GET ", "GET /", "{", "GET /{{/}", "É/Ünïcode Ω", "a{b}c", "\u{0}"]
+        {
             patterns.of_endpoint(name);
             patterns.of_resource(name);
         }

@@ -7,6 +7,7 @@
 pub(crate) mod auth_failures;
 pub(crate) mod cadence;
 pub(crate) mod denied_probing;
+pub(crate) mod dormant;
 pub(crate) mod egress_spike;
 pub(crate) mod first_seen_endpoint;
 pub(crate) mod joint_outlier;
@@ -133,6 +134,7 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
         Detector::WriteBurst => &write_burst::ABOUT,
         Detector::RunawayLoop => &runaway_loop::ABOUT,
         Detector::Cadence => &cadence::ABOUT,
+        Detector::Dormant => &dormant::ABOUT,
         Detector::JointOutlier => &joint_outlier::ABOUT,
         Detector::NotItself => &not_itself::ABOUT,
     }
@@ -155,6 +157,7 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
         Detector::RunawayLoop => out.extend(runaway_loop::read(view)),
         // Of the day, which `read_day` reads.
         Detector::Cadence => {}
+        Detector::Dormant => out.extend(dormant::read(view)),
         Detector::JointOutlier => out.extend(joint_outlier::read(view)),
         Detector::NotItself => out.extend(not_itself::read(view)),
     }
@@ -214,6 +217,7 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::WriteBurst => write_burst::may_raise(reading),
         Detector::RunawayLoop => runaway_loop::may_raise(reading),
         Detector::Cadence => cadence::may_raise(view),
+        Detector::Dormant => dormant::may_raise(view, reading),
         Detector::NotItself => not_itself::may_raise(view),
         Detector::FirstSeenEndpoint | Detector::JointOutlier => true,
     }
@@ -231,6 +235,14 @@ pub(crate) fn entity<'a>(
     }
 }
 
+/// What a detector's three numbers count in this window.
+pub(crate) fn unit(detector: Detector, view: &View<'_>) -> &'static str {
+    match detector {
+        Detector::Dormant => dormant::unit(view),
+        _ => about(detector).unit,
+    }
+}
+
 /// Says a reading in words.
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     match reading.detector {
@@ -244,6 +256,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::WriteBurst => write_burst::explain(view, reading, cut),
         Detector::RunawayLoop => runaway_loop::explain(view, reading, cut),
         Detector::Cadence => cadence::explain(view, reading, cut),
+        Detector::Dormant => dormant::explain(view, reading, cut),
         Detector::JointOutlier => joint_outlier::explain(view, reading),
         Detector::NotItself => not_itself::explain(view, reading, cut),
     }
@@ -270,6 +283,7 @@ pub(crate) fn raise_tripwire(detector: Detector, open: &mut OpenWindow) {
         Detector::MachineSpeed => machine_speed::raise_tripwire(open),
         Detector::WriteBurst => write_burst::raise_tripwire(open),
         Detector::RunawayLoop => runaway_loop::raise_tripwire(open),
+        Detector::Dormant => dormant::raise_tripwire(open),
         Detector::NotItself => open.itself_tripwire = open.calls + not_itself::CALLS_PER_LOOK,
         Detector::FirstSeenEndpoint | Detector::Cadence | Detector::JointOutlier => {}
     }

@@ -8,7 +8,7 @@ pub use state::{Extent, StatePart};
 
 use crate::calibration::Calibration;
 use crate::classes::ClassTable;
-use crate::detectors::View;
+use crate::detectors::{View, dormant};
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
 use crate::models::joint::JointModel;
@@ -16,7 +16,7 @@ use crate::models::peer_groups::{self, PeerGroups};
 use crate::models::{Models, joint};
 use crate::open_window::OpenWindow;
 use crate::partition::{self, Item, Partition};
-use crate::population::Population;
+use crate::population::{Breadths, Population};
 use crate::rows::Rows;
 use crate::settings::Plan;
 use arrow::array::RecordBatch;
@@ -45,6 +45,8 @@ pub struct Context<'a> {
     pub(crate) models: &'a Models,
     pub(crate) classes: &'a ClassTable,
     pub(crate) hour: Time,
+    /// Hours with a log before this one.
+    pub(crate) logged_h: u32,
     pub(crate) cut: f64,
 }
 
@@ -180,6 +182,7 @@ impl Engine {
         closes: bool,
     ) -> Vec<Task<'a>> {
         self.classes.follow(&self.plan.patterns, endpoints);
+        let logged_h = self.logged_h();
         let context = Context {
             plan: &self.plan,
             endpoints,
@@ -188,6 +191,7 @@ impl Engine {
             models: &self.models,
             classes: &self.classes,
             hour: self.hour.unwrap_or_default(),
+            logged_h,
             cut: self.cut,
         };
         let each = self.partitions.iter_mut().zip(items);
@@ -279,6 +283,13 @@ impl Engine {
         Ok(output)
     }
 
+    /// Hours with a log before the open one, as [`Engine::set_cut`] counts them.
+    fn logged_h(&self) -> u32 {
+        let since = |before: Time| self.hour.unwrap_or(before).since(before).clamp(0, NS_PER_D);
+        let ns = self.elapsed_ns + self.counted.map_or(0, since);
+        u32::try_from(ns / NS_PER_H).unwrap_or(u32::MAX)
+    }
+
     /// The cut that keeps ordinary traffic within the budget, and never below the floor.
     fn set_cut(&mut self, now: Time) {
         // Time in which there was a log: a gap counts for a day at most, so that one old clock does
@@ -316,6 +327,10 @@ impl Engine {
             partition.regroup(groups.as_ref());
         }
         self.population.absorb(self.partitions.iter_mut().map(|it| &mut it.contribution));
+        let day_ago = self.hour.unwrap_or_default().plus(-NS_PER_D);
+        let all = self.partitions.iter().flat_map(|partition| &partition.identities);
+        let breadths = all.filter_map(|identity| dormant::breadth_of(identity, day_ago));
+        self.population.breadths = Breadths::of(breadths);
         let all: Vec<_> = self.partitions.iter().flat_map(Partition::feature_vectors).collect();
         let of = |group: Option<u8>| {
             let rows: Vec<_> = all.iter().filter(|it| group.is_none() || it.0 == group).collect();
@@ -362,6 +377,7 @@ impl Engine {
             models: &self.models,
             classes: &self.classes,
             hour: self.hour.unwrap_or_default(),
+            logged_h: self.logged_h(),
             cut: self.cut,
         };
         let mut batches = Vec::new();

@@ -3,6 +3,7 @@
 use crate::daily::Daily;
 use crate::open_window::{OpenWindow, Speed};
 use crate::population::Measure;
+use crate::silence::Silence;
 use crate::snapshot::plain::{self, Source};
 use crate::statistics::{Moments, Sketch};
 use model::time::NS_PER_D;
@@ -101,6 +102,11 @@ impl Profile {
     pub(crate) fn was_accepted(&self, endpoint: EndpointId) -> bool {
         let found = self.known.binary_search_by_key(&endpoint, |known| known.endpoint);
         found.is_ok_and(|index| self.known.get(index).is_some_and(|known| known.is_accepted()))
+    }
+
+    /// Whether anything was learned of an endpoint.
+    pub(crate) fn is_used(&self, endpoint: EndpointId) -> bool {
+        self.calls(endpoint) >= f64::from(USED_CALLS_MIN)
     }
 
     /// How many endpoints anything was learned of.
@@ -337,6 +343,7 @@ pub(crate) struct Identity {
     pub(crate) learned: u32,
     pub(crate) withheld: u32,
     pub(crate) recurrence: Recurrence,
+    pub(crate) silence: Silence,
     pub(crate) profile: Profile,
     pub(crate) counts: [Moments; Measure::COUNT],
     pub(crate) most: [u32; Measure::COUNT],
@@ -374,6 +381,7 @@ impl Identity {
             learned: 0,
             withheld: 0,
             recurrence: Recurrence::default(),
+            silence: Silence::new(),
             profile: Profile::default(),
             counts: [Moments::default(); Measure::COUNT],
             most: [0; Measure::COUNT],
@@ -394,6 +402,11 @@ impl Identity {
 
     pub(crate) fn tenant(&self) -> &str {
         self.tenant.as_deref().unwrap_or("default")
+    }
+
+    /// Whether it stands for all that there is no room for.
+    pub(crate) fn is_overflow(&self) -> bool {
+        self.hash == 0 && self.name.starts_with("{overflow-")
     }
 
     /// Follows the folds of the learned templates in all that is kept by endpoint.

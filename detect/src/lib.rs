@@ -18,6 +18,7 @@ mod population;
 mod router;
 mod rows;
 pub mod settings;
+mod silence;
 mod snapshot;
 pub mod statistics;
 

@@ -14,6 +14,7 @@ pub(crate) use call::{Call, First};
 pub(crate) use secrets::{Agent, Place, Secrets};
 pub(crate) use forget::forget_in;
 
+use crate::detectors::dormant::Waking;
 use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};
 use changes::Changes;
@@ -208,6 +209,7 @@ pub(crate) struct OpenWindow {
     pub(crate) log_ratio: f64,
     /// Sum over calls of −log2 p(endpoint | this identity).
     pub(crate) surprisal_bits: f64,
+    pub(crate) waking: Waking,
     pub(crate) itself_tripwire: u32,
     pub(crate) joint_surprise: f32,
     pub(crate) raised: Vec<Raised>,
@@ -260,6 +262,7 @@ impl OpenWindow {
             speeds: [Speed::default(); 3],
             log_ratio: 0.0,
             surprisal_bits: 0.0,
+            waking: Waking::new(),
             itself_tripwire: u32::MAX,
             joint_surprise: 0.0,
             raised: Vec::new(),

@@ -8,7 +8,7 @@ mod touched;
 pub(crate) use delta::Read as Delta;
 
 use crate::alarm::{self, Alarm};
-use crate::detectors::{self, Reading, View, egress_spike, not_itself, write_burst};
+use crate::detectors::{self, Reading, View, dormant, egress_spike, not_itself, write_burst};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
@@ -154,6 +154,9 @@ impl Partition {
         }
         if open.calls >= open.itself_tripwire {
             crossed.add(Detector::NotItself);
+        }
+        if open.waking.asks(open.calls, first, || context.classes.of(endpoint)) {
+            crossed.add(Detector::Dormant);
         }
         note_endpoint(&mut self.contribution, event, endpoint, now);
         if let Some(daily) = &mut identity.daily {
@@ -379,6 +382,7 @@ fn begin(
 ) -> Box<OpenWindow> {
     let mut open = spare.unwrap_or_else(|| Box::new(OpenWindow::new()));
     open.start = context.hour;
+    dormant::begin(context, identity, &mut open);
     identity.age(context.hour);
     identity.follow(context.endpoints);
     identity.hours += 1;
@@ -468,8 +472,9 @@ fn learn(
     let weight = not_itself::gate(identity, open);
     let hour = (open.start.ns() / NS_PER_H) as i32;
     let raised = open.raised.iter().map(alarm::recurring);
-    let is_habit = identity.recurrence.note(raised, hour);
-    if !is_habit || weight < WEIGHT_MIN {
+    let is_learned = identity.recurrence.note(raised, hour) && weight >= WEIGHT_MIN;
+    dormant::learn(contribution, identity, open, is_learned);
+    if !is_learned {
         identity.withheld += 1;
         identity.withheld_calls += u64::from(open.calls);
         // A first time is the first only once, whatever became of the rest of the hour.

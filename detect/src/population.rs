@@ -4,7 +4,12 @@
 //! merged into the [`Population`] in the order of the partitions, so that threads and workers do
 //! not change results.
 
+mod breadths;
+
+pub(crate) use breadths::Breadths;
+
 use crate::identity::{Identity, forgetting};
+use crate::silence::AllSilences;
 use crate::snapshot::plain::{self, Plain};
 use crate::statistics::moments::Sums;
 use crate::statistics::{Moments, Predictive, Sketch};
@@ -150,6 +155,7 @@ pub(crate) struct Contribution {
     #[serde(with = "plain")]
     pub(crate) endpoints: Vec<EndpointHabit>,
     pub(crate) objects: Sums,
+    pub(crate) silences: AllSilences,
     pub(crate) surprises: Vec<Vec<f32>>,
     /// Windows in which each detector could have had something to read.
     pub(crate) judged: [u64; Detector::ALL.len()],
@@ -205,6 +211,9 @@ pub(crate) struct Population {
     #[serde(with = "plain")]
     pub(crate) endpoints: Vec<EndpointHabit>,
     pub(crate) objects: Sums,
+    pub(crate) silences: AllSilences,
+    /// How broad those are that are older than a day, as of the last fit.
+    pub(crate) breadths: Option<Breadths>,
     aged_day: Option<i64>,
 }
 
@@ -229,6 +238,8 @@ impl Population {
                 own.absorb(theirs);
             }
             self.objects.absorb(&contribution.objects);
+            self.silences.absorb(&contribution.silences);
+            contribution.silences = AllSilences::default();
             contribution.calls = 0;
             contribution.windows = 0;
             contribution.everyone.clear();

@@ -91,13 +91,8 @@ pub struct Plan {
 impl Settings {
     /// Checks these settings, which is the only way to a [`Plan`].
     pub fn check(&self) -> Result<Plan, SettingsError> {
-        let Self {
-            findings_per_day,
-            windows_per_finding_min,
-            disabled,
-            state_bytes_max,
-            classes,
-        } = self;
+        let Self { findings_per_day, windows_per_finding_min, disabled, state_bytes_max, classes } =
+            self;
         for (field, value) in [
             ("findings_per_day", *findings_per_day),
             ("windows_per_finding_min", *windows_per_finding_min),

@@ -26,6 +26,8 @@ closed_set! {
         WriteBurst => "write_burst",
         /// An agent's session repeats itself and learns nothing new.
         RunawayLoop => "runaway_loop",
+        /// Busy after a long silence, or broad from the first day.
+        Dormant => "dormant",
         /// A steady beat of calls, from somebody who never called like a clock.
         Cadence => "cadence",
         /// Together unusual, though no single feature is.

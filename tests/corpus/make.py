@@ -487,12 +487,15 @@ def main():
     import days
     import harvest
     import real
+    import sleepers
 
     agents.runaway_loop(keep)
     harvest.make(save)
+    sleepers.make(save)
     real.make(logs, keep)
     harvest.make_real(real, logs, keep)
     days.make(logs, save, keep)
+    sleepers.make_real(real, logs, keep)
     with open(HERE / "expect.toml", "w", encoding="utf-8") as out:
         out.write("# Written by make.py: what each case must, or must not, make the detectors say.\n")
         for case in sorted(INDEX, key=lambda case: case["file"]):

@@ -234,8 +234,8 @@ mod tests {
         assert_eq!(
             all.join(" "),
             "object_enumeration egress_spike first_seen_endpoint auth_failures denied_probing \
-             secret_harvesting machine_speed write_burst runaway_loop cadence joint_outlier \
-             not_itself \
+             secret_harvesting machine_speed write_burst runaway_loop dormant cadence \
+             joint_outlier not_itself \
              user service consumer application api_key client mtls session ip anonymous \
              info low medium high critical"
         );

@@ -4,7 +4,7 @@ use super::tail::negative_binomial;
 use serde::{Deserialize, Serialize};
 
 /// How many windows of one's own weigh as much as all that is known of the peers.
-const PRIOR_WINDOWS: f64 = 5.0;
+pub(crate) const PRIOR_WINDOWS: f64 = 5.0;
 
 /// Sufficient statistics of a count per window: how many windows, their sum and sum of squares.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]

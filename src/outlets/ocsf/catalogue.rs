@@ -64,6 +64,8 @@ const fn of_detector(detector: Detector) -> About {
         ),
         Detector::Cadence => {
             ("Calls like a clock", BEHAVIORAL, "binomial tail of the gaps' deviation", FREQUENCY)
+        Detector::Dormant => {
+            ("Back from silence, or new and everywhere", STATISTICAL, "tail of silences", FREQUENCY)
         }
         Detector::JointOutlier => {
             ("Unusual combination of features", LEARNING, "Gaussian mixture", DISTRIBUTION)

@@ -15,6 +15,7 @@ const START: Time = Time::from_ns(1_772_355_600 * NS_PER_S);
 const IDENTITIES: u64 = 44;
 const ENDPOINTS: u32 = 16;
 const ADMIN: u32 = ENDPOINTS;
+const SECRETS: u32 = ENDPOINTS + 1;
 
 /// The numbers of a fixed mixing function: they look random and are the same every time.
 pub(super) fn mixed(seed: u64) -> u64 {
@@ -34,6 +35,7 @@ pub(super) fn endpoints() -> Endpoints {
         endpoints.push(&format!("GET /v1/things{number}/{{int}}"), EndpointSource::Lexical);
     }
     endpoints.push("POST /admin/users/{int}/roles", EndpointSource::Lexical);
+    endpoints.push("GET /v1/secrets/{slug}", EndpointSource::Lexical);
     endpoints
 }
 
@@ -45,6 +47,7 @@ pub(super) fn events(hours: u64) -> EventBatch {
             ordinary(&mut batch, hour, identity);
         }
         match hour {
+            25 => harvest(&mut batch),
             26 => sweep(&mut batch),
             27 => guess(&mut batch),
             28 => take_over(&mut batch),
@@ -77,6 +80,16 @@ fn sweep(batch: &mut EventBatch) {
     for call in 0..600 {
         let time = at(26, 600_000 + call * 500);
         call_of(batch, time, 4, 2, 10_000 + call, (200, 90_000));
+    }
+}
+
+/// One identity reads secret after secret, as an agent.
+fn harvest(batch: &mut EventBatch) {
+    for call in 0..30 {
+        let mut event = event(batch, at(25, 700_000 + call * 9_000), 8, SECRETS, (200, 300));
+        event.object = Some(mixed(call));
+        batch.set_text(&mut event, Text::AgentId, "helper");
+        batch.events.push(event);
     }
 }
 
