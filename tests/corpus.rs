@@ -135,8 +135,8 @@ macro_rules! corpora {
 
 corpora! {
     object_enumeration egress_spike first_seen_endpoint auth_failures denied_probing
-    secret_harvesting machine_speed write_burst runaway_loop dormant cadence joint_outlier
-    not_itself
+    secret_harvesting machine_speed injection write_burst runaway_loop dormant cadence
+    joint_outlier not_itself
 }
 
 #[test]

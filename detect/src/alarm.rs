@@ -75,6 +75,7 @@ fn first_evidence(
 
 /// What the open window remembers of the calls that a reading is about, by endpoint instead of path.
 fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Vec<Evidence> {
+    let probed = || Some(&open.probes.as_ref()?.at(reading.entity?)?.samples);
     let repeated = open.loops.as_ref().and_then(|loops| loops.longest().map(|(_, run)| run.sample));
     let calls = match reading.detector {
         Detector::FirstSeenEndpoint => &*open.novel,
@@ -82,6 +83,7 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
             open.secrets.as_ref().map_or(&*open.samples, |secrets| &*secrets.samples)
         }
         Detector::RunawayLoop => repeated.as_slice(),
+        Detector::Injection => probed().map_or(&*open.samples, |samples| &**samples),
         _ => &*open.samples,
     };
     let is_about = |call: &&Call| {
@@ -324,7 +326,8 @@ pub(crate) fn add_evidence(
         let about = about
             && is_kind
             && raised.detector != Detector::FirstSeenEndpoint
-            && (is_repeat || raised.detector != Detector::RunawayLoop);
+            && (is_repeat || raised.detector != Detector::RunawayLoop)
+            && (raised.detector != Detector::Injection || !event.injection_classes.is_empty());
         if about && raised.evidence.len() < Finding::EVIDENCE_MAX {
             raised.evidence.push(evidence_of(batch, event));
         }

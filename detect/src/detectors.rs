@@ -10,6 +10,7 @@ pub(crate) mod denied_probing;
 pub(crate) mod dormant;
 pub(crate) mod egress_spike;
 pub(crate) mod first_seen_endpoint;
+pub(crate) mod injection;
 pub(crate) mod joint_outlier;
 pub(crate) mod machine_speed;
 pub(crate) mod not_itself;
@@ -131,6 +132,7 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
         Detector::DeniedProbing => &denied_probing::ABOUT,
         Detector::SecretHarvesting => &secret_harvesting::ABOUT,
         Detector::MachineSpeed => &machine_speed::ABOUT,
+        Detector::Injection => &injection::ABOUT,
         Detector::WriteBurst => &write_burst::ABOUT,
         Detector::RunawayLoop => &runaway_loop::ABOUT,
         Detector::Cadence => &cadence::ABOUT,
@@ -153,6 +155,7 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
         Detector::DeniedProbing => out.extend(denied_probing::read(view)),
         Detector::SecretHarvesting => out.extend(secret_harvesting::read(view)),
         Detector::MachineSpeed => out.extend(machine_speed::read(view)),
+        Detector::Injection => injection::read(view, out),
         Detector::WriteBurst => out.extend(write_burst::read(view)),
         Detector::RunawayLoop => out.extend(runaway_loop::read(view)),
         // Of the day, which `read_day` reads.
@@ -214,6 +217,7 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::DeniedProbing => denied_probing::may_raise(reading),
         Detector::SecretHarvesting => secret_harvesting::may_raise(reading),
         Detector::MachineSpeed => machine_speed::may_raise(reading),
+        Detector::Injection => injection::may_raise(view, reading),
         Detector::WriteBurst => write_burst::may_raise(reading),
         Detector::RunawayLoop => runaway_loop::may_raise(reading),
         Detector::Cadence => cadence::may_raise(view),
@@ -253,6 +257,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::DeniedProbing => denied_probing::explain(view, reading, cut),
         Detector::SecretHarvesting => secret_harvesting::explain(view, reading, cut),
         Detector::MachineSpeed => machine_speed::explain(view, reading, cut),
+        Detector::Injection => injection::explain(view, reading, cut),
         Detector::WriteBurst => write_burst::explain(view, reading, cut),
         Detector::RunawayLoop => runaway_loop::explain(view, reading, cut),
         Detector::Cadence => cadence::explain(view, reading, cut),
@@ -281,6 +286,7 @@ pub(crate) fn raise_tripwire(detector: Detector, open: &mut OpenWindow) {
         Detector::DeniedProbing => open.denied_tripwire = later(open.denied.len() as u32),
         Detector::SecretHarvesting => secret_harvesting::raise_tripwire(open),
         Detector::MachineSpeed => machine_speed::raise_tripwire(open),
+        Detector::Injection => injection::raise_tripwire(open),
         Detector::WriteBurst => write_burst::raise_tripwire(open),
         Detector::RunawayLoop => runaway_loop::raise_tripwire(open),
         Detector::Dormant => dormant::raise_tripwire(open),

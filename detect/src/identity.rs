@@ -1,5 +1,9 @@
 //! One identity's habits: what is kept of it between its windows.
 
+mod probing;
+
+pub(crate) use probing::Probing;
+
 use crate::daily::Daily;
 use crate::open_window::{OpenWindow, Speed};
 use crate::population::Measure;
@@ -358,6 +362,8 @@ pub(crate) struct Identity {
     pub(crate) objects: Vec<ObjectHabit>,
     /// Its days, once there is more than one or it is busy.
     pub(crate) daily: Option<Box<Daily>>,
+    /// Made when a call with signs of injection is learned.
+    pub(crate) probing: Option<Box<Probing>>,
     pub(crate) open: Option<Box<OpenWindow>>,
 }
 
@@ -391,6 +397,7 @@ impl Identity {
             bytes: Sketch::default(),
             objects: Vec::new(),
             daily: None,
+            probing: None,
             open: None,
         }
     }
@@ -430,6 +437,9 @@ impl Identity {
         self.objects = kept;
         if let Some(daily) = &mut self.daily {
             daily.follow(endpoints);
+        }
+        if let Some(probing) = &mut self.probing {
+            probing.follow(endpoints);
         }
     }
 
@@ -489,6 +499,9 @@ impl Identity {
         for habit in &mut self.objects {
             habit.per_hour.decay(factor);
         }
+        if let Some(probing) = &mut self.probing {
+            probing.decay(factor);
+        }
     }
 
     /// Whether what is searched is in order and within its limits, and what is added to is not near
@@ -517,6 +530,7 @@ impl Identity {
             + self.objects.len() * size_of::<ObjectHabit>()
             + self.bytes.heap_bytes()
             + self.daily.as_ref().map_or(0, |daily| daily.state_bytes())
+            + self.probing.as_ref().map_or(0, |probing| probing.bytes())
     }
 }
 

@@ -7,12 +7,14 @@ mod call;
 mod changes;
 mod distinct;
 mod forget;
-mod secrets;
 mod loops;
+mod probes;
+mod secrets;
 
 pub(crate) use call::{Call, First};
-pub(crate) use secrets::{Agent, Place, Secrets};
 pub(crate) use forget::forget_in;
+pub(crate) use secrets::{Agent, Place, Secrets};
+pub(crate) use probes::{Probed, Probes, SPAN_NS as PROBE_SPAN_NS};
 
 use crate::detectors::dormant::Waking;
 use crate::snapshot::plain;
@@ -174,6 +176,8 @@ pub(crate) struct OpenWindow {
     pub(crate) secrets: Option<Box<Secrets>>,
     /// What agents repeated; none where nothing of an agent was seen.
     pub(crate) loops: Option<Box<Loops>>,
+    /// Made by the first call with signs of injection.
+    pub(crate) probes: Option<Box<Probes>>,
     #[serde(with = "plain")]
     pub(crate) denied: Distinct,
     pub(crate) denied_calls: u32,
@@ -241,6 +245,7 @@ impl OpenWindow {
             changes: Changes::new(),
             secrets: None,
             loops: None,
+            probes: None,
             denied: Distinct::default(),
             denied_calls: 0,
             denied_first: start,

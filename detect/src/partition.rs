@@ -2,6 +2,7 @@
 
 mod days;
 mod delta;
+mod probes;
 mod restore;
 mod touched;
 
@@ -152,6 +153,7 @@ impl Partition {
             let (event, at) = ((batch, event), (endpoint, now));
             Secrets::add((context, identity), &mut open, event, at, &mut crossed);
         }
+        probes::add(context, &mut open, (batch, event), (endpoint, now), &mut crossed);
         if open.calls >= open.itself_tripwire {
             crossed.add(Detector::NotItself);
         }
@@ -300,12 +302,15 @@ impl Partition {
         for reading in &readings {
             let ranks_all =
                 matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
-            if ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN {
+            // Injection ranks five minutes at a time, below.
+            let is_hourly = reading.detector != Detector::Injection;
+            if is_hourly && (ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN) {
                 let score = context.calibration.score(reading.detector, reading.surprise);
                 let entity = detectors::entity(reading, &open, context.endpoints);
                 self.signals.push_signal(identity, entity, reading, score);
             }
         }
+        probes::rank(context, (identity, &open), &mut readings, &mut self.signals);
         self.readings = readings;
         days::note(context, identity, &open, &mut self.findings);
         self.windows.push_window(identity, &open);
@@ -457,6 +462,7 @@ fn note_endpoint(contribution: &mut Contribution, event: &Event, endpoint: Endpo
         habit.last_seen = habit.last_seen.max(now);
         habit.calls += 1;
         habit.authenticated += u64::from(named);
+        habit.answers.add(event, habit.calls);
     }
 }
 
@@ -499,6 +505,7 @@ fn learn(
         let endpoint = context.endpoints.resolve(seen.endpoint);
         let calls = f64::from(seen.calls) * weight;
         contribution.add_mix(endpoint, calls);
+        probes::learn(contribution, identity, (open, seen.endpoint, endpoint), weight);
         let added = identity.profile.add(endpoint, calls, seen.is_accepted);
         if let Some(dropped) = added.dropped {
             contribution.everyone.add_users(dropped, -1);

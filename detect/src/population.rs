@@ -4,8 +4,10 @@
 //! merged into the [`Population`] in the order of the partitions, so that threads and workers do
 //! not change results.
 
+mod answers;
 mod breadths;
 
+pub(crate) use answers::Answers;
 pub(crate) use breadths::Breadths;
 
 use crate::identity::{Identity, forgetting};
@@ -114,6 +116,9 @@ pub(crate) struct EndpointHabit {
     pub(crate) authenticated: u64,
     /// Distinct objects answered 2xx, per identity and active hour.
     pub(crate) objects: Sums,
+    /// Calls with signs of injection, per identity and active hour.
+    pub(crate) probes: Sums,
+    pub(crate) answers: Answers,
 }
 
 impl EndpointHabit {
@@ -127,6 +132,8 @@ impl EndpointHabit {
         self.calls += other.calls;
         self.authenticated += other.authenticated;
         self.objects.absorb(&other.objects);
+        self.probes.absorb(&other.probes);
+        self.answers.absorb(&other.answers);
     }
 }
 
@@ -156,6 +163,7 @@ pub(crate) struct Contribution {
     pub(crate) endpoints: Vec<EndpointHabit>,
     pub(crate) objects: Sums,
     pub(crate) silences: AllSilences,
+    pub(crate) probes: Sums,
     pub(crate) surprises: Vec<Vec<f32>>,
     /// Windows in which each detector could have had something to read.
     pub(crate) judged: [u64; Detector::ALL.len()],
@@ -214,6 +222,8 @@ pub(crate) struct Population {
     pub(crate) silences: AllSilences,
     /// How broad those are that are older than a day, as of the last fit.
     pub(crate) breadths: Option<Breadths>,
+    /// Calls with signs of injection, per identity, endpoint and active hour.
+    pub(crate) probes: Sums,
     aged_day: Option<i64>,
 }
 
@@ -240,6 +250,7 @@ impl Population {
             self.objects.absorb(&contribution.objects);
             self.silences.absorb(&contribution.silences);
             contribution.silences = AllSilences::default();
+            self.probes.absorb(&contribution.probes);
             contribution.calls = 0;
             contribution.windows = 0;
             contribution.everyone.clear();
@@ -247,6 +258,7 @@ impl Population {
             contribution.mix.clear();
             contribution.endpoints.clear();
             contribution.objects = Sums::default();
+            contribution.probes = Sums::default();
         }
         self.mix_total = self.mix.iter().sum();
         self.mix_kinds = self.mix.iter().filter(|calls| **calls > 0.0).count() as u32;
@@ -309,8 +321,11 @@ impl Population {
         self.mix.iter_mut().for_each(|calls| *calls *= f64::from(factor));
         self.mix_total *= f64::from(factor);
         self.objects.decay(f64::from(factor));
+        self.probes.decay(f64::from(factor));
         for habit in &mut self.endpoints {
             habit.objects.decay(f64::from(factor));
+            habit.probes.decay(f64::from(factor));
+            habit.answers.decay(f64::from(factor));
         }
     }
 
@@ -381,6 +396,22 @@ impl Population {
             return None;
         }
         Predictive::of(own, prior)
+    }
+
+    /// How many calls with signs of injection an identity's next active hour should have at an endpoint.
+    pub(crate) fn probes(&self, own: &Moments, endpoint: EndpointId) -> Option<Predictive> {
+        /// Identity-hours from which on an endpoint speaks for itself.
+        const HOURS_MIN: f64 = 20.0;
+        /// Nearly all hours have none, so that half of one is imagined, and such calls come in threes.
+        const IMAGINED: (f64, f64) = (0.5, 3.0);
+        let here = self.endpoints.get(endpoint.0 as usize).map(|habit| &habit.probes);
+        let mut prior = *here.filter(|sums| sums.n >= HOURS_MIN).unwrap_or(&self.probes);
+        if !self.is_ready() || prior.n < HOURS_MIN {
+            return None;
+        }
+        let (hours, calls) = IMAGINED;
+        prior.add(calls, hours);
+        Predictive::of(own, &prior)
     }
 
     /// The share of everyone's learned calls that go to an endpoint, `without` taken away; above 0.

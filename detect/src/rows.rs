@@ -197,6 +197,8 @@ impl Rows {
             open.changes.deleted.len().into(),
             open.secrets.as_ref().map_or(0, |secrets| secrets.resources.len()).into(),
             open.loops.as_ref().map_or(0, |loops| loops.most()).into(),
+            open.probes.as_ref().map_or(0, |probes| probes.calls).into(),
+            open.probes.as_ref().map_or(0, |probes| probes.answered).into(),
             open.networks.len().into(),
             open.user_agents.len().into(),
             open.bytes_in.into(),

@@ -6,6 +6,7 @@ pub mod chunk;
 pub mod endpoint;
 pub mod format;
 mod identity;
+mod injection;
 mod json;
 pub mod ndjson;
 pub mod parse;

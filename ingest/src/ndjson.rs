@@ -39,6 +39,10 @@ pub fn write(batch: &EventBatch, event: &Event, endpoint: &str, out: &mut Vec<u8
             number(value, out);
         }
     }
+    if !event.injection_classes.is_empty() {
+        key("injection_classes", out);
+        display(event.injection_classes, out);
+    }
     key("parse_flags", out);
     number(i64::from(event.parse_flags.0), out);
     out.extend(b"}\n");

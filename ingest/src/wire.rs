@@ -5,8 +5,8 @@
 
 use crate::FormatId;
 use model::{
-    EndpointSource, Event, EventBatch, Int, Kind, ParseFlags, Position, PrincipalTrust,
-    PrincipalType, Text, Time, TimeKind, TimePrecision, principal_source,
+    EndpointSource, Event, EventBatch, InjectionClasses, Int, Kind, ParseFlags, Position,
+    PrincipalTrust, PrincipalType, Text, Time, TimeKind, TimePrecision, principal_source,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,7 @@ struct Wire<'a> {
     content_hash: u64,
     source_format: &'a str,
     parse_flags: u32,
+    injection_classes: String,
     #[serde(borrow)]
     texts: Vec<(&'a str, &'a str)>,
     ints: Vec<(&'a str, i64)>,
@@ -83,6 +84,7 @@ pub fn event(batch: &EventBatch, event: &Event) -> Vec<u8> {
         content_hash: event.content_hash,
         source_format: event.source_format,
         parse_flags: event.parse_flags.0,
+        injection_classes: event.injection_classes.to_string(),
         texts: Text::ALL.iter().filter_map(text).collect(),
         ints: Int::ALL.iter().filter_map(int).collect(),
     };
@@ -132,6 +134,7 @@ fn add(wire: &Wire<'_>, position: Position, batch: &mut EventBatch) -> Option<()
     event.content_hash = wire.content_hash;
     event.source_format = FormatId::from_name(wire.source_format)?.as_str();
     event.parse_flags = ParseFlags(wire.parse_flags);
+    event.injection_classes = InjectionClasses::from_names(&wire.injection_classes);
     event.position = position;
     for (name, value) in &wire.texts {
         let column = Text::ALL.iter().find(|column| column.as_str() == *name)?;

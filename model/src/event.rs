@@ -2,6 +2,7 @@
 
 use crate::endpoint::{EndpointId, EndpointSource};
 use crate::identity::{PrincipalTrust, PrincipalType, closed_set};
+use crate::injection::InjectionClasses;
 use crate::time::Time;
 
 macro_rules! columns {
@@ -232,6 +233,8 @@ pub struct Event {
     pub source_format: &'static str,
     /// What the parser noticed.
     pub parse_flags: ParseFlags,
+    /// The signs of injection that the request target had before anything was taken out of it.
+    pub injection_classes: InjectionClasses,
     /// Where the record stands in the input.
     pub position: Position,
     text: [Span; Text::COUNT],
@@ -258,6 +261,7 @@ impl Event {
             content_hash: 0,
             source_format: "canonical",
             parse_flags: ParseFlags::default(),
+            injection_classes: InjectionClasses::default(),
             position: Position::default(),
             text: [Span::default(); Text::COUNT],
             int: [0; Int::COUNT],

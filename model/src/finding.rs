@@ -22,6 +22,8 @@ closed_set! {
         SecretHarvesting => "secret_harvesting",
         /// Calls at a speed that the identity never had.
         MachineSpeed => "machine_speed",
+        /// Request targets with signs of injection, and what was answered.
+        Injection => "injection",
         /// Many different objects are changed or deleted.
         WriteBurst => "write_burst",
         /// An agent's session repeats itself and learns nothing new.

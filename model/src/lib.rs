@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod event;
 pub mod finding;
 pub mod identity;
+mod injection;
 pub mod limit;
 pub mod mention;
 mod principal_source;
@@ -19,5 +20,6 @@ pub use event::{
 };
 pub use finding::{Contributor, Detector, Evidence, Finding, FindingId, Notice, Origin, Severity};
 pub use identity::{PrincipalTrust, PrincipalType};
+pub use injection::{InjectionClass, InjectionClasses};
 pub use principal_source::{PRINCIPAL_SOURCES, principal_source};
 pub use time::Time;

@@ -164,6 +164,8 @@ fn windows() -> Vec<Field> {
         count("objects_deleted_distinct"),
         count("secrets_read_distinct"),
         count("calls_repeated_max"),
+        count("injection_requests"),
+        count("injection_answered"),
         count("networks_distinct"),
         count("user_agents_distinct"),
         number("bytes_in"),

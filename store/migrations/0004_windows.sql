@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS windows{on_cluster}
     objects_deleted_distinct Int64 CODEC(T64, ZSTD(1)),
     secrets_read_distinct Int64 CODEC(T64, ZSTD(1)),
     calls_repeated_max Int64 CODEC(T64, ZSTD(1)),
+    injection_requests Int64 CODEC(T64, ZSTD(1)),
+    injection_answered Int64 CODEC(T64, ZSTD(1)),
     networks_distinct Int64 CODEC(T64, ZSTD(1)),
     user_agents_distinct Int64 CODEC(T64, ZSTD(1)),
     bytes_in Float64 CODEC(ZSTD(1)),

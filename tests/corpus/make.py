@@ -8,6 +8,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import injection
 from world import FORMATS, ROLES, World, iso, write_gz
 
 HERE = Path(__file__).parent
@@ -491,6 +492,7 @@ def main():
 
     agents.runaway_loop(keep)
     harvest.make(save)
+    injection.make(save)
     sleepers.make(save)
     real.make(logs, keep)
     harvest.make_real(real, logs, keep)

@@ -5,6 +5,8 @@ import json
 import re
 from datetime import datetime, timedelta, timezone
 
+import injection
+
 LINE = re.compile(r'(\S+) (\S+) (\S+) \[([^\]]+)\] (.*)')
 FEED_READER = "46.105.14.53"   # asks for one feed, every few minutes, for days
 CRAWLER = "66.249.73.135"
@@ -127,6 +129,7 @@ def make(logs, keep):
          marker=f'"client_address":"{CRAWLER}"', earliest=iso_of(later - timedelta(seconds=1)),
          latest=iso_of(later + timedelta(minutes=60)))
 
+    injection.real(add, site, other, line_of, keep, FEED_READER)
     keep("machine_speed", "benign", "real_site_first_day", [(line, False) for line in first_day])
     keep("joint_outlier", "benign", "real_site_as_it_is", [(line, False) for line in site])
     for detector in ("object_enumeration", "egress_spike", "first_seen_endpoint", "auth_failures", "denied_probing",

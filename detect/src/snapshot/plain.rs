@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(
             all.join(" "),
             "object_enumeration egress_spike first_seen_endpoint auth_failures denied_probing \
-             secret_harvesting machine_speed write_burst runaway_loop dormant cadence \
+             secret_harvesting machine_speed injection write_burst runaway_loop dormant cadence \
              joint_outlier not_itself \
              user service consumer application api_key client mtls session ip anonymous \
              info low medium high critical"

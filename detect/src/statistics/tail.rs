@@ -42,6 +42,23 @@ pub fn run(calls: f64, a: f64, b: f64) -> f64 {
     (ln_beta(a) - ln_beta(a + calls.max(0.0))) / LN_10
 }
 
+/// Surprise of at least `count` of `n` when each is one with probability `p`.
+///
+/// P(X ≥ k) = I_p(k, n − k + 1) (Abramowitz & Stegun 26.5.24). Finite for p above 0.
+pub fn binomial(count: f64, n: f64, p: f64) -> f64 {
+    if count < 0.5 {
+        return 0.0;
+    }
+    (-ln_beta_regularized(count, n - count + 1.0, p.clamp(1e-300, 1.0)) / LN_10).max(0.0)
+}
+
+/// Surprise of two independent things together: P(UV ≤ x) = x (1 − ln x) (Fisher, Statistical Methods
+/// for Research Workers, 4th ed., 1932, §21.1).
+pub fn together(one: f64, other: f64) -> f64 {
+    let sum = one.max(0.0) + other.max(0.0);
+    sum - (sum * LN_10).ln_1p() / LN_10
+}
+
 /// Surprise of what was seen before: no more than once in all of `windows`.
 ///
 /// A law that is too narrow for an identity's own past is corrected by that past.
@@ -66,7 +83,9 @@ pub fn largest_of(surprise: f64, n: f64) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use statrs::distribution::{ContinuousCDF, DiscreteCDF, NegativeBinomial, StudentsT};
+    use statrs::distribution::{
+        Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, NegativeBinomial, StudentsT,
+    };
 
     proptest! {
         #[test]
@@ -95,6 +114,22 @@ mod tests {
             let ours = run(f64::from(calls), a, b);
             prop_assert!((ours - reference).abs() < 1e-7, "{ours} against {reference}");
             prop_assert!(run(f64::from(calls) + 1.0, a, b) > ours);
+        }
+
+        #[test]
+        fn binomial_agrees_with_the_reference(n in 1_u64..300, share in 0.0_f64..1.0, p in 0.001_f64..0.999) {
+            let count = ((n as f64 * share) as u64).max(1);
+            let reference = Binomial::new(p, n).unwrap().sf(count - 1);
+            let ours = 10_f64.powf(-binomial(count as f64, n as f64, p));
+            prop_assert!((ours - reference).abs() <= 1e-7, "{ours} against {reference}");
+        }
+
+        #[test]
+        fn two_things_together_follow_chi_square(one in 0.0_f64..20.0, other in 0.0_f64..20.0) {
+            let reference = ChiSquared::new(4.0).unwrap().sf(2.0 * LN_10 * (one + other));
+            let ours = 10_f64.powf(-together(one, other));
+            prop_assert!((ours - reference).abs() <= 1e-9, "{ours} against {reference}");
+            prop_assert!(together(one, other + 0.1) > together(one, other));
         }
 
         #[test]

@@ -39,7 +39,13 @@ impl Writer<'_> {
             draft.set(Text::UrlScheme, scheme);
         }
         let query = record.text(Slot::Text(Text::UrlQuery)).or(target.query);
-        if let Some(query) = query.map(|it| it.strip_prefix('?').unwrap_or(it)) {
+        let query = query.map(|it| it.strip_prefix('?').unwrap_or(it));
+        let given_path = record.text(Slot::Text(Text::UrlPath));
+        let own = draft.text(Text::ServerAddress);
+        let classes =
+            self.target.classes(given_path.unwrap_or(target.path), query.unwrap_or(""), own);
+        draft.event.injection_classes = draft.event.injection_classes.with(classes);
+        if let Some(query) = query {
             let (query, was_cut) = redact::cut(query, PATH_BYTES_MAX);
             let mut changed = false;
             let keep = self.policy.keep_query_values;
@@ -49,7 +55,7 @@ impl Writer<'_> {
         }
         let mut decoded = std::mem::take(&mut self.decoded);
         decoded.clear();
-        let path = match record.text(Slot::Text(Text::UrlPath)) {
+        let path = match given_path {
             // The canonical path is decoded already.
             Some(path) => path,
             None if target.path.contains('%') => {

@@ -27,7 +27,7 @@ pub(super) static FORMAT: Format = Format {
 };
 
 /// The columns with a value of their own, then those of [`Text`] and [`Int`].
-const OWN: [Field; 9] = [
+const OWN: [Field; 10] = [
     Field::raw("time", Raw::Time),
     Field::raw("time_kind", Raw::TimeKind),
     Field::raw("time_precision", Raw::TimePrecision),
@@ -37,6 +37,7 @@ const OWN: [Field; 9] = [
     Field::raw("endpoint_source", Raw::EndpointSource),
     Field::raw("source_format", Raw::SourceFormat),
     Field::raw("parse_flags", Raw::ParseFlags),
+    Field::raw("injection_classes", Raw::InjectionClasses),
 ];
 
 const COUNT: usize = OWN.len() + Text::COUNT + Int::COUNT;

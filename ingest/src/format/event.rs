@@ -5,10 +5,11 @@ use super::field::{How, Raw, Slot};
 use super::record::{Record, Value};
 use super::{Format, FormatId, measure, request};
 use crate::identity::{self, ANONYMOUS, BY_ADDRESS, BY_NETWORK, Candidate};
+use crate::injection::Folded;
 use crate::redact::{self, Key};
 use crate::reject::Reject;
 use model::limit::{IDENTITY_BYTES_MAX, TEXT_BYTES_MAX, USER_AGENT_BYTES_MAX};
-use model::{Event, EventBatch, Int, ParseFlags, Position, Text};
+use model::{Event, EventBatch, InjectionClasses, Int, ParseFlags, Position, Text};
 use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
@@ -37,6 +38,8 @@ pub(crate) struct Writer<'p> {
     pub(super) decoded: String,
     pub(super) endpoint: String,
     pub(super) scratch: String,
+    /// The request target as a server would read it, while signs of injection are looked for.
+    pub(super) target: Folded,
 }
 
 /// What identifies an event from outside its record.
@@ -90,6 +93,7 @@ impl<'p> Writer<'p> {
             decoded: String::new(),
             endpoint: String::new(),
             scratch: String::new(),
+            target: Folded::default(),
         }
     }
 
@@ -402,5 +406,8 @@ fn provenance(record: &Record<'_>, event: &mut Event) {
     }
     if let Some(Value::Int(flags)) = record.filled(Slot::Raw(Raw::ParseFlags)).map(|it| it.value) {
         event.parse_flags.insert(ParseFlags(u32::try_from(flags).unwrap_or_default() & 0xfff));
+    }
+    if let Some(classes) = record.text(Slot::Raw(Raw::InjectionClasses)) {
+        event.injection_classes = InjectionClasses::from_names(classes);
     }
 }

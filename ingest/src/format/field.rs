@@ -42,6 +42,8 @@ pub(crate) enum Raw {
     EndpointSource,
     SourceFormat,
     ParseFlags,
+    /// Signs of injection that whoever wrote the record saw.
+    InjectionClasses,
     /// Envoy's response flags.
     ResponseFlags,
     /// Whether the client certificate was verified.
@@ -94,6 +96,7 @@ impl Raw {
             Self::EndpointSource => "endpoint_source",
             Self::SourceFormat => "source_format",
             Self::ParseFlags => "parse_flags",
+            Self::InjectionClasses => "injection_classes",
             Self::ResponseFlags => "parse_flags (client_abort)",
             Self::CertificateVerify => "principal_id (trust of the certificate)",
             Self::Issuer => "principal_id (issuer)",

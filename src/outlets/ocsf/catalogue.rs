@@ -55,6 +55,7 @@ const fn of_detector(detector: Detector) -> About {
         Detector::DeniedProbing => ("Many operations refused", STATISTICAL, COUNTS, FREQUENCY),
         Detector::SecretHarvesting => ("Many secrets read", STATISTICAL, COUNTS, FREQUENCY),
         Detector::MachineSpeed => ("Unusually fast calls", STATISTICAL, COUNTS, VOLUME),
+        Detector::Injection => ("Requests with signs of injection", STATISTICAL, COUNTS, FREQUENCY),
         Detector::WriteBurst => ("Many objects changed or deleted", STATISTICAL, COUNTS, FREQUENCY),
         Detector::RunawayLoop => (
             "Agent repeats itself",
@@ -87,6 +88,7 @@ pub(crate) fn technique(id: &str) -> Option<&'static str> {
         "T1020" => "Automated Exfiltration",
         "T1029" => "Scheduled Transfer",
         "T1071.001" => "Web Protocols",
+        "T1059" => "Command and Scripting Interpreter",
         "T1078" => "Valid Accounts",
         "T1078.004" => "Cloud Accounts",
         "T1087" => "Account Discovery",
@@ -95,6 +97,7 @@ pub(crate) fn technique(id: &str) -> Option<&'static str> {
         "T1110.001" => "Password Guessing",
         "T1110.003" => "Password Spraying",
         "T1110.004" => "Credential Stuffing",
+        "T1190" => "Exploit Public-Facing Application",
         "T1213" => "Data from Information Repositories",
         "T1485" => "Data Destruction",
         "T1496" => "Resource Hijacking",
