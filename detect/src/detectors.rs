@@ -15,8 +15,8 @@ pub(crate) mod joint_outlier;
 pub(crate) mod machine_speed;
 pub(crate) mod not_itself;
 pub(crate) mod object_enumeration;
-pub(crate) mod secret_harvesting;
 pub(crate) mod runaway_loop;
+pub(crate) mod secret_harvesting;
 pub(crate) mod write_burst;
 
 use crate::calibration::Calibration;

@@ -102,6 +102,23 @@ impl Task<'_> {
     }
 }
 
+/// What the open hour rests on, beside the partitions: which are borrowed apart from it.
+macro_rules! context {
+    ($engine:ident, $endpoints:ident) => {
+        Context {
+            plan: &$engine.plan,
+            endpoints: $endpoints,
+            population: &$engine.population,
+            calibration: &$engine.calibration,
+            models: &$engine.models,
+            classes: &$engine.classes,
+            hour: $engine.hour.unwrap_or_default(),
+            logged_h: $engine.logged_h(),
+            cut: $engine.cut,
+        }
+    };
+}
+
 /// All of detection: pure, and the same whatever threads run its tasks.
 #[derive(Debug)]
 pub struct Engine {
@@ -182,18 +199,7 @@ impl Engine {
         closes: bool,
     ) -> Vec<Task<'a>> {
         self.classes.follow(&self.plan.patterns, endpoints);
-        let logged_h = self.logged_h();
-        let context = Context {
-            plan: &self.plan,
-            endpoints,
-            population: &self.population,
-            calibration: &self.calibration,
-            models: &self.models,
-            classes: &self.classes,
-            hour: self.hour.unwrap_or_default(),
-            logged_h,
-            cut: self.cut,
-        };
+        let context = context!(self, endpoints);
         let each = self.partitions.iter_mut().zip(items);
         each.filter(|(partition, items)| {
             !items.is_empty()
@@ -207,15 +213,7 @@ impl Engine {
     /// Ends the day that is open, where nothing will come of it any more: after its last hour was closed,
     /// and before the exchange.
     pub fn end_day(&mut self, endpoints: &Endpoints) {
-        let context = Context {
-            plan: &self.plan,
-            endpoints,
-            population: &self.population,
-            calibration: &self.calibration,
-            models: &self.models,
-            hour: self.hour.unwrap_or_default(),
-            cut: self.cut,
-        };
+        let context = context!(self, endpoints);
         self.partitions.iter_mut().for_each(|partition| partition.end_day(&context));
     }
 
@@ -369,17 +367,7 @@ impl Engine {
     /// Arrow refused a batch: a defect of this crate.
     pub fn identities(&self, endpoints: &Endpoints) -> Result<Vec<RecordBatch>, ArrowError> {
         const ROWS_MAX: usize = 65_536;
-        let context = Context {
-            plan: &self.plan,
-            endpoints,
-            population: &self.population,
-            calibration: &self.calibration,
-            models: &self.models,
-            classes: &self.classes,
-            hour: self.hour.unwrap_or_default(),
-            logged_h: self.logged_h(),
-            cut: self.cut,
-        };
+        let context = context!(self, endpoints);
         let mut batches = Vec::new();
         let mut rows = Rows::of(Table::Identities);
         for identity in self.partitions.iter().flat_map(|partition| &partition.identities) {

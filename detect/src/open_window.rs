@@ -13,8 +13,8 @@ mod secrets;
 
 pub(crate) use call::{Call, First};
 pub(crate) use forget::forget_in;
-pub(crate) use secrets::{Agent, Place, Secrets};
 pub(crate) use probes::{Probed, Probes, SPAN_NS as PROBE_SPAN_NS};
+pub(crate) use secrets::{Agent, Place, Secrets};
 
 use crate::detectors::dormant::Waking;
 use crate::snapshot::plain;

@@ -44,7 +44,8 @@ impl Partition {
                 let shown = detectors::as_signal(&context.view(identity, &empty), reading);
                 if let Some(shown) = shown {
                     let score = context.calibration.score(reading.detector, reading.surprise);
-                    self.signals.push_signal(identity, context.endpoints, &shown, score);
+                    let entity = detectors::entity(&shown, &empty, context.endpoints);
+                    self.signals.push_signal(identity, entity, &shown, score);
                 }
             }
             learn(identity);

@@ -1,7 +1,7 @@
 //! Calls with signs of injection on their way through a partition: counted, ranked, learned.
 
 use super::text_hash;
-use crate::detectors::{Reading, injection};
+use crate::detectors::{self, Reading, injection};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::open_window::{Call, Crossed, OpenWindow};
@@ -56,6 +56,7 @@ pub(super) fn rank(
     injection::read_spans(&context.view(identity, open), readings);
     for reading in readings.iter() {
         let score = context.calibration.score(reading.detector, reading.surprise);
-        signals.push_signal(identity, context.endpoints, reading, score);
+        let entity = detectors::entity(reading, open, context.endpoints);
+        signals.push_signal(identity, entity, reading, score);
     }
 }

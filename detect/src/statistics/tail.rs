@@ -44,7 +44,7 @@ pub fn run(calls: f64, a: f64, b: f64) -> f64 {
 
 /// Surprise of at least `count` of `n` when each is one with probability `p`.
 ///
-/// P(X ≥ k) = I_p(k, n − k + 1) (Abramowitz & Stegun 26.5.24). Finite for p above 0.
+/// P(X ≥ k) = `I_p`(k, n − k + 1) (Abramowitz & Stegun 26.5.24). Finite for p above 0.
 pub fn binomial(count: f64, n: f64, p: f64) -> f64 {
     if count < 0.5 {
         return 0.0;

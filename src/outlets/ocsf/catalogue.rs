@@ -63,10 +63,11 @@ const fn of_detector(detector: Detector) -> About {
             "Student tail of a logarithmic run length",
             FREQUENCY,
         ),
-        Detector::Cadence => {
-            ("Calls like a clock", BEHAVIORAL, "binomial tail of the gaps' deviation", FREQUENCY)
         Detector::Dormant => {
             ("Back from silence, or new and everywhere", STATISTICAL, "tail of silences", FREQUENCY)
+        }
+        Detector::Cadence => {
+            ("Calls like a clock", BEHAVIORAL, "binomial tail of the gaps' deviation", FREQUENCY)
         }
         Detector::JointOutlier => {
             ("Unusual combination of features", LEARNING, "Gaussian mixture", DISTRIBUTION)
