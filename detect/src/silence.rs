@@ -255,7 +255,9 @@ mod tests {
             hours in 1_u32..20_000,
         ) {
             let mut kept = Silences::default();
-            own.iter().for_each(|hours| kept.add(*hours));
+            for hours in &own {
+                kept.add(*hours);
+            }
             let everyone = AllSilences(everyone);
             let (a, b) = (kept.surprise(&everyone, hours), kept.surprise(&everyone, hours + 1));
             prop_assert!(a.is_finite() && a > -1e-9 && b >= a - 1e-9, "{a} {b}");

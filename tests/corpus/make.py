@@ -4,6 +4,7 @@ LOGS_DIR holds apache_semicomplete.log.gz and secrepo.log.gz, the real logs that
 (see README.md). The same input gives the same bytes. Python's standard library is all it needs.
 """
 
+import json
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -503,7 +504,7 @@ def main():
         for case in sorted(INDEX, key=lambda case: case["file"]):
             out.write("\n[[case]]\n")
             for key, value in case.items():
-                out.write(f'{key} = {value}\n' if isinstance(value, int) else f'{key} = "{value}"\n')
+                out.write(f"{key} = {json.dumps(value)}\n")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ impl Writer<'_> {
             draft.set(Text::UrlScheme, scheme);
         }
         let query = record.text(Slot::Text(Text::UrlQuery)).or(target.query);
-        let query = query.map(|it| it.strip_prefix('?').unwrap_or(it));
+        // All of them: what is written is read again as it is.
+        let query = query.map(|it| it.trim_start_matches('?'));
         let given_path = record.text(Slot::Text(Text::UrlPath));
         let own = draft.text(Text::ServerAddress);
         let classes =

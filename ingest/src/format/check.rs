@@ -157,10 +157,8 @@ fn hardly_any_ordinary_target_has_signs_of_injection() {
     let targets: Vec<_> = targets.map(|it| it.split_once('?').unwrap_or((it, ""))).collect();
     let mut folded = crate::injection::Folded::default();
     let of = |(path, query): &(&str, &str)| !folded.classes(path, query, None).is_empty();
-    let start = std::time::Instant::now();
     let found = targets.iter().copied().filter(of).count();
-    let ns = start.elapsed().as_nanos() / targets.len() as u128;
-    println!("{found} of {} targets have signs of injection, {ns} ns each", targets.len());
+    println!("{found} of {} targets have signs of injection", targets.len());
     assert!(found <= 5, "{found}");
 }
 

@@ -119,7 +119,8 @@ pub(super) const SIGNATURES: &[Signature] = &[
     of(Sql, "concat(char(", Check::Broken),
     of(Sql, "dbms_pipe.receive_message(", Check::Is),
     of(Sql, "utl_http.request(", Check::Is),
-    of(Sql, "utl_inaddr.get_host", Check::Is),
+    of(Sql, "utl_inaddr.get_host_address(", Check::Is),
+    of(Sql, "utl_inaddr.get_host_name(", Check::Is),
     of(Sql, "if(now()=sysdate()", Check::Is),
     of(Sql, "procedure analyse(", Check::Is),
     of(Sql, "into outfile '", Check::Is),
@@ -248,7 +249,7 @@ impl Check {
             Self::Broken => is_broken(left),
             Self::Called => is_broken(left) && is_value(right),
             Self::Compared => {
-                let from = if text.get(end - 1).is_some_and(|it| is_quote(*it)) { 1 } else { 0 };
+                let from = usize::from(text.get(end - 1).is_some_and(|it| is_quote(*it)));
                 !is_word(byte_before(text, start)) && compares(after(text, end - from))
             }
             Self::Columns => selects(left, right),
@@ -425,11 +426,6 @@ fn ends_command(left: &[u8]) -> bool {
 
 /// Whether a template's brackets hold what is computed: `7*7`, `''.__class__`, `jndi:`.
 fn is_expression(right: &[u8]) -> bool {
-    let end = right.iter().take(NEAR_BYTES).position(|it| *it == b'}' || *it == b'%');
-    let inside = right.get(..end.unwrap_or(0)).unwrap_or_default();
-    let is_sum = inside.windows(3).any(|it| {
-        matches!(it, [a, b'*' | b'+' | b'-' | b'/', b] if a.is_ascii_digit() && (b.is_ascii_digit() || *b == b'\''))
-    });
     const CALLS: [&str; 11] = [
         "__",
         "getclass",
@@ -443,6 +439,11 @@ fn is_expression(right: &[u8]) -> bool {
         "system(",
         "@print(",
     ];
+    let end = right.iter().take(NEAR_BYTES).position(|it| *it == b'}' || *it == b'%');
+    let inside = right.get(..end.unwrap_or(0)).unwrap_or_default();
+    let is_sum = inside.windows(3).any(|it| {
+        matches!(it, [a, b'*' | b'+' | b'-' | b'/', b] if a.is_ascii_digit() && (b.is_ascii_digit() || *b == b'\''))
+    });
     is_sum || CALLS.iter().any(|it| has(inside, it, inside.len()))
 }
 

@@ -13,15 +13,12 @@ pub(super) fn decode(text: &[u8], is_query: bool, out: &mut Vec<u8>) {
             (b'+', _) if is_query => (Some(b' '), 1),
             _ => (Some(*byte), 1),
         };
-        match decoded {
-            Some(decoded) => {
-                out.push(decoded);
-                rest = rest.get(length..).unwrap_or_default();
-            }
-            None => {
-                out.push(*byte);
-                rest = after;
-            }
+        if let Some(decoded) = decoded {
+            out.push(decoded);
+            rest = rest.get(length..).unwrap_or_default();
+        } else {
+            out.push(*byte);
+            rest = after;
         }
     }
 }
@@ -56,8 +53,8 @@ pub(super) fn fold(text: &[u8], out: &mut Vec<u8>) {
     out.truncate(to);
 }
 
-/// The bytes of the SQL comment that `text` begins with, 0 without one. Of `/*!50000 … */`, which MySQL
-/// executes, only the beginning.
+/// The bytes of the SQL comment that `text` begins with, 0 without one. Of `/*!50000 … */`, which
+/// `MySQL` executes, only the beginning.
 fn comment(text: &[u8]) -> usize {
     let Some(inside) = text.strip_prefix(b"/*") else { return 0 };
     if let Some(version) = inside.strip_prefix(b"!") {
