@@ -82,7 +82,8 @@ fn service_rate(kafka: &Kafka, topic: &str, records: u64) -> f64 {
             break;
         }
         assert!(at < PATIENCE, "{sum} of {records} records are committed");
-        std::thread::sleep(Duration::from_millis(20));
+        // Asking is work for the broker, which is on the same cores.
+        std::thread::sleep(Duration::from_millis(100));
     }
     println!("commits: {commits:?}");
     let (first, last) = match &commits[..] {
@@ -188,6 +189,8 @@ fn the_service_keeps_up_and_says_it_soon() {
     service.wait_for("leading");
     let rate = service_rate(kafka, &topic, records);
     service.stop();
+    // The machine may have become quicker or slower meanwhile.
+    let bare = f64::midpoint(bare, bare_rate(kafka, &topic, records));
     println!("{TEST}: while it catches up, spent {}", summary(&place)["spent_seconds"]);
     let ratio = rate / bare;
     let mut service = Service::start(&place, &store, None);

@@ -330,6 +330,7 @@ impl EventBatch {
     }
 
     /// The text of a column, `None` where the log had none; never the empty string.
+    #[inline]
     pub fn text(&self, event: &Event, column: Text) -> Option<&str> {
         let Span { offset, len } = event.text[column as usize];
         if len == 0 { None } else { self.arena.get(offset as usize..(offset + len) as usize) }
@@ -408,6 +409,7 @@ pub struct Texts<'a>(&'a str);
 
 impl<'a> Texts<'a> {
     /// The text of a column, `None` where the log had none; never the empty string.
+    #[inline]
     pub fn get(self, event: &Event, column: Text) -> Option<&'a str> {
         let Span { offset, len } = event.text[column as usize];
         if len == 0 { None } else { self.0.get(offset as usize..(offset + len) as usize) }
