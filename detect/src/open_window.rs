@@ -35,7 +35,7 @@ const OBJECT_SETS_MAX: usize = 64;
 /// Endpoints that are told apart in one hour.
 const HOUR_ENDPOINTS_MAX: usize = 2_048;
 /// Networks and user agents that are told apart in one hour.
-const SOURCES_MAX: usize = 64;
+pub(crate) const SOURCES_MAX: usize = 64;
 /// Endpoints that are new to the identity and remembered in one hour.
 pub(crate) const NOVEL_MAX: usize = 64;
 /// Calls of an hour that are remembered as samples: the first to each of so many endpoints.

@@ -2,7 +2,7 @@
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later};
 use crate::explain::{bytes, history, number, own_most, percent, quote, span, subject};
-use crate::open_window::{OpenWindow, PROBE_SPAN_NS, Probed};
+use crate::open_window::{OpenWindow, PROBE_SPAN_NS, Probed, SOURCES_MAX};
 use crate::population::Answers;
 use crate::statistics::moments::smallest;
 use crate::statistics::tail::{binomial, largest_of, seen_before, together};
@@ -249,6 +249,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     ));
     let networks = match probed.map_or(0, |probed| probed.networks.len()) {
         0 | 1 => String::new(),
+        some if some >= SOURCES_MAX => format!(" from at least {} networks", number(some as f64)),
         some => format!(" from {} networks", number(some as f64)),
     };
     let kinds: Vec<_> = classes
