@@ -9,6 +9,8 @@ use std::time::Duration;
 /// How long a broker may take to accept a connection, and to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a read is begun again after a signal.
+const INTERRUPTIONS_MAX: usize = 10;
 /// Asks which versions of the protocol there are: what every listener answers before it wants to
 /// know who asks. Length, key 18, version 0, a number of ours, and no name of a client.
 const VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255];
@@ -29,7 +31,7 @@ pub(super) fn examine(client: &Client) -> Option<(Kind, String)> {
     stream.set_read_timeout(Some(ANSWER_TIMEOUT)).ok()?;
     stream.write_all(&VERSIONS).ok()?;
     let mut answer = [0; 8];
-    match stream.read(&mut answer) {
+    match read(&mut stream, &mut answer) {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             Some((Kind::Away, format!("{server} takes connections and does not answer")))
         }
@@ -44,6 +46,18 @@ pub(super) fn examine(client: &Client) -> Option<(Kind, String)> {
         }
         Ok(_) => Some((Kind::NotKafka, format!("{server} answers something else"))),
     }
+}
+
+/// One read that is not ended by a signal: a process that was stopped and goes on is told
+/// `Interrupted` by a socket with a time limit (signal(7)), which says nothing of the listener.
+fn read(stream: &mut TcpStream, answer: &mut [u8]) -> std::io::Result<usize> {
+    for _ in 0..INTERRUPTIONS_MAX {
+        match stream.read(answer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+    Err(ErrorKind::TimedOut.into())
 }
 
 #[cfg(test)]
