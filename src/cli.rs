@@ -1,5 +1,11 @@
 //! The command line: what may be typed, and what it means.
 
+mod learning;
+mod response;
+
+pub(crate) use learning::{Announce, Baseline, BaselineAction, ChangeWindows, ChangeWindowsAction};
+pub(crate) use response::{Privileges, Suggest, Who};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -21,7 +27,8 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "STORE", default_value = STORE)]
     pub(crate) store: PathBuf,
     /// How to print results [default: table on a terminal, ndjson otherwise]; whatever it says,
-    /// check and formats explain print text, normalize NDJSON, and demo tables or one JSON object.
+    /// check and formats explain print text, normalize NDJSON, demo and evaluate tables or one JSON
+    /// object.
     #[arg(long, global = true, value_enum)]
     pub(crate) output: Option<OutputFormat>,
 }
@@ -44,6 +51,8 @@ pub(crate) enum OutputFormat {
 pub(crate) enum Command {
     /// Generate a day of gateway traffic with known attacks, and show what is found in it.
     Demo(Demo),
+    /// Say how well attacks are found in traffic whose attacks are known: recall, time, false findings.
+    Evaluate(Evaluate),
     /// Read access logs, detect, and keep the findings in the store.
     Replay(Replay),
     /// Print access logs as canonical events, always one JSON object per line.
@@ -52,12 +61,16 @@ pub(crate) enum Command {
     Formats(Formats),
     /// List findings.
     Findings(Findings),
+    /// List incidents: findings that belong together.
+    Incidents(Incidents),
     /// Explain one finding: the evidence, the band, what would have been ordinary.
     Explain(Explain),
     /// Ask the store in SQL.
     Query(Query),
     /// Show what is normal for one identity, and what was found about it.
     Identity(IdentityArgs),
+    /// Show which operations one identity used of those that its peers use, or suggest what to allow it.
+    Privileges(Privileges),
     /// Read topics of access logs, or files as they grow, as a service, detect, and keep the findings in the store.
     Run(Run),
     /// Merge the small runs of a service in a directory, and remove what is too old.
@@ -66,6 +79,12 @@ pub(crate) enum Command {
     Reshard(Reshard),
     /// Make or renew the tables of a ClickHouse server.
     Migrate(Migrate),
+    /// Freeze, reset or roll back what the service has learned of one identity.
+    Baseline(Baseline),
+    /// Announce changes to the service, in which nothing is learned.
+    ChangeWindow(ChangeWindows),
+    /// Say what a finding is, benign or malicious, or list what was said.
+    Feedback(Feedback),
     /// Forget one identity everywhere: in the store, in the service, in dead letters.
     Forget(Forget),
     /// Generate gateway traffic with known attacks, as lines in a file or records of a topic.
@@ -114,6 +133,70 @@ pub(crate) struct Demo {
     pub(crate) work: Work,
 }
 
+/// What goes wrong in simulated traffic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Attacks {
+    /// Twelve attacks on one day, among fewer kinds of callers: the traffic of the demo.
+    Day,
+    /// One attack for each detector, loud, moderate and weak.
+    All,
+    /// Nothing: every finding is a false one.
+    None,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Args, Debug)]
+pub(crate) struct Evaluate {
+    /// Seed of simulated traffic; may be given again for one trial more [default: drawn, and printed].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Vec<u64>,
+    /// How many trials are made with seeds that are drawn.
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "seed")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(crate) seeds: u16,
+    /// How many days each lasts.
+    #[arg(long, value_name = "N", default_value_t = 14)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub(crate) days: u16,
+    /// How many identities call: eight people in ten, one service, one agent.
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=300_000))]
+    pub(crate) identities: u32,
+    /// How many of them are people.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) people: Option<u32>,
+    /// How many are services.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) services: Option<u32>,
+    /// How many are AI agents.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) agents: Option<u32>,
+    /// Which attacks are in it.
+    #[arg(long, value_enum, default_value = "all")]
+    pub(crate) attacks: Attacks,
+    /// Instead of them one of the scenarios: a, b, b2, c, d, e, f, g, h, i, j or k.
+    #[arg(long, value_name = "LETTER", value_parser = case, conflicts_with = "attacks")]
+    pub(crate) scenario: Option<simulate::Case>,
+    /// Judge this log instead of simulated traffic: files, globs, directories; may be given again.
+    #[arg(long, value_name = "FILE", requires = "truth", conflicts_with_all = ["seed", "seeds"])]
+    pub(crate) log: Vec<String>,
+    /// What is true of it, as `simulate --truth` writes it.
+    #[arg(long, value_name = "FILE", requires = "log")]
+    pub(crate) truth: Option<PathBuf>,
+    /// The log's format [default: recognised].
+    #[arg(long, value_name = "NAME", requires = "log")]
+    pub(crate) format: Option<String>,
+    /// Sort the log by time in memory.
+    #[arg(long, requires = "log")]
+    pub(crate) sort: bool,
+    /// End with exit code 3 unless all loud attacks are found, nine moderate ones in ten, every second
+    /// weak one, half of the loud ones within 10 s, and at most 10 findings a day belong to none.
+    #[arg(long)]
+    pub(crate) require: bool,
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
 /// Arguments of `replay`.
 #[derive(Args, Debug)]
 pub(crate) struct Replay {
@@ -121,6 +204,20 @@ pub(crate) struct Replay {
     pub(crate) logs: Logs,
     #[command(flatten)]
     pub(crate) work: Work,
+    /// Write nothing: compare what this configuration finds with what the store has, and say which
+    /// findings would appear and disappear.
+    #[arg(long)]
+    pub(crate) back_test: bool,
+    /// Compare only findings whose hour or day begins from this time on, written as in
+    /// `findings --since`; the log before it is what is learned from.
+    #[arg(long, value_name = "TIME", requires = "back_test")]
+    pub(crate) since: Option<String>,
+    /// Compare only findings whose hour or day begins before this time.
+    #[arg(long, value_name = "TIME", requires = "back_test")]
+    pub(crate) until: Option<String>,
+    /// End with exit code 1 unless the findings and their severities are the same.
+    #[arg(long, requires = "back_test")]
+    pub(crate) require_same: bool,
 }
 
 /// Arguments of `run`.
@@ -193,13 +290,58 @@ fn rate(typed: &str) -> Result<Rate, String> {
     }
 }
 
+fn case(typed: &str) -> Result<simulate::Case, String> {
+    let letters = || simulate::Case::ALL.map(simulate::Case::as_str).join(", ");
+    simulate::Case::from_name(typed).ok_or_else(|| format!("write one of {}", letters()))
+}
+
+impl SimulatedFormat {
+    /// What writes a record so.
+    pub(crate) const fn writer(self) -> fn(&simulate::Record, &mut Vec<u8>) {
+        match self {
+            Self::Kong => simulate::kong::write,
+            Self::Ndjson => simulate::ndjson::write,
+            Self::Canonical => simulate::canonical::write,
+            Self::NginxJson => simulate::nginx::write,
+            Self::EnvoyJson => simulate::envoy::json,
+            Self::Envoy => simulate::envoy::plain,
+            Self::Combined => simulate::clf::combined,
+            Self::Common => simulate::clf::common,
+        }
+    }
+}
+
+impl Attacks {
+    /// What goes wrong, and whether everybody is there.
+    pub(crate) const fn plan(self, case: Option<simulate::Case>) -> (simulate::Attacks, bool) {
+        match (case, self) {
+            (Some(case), _) => (simulate::Attacks::Case(case), true),
+            (None, Self::Day) => (simulate::Attacks::Day, false),
+            (None, Self::All) => (simulate::Attacks::Spread, true),
+            (None, Self::None) => (simulate::Attacks::None, true),
+        }
+    }
+}
+
 /// How simulated calls are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum SimulatedFormat {
-    /// As Kong's log plugins write them.
+    /// As Kong's log plugins write them; without agents, delegation and traces.
     Kong,
-    /// Flat JSON.
+    /// Flat JSON; without delegation and credentials.
     Ndjson,
+    /// Canonical events: everything there is, also sessions, agents, delegation and traces.
+    Canonical,
+    /// NGINX with a JSON template; without sessions, agents, delegation, credentials and traces.
+    NginxJson,
+    /// Envoy's JSON; without the same.
+    EnvoyJson,
+    /// Envoy's default text; without identities and tools too, only addresses.
+    Envoy,
+    /// Combined text of Apache and NGINX: user names, whole seconds, no tools.
+    Combined,
+    /// Common text: the same without programs.
+    Common,
 }
 
 /// Arguments of `simulate`.
@@ -234,6 +376,12 @@ pub(crate) struct Simulate {
     /// with 1d or more the attacks are in it.
     #[arg(long, value_name = "LENGTH")]
     pub(crate) history: Option<String>,
+    /// Which attacks are in it; all but those of one day need a --start at midnight.
+    #[arg(long, value_enum, default_value = "day")]
+    pub(crate) attacks: Attacks,
+    /// Instead of them one of the scenarios: a, b, b2, c, d, e, f, g, h, i, j or k.
+    #[arg(long, value_name = "LETTER", value_parser = case, conflicts_with = "attacks")]
+    pub(crate) scenario: Option<simulate::Case>,
     /// Write to this file which attacks are in the traffic; the lines do not say it.
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,
@@ -314,6 +462,22 @@ pub(crate) struct Findings {
     /// At most this many, the most severe first.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
+    /// Also those that feedback suppresses.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Arguments of `incidents`.
+#[derive(Args, Debug)]
+pub(crate) struct Incidents {
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// Only at least this severe: info, low, medium, high or critical.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) severity: Option<String>,
+    /// At most this many, the most severe first.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
 }
 
 /// Arguments of `explain`.
@@ -323,11 +487,61 @@ pub(crate) struct Explain {
     pub(crate) id: String,
 }
 
+/// What can be said of a finding.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Verdict {
+    /// It was meant to be: what the scope covers is left out of `findings` from now on.
+    Benign,
+    /// It was an attack, or might have been; nothing is left out.
+    Malicious,
+    /// What was said before no longer holds.
+    Withdraw,
+}
+
+/// Which findings a verdict speaks of, past and future ones.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Scope {
+    /// This one only.
+    Finding,
+    /// Its detector about its identity and its entity.
+    Pattern,
+    /// Its detector about its identity, whatever the entity.
+    Identity,
+    /// Its detector about its entity, whoever calls.
+    Entity,
+    /// Its detector, whoever calls and whatever the entity.
+    Detector,
+}
+
+/// Arguments of `feedback`.
+#[derive(Args, Debug)]
+pub(crate) struct Feedback {
+    /// The finding's id, or the beginning of it; to withdraw also that of the feedback; without it,
+    /// or with `list`, what was said is listed.
+    pub(crate) id: Option<String>,
+    /// What it is.
+    #[arg(value_enum, requires = "reason")]
+    pub(crate) verdict: Option<Verdict>,
+    /// Why, in at most 500 characters; kept, and shown by `explain`.
+    #[arg(long, value_name = "TEXT", requires = "verdict")]
+    pub(crate) reason: Option<String>,
+    /// Which findings it is said of, all of the same tenant [default: finding].
+    #[arg(long, value_enum, requires = "verdict")]
+    pub(crate) scope: Option<Scope>,
+    /// Until when benign holds: a time as in `findings --since`, or a length such as 12h or 30d
+    /// [default: for good].
+    #[arg(long, value_name = "TIME", requires = "verdict")]
+    pub(crate) until: Option<String>,
+    /// Who says so [default: the user of the operating system].
+    #[arg(long, value_name = "NAME", requires = "verdict")]
+    pub(crate) by: Option<String>,
+}
+
 /// Arguments of `query`.
 #[derive(Args, Debug)]
 pub(crate) struct Query {
-    /// A SELECT over findings, `findings_current`, signals, windows, identities, endpoints,
-    /// `identity_timeline`, audit.
+    /// A SELECT over findings, `findings_current`, incidents, `incidents_current`, signals, windows,
+    /// identities, endpoints, operations, `identity_timeline`, feedback, audit.
     pub(crate) sql: String,
 }
 

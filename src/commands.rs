@@ -1,21 +1,29 @@
 //! The commands, one a file.
 
+pub(crate) mod back_test;
+pub(crate) mod baseline;
+pub(crate) mod change_window;
 pub(crate) mod check;
 pub(crate) mod compact;
 pub(crate) mod demo;
+pub(crate) mod evaluate;
 pub(crate) mod explain;
+pub(crate) mod feedback;
 pub(crate) mod findings;
 pub(crate) mod forget;
 pub(crate) mod formats;
 pub(crate) mod health;
 pub(crate) mod identity;
+pub(crate) mod incidents;
 pub(crate) mod migrate;
 pub(crate) mod normalize;
+pub(crate) mod privileges;
 pub(crate) mod query;
 pub(crate) mod replay;
 pub(crate) mod reshard;
 pub(crate) mod run;
 pub(crate) mod simulate;
+pub(crate) mod trial;
 
 use crate::cli::{Logs, OutputFormat, Span};
 use crate::config::Config;
@@ -33,7 +41,7 @@ use tokio::runtime::Handle;
 const NS_PER_US: i64 = 1_000;
 
 /// What every command is given by `main`, the only place that reads the clock and the environment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Setting {
     /// The configuration, checked.
     pub(crate) config: Config,
@@ -104,6 +112,10 @@ pub(crate) enum Ended {
     Done,
     /// Something was done, but some input could not be read.
     Partly,
+    /// All was done, and what should be the same is not.
+    Differs,
+    /// All was done, and what was required of the result does not hold.
+    Short,
 }
 
 /// The format that `--format` names.
@@ -153,9 +165,13 @@ fn span_us(span: &Span) -> Result<(i64, i64), Failure> {
 
 /// The instant that an option gives, if it is given.
 fn bound(typed: Option<&str>, flag: &str) -> Result<Option<Time>, Failure> {
-    let Some(typed) = typed else { return Ok(None) };
+    typed.map(|typed| time_of(typed, flag)).transpose()
+}
+
+/// The instant that an option gives.
+fn time_of(typed: &str, flag: &str) -> Result<Time, Failure> {
     match instant(typed) {
-        Some(time) => Ok(Some(time)),
+        Some(time) => Ok(time),
         None => Err(format!(
             "{flag} is `{typed}`, which is no time: write 2026-03-02, 2026-03-02T14:00 or \
              2026-03-02T14:00:00Z"
@@ -166,7 +182,7 @@ fn bound(typed: Option<&str>, flag: &str) -> Result<Option<Time>, Failure> {
 
 /// The instant that a person writes: a date alone, or with a time of day to the hour, minute or second
 /// and an offset; in UTC without one.
-fn instant(typed: &str) -> Option<Time> {
+pub(crate) fn instant(typed: &str) -> Option<Time> {
     let (date, rest) = typed.split_once(['T', 't', ' ']).unwrap_or((typed, "00"));
     let zone_at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
     let (clock, zone) = rest.split_at(zone_at);

@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) keep: store::Keep,
     /// Where findings go beside the store.
     pub(crate) outlets: crate::outlets::Settings,
+    /// What a program that enforces is told, if it is wished.
+    pub(crate) response: crate::response::Settings,
 }
 
 /// How a ClickHouse server is spoken to; where it is says `--store`.
@@ -110,6 +112,7 @@ impl Config {
         let setting = |why: String| ConfigError::Setting { path: path.into(), why };
         config.detect.check().map_err(|error| setting(error.to_string()))?;
         config.ingest.check([0; 32]).map_err(|error| setting(error.to_string()))?;
+        config.response.deny.check().map_err(setting)?;
         Ok(config)
     }
 

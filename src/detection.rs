@@ -6,7 +6,7 @@ use crate::pipeline::{PipelineError, Stage, assign};
 use crate::workers;
 use detect::{Engine, Item, Router};
 use model::tables::Table;
-use model::time::NS_PER_H;
+use model::time::{NS_PER_H, NS_PER_MIN};
 use model::{Finding, FindingId, Origin, Time};
 use std::collections::BTreeSet;
 
@@ -56,18 +56,42 @@ impl Detection {
             };
             let end = hour.plus(NS_PER_H);
             let (now, later) = rest.split_at(rest.partition_point(|held| held.time < end));
-            self.hour_part(now, order, at, !later.is_empty());
+            self.minutes(now, order, at, !later.is_empty());
             if let Some(next) = later.first() {
                 self.exchange(at, keeper, self.is_live)?;
+                self.end_operations(Some(next.time), at, keeper)?;
                 self.engine.open(next.time);
             } else {
                 let findings = self.engine.drain_findings();
                 let raised = self.count(&findings, at);
                 keeper.findings(findings, raised)?;
+                if let Some(rows) = self.engine.drain_incidents()? {
+                    keeper.rows(Table::Incidents, rows)?;
+                }
             }
             rest = later;
         }
         Ok(())
+    }
+
+    /// Part of an hour, minute by minute: what concerns more than one identity is looked at where one
+    /// ends, so that it does not depend on how the events came in. `closes` ends the hour.
+    fn minutes(&mut self, due: &[Held], order: &mut Order, at: &mut Stage<'_>, closes: bool) {
+        let mut rest = due;
+        loop {
+            let first = rest.first().map(|held| held.time);
+            if let Some(time) = first {
+                self.engine.tick(time, at.templates.endpoints());
+            }
+            let end = first.map(|time| time.floor(NS_PER_MIN).plus(NS_PER_MIN));
+            let in_minute = |held: &Held| end.is_some_and(|end| held.time < end);
+            let (now, later) = rest.split_at(rest.partition_point(in_minute));
+            self.hour_part(now, order, at, closes && later.is_empty());
+            rest = later;
+            if rest.is_empty() {
+                return;
+            }
+        }
     }
 
     /// One part of an hour; `closes` ends the hour.
@@ -84,6 +108,11 @@ impl Detection {
                 && let Some(list) = items.get_mut(note.partition)
             {
                 list.push(Item::SuccessAfterFailure(note.source, batch, event));
+            }
+            if let Some(note) = Router::actor(batch, event)
+                && let Some(list) = items.get_mut(note.partition)
+            {
+                list.push(Item::Acted(note.source, batch, event));
             }
         }
         let tasks = self.engine.tasks(at.templates.endpoints(), &items, closes);
@@ -120,17 +149,37 @@ impl Detection {
     ) -> Result<(), PipelineError> {
         at.templates.apply_folds();
         let output = self.engine.exchange(at.templates.endpoints(), last)?;
+        let end = self.engine.hour().map(|hour| hour.plus(NS_PER_H));
+        for (from, is_known) in [
+            (&mut at.passed.judges_from, self.engine.knows_anyone()),
+            (&mut at.passed.models_from, self.engine.has_models()),
+        ] {
+            if is_known && from.is_none() {
+                *from = end;
+            }
+        }
         self.count(&output.findings, at);
         self.raised.clear();
         keeper.keep(output)?;
         if last { self.keep_state(at, keeper) } else { Ok(()) }
     }
 
+    /// Keeps what identities did on the days that are over at `next`, all of them without it.
+    fn end_operations(
+        &mut self,
+        next: Option<Time>,
+        at: &Stage<'_>,
+        keeper: &mut Keeper,
+    ) -> Result<(), PipelineError> {
+        let mut keep = |rows| Ok(keeper.rows(Table::Operations, rows)?);
+        self.engine.end_operations(next, at.templates.endpoints(), &mut keep)
+    }
+
     /// Keeps the latest state of identities and endpoints.
     fn keep_state(&self, at: &Stage<'_>, keeper: &mut Keeper) -> Result<(), PipelineError> {
         let endpoints = at.templates.endpoints();
-        for rows in self.engine.identities(endpoints)? {
-            keeper.rows(Table::Identities, rows)?;
+        for rows in self.engine.identities(endpoints) {
+            keeper.rows(Table::Identities, rows?)?;
         }
         Ok(keeper.rows(Table::Endpoints, self.engine.endpoints(endpoints)?)?)
     }
@@ -145,6 +194,7 @@ impl Detection {
         let tasks = self.engine.tasks(at.templates.endpoints(), &none, true);
         workers::run(at.threads, tasks, detect::Task::run);
         if !self.is_live {
+            self.end_operations(None, at, keeper)?;
             self.engine.end_day(at.templates.endpoints());
         }
         self.exchange(at, keeper, true)
@@ -160,6 +210,7 @@ impl Detection {
         let is_over = self.engine.hour().is_some_and(|hour| hour.plus(NS_PER_H) <= watermark);
         if is_over {
             self.finish(at, keeper)?;
+            self.end_operations(Some(watermark), at, keeper)?;
             self.engine.open(watermark);
         }
         Ok(is_over)

@@ -1,5 +1,6 @@
 //! The keeper: hands rows and findings to the store, and holds them until it has them.
 
+use crate::back_test::{Ledger, LedgerError};
 use crate::cli::Work;
 use crate::commands::{Failure, Setting};
 use crate::outlets::{self, OutletError, Outlets};
@@ -57,6 +58,8 @@ enum To {
     Epochs { store: Store, group: String, leader: String, upkeep: Upkeep },
     /// A server.
     Server(Arc<Sink>),
+    /// Nowhere: held to be compared.
+    Held(Ledger),
     /// A server that gets a replay: rows go at once, since nothing is held back for a commit.
     Replayed(Sink),
 }
@@ -76,6 +79,9 @@ pub(crate) enum KeeperError {
         GRACE.as_secs()
     )]
     Stopped,
+    /// There is more to be compared than can be held.
+    #[error(transparent)]
+    Held(#[from] LedgerError),
     /// An outlet failed.
     #[error(transparent)]
     Outlet(#[from] OutletError),
@@ -88,6 +94,7 @@ impl KeeperError {
             Self::Server(error) => matches!(error, SinkError::Unavailable { .. }),
             Self::Outlet(error) => error.is_passing(),
             Self::Stopped => true,
+            Self::Held(_) => false,
             // Somebody else writes to the directory, and may be asleep.
             Self::Directory(error) => matches!(error, StoreError::Busy(_)),
         }
@@ -186,6 +193,19 @@ impl Keeper {
         Self::to(To::Replayed(Sink::new(client, &dead_letters(home))), runtime, inputs)
     }
 
+    /// A keeper that holds what is found to be compared, and writes nothing.
+    pub(crate) fn holding(ledger: Ledger, runtime: Handle) -> Self {
+        Self::to(To::Held(ledger), runtime, Vec::new())
+    }
+
+    /// What such a keeper holds; nothing of any other.
+    pub(crate) fn held(self) -> Option<Ledger> {
+        match self.to {
+            To::Held(ledger) => Some(ledger),
+            _ => None,
+        }
+    }
+
     /// A keeper for a service, with the key of fingerprints.
     pub(crate) fn open(
         setting: &Setting,
@@ -236,6 +256,9 @@ impl Keeper {
         for rows in output.windows {
             self.rows(Table::Windows, rows)?;
         }
+        if let Some(rows) = output.incidents {
+            self.rows(Table::Incidents, rows)?;
+        }
         for rows in output.signals {
             self.rows(Table::Signals, rows)?;
         }
@@ -269,6 +292,13 @@ impl Keeper {
         match &mut self.to {
             To::Run(writer) => Ok(self.runtime.block_on(write(writer, &parcel))?),
             To::Replayed(sink) => Ok(self.runtime.block_on(send(sink, &parcel))?),
+            To::Held(ledger) => {
+                match &parcel {
+                    Parcel::Rows(table, rows) => ledger.rows(*table, rows)?,
+                    Parcel::Findings(findings, _) => ledger.findings(findings)?,
+                }
+                Ok(())
+            }
             To::Epochs { .. } | To::Server(_) => {
                 self.waiting.push_back(parcel);
                 Ok(())
@@ -482,7 +512,7 @@ impl Keeper {
             }
             To::Replayed(sink) => Ok(sink.counts().dead_letters),
             To::Server(sink) => Ok(sink.counts().dead_letters),
-            To::Epochs { .. } => Ok(0),
+            To::Epochs { .. } | To::Held(_) => Ok(0),
         }
     }
 }

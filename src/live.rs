@@ -8,6 +8,7 @@
 
 pub(crate) mod breaker;
 pub(crate) mod checkpoint;
+pub(crate) mod control;
 pub(crate) mod dead_letters;
 mod done;
 mod error;
@@ -40,6 +41,7 @@ use crate::pipeline::{Passed, Stage};
 use crate::workers;
 use breaker::Breaker;
 use checkpoint::{CheckpointError, Checkpoints, Head};
+use control::Control;
 use dead_letters::DeadLetters;
 use detect::{Extent, Plan};
 use done::Spent;
@@ -103,6 +105,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) requests: Requests,
+    pub(crate) control: Control,
     /// The key of fingerprints.
     pub(crate) key: [u8; 32],
     pub(crate) runtime: Handle,
@@ -360,7 +363,7 @@ impl<'a> Live<'a> {
             || since >= epoch
             || (since >= FINDINGS_WAIT_MAX && self.parts.keeper.holds_findings());
         let is_moved = mind.places.is_moved();
-        if is_due && (is_moved || self.is_asked_to_forget(moment, epoch)?) {
+        if is_due && (is_moved || self.is_asked(moment, epoch)?) {
             self.seal(now)?;
             self.spent.seal += (now() - stored).as_secs_f64();
         }
@@ -521,6 +524,7 @@ impl<'a> Live<'a> {
         // What the store has goes out by the other ways, before anything says that it is done.
         self.deliver(Delivery::Whole)?;
         crate::hold("delivered");
+        let orders = self.obey()?;
         let asked = self.forget_asked()?;
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         let exporting = now();
@@ -564,6 +568,7 @@ impl<'a> Live<'a> {
                 self.epochs += 1;
                 crate::hold("forgotten");
                 self.settle_forgotten(&asked, &pointer)?;
+                self.settle_orders(&orders)?;
                 self.time_findings();
             }
             // It was told to stop, or another process leads.

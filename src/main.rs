@@ -1,9 +1,12 @@
 //! The binary: reads the command line, the environment and the clock, and composes the crates.
 
+mod back_test;
 mod cli;
+mod columns;
 mod commands;
 mod config;
 mod detection;
+mod evaluation;
 mod figures;
 mod inputs;
 mod keeper;
@@ -13,9 +16,13 @@ mod operation;
 mod order;
 mod outlets;
 mod pipeline;
+mod privileges;
 mod progress;
+mod ranking;
 mod render;
+mod response;
 mod summary;
+mod truth;
 mod upkeep;
 mod workers;
 
@@ -31,8 +38,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
-        // Some input could not be read: the rest was, and the exit code says that not all is well.
-        Ok(Ended::Partly) => ExitCode::from(1),
+        // Some input could not be read: the rest was, and the exit code says that not all is well. Or
+        // nothing failed but a check.
+        Ok(Ended::Partly | Ended::Differs) => ExitCode::from(1),
+        // Neither what fails in any command nor what a wrong command line gives.
+        Ok(Ended::Short) => ExitCode::from(3),
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             operation::log::error(&full(error.as_ref()));
@@ -61,13 +71,19 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
     };
     match &cli.command {
         Command::Demo(args) => commands::demo::run(&setting, args),
+        Command::Evaluate(args) => commands::evaluate::run(&setting, args),
         Command::Replay(args) => commands::replay::run(&setting, args),
         Command::Normalize(args) => commands::normalize::run(&setting, args),
         Command::Formats(args) => commands::formats::run(&setting, args),
         Command::Findings(args) => commands::findings::run(&setting, args),
+        Command::Incidents(args) => commands::incidents::run(&setting, args),
         Command::Explain(args) => commands::explain::run(&setting, args),
         Command::Query(args) => commands::query::run(&setting, args),
         Command::Identity(args) => commands::identity::run(&setting, args),
+        Command::Privileges(args) => commands::privileges::run(&setting, args),
+        Command::Baseline(args) => commands::baseline::run(&setting, args),
+        Command::ChangeWindow(args) => commands::change_window::run(&setting, args),
+        Command::Feedback(args) => commands::feedback::run(&setting, args),
         Command::Forget(args) => commands::forget::run(&setting, args),
         Command::Check(args) => commands::check::run(&setting, args),
         Command::Run(args) => commands::run::run(&setting, args),

@@ -18,11 +18,12 @@ pub(crate) mod reload;
 pub(crate) mod server;
 mod table;
 
+use crate::response::Served;
 use health::{Health, State};
 use ingest::source::kafka::Commit;
 use metrics::{Metric, Metrics, Outcome};
 use model::Time;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use store::clickhouse::Client;
 use tokio::runtime::Handle;
@@ -32,6 +33,8 @@ use tokio::runtime::Handle;
 pub(crate) struct Operation {
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
+    /// Whom to deny, where that is served.
+    pub(crate) deny: OnceLock<Served>,
 }
 
 impl Operation {
@@ -40,7 +43,7 @@ impl Operation {
         let metrics = Metrics::new();
         metrics.set(Metric::BuildInfo, &[0], 1);
         metrics.set(Metric::ProcessStart, &[], started.ns());
-        Self { metrics, health: Health::new(now) }
+        Self { metrics, health: Health::new(now), deny: OnceLock::new() }
     }
 
     /// The store took all that it was given; `waited` if it did not at first.

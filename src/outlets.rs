@@ -12,8 +12,8 @@ pub(crate) mod topic;
 pub(crate) mod webhook;
 
 use crate::commands::{Failure, Setting};
-use model::Finding;
-use model::Time;
+use crate::response::Waker;
+use model::{Finding, Severity, Time};
 use ocsf::Event;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -92,6 +92,8 @@ pub(crate) struct Counts {
 pub(crate) struct Outlets {
     topic: Option<Topic>,
     webhook: Option<Webhook>,
+    /// Hears that there is something critical.
+    waker: Option<Waker>,
 }
 
 impl Outlets {
@@ -118,11 +120,21 @@ impl Outlets {
         } else {
             Some(Webhook::open(&settings.webhook, home, undelivered, &setting.runtime, wall)?)
         };
-        Ok(Self { topic, webhook })
+        Ok(Self { topic, webhook, waker: None })
+    }
+
+    /// The same, and somebody hears of what is critical.
+    pub(crate) fn waking(self, waker: Option<Waker>) -> Self {
+        Self { waker, ..self }
     }
 
     /// Takes findings that the store has; [`Self::flush`] brings them out.
     pub(crate) fn take(&mut self, findings: &[Finding]) {
+        if let Some(waker) = &self.waker
+            && findings.iter().any(|it| it.severity == Severity::Critical)
+        {
+            waker.wake();
+        }
         if self.topic.is_none() && self.webhook.is_none() {
             return;
         }

@@ -52,6 +52,10 @@ pub(crate) struct Passed {
     pub(crate) findings: u64,
     /// The same, by detector and severity.
     pub(crate) raised: [[Raised; Severity::ALL.len()]; Detector::ALL.len()],
+    /// From when on enough was known of others to judge anyone.
+    pub(crate) judges_from: Option<Time>,
+    /// From when on there was a model of all features together.
+    pub(crate) models_from: Option<Time>,
 }
 
 /// Findings of a detector and a severity.

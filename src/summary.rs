@@ -1,5 +1,6 @@
 //! What happened in a run, as one JSON object.
 
+use crate::back_test::Report;
 use crate::inputs::Inputs;
 use crate::pipeline::Passed;
 use detect::Tally;
@@ -48,6 +49,12 @@ pub(crate) struct Summary {
     pub(crate) endpoints_overflowed: u64,
     /// Calls of identities beyond the memory budget.
     pub(crate) identities_overflowed_calls: u64,
+    /// About how many identities made those.
+    pub(crate) identities_overflowed_about: u64,
+    /// Identities that came once and made room for somebody who came back.
+    pub(crate) identities_evicted: u64,
+    /// What should have been noted beside identities' own hours, beyond one of the limits.
+    pub(crate) unnoted: u64,
     /// Estimated bytes of state of all identities.
     pub(crate) state_bytes: u64,
     /// The same over the identities: what one of them takes; 0 without identities.
@@ -57,6 +64,9 @@ pub(crate) struct Summary {
     /// That peak over the identities; 0 without identities. The program's own memory and what it
     /// reads ahead are in it, so it says what an identity takes only where there are very many.
     pub(crate) peak_rss_bytes_per_identity: f64,
+    /// How it compares with the store, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) back_test: Option<Report>,
 }
 
 impl Summary {
@@ -101,10 +111,14 @@ impl Summary {
             findings: 0,
             endpoints_overflowed: passed.endpoints_overflowed,
             identities_overflowed_calls: tally.overflowed_calls,
+            identities_overflowed_about: tally.overflowed_identities,
+            identities_evicted: tally.evicted_identities,
+            unnoted: tally.unnoted,
             state_bytes: tally.state_bytes,
             state_bytes_per_identity: per_identity(tally.state_bytes),
             peak_rss_bytes: peak,
             peak_rss_bytes_per_identity: per_identity(peak),
+            back_test: None,
         }
     }
 

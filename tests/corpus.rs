@@ -1,6 +1,6 @@
 //! The detectors' corpora: every attack is found, by its detector alone; every benign twin is quiet.
 
-use crate::habitus::{Place, root, text};
+use crate::habitus::{Place, is_full, root, text};
 use crate::samples::unpacked;
 use serde::Deserialize;
 use serde_json::Value;
@@ -46,6 +46,11 @@ impl Case {
         self.file.contains("/attack/")
     }
 
+    /// Whether a line, counted from 1, is the attacker's.
+    pub(crate) fn has_line(&self, number: usize, line: &str) -> bool {
+        (self.first_line..=self.last_line).contains(&number) && line.contains(&self.marker)
+    }
+
     /// The findings of a replay with `more` arguments that are by this case's detector.
     fn replay(&self, file: &str, more: &[&str]) -> Vec<Value> {
         let (mut findings, summary) = Place::new().replay(&[file], more);
@@ -57,23 +62,23 @@ impl Case {
 
     /// The findings that are what this attack must yield.
     fn hits<'a>(&self, findings: &'a [Value]) -> Vec<&'a Value> {
-        let is_hit = |finding: &&Value| {
-            let at = text(finding, "detected_at");
-            text(finding, "principal_id") == self.principal
-                && self.earliest.as_str() <= at
-                && at <= self.latest.as_str()
-        };
-        findings.iter().filter(is_hit).collect()
+        findings.iter().filter(|it| self.is_hit(it)).collect()
+    }
+
+    /// Whether a finding is what this attack must yield.
+    pub(crate) fn is_hit(&self, finding: &Value) -> bool {
+        let at = text(finding, "detected_at");
+        // What concerns no identity names none.
+        finding["principal_id"].as_str().unwrap_or_default() == self.principal
+            && self.earliest.as_str() <= at
+            && at <= self.latest.as_str()
     }
 
     /// The file without the attacker's lines.
     fn without_attack(&self) -> Vec<u8> {
         let bytes = unpacked(&self.path());
         let text = String::from_utf8(bytes).unwrap();
-        let kept = text.lines().enumerate().filter(|(index, line)| {
-            !((self.first_line..=self.last_line).contains(&(index + 1))
-                && line.contains(&self.marker))
-        });
+        let kept = text.lines().enumerate().filter(|(index, line)| !self.has_line(index + 1, line));
         kept.flat_map(|(_, line)| [line, "\n"]).collect::<String>().into_bytes()
     }
 }
@@ -88,19 +93,23 @@ fn attacks_on(detector: &str) -> Vec<Case> {
     cases().into_iter().filter(|case| case.detector == detector && case.is_attack()).collect()
 }
 
-/// Found as it is; not without the statistic; not without the attack.
+/// Found as it is; not without the attack; not without the statistic (one of each detector, all of them
+/// in the full tier).
 #[track_caller]
 fn check_attacks(detector: &str) {
-    for case in attacks_on(detector) {
+    for (index, case) in attacks_on(detector).into_iter().enumerate() {
         let path = case.path();
         let file = path.to_str().unwrap();
         let findings = case.replay(file, &[]);
         assert!(!case.hits(&findings).is_empty(), "missed {}: {findings:?}", case.file);
 
         let place = Place::new();
-        let off = place.write("off.toml", format!("[detect]\ndisabled = [\"{detector}\"]\n"));
-        let findings = case.replay(file, &["--config", &off]);
-        assert!(findings.is_empty(), "{} is found without its statistic", case.file);
+        if index == 0 || is_full() {
+            let off = format!("[detect]\ndisabled = [\"{detector}\"]\n");
+            let off = place.write("off.toml", off);
+            let findings = case.replay(file, &["--config", &off]);
+            assert!(findings.is_empty(), "{} is found without its statistic", case.file);
+        }
 
         let name = if case.file.contains(".log.") { "quiet.log" } else { "quiet.ndjson" };
         let quiet = place.write(name, case.without_attack());
@@ -134,8 +143,10 @@ macro_rules! corpora {
 }
 
 corpora! {
-    object_enumeration egress_spike first_seen_endpoint auth_failures denied_probing
-    secret_harvesting machine_speed injection write_burst runaway_loop dormant cadence
+    object_enumeration egress_spike first_seen_endpoint foreign_object unauthenticated_success
+    new_network auth_failures denied_probing secret_harvesting tool_drift toxic_flow
+    machine_speed slow_drip sequence delegation injection exposure_change write_burst
+    runaway_loop dormant inventory key_fanout cadence agent_graph identity_explosion
     joint_outlier not_itself
 }
 

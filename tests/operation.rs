@@ -1,6 +1,6 @@
 //! The service as an operator sees it, against a real broker: metrics, health, check, reload.
 
-mod service;
+pub(crate) mod service;
 
 use crate::habitus::{Place, root};
 use crate::services::{self, ClickHouse, Kafka, Record};

@@ -182,7 +182,10 @@ fn a_question_that_fails_is_told_of_what_is_wrong_alone() {
         ("SELECT 1 / 0", "ivide by zero"),
         ("", "SQL"),
         ("SELECT TIMESTAMP '2026-13-01'", "2026-13-01"),
-        ("SELECT scor FROM findings", "no column scor; near it are findings.score\n"),
+        (
+            "SELECT scor FROM findings",
+            "no column scor; near it are findings.score, findings.risk_score\n",
+        ),
         ("SELECT nothing FROM findings", "no column nothing; DESCRIBE"),
     ] {
         assert!(!ask(sql, words), "{sql}");

@@ -7,6 +7,7 @@ mod clickhouse;
 pub(crate) mod install;
 mod kafka;
 pub(crate) mod ocsf;
+pub(crate) mod policies;
 mod report;
 mod secure_kafka;
 mod tests;

@@ -45,7 +45,9 @@ fn the_same_seed_and_start_give_the_same_bytes() {
 #[test]
 fn simulated_lines_are_all_read_and_lie_in_their_time() {
     let place = Place::new();
-    for (format, name) in [("kong", "log.zst"), ("ndjson", "log.ndjson")] {
+    for (format, name) in
+        [("kong", "log.zst"), ("ndjson", "log.ndjson"), ("combined", "access.log")]
+    {
         let file = place.path(name);
         let file = file.to_str().unwrap();
         let said = simulate(&place, &["--format", format, "--duration", "150m", "--out", file]);
@@ -63,7 +65,9 @@ fn simulated_lines_are_all_read_and_lie_in_their_time() {
 #[test]
 fn every_form_is_read_as_what_it_is() {
     let place = Place::new();
-    for form in ["ndjson", "kong"] {
+    let forms =
+        ["ndjson", "kong", "canonical", "nginx-json", "envoy-json", "envoy", "combined", "common"];
+    for form in forms {
         let at = ["--start", "2026-05-04T06:00", "--duration", "30m", "--format", form];
         let lines = simulate(&place, &at).out;
         let file = place.write("some.log", lines.lines().take(50).collect::<Vec<_>>().join("\n"));

@@ -146,6 +146,7 @@ fn the_reference_configuration_is_accepted_and_has_every_setting() {
             "keep",
             "outlets",
             "replay",
+            "response",
             "run",
             "source"
         ]

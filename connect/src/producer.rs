@@ -28,6 +28,8 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// The value.
     pub value: &'a [u8],
+    /// There is no value: of a compacted topic the key is to go.
+    pub is_tombstone: bool,
     /// Names and values beside it.
     pub headers: Vec<(&'static str, String)>,
 }
@@ -189,8 +191,8 @@ impl Producer {
             for (key, value) in &record.headers {
                 headers = headers.insert(Header { key, value: Some(value.as_str()) });
             }
-            let mut ready =
-                BaseRecord::<[u8], [u8]>::to(&self.topic).payload(record.value).headers(headers);
+            let mut ready = BaseRecord::<[u8], [u8]>::to(&self.topic).headers(headers);
+            ready.payload = (!record.is_tombstone).then_some(record.value);
             ready.key = record.key;
             while let Err((error, back)) = self.producer.send(ready) {
                 if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {

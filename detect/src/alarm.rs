@@ -6,7 +6,8 @@ use crate::identity::{Identity, Recurring};
 use crate::open_window::{Call, Crossed, OpenWindow, Raised};
 use model::time::{NS_PER_D, NS_PER_H, NS_PER_S};
 use model::{
-    Detector, EndpointId, Event, EventBatch, Evidence, Finding, FindingId, Severity, Text, Time,
+    Detector, EndpointId, Event, EventBatch, Evidence, Finding, FindingId, Links, Severity, Text,
+    Time,
 };
 
 /// Findings that one identity may raise in one hour; further ones stay signals.
@@ -43,10 +44,10 @@ pub(crate) fn sound(
         readings.clear();
         let view = context.view(identity, open);
         detectors::read(*detector, &view, &mut readings);
-        readings.retain(|reading| detectors::may_raise(&view, reading));
+        readings.retain(|reading| may_raise(&view, reading));
         for reading in &readings {
             let score = context.calibration.score(reading.detector, reading.surprise);
-            if score >= context.cut {
+            if score >= context.cut_of(reading.detector) {
                 let now = alarm.map_or(open.last, |alarm| alarm.now);
                 let evidence = first_evidence(context, open, alarm, reading);
                 raise(context, identity, open, reading, (now, evidence), findings);
@@ -57,6 +58,15 @@ pub(crate) fn sound(
         }
         detectors::raise_tripwire(*detector, open);
     }
+}
+
+/// Whether a reading is of what its detector may speak about, and matters.
+fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
+    let identity = view.identity;
+    let names = [&*identity.name, identity.label.as_deref().unwrap_or_default()];
+    let endpoint = reading.entity.map_or("", |it| view.endpoints.name(it));
+    view.plan.is_within(reading.detector, Some(names), endpoint)
+        && detectors::may_raise(view, reading)
 }
 
 /// The event that crossed the tripwire, where it belongs to what was found; else remembered samples.
@@ -77,13 +87,21 @@ fn first_evidence(
 fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Vec<Evidence> {
     let probed = || Some(&open.probes.as_ref()?.at(reading.entity?)?.samples);
     let repeated = open.loops.as_ref().and_then(|loops| loops.longest().map(|(_, run)| run.sample));
+    let new_origins = open.origins.as_ref().map(|origins| origins.samples()).unwrap_or_default();
+    let tools = open.tools.as_ref().map(|tools| tools.samples()).unwrap_or_default();
     let calls = match reading.detector {
         Detector::FirstSeenEndpoint => &*open.novel,
         Detector::SecretHarvesting => {
             open.secrets.as_ref().map_or(&*open.samples, |secrets| &*secrets.samples)
         }
         Detector::RunawayLoop => repeated.as_slice(),
+        Detector::ToxicFlow => {
+            let sent = open.flows.as_ref().and_then(|flows| flows.sent.as_ref());
+            sent.map_or(&*open.samples, |sent| &*sent.samples)
+        }
         Detector::Injection => probed().map_or(&*open.samples, |samples| &**samples),
+        Detector::NewNetwork => &*new_origins,
+        Detector::ToolDrift => &*tools,
         _ => &*open.samples,
     };
     let is_about = |call: &&Call| {
@@ -102,6 +120,7 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
             bytes_out: call.bytes_out,
             client_address: call.client.map(|address| address.to_string()),
             agent: None,
+            links: Links::default(),
             position: call.position,
             input: None,
         })
@@ -112,10 +131,18 @@ fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Ve
 const fn is_of_kind(detector: Detector, status: u16, method: &str, is_secret: bool) -> bool {
     match detector {
         Detector::DeniedProbing => matches!(status, 403 | 404),
-        Detector::ObjectEnumeration => matches!(status, 0 | 200..=299),
+        Detector::ObjectEnumeration | Detector::ForeignObject => matches!(status, 0 | 200..=299),
         Detector::SecretHarvesting => is_secret,
         Detector::WriteBurst => matches!(status, 0 | 200..=299) && write_burst::is_change(method),
         _ => true,
+    }
+}
+
+/// Adds a call on somebody's behalf to the finding that is about those.
+pub(crate) fn add_acted(open: &mut OpenWindow, batch: &EventBatch, event: &Event) {
+    let raised = open.raised.iter_mut().find(|it| it.detector == Detector::Delegation);
+    if let Some(raised) = raised.filter(|it| it.evidence.len() < Finding::EVIDENCE_MAX) {
+        raised.evidence.push(evidence_of(batch, event));
     }
 }
 
@@ -135,7 +162,11 @@ pub(crate) fn recurring(raised: &Raised) -> Recurring {
 }
 
 fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64) -> Recurring {
-    let endpoint = entity.filter(|_| detector == Detector::ObjectEnumeration);
+    let is_kept = matches!(
+        detector,
+        Detector::ObjectEnumeration | Detector::ForeignObject | Detector::Sequence
+    );
+    let endpoint = entity.filter(|_| is_kept);
     Recurring { detector, endpoint, magnitude }
 }
 
@@ -164,8 +195,8 @@ pub(crate) fn settle(
 ) {
     for reading in readings {
         let score = context.calibration.score(reading.detector, reading.surprise);
-        let may = detectors::may_raise(&context.view(identity, open), reading);
-        if score < context.cut || !may {
+        let may = may_raise(&context.view(identity, open), reading);
+        if score < context.cut_of(reading.detector) || !may {
             continue;
         }
         if let Some(raised) = open.raised.iter_mut().find(|raised| is_of(raised, reading)) {
@@ -196,7 +227,7 @@ fn raise(
     (detected_at, evidence): (Time, Vec<Evidence>),
     findings: &mut Vec<Finding>,
 ) {
-    let hour = (open.start.ns() / NS_PER_H) as i32;
+    let hour = open.start.hour_number();
     let magnitude = magnitude_of(reading);
     let once = recurrence_of(reading.detector, reading.entity, magnitude);
     let is_silent = identity.recurrence.goes_on(once, hour);
@@ -263,7 +294,7 @@ pub(crate) fn settle_day(
     let view = context.view(identity, open);
     for reading in readings {
         let score = context.calibration.score(reading.detector, reading.surprise);
-        if score < context.cut || !detectors::may_raise(&view, reading) {
+        if score < context.cut_of(reading.detector) || !may_raise(&view, reading) {
             continue;
         }
         let index = raised.iter().position(|it| is_of(it, reading)).unwrap_or_else(|| {
@@ -299,12 +330,13 @@ fn window_of(open: &OpenWindow, reading: &Reading) -> (Time, Time) {
     }
 }
 
-/// Whether a reading changes what was said: an odder first call, or a success after the failures.
+/// Whether a reading changes what was said: an odder first call or network, or a success after the failures.
 fn outgrows(raised: &Raised, reading: &Reading, notes: u32) -> bool {
     match reading.detector {
         Detector::FirstSeenEndpoint => {
             raised.entity != reading.entity && reading.surprise > raised.surprise
         }
+        Detector::NewNetwork | Detector::ToolDrift => reading.surprise > raised.surprise + 0.5,
         Detector::AuthFailures => notes > raised.notes,
         _ => false,
     }
@@ -322,10 +354,18 @@ pub(crate) fn add_evidence(
     for raised in &mut open.raised {
         let about = raised.entity.is_none_or(|entity| entity == endpoint);
         let is_kind = is_of_kind(raised.detector, event.status().unwrap_or(0), method, is_secret);
-        // The finding of first calls lists those, and no others.
+        // The findings of first calls, new networks and tools list those, and no others; what an agent did
+        // for others is none of its own calls.
+        let is_listed = matches!(
+            raised.detector,
+            Detector::FirstSeenEndpoint
+                | Detector::NewNetwork
+                | Detector::ToolDrift
+                | Detector::Delegation
+        );
         let about = about
             && is_kind
-            && raised.detector != Detector::FirstSeenEndpoint
+            && !is_listed
             && (is_repeat || raised.detector != Detector::RunawayLoop)
             && (raised.detector != Detector::Injection || !event.injection_classes.is_empty());
         if about && raised.evidence.len() < Finding::EVIDENCE_MAX {
@@ -346,8 +386,19 @@ fn id_of(identity: &Identity, context: &Context<'_>, reading: &Reading, start: T
         Detector::FirstSeenEndpoint => "",
         _ => reading.entity.map_or("", |endpoint| context.endpoints.name(endpoint)),
     };
+    id_of_parts(reading.detector, [identity.tenant(), &identity.name, entity], start)
+}
+
+/// The id of what a detector says of a tenant's principal and an entity in a window from `start` on.
+pub(crate) fn id_of_parts(detector: Detector, parts: [&str; 3], start: Time) -> FindingId {
+    let [tenant, principal, entity] = parts;
+    id_of_text([detector.as_str(), tenant, principal, entity], start)
+}
+
+/// An id that says what something is: words, and a time.
+pub(crate) fn id_of_text<const N: usize>(parts: [&str; N], start: Time) -> FindingId {
     let mut hasher = blake3::Hasher::new();
-    for part in [reading.detector.as_str(), identity.tenant(), &identity.name, entity] {
+    for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
@@ -360,34 +411,37 @@ fn id_of(identity: &Identity, context: &Context<'_>, reading: &Reading, start: T
 fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &Raised) -> Finding {
     let about = detectors::about(reading.detector);
     let score = context.calibration.score(reading.detector, reading.surprise);
-    let cut = context.calibration.surprise_at(reading.detector, context.cut);
+    let cut = context.calibration.surprise_at(reading.detector, context.cut_of(reading.detector));
     let words: Words = detectors::explain(view, reading, cut);
     let identity = view.identity;
     let (window_start, window_end) = window_of(view.open, reading);
+    let (history_n, peers_n, baseline_state) = detectors::rests_on(reading.detector, view);
+    let acted = view.open.acted.as_ref().map_or(0, |acted| acted.calls);
     Finding {
         id: raised.id,
-        revision: identity.calls + u64::from(view.open.notes),
+        revision: identity.calls + u64::from(view.open.notes) + u64::from(acted),
         is_first: true,
         tenant_id: identity.tenant().to_owned(),
         principal_id: Some(identity.name.to_string()),
         principal_type: Some(identity.kind),
         principal_source: Some(identity.source),
-        entity: detectors::entity(reading, view.open, context.endpoints).to_owned(),
+        entity: detectors::entity(view, reading).to_owned(),
         detector: reading.detector.into(),
         detector_version: about.version,
         window_start,
         window_end,
         detected_at: raised.detected_at,
         severity: severity(score, words.danger),
+        risk_score: 100.0 * weight(score, words.danger),
         score,
         surprise: reading.surprise,
         observed: reading.observed,
         expected: reading.expected,
         upper: reading.law.value_at(UPPER_SURPRISE),
-        unit: detectors::unit(reading.detector, view),
+        unit: detectors::unit(reading, view),
         history_days: view.open.start.since(identity.first_seen).max(0) as f64 / NS_PER_D as f64,
-        history_n: identity.calls_learned(view.open),
-        peers_n: u64::from(detectors::peers_of(view)),
+        history_n,
+        peers_n: u64::from(peers_n),
         sentence: words.sentence,
         counterfactual: words.counterfactual,
         contributors: words.contributors,
@@ -395,18 +449,23 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
         evidence_sql: words.evidence_sql,
         owasp: about.owasp,
         attack: about.attack,
-        baseline_state: identity.baseline_state(),
+        baseline_state,
         model_version: view.models.version(),
         incident_id: None,
         config_hash: context.plan.config_hash.clone(),
     }
 }
 
-/// Confidence (the score) times danger (the detector and the outcome).
-fn severity(score: f64, danger: f64) -> Severity {
+/// Confidence (the score) times danger (the detector and the outcome), 0 to 1.
+pub(crate) fn weight(score: f64, danger: f64) -> f64 {
     // Once in 10⁴ windows is half sure, once in 10⁸ as sure as it gets.
     let confidence = (score.max(1.0).log10() / 8.0).min(1.0);
-    match confidence * danger {
+    confidence * danger
+}
+
+/// How much a finding matters, by its weight.
+pub(crate) fn severity(score: f64, danger: f64) -> Severity {
+    match weight(score, danger) {
         matter if matter >= 0.8 => Severity::Critical,
         matter if matter >= 0.55 => Severity::High,
         matter if matter >= 0.35 => Severity::Medium,
@@ -415,9 +474,11 @@ fn severity(score: f64, danger: f64) -> Severity {
     }
 }
 
-fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
+/// An event as evidence.
+pub(crate) fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
     let text = |column| batch.text(event, column);
     let method = text(Text::HttpRequestMethod).or(text(Text::RpcMethod)).unwrap_or("-");
+    let hash = |column| text(column).map_or(0, crate::partition::text_hash);
     let target =
         text(Text::UrlPath).or(text(Text::HttpRoute)).or(text(Text::Endpoint)).unwrap_or("-");
     Evidence {
@@ -427,6 +488,16 @@ fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
         bytes_out: event.bytes_out(),
         client_address: text(Text::ClientAddress).map(str::to_owned),
         agent: text(Text::AgentId).or(text(Text::AgentName)).map(str::to_owned),
+        links: Links([
+            crate::incidents::key_of(
+                text(Text::TenantId).unwrap_or("default"),
+                text(Text::PrincipalId).unwrap_or_default(),
+            ),
+            hash(Text::CredentialId),
+            hash(Text::SessionId),
+            hash(Text::TraceId),
+            event.object.map_or(0, |object| object ^ event.endpoint_hash),
+        ]),
         position: event.position,
         input: None,
     }

@@ -24,7 +24,14 @@ const TAIL_SHARE: f64 = 0.02;
 /// that bounds itself, are believed more.
 const fn doubt(detector: Detector) -> f64 {
     match detector {
-        Detector::FirstSeenEndpoint | Detector::NotItself => 1.25,
+        Detector::FirstSeenEndpoint
+        | Detector::NewNetwork
+        | Detector::Inventory
+        | Detector::ToxicFlow
+        | Detector::ToolDrift
+        | Detector::AgentGraph
+        | Detector::IdentityExplosion
+        | Detector::NotItself => 1.25,
         _ => 2.0,
     }
 }
@@ -46,6 +53,9 @@ const PERIOD_NS: i64 = 30 * NS_PER_D;
 const REFIT_GROWTH: f64 = 1.02;
 /// Beyond this a score says nothing more.
 const SCORE_MAX: f64 = 1e300;
+/// Windows of ordinary traffic among which a surprise is one of a kind: from there on what goes on is
+/// one occasion.
+const RARE_SCORE: f64 = 1_000.0;
 /// Points at which the empirical part is kept.
 const KNOTS: usize = 48;
 
@@ -62,6 +72,8 @@ struct Sample {
     judged: f64,
     /// The share of those in which it had.
     share: f64,
+    /// The smallest surprise with [`RARE_SCORE`].
+    rare_from: f32,
 }
 
 /// What the sample says about how often a surprise is exceeded.
@@ -133,6 +145,17 @@ impl Calibration {
                 }
             }
         }
+        for detector in Detector::ALL {
+            let rare_from = self.surprise_at(*detector, RARE_SCORE) as f32;
+            if let Some(sample) = self.samples.get_mut(*detector as usize) {
+                sample.rare_from = rare_from;
+            }
+        }
+    }
+
+    /// Whether a surprise is one in a thousand windows or rarer.
+    pub(crate) fn is_rare(&self, detector: Detector, surprise: f32) -> bool {
+        self.samples.get(detector as usize).is_some_and(|it| surprise >= it.rare_from)
     }
 
     /// How many windows of ordinary traffic one must look at to see `surprise` once; at least 1.
@@ -166,7 +189,9 @@ impl Sample {
     fn new() -> Self {
         let windows = no_windows();
         let law = Law::of(&windows);
-        Self { before: windows.clone(), windows, law, judged: 0.0, share: 1.0 }
+        // Nothing is rare before there is anything to compare it with.
+        let rare_from = f32::INFINITY;
+        Self { before: windows.clone(), windows, law, judged: 0.0, share: 1.0, rare_from }
     }
 }
 

@@ -1,10 +1,15 @@
 //! One identity's days: the UTC day that is open, and what is kept of the days before.
 
+pub(crate) mod drift;
+mod drip;
 pub(crate) mod rhythm;
+mod seen;
+
+pub(crate) use drip::Drip;
 
 use crate::open_window::{OpenWindow, Raised, forget_in};
 use model::mention::Mentions;
-use model::time::{NS_PER_D, NS_PER_H};
+use model::time::NS_PER_D;
 use model::{EndpointId, Endpoints, Event, EventBatch, Time};
 use rhythm::Rhythm;
 use serde::{Deserialize, Serialize};
@@ -32,6 +37,8 @@ pub(crate) struct Daily {
     /// In how many of them each hour of the day had calls.
     pub(crate) hours: [u8; 24],
     pub(crate) beat: Beat,
+    /// What it took on its days; none on its first one, and where no answer has a size or an object.
+    pub(crate) drip: Option<Box<Drip>>,
 }
 
 /// What was learned of an identity's rhythm.
@@ -91,6 +98,7 @@ impl Daily {
             learned: 0,
             hours: [0; 24],
             beat: Beat { days: 0, steadiest: 1.0, told: 0, told_day: 0 },
+            drip: None,
         }
     }
 
@@ -99,7 +107,7 @@ impl Daily {
     pub(crate) fn of(days: u16, open: &OpenWindow) -> Option<Box<Self>> {
         (days > 1 || open.calls >= CALLS_MIN).then(|| {
             let mut daily = Box::new(Self::new());
-            daily.begin(day_of(open.start));
+            daily.begin(open.start.day_number());
             daily
         })
     }
@@ -122,11 +130,16 @@ impl Daily {
         self.rhythm.add(batch, event, endpoint, now);
     }
 
-    /// Takes note of an hour that closes.
-    pub(crate) fn note(&mut self, open: &OpenWindow) {
+    /// Takes note of an hour that closes, on the first day of the identity or a later one; how many objects
+    /// of it were never read before.
+    pub(crate) fn note(&mut self, open: &OpenWindow, is_first: bool) -> u32 {
         self.is_odd |= !open.raised.is_empty();
-        self.rhythm.close_hour(hour_of_day(open.start));
+        self.rhythm.close_hour(u32::from(open.start.hour_of_day()));
         self.rhythm_bytes = self.rhythm.heap_bytes() as u32;
+        if is_first || (open.sized == 0 && open.objects.is_empty() && self.drip.is_none()) {
+            return 0;
+        }
+        self.drip.get_or_insert_default().note(open)
     }
 
     /// Ends the day that is open, and learns what hours of it had calls.
@@ -158,6 +171,9 @@ impl Daily {
     /// Follows the folds of the learned templates.
     pub(crate) fn follow(&mut self, endpoints: &Endpoints) {
         self.rhythm.follow(endpoints);
+        if let Some(drip) = &mut self.drip {
+            drip.follow(endpoints);
+        }
     }
 
     /// Forgets somebody else in what was seen of the day.
@@ -168,21 +184,17 @@ impl Daily {
 
     /// Whether what is added to is within its limits; what was read back may not be.
     pub(crate) fn is_sound(&self) -> bool {
-        let days = i32::try_from(Time::END_EVENT.ns() / NS_PER_D).unwrap_or(i32::MAX);
-        (-days..=days).contains(&self.day) && self.rhythm.is_sound()
+        let days = Time::END_EVENT.day_number();
+        (-days..=days).contains(&self.day)
+            && self.rhythm.is_sound()
+            && self.drip.as_ref().is_none_or(|drip| drip.is_sound())
     }
 
     /// Bytes of memory that the days take.
     pub(crate) fn state_bytes(&self) -> usize {
-        size_of::<Self>() + self.rhythm_bytes as usize + self.raised.len() * size_of::<Raised>()
+        size_of::<Self>()
+            + self.rhythm_bytes as usize
+            + self.raised.len() * size_of::<Raised>()
+            + self.drip.as_ref().map_or(0, |drip| drip.state_bytes())
     }
-}
-
-/// The number of the UTC day that holds `time`.
-pub(crate) fn day_of(time: Time) -> i32 {
-    time.ns().div_euclid(NS_PER_D) as i32
-}
-
-fn hour_of_day(time: Time) -> u32 {
-    (time.ns().rem_euclid(NS_PER_D) / NS_PER_H) as u32
 }

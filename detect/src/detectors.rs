@@ -3,20 +3,35 @@
 //! A detector is one module with the same four parts: `ABOUT`, `read` (its statistic), `trip` (the
 //! count at which it wants to be asked again) and `explain`. To add one: copy a module, add its
 //! variant to [`model::Detector`] and its lines to the tables below, and give it a corpus folder.
+//! One that is about something else than an identity has `take`, `look` and `close` instead, and
+//! its place in [`crate::watch`].
 
+pub(crate) mod agent_graph;
 pub(crate) mod auth_failures;
 pub(crate) mod cadence;
+pub(crate) mod delegation;
 pub(crate) mod denied_probing;
 pub(crate) mod dormant;
 pub(crate) mod egress_spike;
+pub(crate) mod exposure_change;
 pub(crate) mod first_seen_endpoint;
+pub(crate) mod foreign_object;
+pub(crate) mod identity_explosion;
 pub(crate) mod injection;
+pub(crate) mod inventory;
 pub(crate) mod joint_outlier;
+pub(crate) mod key_fanout;
 pub(crate) mod machine_speed;
+pub(crate) mod new_network;
 pub(crate) mod not_itself;
 pub(crate) mod object_enumeration;
 pub(crate) mod runaway_loop;
 pub(crate) mod secret_harvesting;
+pub(crate) mod sequence;
+pub(crate) mod slow_drip;
+pub(crate) mod tool_drift;
+pub(crate) mod toxic_flow;
+pub(crate) mod unauthenticated_success;
 pub(crate) mod write_burst;
 
 use crate::calibration::Calibration;
@@ -90,6 +105,10 @@ pub(crate) enum Law {
     Size { centre: f64, scale: f64, freedom: f64 },
     /// A run of calls: each goes on with a chance that is Beta distributed; the longest of `n` runs.
     Run { a: f64, b: f64, n: f64 },
+    /// A mean: Student's law; the largest of `n`.
+    Mean { centre: f64, scale: f64, freedom: f64, n: f64 },
+    /// A count whose first has the surprise `first` and each further one `each`; the oddest of `n`.
+    Hurdle { first: f64, each: f64, n: f64 },
     /// The statistic is proportional to the surprise: observed = exp(surprise · unit).
     Ratio(f64),
     /// The statistic has no inverse that a reader could use; only this value is known of it, that
@@ -112,7 +131,7 @@ pub(crate) struct About {
 }
 
 /// A reading in words.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Words {
     pub(crate) sentence: String,
     pub(crate) counterfactual: String,
@@ -128,15 +147,28 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
         Detector::ObjectEnumeration => &object_enumeration::ABOUT,
         Detector::EgressSpike => &egress_spike::ABOUT,
         Detector::FirstSeenEndpoint => &first_seen_endpoint::ABOUT,
+        Detector::ForeignObject => &foreign_object::ABOUT,
+        Detector::UnauthenticatedSuccess => &unauthenticated_success::ABOUT,
+        Detector::NewNetwork => &new_network::ABOUT,
         Detector::AuthFailures => &auth_failures::ABOUT,
         Detector::DeniedProbing => &denied_probing::ABOUT,
         Detector::SecretHarvesting => &secret_harvesting::ABOUT,
+        Detector::ToxicFlow => &toxic_flow::ABOUT,
+        Detector::ToolDrift => &tool_drift::ABOUT,
         Detector::MachineSpeed => &machine_speed::ABOUT,
+        Detector::SlowDrip => &slow_drip::ABOUT,
+        Detector::Sequence => &sequence::ABOUT,
+        Detector::Delegation => &delegation::ABOUT,
         Detector::Injection => &injection::ABOUT,
+        Detector::ExposureChange => &exposure_change::ABOUT,
         Detector::WriteBurst => &write_burst::ABOUT,
         Detector::RunawayLoop => &runaway_loop::ABOUT,
+        Detector::Inventory => &inventory::ABOUT,
+        Detector::KeyFanout => &key_fanout::ABOUT,
         Detector::Cadence => &cadence::ABOUT,
         Detector::Dormant => &dormant::ABOUT,
+        Detector::AgentGraph => &agent_graph::ABOUT,
+        Detector::IdentityExplosion => &identity_explosion::ABOUT,
         Detector::JointOutlier => &joint_outlier::ABOUT,
         Detector::NotItself => &not_itself::ABOUT,
     }
@@ -144,30 +176,36 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
 
 /// Appends what a detector reads in the window as it stands.
 pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) {
-    if !view.plan.enabled.get(detector as usize).copied().unwrap_or(false) {
+    if !view.plan.is_enabled(detector) {
         return;
     }
     match detector {
         Detector::ObjectEnumeration => object_enumeration::read(view, out),
         Detector::EgressSpike => out.extend(egress_spike::read(view)),
         Detector::FirstSeenEndpoint => out.extend(first_seen_endpoint::read(view)),
+        Detector::ForeignObject => out.extend(foreign_object::read(view)),
+        Detector::NewNetwork => out.extend(new_network::read(view)),
         Detector::AuthFailures => out.extend(auth_failures::read(view)),
         Detector::DeniedProbing => out.extend(denied_probing::read(view)),
         Detector::SecretHarvesting => out.extend(secret_harvesting::read(view)),
+        Detector::ToxicFlow => out.extend(toxic_flow::read(view)),
+        Detector::ToolDrift => out.extend(tool_drift::read(view)),
         Detector::MachineSpeed => out.extend(machine_speed::read(view)),
+        Detector::Sequence => sequence::read(view, out),
+        Detector::Delegation => out.extend(delegation::read(view)),
         Detector::Injection => injection::read(view, out),
         Detector::WriteBurst => out.extend(write_burst::read(view)),
         Detector::RunawayLoop => out.extend(runaway_loop::read(view)),
-        // Of the day, which `read_day` reads.
-        Detector::Cadence => {}
         Detector::Dormant => out.extend(dormant::read(view)),
         Detector::JointOutlier => out.extend(joint_outlier::read(view)),
         Detector::NotItself => out.extend(not_itself::read(view)),
+        // Of the day, which `read_day` reads, or watched beside identities.
+        _ => {}
     }
 }
 
 /// Detectors that read days instead of hours.
-pub(crate) const OF_DAYS: [Detector; 1] = [Detector::Cadence];
+pub(crate) const OF_DAYS: [Detector; 2] = [Detector::SlowDrip, Detector::Cadence];
 
 /// What a detector of days reads in the day as it stands.
 pub(crate) fn read_day(detector: Detector, view: &View<'_>) -> Option<Reading> {
@@ -175,6 +213,7 @@ pub(crate) fn read_day(detector: Detector, view: &View<'_>) -> Option<Reading> {
         return None;
     }
     match detector {
+        Detector::SlowDrip => slow_drip::read(view),
         Detector::Cadence => cadence::read(view),
         _ => None,
     }
@@ -183,16 +222,22 @@ pub(crate) fn read_day(detector: Detector, view: &View<'_>) -> Option<Reading> {
 /// Whether a day's reading only goes on with what was said of a day before.
 pub(crate) fn goes_on(view: &View<'_>, reading: &Reading) -> bool {
     match reading.detector {
+        Detector::SlowDrip => slow_drip::goes_on(view),
         Detector::Cadence => cadence::goes_on(view),
         _ => false,
     }
+}
+
+/// Whether a day's reading says anything of how often ordinary traffic is so odd.
+pub(crate) fn is_measure_day(detector: Detector, view: &View<'_>) -> bool {
+    detector != Detector::Cadence || cadence::could_turn(view)
 }
 
 /// The row in `signals` of a day's reading; none where it is not worth one.
 pub(crate) fn as_signal(view: &View<'_>, reading: &Reading) -> Option<Reading> {
     match reading.detector {
         Detector::Cadence => cadence::as_signal(view, reading),
-        _ => Some(*reading),
+        _ => (reading.surprise >= crate::partition::SIGNAL_SURPRISE_MIN).then_some(*reading),
     }
 }
 
@@ -200,10 +245,17 @@ pub(crate) fn as_signal(view: &View<'_>, reading: &Reading) -> Option<Reading> {
 pub(crate) fn could_read(detector: Detector, view: &View<'_>) -> bool {
     match detector {
         Detector::FirstSeenEndpoint => first_seen_endpoint::could_read(view),
+        Detector::ForeignObject => foreign_object::could_read(view),
+        Detector::ToxicFlow => toxic_flow::could_read(view),
+        Detector::Sequence => sequence::could_read(view),
+        Detector::NewNetwork => new_network::could_read(view),
+        Detector::ToolDrift => tool_drift::could_read(view),
+        Detector::Delegation => delegation::could_read(view),
         Detector::RunawayLoop => runaway_loop::could_read(view),
         Detector::JointOutlier => joint_outlier::could_read(view),
         Detector::EgressSpike => view.open.sized > 0 && view.population.is_ready(),
-        Detector::Cadence => false,
+        Detector::SlowDrip | Detector::Cadence => false,
+        _ if crate::watch::watches(detector) => false,
         _ => view.population.is_ready(),
     }
 }
@@ -213,38 +265,60 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
     match reading.detector {
         Detector::ObjectEnumeration => object_enumeration::may_raise(reading),
         Detector::EgressSpike => egress_spike::may_raise(reading),
+        Detector::ForeignObject => foreign_object::may_raise(reading),
         Detector::AuthFailures => auth_failures::may_raise(reading),
         Detector::DeniedProbing => denied_probing::may_raise(reading),
         Detector::SecretHarvesting => secret_harvesting::may_raise(reading),
+        Detector::ToxicFlow => toxic_flow::may_raise(view),
         Detector::MachineSpeed => machine_speed::may_raise(reading),
+        Detector::SlowDrip => slow_drip::may_raise(view),
+        Detector::Sequence => sequence::may_raise(reading),
+        Detector::Delegation => delegation::may_raise(reading),
         Detector::Injection => injection::may_raise(view, reading),
         Detector::WriteBurst => write_burst::may_raise(reading),
         Detector::RunawayLoop => runaway_loop::may_raise(reading),
         Detector::Cadence => cadence::may_raise(view),
         Detector::Dormant => dormant::may_raise(view, reading),
         Detector::NotItself => not_itself::may_raise(view),
-        Detector::FirstSeenEndpoint | Detector::JointOutlier => true,
+        Detector::FirstSeenEndpoint
+        | Detector::NewNetwork
+        | Detector::ToolDrift
+        | Detector::JointOutlier => true,
+        _ => false,
     }
 }
 
 /// What a reading is about, by name: its endpoint, or what else its detector names.
-pub(crate) fn entity<'a>(
-    reading: &Reading,
-    open: &'a OpenWindow,
-    endpoints: &'a Endpoints,
-) -> &'a str {
+pub(crate) fn entity<'a>(view: &View<'a>, reading: &Reading) -> &'a str {
     match reading.detector {
-        Detector::RunawayLoop => runaway_loop::entity(open),
-        _ => reading.entity.map_or("", |endpoint| endpoints.name(endpoint)),
+        Detector::NewNetwork => new_network::entity(view),
+        Detector::RunawayLoop => runaway_loop::entity(view.open),
+        Detector::ToolDrift => tool_drift::entity(view),
+        // Of an agent, that agent.
+        Detector::Delegation => &view.identity.name,
+        _ => reading.entity.map_or("", |endpoint| view.endpoints.name(endpoint)),
     }
 }
 
-/// What a detector's three numbers count in this window.
-pub(crate) fn unit(detector: Detector, view: &View<'_>) -> &'static str {
-    match detector {
-        Detector::Dormant => dormant::unit(view),
-        _ => about(detector).unit,
+/// What the three numbers of a reading count.
+pub(crate) fn unit(reading: &Reading, view: &View<'_>) -> &'static str {
+    match (reading.detector, reading.entity) {
+        (Detector::Dormant, _) => dormant::unit(view),
+        (Detector::Sequence, Some(_)) => sequence::SKIP_UNIT,
+        (Detector::ToolDrift, _) => tool_drift::unit(view),
+        _ => about(reading.detector).unit,
     }
+}
+
+/// What a finding rests on: calls that were learned, other identities that stand beside them, and how
+/// much is known by now.
+pub(crate) fn rests_on(detector: Detector, view: &View<'_>) -> (u64, u32, &'static str) {
+    if detector == Detector::Delegation {
+        let (calls, hours, agents) = delegation::rests_on(view);
+        return (calls, agents, crate::identity::baseline_state_of(hours));
+    }
+    let identity = view.identity;
+    (identity.calls_learned(view.open), peers_of(view), identity.baseline_state())
 }
 
 /// Says a reading in words.
@@ -253,10 +327,17 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::ObjectEnumeration => object_enumeration::explain(view, reading, cut),
         Detector::EgressSpike => egress_spike::explain(view, reading, cut),
         Detector::FirstSeenEndpoint => first_seen_endpoint::explain(view, reading),
+        Detector::NewNetwork => new_network::explain(view, reading),
+        Detector::ForeignObject => foreign_object::explain(view, reading, cut),
         Detector::AuthFailures => auth_failures::explain(view, reading, cut),
         Detector::DeniedProbing => denied_probing::explain(view, reading, cut),
         Detector::SecretHarvesting => secret_harvesting::explain(view, reading, cut),
+        Detector::ToxicFlow => toxic_flow::explain(view, reading),
+        Detector::ToolDrift => tool_drift::explain(view, reading),
         Detector::MachineSpeed => machine_speed::explain(view, reading, cut),
+        Detector::SlowDrip => slow_drip::explain(view, reading, cut),
+        Detector::Sequence => sequence::explain(view, reading, cut),
+        Detector::Delegation => delegation::explain(view, reading, cut),
         Detector::Injection => injection::explain(view, reading, cut),
         Detector::WriteBurst => write_burst::explain(view, reading, cut),
         Detector::RunawayLoop => runaway_loop::explain(view, reading, cut),
@@ -264,12 +345,15 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::Dormant => dormant::explain(view, reading, cut),
         Detector::JointOutlier => joint_outlier::explain(view, reading),
         Detector::NotItself => not_itself::explain(view, reading, cut),
+        // What is watched beside identities has words of its own.
+        _ => Words::default(),
     }
 }
 
 /// Sets the counts at which the open window asks the detectors.
 pub(crate) fn set_tripwires(view: &View<'_>, open: &mut OpenWindow) {
     machine_speed::trip(view, open);
+    sequence::trip(view, open);
     write_burst::trip(view, open);
     egress_spike::trip(view, open);
     denied_probing::trip(view, open);
@@ -280,18 +364,22 @@ pub(crate) fn set_tripwires(view: &View<'_>, open: &mut OpenWindow) {
 /// Moves the tripwire of a detector that was asked and found nothing, or has already said it.
 pub(crate) fn raise_tripwire(detector: Detector, open: &mut OpenWindow) {
     match detector {
-        Detector::ObjectEnumeration => object_enumeration::raise_tripwire(open),
+        Detector::ObjectEnumeration | Detector::ForeignObject => {
+            object_enumeration::raise_tripwire(open);
+        }
         Detector::EgressSpike => open.bytes_tripwire = open.bytes_out * 1.25,
         Detector::AuthFailures => open.failures_tripwire = later(open.failures),
         Detector::DeniedProbing => open.denied_tripwire = later(open.denied.len() as u32),
         Detector::SecretHarvesting => secret_harvesting::raise_tripwire(open),
         Detector::MachineSpeed => machine_speed::raise_tripwire(open),
+        Detector::Sequence => sequence::raise_tripwire(open),
+        Detector::Delegation => delegation::raise_tripwire(open),
         Detector::Injection => injection::raise_tripwire(open),
         Detector::WriteBurst => write_burst::raise_tripwire(open),
         Detector::RunawayLoop => runaway_loop::raise_tripwire(open),
         Detector::Dormant => dormant::raise_tripwire(open),
         Detector::NotItself => open.itself_tripwire = open.calls + not_itself::CALLS_PER_LOOK,
-        Detector::FirstSeenEndpoint | Detector::Cadence | Detector::JointOutlier => {}
+        _ => {}
     }
 }
 
@@ -334,6 +422,24 @@ impl Law {
             }
             Self::Run { a, b, n } => crate::statistics::moments::smallest(|calls| {
                 let single = crate::statistics::tail::run(calls, *a, *b);
+                crate::statistics::tail::largest_of(single, *n) >= surprise
+            }),
+            Self::Mean { centre, scale, freedom, n } => {
+                let (mut low, mut high) = (*centre, centre + 1e6 * scale);
+                for _ in 0..80 {
+                    let middle = f64::midpoint(low, high);
+                    let single =
+                        crate::statistics::tail::student((middle - centre) / scale, *freedom);
+                    if crate::statistics::tail::largest_of(single, *n) < surprise {
+                        low = middle;
+                    } else {
+                        high = middle;
+                    }
+                }
+                high
+            }
+            Self::Hurdle { first, each, n } => crate::statistics::moments::smallest(|count| {
+                let single = first + (count - 1.0) * each;
                 crate::statistics::tail::largest_of(single, *n) >= surprise
             }),
             Self::Ratio(unit) => (surprise * unit).exp(),
@@ -385,6 +491,24 @@ pub(crate) fn windows_sql(view: &View<'_>, columns: &str) -> String {
     format!(
         "SELECT window_start, {columns} FROM windows WHERE principal_id = {} \
          AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+        crate::explain::quote(&view.identity.name),
+        view.open.start,
+    )
+}
+
+/// The same with what a detector's rows of `signals` say of the windows that it ranked: `observed`,
+/// `expected`; the others have none.
+pub(crate) fn ranked_sql(view: &View<'_>, detector: Detector, columns: &[&str]) -> String {
+    let columns: Vec<_> =
+        columns.iter().map(|column| format!("windows.{column} AS {column}")).collect();
+    format!(
+        "SELECT windows.window_start AS window_start, signals.observed AS observed, \
+         signals.expected AS expected, {} FROM windows LEFT JOIN signals \
+         ON signals.principal_id = windows.principal_id AND date_trunc('hour', signals.window_start) = windows.window_start \
+         AND signals.detector = '{}' WHERE windows.principal_id = {} \
+         AND windows.window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+        columns.join(", "),
+        detector.as_str(),
         crate::explain::quote(&view.identity.name),
         view.open.start,
     )

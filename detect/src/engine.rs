@@ -1,15 +1,20 @@
 //! The engine: partitions, what they share, and the exchange between them at hour boundaries.
 
 mod forget;
+mod operations;
+mod order;
 mod state;
 
 pub use forget::Gone;
+pub(crate) use forget::scrub_evidence;
 pub use state::{Extent, StatePart};
 
 use crate::calibration::Calibration;
 use crate::classes::ClassTable;
+use crate::control::ChangeWindow;
 use crate::detectors::{View, dormant};
 use crate::identity::Identity;
+use crate::incidents::Incidents;
 use crate::models::features::{self, FEATURES};
 use crate::models::joint::JointModel;
 use crate::models::peer_groups::{self, PeerGroups};
@@ -19,17 +24,20 @@ use crate::partition::{self, Item, Partition};
 use crate::population::{Breadths, Population};
 use crate::rows::Rows;
 use crate::settings::Plan;
+use crate::watch::{At, Closed, Notes, Watch};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 use model::limit::PARTITIONS;
 use model::tables::Table;
-use model::time::{NS_PER_D, NS_PER_H};
-use model::{Detector, Endpoints, Finding, Time};
+use model::time::{NS_PER_D, NS_PER_H, NS_PER_MIN};
+use model::{Detector, EndpointId, Endpoints, Finding, Time};
 use ndarray::Array2;
 
 /// Rows that a partition gathers before they leave it.
 const ROWS_MIN: usize = 4_096;
+/// Rows of all partitions that leave as one batch; a second copy of more would take much room.
+const JOINED_MAX: usize = 65_536;
 /// Seed of every fitted model.
 const SEED: u64 = 0x6861_6269_7475_7301;
 /// Hours after the start at which models are fitted first; then at the end of every UTC day.
@@ -44,13 +52,24 @@ pub struct Context<'a> {
     pub(crate) calibration: &'a Calibration,
     pub(crate) models: &'a Models,
     pub(crate) classes: &'a ClassTable,
+    /// As of the last minute's end.
+    pub(crate) incidents: &'a Incidents,
+    pub(crate) announced: &'a [ChangeWindow],
     pub(crate) hour: Time,
     /// Hours with a log before this one.
     pub(crate) logged_h: u32,
     pub(crate) cut: f64,
+    /// As of the last minute's end: more came for the first time in this hour than ever do.
+    pub(crate) is_flooded: bool,
 }
 
 impl<'a> Context<'a> {
+    /// The score from which on a detector raises: the cut, by its share of the budget, and never below
+    /// the floor.
+    pub(crate) fn cut_of(&self, detector: Detector) -> f64 {
+        (self.cut / self.plan.share(detector)).max(self.plan.windows_per_finding_min)
+    }
+
     pub(crate) fn view<'b>(&self, identity: &'b Identity, open: &'b OpenWindow) -> View<'b>
     where
         'a: 'b,
@@ -68,6 +87,8 @@ pub struct Output {
     pub signals: Vec<RecordBatch>,
     /// Findings, each revision.
     pub findings: Vec<Finding>,
+    /// Rows of `incidents`, if any changed.
+    pub incidents: Option<RecordBatch>,
 }
 
 /// What the engine counted.
@@ -77,8 +98,17 @@ pub struct Tally {
     pub identities: u64,
     /// Windows closed.
     pub windows: u64,
-    /// Calls of identities beyond the memory budget, counted under one overflow identity each.
+    /// Calls of identities beyond the memory budget, counted under one overflow identity for each
+    /// partition.
     pub overflowed_calls: u64,
+    /// About how many identities made those, give or take half of one in a hundred.
+    pub overflowed_identities: u64,
+    /// Identities that came once and made room for somebody who came back.
+    pub evicted_identities: u64,
+    /// What should have been noted beside identities' own hours, and was not, beyond one of the limits:
+    /// arrivals at an address, openings and sizes of endpoints, new endpoints and hosts, readers of
+    /// objects.
+    pub unnoted: u64,
     /// Bytes of state, estimated.
     pub state_bytes: u64,
 }
@@ -112,11 +142,20 @@ macro_rules! context {
             calibration: &$engine.calibration,
             models: &$engine.models,
             classes: &$engine.classes,
+            incidents: &$engine.incidents,
+            announced: &$engine.announced,
             hour: $engine.hour.unwrap_or_default(),
             logged_h: $engine.logged_h(),
             cut: $engine.cut,
+            is_flooded: $engine.watch.is_flooded($engine.hour.unwrap_or_default()),
         }
     };
+}
+
+/// How many calls with an identity an endpoint has answered 2xx since the hour began.
+fn answered(partitions: &[Partition], endpoint: EndpointId) -> u64 {
+    let habits = partitions.iter().map(|it| it.contribution.endpoints.get(endpoint.0 as usize));
+    habits.flatten().map(|habit| habit.answered_named).sum()
 }
 
 /// All of detection: pure, and the same whatever threads run its tasks.
@@ -129,8 +168,16 @@ pub struct Engine {
     models: Models,
     /// What the endpoints' names say; no part of the state.
     classes: ClassTable,
+    watch: Watch,
+    incidents: Incidents,
+    /// Changes that were announced to the service.
+    announced: Vec<ChangeWindow>,
+    /// Findings with their incidents, to be taken out.
+    found: Vec<Finding>,
     hour: Option<Time>,
     started: Option<Time>,
+    /// The minute of the last event.
+    minute: Option<Time>,
     /// When it was last asked whether a fit is due.
     looked: Option<Time>,
     /// Up to when time was counted, and how much of it.
@@ -156,8 +203,13 @@ impl Engine {
             calibration: Calibration::new(),
             models: Models::default(),
             classes: ClassTable::default(),
+            watch: Watch::new(),
+            incidents: Incidents::new(),
+            announced: Vec::new(),
+            found: Vec::new(),
             hour: None,
             started: None,
+            minute: None,
             looked: None,
             counted: None,
             elapsed_ns: 0,
@@ -217,9 +269,52 @@ impl Engine {
         self.partitions.iter_mut().for_each(|partition| partition.end_day(&context));
     }
 
-    /// Findings raised since the last call, in the order of the partitions.
+    /// Findings raised since the last call, in the order of the partitions; then those of what is
+    /// watched beside identities.
     pub fn drain_findings(&mut self) -> Vec<Finding> {
-        self.partitions.iter_mut().flat_map(Partition::drain_findings).collect()
+        self.collect_findings();
+        std::mem::take(&mut self.found)
+    }
+
+    /// Gives what was raised its incidents.
+    fn collect_findings(&mut self) {
+        let from = self.found.len();
+        self.found.extend(self.partitions.iter_mut().flat_map(Partition::drain_findings));
+        self.found.extend(self.watch.drain_findings());
+        for finding in self.found.iter_mut().skip(from) {
+            self.incidents.assign(finding);
+        }
+    }
+
+    /// Incidents that changed since the last call, as rows; `None` without any.
+    ///
+    /// # Errors
+    ///
+    /// Arrow refused a batch: a defect of this crate.
+    pub fn drain_incidents(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        self.incidents.rows()
+    }
+
+    /// Tells what time it is, between tasks and before those of that minute of event time: what
+    /// partitions noted beside their identities is taken in where a minute ends.
+    pub fn tick(&mut self, time: Time, endpoints: &Endpoints) {
+        let minute = time.floor(NS_PER_MIN);
+        if self.minute.replace(minute).is_some_and(|before| before < minute) {
+            self.collect_findings();
+            self.pulse(endpoints);
+            self.collect_findings();
+            self.incidents.fold();
+        }
+    }
+
+    fn pulse(&mut self, endpoints: &Endpoints) {
+        if self.partitions.iter().all(|partition| partition.notes.is_empty()) {
+            return;
+        }
+        let notes: Vec<Notes> = self.partitions.iter_mut().map(Partition::take_notes).collect();
+        let context = context!(self, endpoints);
+        let answered = |endpoint| answered(&self.partitions, endpoint);
+        self.watch.pulse(&At { context: &context, answered: &answered }, notes);
     }
 
     /// Exchanges what spans identities, after the hour's tasks closed it; `endpoints` is as of now.
@@ -228,7 +323,11 @@ impl Engine {
     ///
     /// Arrow refused a batch: a defect of this crate.
     pub fn exchange(&mut self, endpoints: &Endpoints, last: bool) -> Result<Output, ArrowError> {
+        let closed = self.close_watch(endpoints);
         let mut output = Output { findings: self.drain_findings(), ..Output::default() };
+        self.incidents.fold();
+        self.incidents.close(self.hour.unwrap_or_default());
+        output.incidents = self.incidents.rows()?;
         self.is_exchanged = true;
         for partition in &mut self.partitions {
             partition.note_exchange();
@@ -252,17 +351,23 @@ impl Engine {
                 }
             }
         }
+        let rows = &mut self.watch.signals;
+        if rows.len() >= ROWS_MIN || (last && rows.len() > 0) {
+            output.signals.push(rows.finish()?);
+        }
         for (table, batches) in
             [(Table::Windows, &mut output.windows), (Table::Signals, &mut output.signals)]
         {
-            // A store is better off with one insert than with one of each partition.
-            if batches.len() > 1 {
+            // A store is better off with one insert than with one of each partition, unless it is large.
+            let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            if batches.len() > 1 && rows <= JOINED_MAX {
                 *batches = vec![concat_batches(&table.schema(), batches.iter())?];
             }
         }
         self.calibration.age(self.hour.unwrap_or_default());
         self.calibration.fit();
         self.population.absorb(self.partitions.iter_mut().map(|it| &mut it.contribution));
+        self.population.learn_watched(self.hour.unwrap_or_default(), closed);
         if self.folds_seen != endpoints.folds() {
             self.folds_seen = endpoints.folds();
             self.population.fold(endpoints);
@@ -286,6 +391,17 @@ impl Engine {
         let since = |before: Time| self.hour.unwrap_or(before).since(before).clamp(0, NS_PER_D);
         let ns = self.elapsed_ns + self.counted.map_or(0, since);
         u32::try_from(ns / NS_PER_H).unwrap_or(u32::MAX)
+    }
+
+    /// Judges the hour of what is watched beside identities.
+    fn close_watch(&mut self, endpoints: &Endpoints) -> Closed {
+        self.pulse(endpoints);
+        let context = context!(self, endpoints);
+        let answered = |endpoint| answered(&self.partitions, endpoint);
+        let closed = self.watch.close(&At { context: &context, answered: &answered });
+        closed.calibrate(&mut self.calibration, self.cut);
+        self.judged += closed.judged.iter().map(|(_, windows)| windows).sum::<u64>();
+        closed
     }
 
     /// The cut that keeps ordinary traffic within the budget, and never below the floor.
@@ -349,37 +465,49 @@ impl Engine {
         };
     }
 
+    /// Whether enough is known of others to judge a newcomer; before, most detectors only learn.
+    pub fn knows_anyone(&self) -> bool {
+        self.population.is_ready()
+    }
+
+    /// Whether there is a model of all features together.
+    pub const fn has_models(&self) -> bool {
+        self.models.everyone.is_some()
+    }
+
     /// What was counted so far.
     pub fn tally(&self) -> Tally {
         let sum = |of: fn(&Partition) -> u64| self.partitions.iter().map(of).sum();
         Tally {
             identities: sum(|it| it.identities.len() as u64),
             windows: self.windows,
-            overflowed_calls: sum(|it| it.overflowed_calls),
+            overflowed_calls: sum(|it| it.admission.overflowed_calls),
+            overflowed_identities: sum(|it| it.admission.overflowed()),
+            evicted_identities: sum(|it| it.admission.evicted),
+            unnoted: self.watch.missed() + self.population.missed() + self.incidents.missed(),
             state_bytes: sum(|it| it.state_bytes as u64),
         }
     }
 
-    /// The latest state of each identity, as rows of `identities`, in batches.
+    /// The latest state of each identity, as rows of `identities`, in batches that are made one by one:
+    /// there may be millions.
     ///
-    /// # Errors
-    ///
-    /// Arrow refused a batch: a defect of this crate.
-    pub fn identities(&self, endpoints: &Endpoints) -> Result<Vec<RecordBatch>, ArrowError> {
+    /// A batch is an error if Arrow refused it: a defect of this crate.
+    pub fn identities<'a>(
+        &'a self,
+        endpoints: &'a Endpoints,
+    ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'a {
         const ROWS_MAX: usize = 65_536;
         let context = context!(self, endpoints);
-        let mut batches = Vec::new();
-        let mut rows = Rows::of(Table::Identities);
-        for identity in self.partitions.iter().flat_map(|partition| &partition.identities) {
-            rows.push_identity(identity, &context);
-            if rows.len() >= ROWS_MAX {
-                batches.push(rows.finish()?);
+        let now = self.minute.unwrap_or_default();
+        let mut all = self.partitions.iter().flat_map(|partition| &partition.identities);
+        std::iter::from_fn(move || {
+            let mut rows = Rows::of(Table::Identities);
+            for identity in all.by_ref().take(ROWS_MAX) {
+                rows.push_identity(identity, &context, now);
             }
-        }
-        if rows.len() > 0 {
-            batches.push(rows.finish()?);
-        }
-        Ok(batches)
+            (rows.len() > 0).then(|| rows.finish())
+        })
     }
 
     /// The latest state of each endpoint, as rows of `endpoints`.

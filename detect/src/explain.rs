@@ -2,7 +2,8 @@
 
 use crate::detectors::{View, peers_of};
 use crate::identity::Identity;
-use model::PrincipalType;
+use crate::incidents::Incident;
+use model::{PrincipalType, Time};
 
 /// A whole number with a thin space between thousands: `11 204`; small fractions keep a decimal.
 pub(crate) fn number(value: f64) -> String {
@@ -21,6 +22,11 @@ pub(crate) fn number(value: f64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A number that may be far below one.
+pub(crate) fn small(value: f64) -> String {
+    if value < 0.1 { format!("{value:.1e}") } else { number(value) }
 }
 
 /// Bytes in decimal units: `2.3 GB`.
@@ -53,7 +59,7 @@ pub(crate) fn span(ns: i64) -> String {
 }
 
 /// The UTC day that begins at a time: `2026-04-14`.
-pub(crate) fn day(start: model::Time) -> String {
+pub(crate) fn day(start: Time) -> String {
     let (year, month, day) = start.date();
     format!("{year:04}-{month:02}-{day:02}")
 }
@@ -71,6 +77,15 @@ pub(crate) fn percent(share: f64) -> String {
     } else {
         format!("{percent:.0} %")
     }
+}
+
+/// A share that may be very small, with two of its digits: `0.031 %`.
+pub(crate) fn fine_percent(share: f64) -> String {
+    if share >= 0.001 || share <= 0.0 {
+        return percent(share);
+    }
+    let decimals = (1.0 - (share * 100.0).log10().floor()).clamp(0.0, 12.0) as usize;
+    format!("{:.decimals$} %", share * 100.0)
 }
 
 /// Fewer judged windows than this are no ground for odds.
@@ -132,9 +147,20 @@ pub(crate) fn history(view: &View<'_>) -> String {
     )
 }
 
+/// When something was: `at …`, or `between … and …`.
+pub(crate) fn clock(first: Time, last: Time) -> String {
+    if first == last { format!("at {first}") } else { format!("between {first} and {last}") }
+}
+
 /// A number of things: `1 hour`, `2 hours`.
-fn counted(value: u64, thing: &str) -> String {
-    format!("{} {thing}{}", number(value as f64), if value == 1 { "" } else { "s" })
+pub(crate) fn counted(value: u64, thing: &str) -> String {
+    let count = number(value as f64);
+    match thing.strip_suffix('y') {
+        _ if value == 1 => format!("{count} {thing}"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{count} {stem}ies"),
+        _ if thing.ends_with('s') => format!("{count} {thing}es"),
+        _ => format!("{count} {thing}s"),
+    }
 }
 
 /// The most that an identity had, in words that stay true when hours of it were left out.
@@ -150,6 +176,23 @@ pub(crate) fn own_most(identity: &Identity, what: &str, most: &str) -> String {
 /// A text as an SQL literal.
 pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// An incident in one sentence; of whom it is stands in its findings.
+pub(crate) fn incident(incident: &Incident) -> String {
+    let findings = counted(incident.findings() as u64, "finding");
+    let of = match incident.identities() {
+        0 => String::new(),
+        count => format!(" of {}", counted(count as u64, "identity")),
+    };
+    let within = match incident.last.since(incident.first) {
+        0 => format!("at {}", incident.first),
+        length => format!("within {}, from {} on", span(length), incident.first),
+    };
+    let detectors = incident.detectors().collect::<Vec<_>>().join(", ");
+    let connected = incident.connected().collect::<Vec<_>>().join(", ");
+    let by = if connected.is_empty() { String::new() } else { format!("; they share {connected}") };
+    format!("{findings}{of} {within}: {detectors}{by}")
 }
 
 #[cfg(test)]

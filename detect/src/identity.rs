@@ -1,10 +1,24 @@
 //! One identity's habits: what is kept of it between its windows.
 
+mod acting;
+mod flowing;
+mod foreign;
+mod networks;
+mod occasion;
+mod operations;
 mod probing;
 mod recurrence;
+mod tools;
 
+pub(crate) use acting::Acting;
+pub(crate) use flowing::{AllFlowing, Flowing};
+pub(crate) use foreign::{DAYS as FOREIGN_DAYS, Foreign};
+pub(crate) use networks::{Networks, tag};
+pub(crate) use occasion::RareOccasions;
+pub(crate) use operations::{Operation, Operations};
 pub(crate) use probing::Probing;
 pub(crate) use recurrence::{Recurrence, Recurring};
+pub(crate) use tools::{KnownTool, KnownTools, ToolKey, Used};
 
 use crate::daily::Daily;
 use crate::open_window::{OpenWindow, Speed};
@@ -12,7 +26,6 @@ use crate::population::Measure;
 use crate::silence::Silence;
 use crate::snapshot::plain::{self, Source};
 use crate::statistics::{Moments, Sketch};
-use model::time::NS_PER_D;
 use model::{EndpointId, Endpoints, PrincipalType, Time};
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +37,10 @@ const OBJECT_ENDPOINTS_MAX: usize = 64;
 const HALF_LIFE_DAYS: f32 = 14.0;
 
 /// The states of a baseline: before anything of the identity's own was learned, with a little of it,
-/// and with enough.
-pub(crate) const BASELINE_STATES: [&str; 3] = ["prior", "young", "active"];
+/// with enough; and by order.
+pub(crate) const BASELINE_STATES: [&str; 4] = ["prior", "young", "active", FROZEN];
+/// Nothing is learned, by order.
+const FROZEN: &str = "frozen";
 
 /// What is left of what was learned `days` ago, 0 to 1.
 pub(crate) fn forgetting(days: f32) -> f32 {
@@ -237,6 +252,8 @@ pub(crate) struct Identity {
     #[serde(with = "plain")]
     pub(crate) source: Source,
     pub(crate) group: Option<u8>,
+    /// Nothing is learned of it, until somebody says so.
+    pub(crate) is_frozen: bool,
     #[serde(with = "plain")]
     pub(crate) first_seen: Time,
     #[serde(with = "plain")]
@@ -249,6 +266,8 @@ pub(crate) struct Identity {
     pub(crate) learned: u32,
     pub(crate) withheld: u32,
     pub(crate) recurrence: Recurrence,
+    /// Made by the first window that is rare for anybody's.
+    pub(crate) rare: Option<Box<RareOccasions>>,
     pub(crate) silence: Silence,
     pub(crate) profile: Profile,
     pub(crate) counts: [Moments; Measure::COUNT],
@@ -266,6 +285,18 @@ pub(crate) struct Identity {
     pub(crate) daily: Option<Box<Daily>>,
     /// Made when a call with signs of injection is learned.
     pub(crate) probing: Option<Box<Probing>>,
+    /// Objects of others that it read lately, if any.
+    pub(crate) foreign: Option<Box<Foreign>>,
+    /// What follows its sensitive reads, if it has any.
+    pub(crate) flowing: Option<Box<Flowing>>,
+    /// Of an identity that is no address.
+    pub(crate) networks: Networks,
+    /// Made when an hour is closed in which it acted for somebody else.
+    pub(crate) acting: Option<Box<Acting>>,
+    /// Made when an hour is closed in which it used a tool.
+    pub(crate) tools: Option<Box<KnownTools>>,
+    /// What it did at which endpoint on the day that is not over; of no use to detection.
+    pub(crate) operations: Option<Box<Operations>>,
     pub(crate) open: Option<Box<OpenWindow>>,
 }
 
@@ -279,16 +310,18 @@ impl Identity {
             kind,
             source: "anonymous",
             group: None,
+            is_frozen: false,
             first_seen,
             last_seen: first_seen,
             calls: 0,
             days: 0,
             last_day: i32::MIN,
-            decayed_day: (first_seen.ns() / NS_PER_D) as i32,
+            decayed_day: first_seen.day_number(),
             hours: 0,
             learned: 0,
             withheld: 0,
             recurrence: Recurrence::default(),
+            rare: None,
             silence: Silence::new(),
             profile: Profile::default(),
             counts: [Moments::default(); Measure::COUNT],
@@ -300,6 +333,12 @@ impl Identity {
             objects: Vec::new(),
             daily: None,
             probing: None,
+            foreign: None,
+            flowing: None,
+            networks: Networks::default(),
+            acting: None,
+            tools: None,
+            operations: None,
             open: None,
         }
     }
@@ -311,6 +350,25 @@ impl Identity {
 
     pub(crate) fn tenant(&self) -> &str {
         self.tenant.as_deref().unwrap_or("default")
+    }
+
+    /// Takes its habits back to those of another state of it; without one it begins anew.
+    ///
+    /// Its calls go on being counted, so that revisions grow, and its open hour goes on.
+    pub(crate) fn restore(&mut self, other: Option<&Self>) {
+        let begun = || Self::new(&self.name, self.hash, self.kind, self.last_seen);
+        let before = other.cloned().unwrap_or_else(begun);
+        let learned = before.calls - before.withheld_calls.min(before.calls);
+        let learned =
+            learned - u64::from(before.open.as_ref().map_or(0, |it| it.calls)).min(learned);
+        let now = std::mem::replace(self, before);
+        let open_calls = now.open.as_ref().map_or(0, |it| u64::from(it.calls));
+        self.withheld_calls = now.calls.saturating_sub(open_calls + learned);
+        self.calls = now.calls;
+        (self.tenant, self.label, self.group) = (now.tenant, now.label, now.group);
+        (self.last_seen, self.last_day) = (now.last_seen, now.last_day);
+        (self.is_frozen, self.open) = (now.is_frozen, now.open);
+        self.operations = now.operations;
     }
 
     /// Whether it stands for all that there is no room for.
@@ -340,6 +398,12 @@ impl Identity {
         if let Some(daily) = &mut self.daily {
             daily.follow(endpoints);
         }
+        if let Some(operations) = &mut self.operations {
+            operations.follow(endpoints);
+        }
+        if let Some(last) = self.flowing.as_mut().and_then(|it| it.last.as_mut()) {
+            last.endpoint = endpoints.resolve(last.endpoint);
+        }
         if let Some(probing) = &mut self.probing {
             probing.follow(endpoints);
         }
@@ -357,12 +421,7 @@ impl Identity {
 
     /// One of [`BASELINE_STATES`]: the last from three learned windows on.
     pub(crate) const fn baseline_state(&self) -> &'static str {
-        let [prior, young, active] = BASELINE_STATES;
-        match self.learned {
-            0 => prior,
-            1..=2 => young,
-            _ => active,
-        }
+        if self.is_frozen { FROZEN } else { baseline_state_of(self.learned) }
     }
 
     pub(crate) fn objects_at(&self, endpoint: EndpointId) -> Option<&ObjectHabit> {
@@ -386,7 +445,7 @@ impl Identity {
 
     /// Forgets by the days that passed since the last time.
     pub(crate) fn age(&mut self, now: Time) {
-        let today = (now.ns() / NS_PER_D) as i32;
+        let today = now.day_number();
         let days = today - self.decayed_day;
         if days <= 0 {
             return;
@@ -401,8 +460,18 @@ impl Identity {
         for habit in &mut self.objects {
             habit.per_hour.decay(factor);
         }
+        if let Some(flowing) = &mut self.flowing {
+            flowing.decay(factor);
+        }
         if let Some(probing) = &mut self.probing {
             probing.decay(factor);
+        }
+        self.networks.decay(factor);
+        if let Some(acting) = &mut self.acting {
+            acting.decay(factor);
+        }
+        if let Some(tools) = &mut self.tools {
+            tools.decay(factor);
         }
     }
 
@@ -414,6 +483,7 @@ impl Identity {
             && known.is_sorted_by(|a, b| a.endpoint < b.endpoint)
             && self.objects.len() <= OBJECT_ENDPOINTS_MAX
             && self.daily.as_ref().is_none_or(|daily| daily.is_sound())
+            && self.operations.as_ref().is_none_or(|it| it.is_sound())
             && self.open.as_ref().is_none_or(|open| {
                 open.speeds.iter().all(Speed::is_sound)
                     && open.loops.as_ref().is_none_or(|loops| loops.is_sound())
@@ -433,12 +503,31 @@ impl Identity {
             + self.bytes.heap_bytes()
             + self.daily.as_ref().map_or(0, |daily| daily.state_bytes())
             + self.probing.as_ref().map_or(0, |probing| probing.bytes())
+            + self.recurrence.bytes()
+            + self.rare.as_ref().map_or(0, |it| size_of::<RareOccasions>() + it.bytes())
+            + self.flowing.as_ref().map_or(0, |_| size_of::<Flowing>())
+            + self.foreign.as_ref().map_or(0, |_| size_of::<Foreign>())
+            + self.networks.heap_bytes()
+            + self.acting.as_ref().map_or(0, |acting| acting.bytes())
+            + self.tools.as_ref().map_or(0, |tools| tools.bytes())
+            + self.operations.as_ref().map_or(0, |it| it.bytes())
+    }
+}
+
+/// One of [`BASELINE_STATES`], by how many windows were learned.
+pub(crate) const fn baseline_state_of(learned: u32) -> &'static str {
+    let [prior, young, active, _] = BASELINE_STATES;
+    match learned {
+        0 => prior,
+        1..=2 => young,
+        _ => active,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::time::NS_PER_D;
 
     #[test]
     fn an_explorer_expects_new_things_and_a_routine_does_not() {

@@ -1,8 +1,10 @@
-//! The fitted models: peer groups and the joint law of a window's features, swapped in whole.
+//! The fitted models: peer groups and the joint law of a window's features, swapped in whole; and
+//! beside detection what verdicts say.
 
 pub(crate) mod features;
 pub mod joint;
 pub(crate) mod peer_groups;
+pub mod verdicts;
 
 use joint::JointModel;
 use serde::{Deserialize, Serialize};

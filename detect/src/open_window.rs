@@ -3,28 +3,44 @@
 //! The per-event path adds integers and compares them with tripwires; a crossed tripwire is
 //! returned as a bit of [`Crossed`], and only then does a detector compute.
 
+mod acted;
 mod call;
 mod changes;
+mod crossed;
 mod distinct;
+mod flows;
 mod forget;
 mod loops;
+mod objects;
+mod origins;
 mod probes;
 mod secrets;
+mod sources;
+mod steps;
+mod tools;
 
+pub(crate) use acted::Acted;
 pub(crate) use call::{Call, First};
+pub(crate) use crossed::Crossed;
+pub(crate) use flows::{Flows, LastRead};
 pub(crate) use forget::forget_in;
+pub(crate) use objects::ObjectSet;
+pub(crate) use origins::{NewOrigin, Origin, Origins, Whence, family, family_key};
 pub(crate) use probes::{Probed, Probes, SPAN_NS as PROBE_SPAN_NS};
 pub(crate) use secrets::{Agent, Place, Secrets};
+pub(crate) use steps::{Pair, Steps};
+pub(crate) use tools::{CALLS_MIN as TOOL_CALLS_MIN, HOURS_MIN as TOOL_HOURS_MIN, ToolUse, Tools};
 
 use crate::detectors::dormant::Waking;
 use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};
 use changes::Changes;
-use distinct::Distinct;
+pub(crate) use distinct::Distinct;
 use loops::Loops;
 use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
-use model::{Detector, EndpointId, Event, Evidence, FindingId, Int, Kind, PrincipalTrust, Time};
+use model::{Detector, EndpointId, Event, Evidence, FindingId, Int, PrincipalTrust, Time};
 use serde::{Deserialize, Serialize};
+use sources::NO_MINUTE;
 
 /// The lengths of the sub-windows in which calls are counted.
 pub(crate) const SPEED_SPANS_NS: [i64; 3] = [10 * NS_PER_S, NS_PER_MIN, 10 * NS_PER_MIN];
@@ -45,24 +61,6 @@ const FAILED_BEFORE_SUCCESS: u32 = 3;
 /// Names that failed authentication claimed and that are remembered in one hour.
 pub(crate) const CLAIMED_MAX: usize = 256;
 
-/// Detectors whose tripwire an event crossed: one bit each.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Crossed(u32);
-
-impl Crossed {
-    pub(crate) const fn add(&mut self, detector: Detector) {
-        self.0 |= 1 << detector as u32;
-    }
-
-    pub(crate) const fn has(self, detector: Detector) -> bool {
-        self.0 & (1 << detector as u32) != 0
-    }
-
-    pub(crate) const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
-
 /// Elements of capacity that a recycled window keeps in each list.
 const KEEP_MAX: usize = 32;
 
@@ -77,6 +75,8 @@ pub(crate) struct EndpointCalls {
     pub(crate) failed: u32,
     /// Changed or deleted an object.
     pub(crate) changed: u32,
+    /// The minute of the hour in which a size was observed last; 255 before.
+    pub(crate) sized_minute: u8,
     /// Any call was answered other than with an error.
     pub(crate) is_accepted: bool,
     pub(crate) bytes_out: f64,
@@ -85,21 +85,6 @@ pub(crate) struct EndpointCalls {
     pub(crate) log_ratio: f32,
     /// −log2 p(endpoint | identity).
     pub(crate) bits: f32,
-}
-
-/// The objects that were read at one endpoint in this hour.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct ObjectSet {
-    #[serde(with = "plain")]
-    pub(crate) endpoint: EndpointId,
-    #[serde(with = "plain")]
-    pub(crate) objects: Distinct,
-    /// The numeric ids among them, in the order read, bounded like the set.
-    pub(crate) numbers: Vec<u64>,
-    pub(crate) answered: u32,
-    #[serde(with = "plain")]
-    pub(crate) last: Time,
-    pub(crate) tripwire: u32,
 }
 
 /// Calls in an aligned sub-window.
@@ -172,12 +157,24 @@ pub(crate) struct OpenWindow {
     /// Endpoints that the identity never called before, refused ones included.
     pub(crate) novel_seen: u32,
     pub(crate) objects: Vec<ObjectSet>,
+    /// Sensitive reads, and calls out after them, if there is one.
+    pub(crate) flows: Option<Box<Flows>>,
+    /// Distinct objects among them that somebody else alone had read, as of the hour's end.
+    pub(crate) foreign: u32,
+    pub(crate) steps: Steps,
+    pub(crate) objects_new: u32,
     pub(crate) changes: Changes,
     pub(crate) secrets: Option<Box<Secrets>>,
     /// What agents repeated; none where nothing of an agent was seen.
     pub(crate) loops: Option<Box<Loops>>,
     /// Made by the first call with signs of injection.
     pub(crate) probes: Option<Box<Probes>>,
+    /// Made by the first call of an identity that is no address.
+    pub(crate) origins: Option<Box<Origins>>,
+    /// Made by the first call that it made on somebody else's behalf.
+    pub(crate) acted: Option<Box<Acted>>,
+    /// Made by the first call of a tool.
+    pub(crate) tools: Option<Box<Tools>>,
     #[serde(with = "plain")]
     pub(crate) denied: Distinct,
     pub(crate) denied_calls: u32,
@@ -200,6 +197,9 @@ pub(crate) struct OpenWindow {
     #[serde(with = "plain")]
     pub(crate) succeeded: Distinct,
     pub(crate) succeeded_names: Vec<Box<str>>,
+    /// Addresses that it came from, as hashes.
+    #[serde(with = "plain")]
+    addresses: Distinct,
     #[serde(with = "plain")]
     pub(crate) networks: Distinct,
     #[serde(with = "plain")]
@@ -242,10 +242,17 @@ impl OpenWindow {
             novel_accepted: 0,
             novel_seen: 0,
             objects: Vec::new(),
+            flows: None,
+            foreign: 0,
+            steps: Steps::new(),
+            objects_new: 0,
             changes: Changes::new(),
             secrets: None,
             loops: None,
             probes: None,
+            origins: None,
+            acted: None,
+            tools: None,
             denied: Distinct::default(),
             denied_calls: 0,
             denied_first: start,
@@ -260,6 +267,7 @@ impl OpenWindow {
             successes_after: 0,
             succeeded: Distinct::default(),
             succeeded_names: Vec::new(),
+            addresses: Distinct::default(),
             networks: Distinct::default(),
             user_agents: Distinct::default(),
             durations: Octaves::from_octave(10),
@@ -279,8 +287,13 @@ impl OpenWindow {
     /// Empties a closed window and keeps its memory for the next identity.
     pub(crate) fn recycle(mut self: Box<Self>) -> Box<Self> {
         let mut fresh = Self::new();
-        for list in [&mut self.denied, &mut self.claimed, &mut self.networks, &mut self.user_agents]
-        {
+        for list in [
+            &mut self.denied,
+            &mut self.claimed,
+            &mut self.addresses,
+            &mut self.networks,
+            &mut self.user_agents,
+        ] {
             list.clear();
         }
         self.endpoints.clear();
@@ -299,9 +312,11 @@ impl OpenWindow {
         fresh.objects = self.objects;
         fresh.denied = self.denied;
         fresh.claimed = self.claimed;
+        fresh.addresses = self.addresses;
         fresh.networks = self.networks;
         fresh.user_agents = self.user_agents;
         self.endpoints = Vec::new();
+        fresh.steps = self.steps.recycle();
         *self = fresh;
         self
     }
@@ -410,6 +425,7 @@ impl OpenWindow {
         let bytes_out = event.bytes_out().unwrap_or(0) as f64;
         let changed = u32::from(is_change);
         let is_accepted = status.is_none_or(|status| status < 400);
+        let minute = self.sized_minute(event);
         let found = self.endpoints.iter_mut().find(|seen| seen.endpoint == endpoint);
         let (log_ratio, bits, first) = if let Some(seen) = found {
             seen.calls += 1;
@@ -422,7 +438,9 @@ impl OpenWindow {
             seen.failed += u32::from(matches!(status, Some(401 | 407)));
             let is_first = is_accepted && !seen.is_accepted;
             seen.is_accepted |= is_accepted;
-            (seen.log_ratio, seen.bits, First { call: false, accepted: is_first })
+            let sized = minute.is_some_and(|minute| minute != seen.sized_minute);
+            seen.sized_minute = minute.unwrap_or(seen.sized_minute);
+            (seen.log_ratio, seen.bits, First { call: false, accepted: is_first, sized })
         } else {
             let (log_ratio, bits) = first_look();
             let (log_ratio, bits) = (log_ratio as f32, bits as f32);
@@ -436,46 +454,26 @@ impl OpenWindow {
                     refused,
                     failed,
                     changed,
+                    sized_minute: minute.unwrap_or(NO_MINUTE),
                     is_accepted,
                     bytes_out,
                     log_ratio,
                     bits,
                 });
             }
-            (log_ratio, bits, First { call: room, accepted: room && is_accepted })
+            (
+                log_ratio,
+                bits,
+                First {
+                    call: room,
+                    accepted: room && is_accepted,
+                    sized: room && minute.is_some(),
+                },
+            )
         };
         self.log_ratio += f64::from(log_ratio);
         self.surprisal_bits += f64::from(bits);
         first
-    }
-
-    fn add_object(
-        &mut self,
-        endpoint: EndpointId,
-        object: u64,
-        kind: Kind,
-        now: Time,
-        crossed: &mut Crossed,
-    ) {
-        let index = match self.objects.iter().position(|set| set.endpoint == endpoint) {
-            Some(index) => index,
-            None if self.objects.len() < OBJECT_SETS_MAX => {
-                self.objects.push(ObjectSet::new(endpoint, now));
-                self.objects.len() - 1
-            }
-            None => return,
-        };
-        let Some(set) = self.objects.get_mut(index) else { return };
-        set.answered += 1;
-        set.last = now;
-        if set.objects.add(object, DISTINCT_MAX) {
-            if let Kind::Number(number) = kind {
-                set.numbers.push(number);
-            }
-            if set.objects.len() >= set.tripwire as usize {
-                crossed.add(Detector::ObjectEnumeration);
-            }
-        }
     }
 
     /// Remembers a call as a sample of the hour, while there is room.
@@ -489,36 +487,10 @@ impl OpenWindow {
         }
     }
 
-    /// Adds the source's network and user agent, as hashes.
-    pub(crate) fn add_source(&mut self, network: Option<u64>, user_agent: Option<u64>) {
-        if let Some(network) = network {
-            self.networks.add(network, SOURCES_MAX);
-        }
-        if let Some(user_agent) = user_agent {
-            self.user_agents.add(user_agent, SOURCES_MAX);
-        }
-    }
-
-    /// Adds a name that failed authentication claimed.
-    pub(crate) fn add_claimed(&mut self, hash: u64, name: &str) {
-        const NAMES_KEPT_MAX: usize = 5;
-        if self.claimed.add(hash, CLAIMED_MAX) && self.claimed_names.len() < NAMES_KEPT_MAX {
-            self.claimed_names.push(name.into());
-        }
-    }
-
-    /// Adds somebody who authenticated after failures.
-    pub(crate) fn add_success(&mut self, hash: u64, name: &str) {
-        const NAMES_KEPT_MAX: usize = 5;
-        self.successes_after = self.successes_after.saturating_add(1);
-        if self.succeeded.add(hash, CLAIMED_MAX) && self.succeeded_names.len() < NAMES_KEPT_MAX {
-            self.succeeded_names.push(name.into());
-        }
-    }
-
-    /// Closes the sub-windows at the hour's end.
+    /// Closes the sub-windows, and the block of steps, at the hour's end.
     pub(crate) fn close_speeds(&mut self) {
         self.speeds.iter_mut().for_each(Speed::close);
+        self.steps.close();
     }
 }
 

@@ -1,31 +1,36 @@
 //! One virtual partition: the identities that hash to it, and all of their state.
 
+mod acting;
+mod admission;
 mod days;
 mod delta;
+mod judged;
 mod learn;
 mod probes;
 mod restore;
+mod sources;
+mod tools;
 mod touched;
 
 pub(crate) use delta::Read as Delta;
 
 use crate::alarm::{self, Alarm};
-use crate::detectors::{self, Reading, View, dormant, not_itself, write_burst};
+use crate::delegation;
+use crate::detectors::{self, Reading, View, dormant, foreign_object, not_itself, write_burst};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::models::features::{self, FEATURES};
 use crate::models::peer_groups;
-use crate::open_window::{Call, Crossed, First, NOVEL_MAX, OpenWindow, Secrets};
+use crate::open_window::{Call, Crossed, First, Flows, NOVEL_MAX, OpenWindow, Secrets};
 use crate::population::Contribution;
 use crate::rows::Rows;
 use crate::snapshot::plain;
+use crate::watch::Notes;
+use admission::Admission;
 use hashbrown::HashTable;
-use model::limit::PARTITIONS;
 use model::tables::Table;
-use model::time::{NS_PER_D, NS_PER_H};
 use model::{
-    Detector, EndpointId, Endpoints, Event, EventBatch, Finding, PrincipalTrust, PrincipalType,
-    Text, Time,
+    Detector, EndpointId, Endpoints, Event, EventBatch, Finding, PrincipalTrust, Text, Time,
 };
 use serde::{Deserialize, Serialize};
 use touched::Touched;
@@ -35,7 +40,7 @@ const SPARE_MAX: usize = 2_048;
 /// Feature vectors that one partition keeps for the joint model.
 const VECTORS_MAX: usize = 256;
 /// A signal below this surprise is not worth a row, unless its detector ranks all windows.
-const SIGNAL_SURPRISE_MIN: f64 = 2.0;
+pub(crate) const SIGNAL_SURPRISE_MIN: f64 = 2.0;
 /// Bytes that an open window takes, about: its lists are small for nearly all.
 const OPEN_BYTES: usize = size_of::<OpenWindow>() + 512;
 
@@ -47,6 +52,8 @@ pub enum Item<'a> {
     /// Somebody authenticated from an address whose attempts failed before: the hash of the principal
     /// that those were charged to, and the call.
     SuccessAfterFailure(u64, &'a EventBatch, &'a Event),
+    /// One of its identities acted on behalf of the call's principal: its hash, and the call.
+    Acted(u64, &'a EventBatch, &'a Event),
 }
 
 /// A feature vector with what is needed to draw a fair, repeatable sample.
@@ -69,6 +76,8 @@ pub struct Partition {
     #[expect(clippy::vec_box, reason = "the boxes move on to identities as they are")]
     spare: Vec<Box<OpenWindow>>,
     pub(crate) contribution: Contribution,
+    /// For what is watched beside identities, since the last minute's end.
+    pub(crate) notes: Notes,
     pub(crate) sample: Vec<Sampled>,
     #[serde(with = "plain")]
     pub(crate) windows: Rows,
@@ -77,7 +86,8 @@ pub struct Partition {
     #[serde(with = "plain")]
     pub(crate) findings: Vec<Finding>,
     pub(crate) state_bytes: usize,
-    pub(crate) overflowed_calls: u64,
+    /// Who has a place, and what is counted of those that have none.
+    pub(crate) admission: Admission,
     /// The UTC day that is open.
     day: i32,
     #[serde(skip)]
@@ -100,12 +110,13 @@ impl Partition {
                 surprises: vec![Vec::new(); Detector::ALL.len()],
                 ..Contribution::default()
             },
+            notes: Notes::default(),
             sample: Vec::new(),
             windows: Rows::of(Table::Windows),
             signals: Rows::of(Table::Signals),
             findings: Vec::new(),
             state_bytes: 0,
-            overflowed_calls: 0,
+            admission: Admission::default(),
             day: i32::MIN,
             readings: Vec::new(),
             touched: Touched::default(),
@@ -122,6 +133,7 @@ impl Partition {
                 Item::SuccessAfterFailure(source, batch, event) => {
                     self.success_after_failure(context, *source, (batch, event));
                 }
+                Item::Acted(actor, batch, event) => self.acted(context, *actor, (batch, event)),
             }
         }
     }
@@ -130,19 +142,20 @@ impl Partition {
         let slot = self.slot_of(context, batch, event);
         let Some(identity) = self.identities.get_mut(slot as usize) else { return };
         self.touched.add(slot);
-        let mut open = if let Some(open) = identity.open.take() {
-            open
-        } else {
-            self.active.push(slot);
-            begin(context, identity, self.spare.pop())
-        };
+        let mut open = take_open(context, (identity, slot), &mut self.active, || self.spare.pop());
         let endpoint = context.endpoints.resolve(event.endpoint_id);
         let now = event.time.max(open.last).max(open.start);
         identity.calls += 1;
         identity.last_seen = identity.last_seen.max(now);
         let mut crossed = open.add(event, endpoint, now);
-        let is_change = add_texts(&mut open, batch, event, now, &mut crossed);
+        let at = (endpoint, now);
+        let is_change = add_texts(identity, &mut open, (batch, event), at, &mut crossed);
         open.add_use(batch, event, endpoint, now, &mut crossed);
+        open.add_step(context.population, (batch, event), endpoint, now, &mut crossed);
+        // A tool is of whoever acts, who may be of another partition.
+        if event.has_text(Text::ToolName) && delegation::actor_of(batch, event).is_none() {
+            tools::add(identity, &mut open, (batch, event), at, &mut crossed);
+        }
         let looked = || not_itself::of_call(context.population, identity, endpoint);
         let first = open.add_endpoint(event, endpoint, is_change, looked);
         if first.call || first.accepted {
@@ -155,20 +168,32 @@ impl Partition {
             Secrets::add((context, identity), &mut open, event, at, &mut crossed);
         }
         probes::add(context, &mut open, (batch, event), (endpoint, now), &mut crossed);
+        let marks = (context.classes.of(endpoint), is_secret);
+        Flows::see(identity, &mut open, (batch, event), (endpoint, now), marks, &mut crossed);
         if open.calls >= open.itself_tripwire {
             crossed.add(Detector::NotItself);
         }
         if open.waking.asks(open.calls, first, || context.classes.of(endpoint)) {
             crossed.add(Detector::Dormant);
         }
-        note_endpoint(&mut self.contribution, event, endpoint, now);
+        let is_opening = !event.principal_type.is_named()
+            && matches!(event.status(), Some(200..=299))
+            && context.population.is_guarded(endpoint);
+        note_endpoint(&mut self.contribution, (event, endpoint), now, is_opening);
+        self.notes.see(is_opening, (batch, event), endpoint, &mut open);
+        self.notes.stock.take(context.population, (batch, event), endpoint);
+        self.notes.paths.see(batch, event);
+        if first.sized && event.injection_classes.is_empty() {
+            self.notes.size((batch, event), endpoint, context.population.sizes(endpoint));
+        }
         if let Some(daily) = &mut identity.daily {
             daily.add(batch, event, endpoint, now);
         }
         if !open.raised.is_empty() {
             alarm::add_evidence(&mut open, (batch, event), endpoint, is_secret);
         }
-        if !crossed.is_empty() {
+        // What many do together is no deviation of one.
+        if !crossed.is_empty() && !identity.is_overflow() {
             let alarm = Alarm { batch, event, endpoint, now };
             alarm::sound(context, identity, &mut open, crossed, Some(&alarm), &mut self.findings);
         }
@@ -178,46 +203,17 @@ impl Partition {
     fn slot_of(&mut self, context: &Context<'_>, batch: &EventBatch, event: &Event) -> u32 {
         let name = batch.text(event, Text::PrincipalId).unwrap_or("anonymous");
         let hash = event.principal_hash;
+        let who = (name, event.principal_type, event.principal_source);
         if let Some(slot) = self.find(hash, name) {
-            return slot;
+            return self.keep(context, (slot, who), (batch, event));
         }
-        let open_bytes = self.active.len() * OPEN_BYTES;
-        let bytes_max = context.plan.state_bytes_max as usize / PARTITIONS;
-        if self.state_bytes + open_bytes >= bytes_max {
-            self.overflowed_calls += 1;
-            // Named by its partition: two partitions must not say the same of different callers.
-            let name = format!("{{overflow-{:02}}}", event.partition());
-            return self.find(0, &name).unwrap_or_else(|| self.add(0, &name, event));
-        }
-        let slot = self.add(hash, name, event);
-        let tenant = batch.text(event, Text::TenantId).filter(|tenant| *tenant != "default");
-        if let Some(identity) = self.identities.get_mut(slot as usize) {
-            identity.tenant = tenant.map(Into::into);
+        let slot = self.admit(context, hash, who, (batch, event));
+        if let Some(identity) = self.identities.get_mut(slot as usize)
+            && !identity.is_overflow()
+        {
             let label = batch.text(event, Text::PrincipalName).filter(|label| *label != name);
             identity.label = label.map(Into::into);
         }
-        slot
-    }
-
-    fn find(&self, hash: u64, name: &str) -> Option<u32> {
-        let same = |slot: &u32| {
-            self.identities
-                .get(*slot as usize)
-                .is_some_and(|identity| identity.hash == hash && &*identity.name == name)
-        };
-        self.index.find(hash, same).copied()
-    }
-
-    fn add(&mut self, hash: u64, name: &str, event: &Event) -> u32 {
-        let slot = self.identities.len() as u32;
-        let mut identity = Identity::new(name, hash, event.principal_type, event.time);
-        identity.source = event.principal_source;
-        self.state_bytes += identity.state_bytes();
-        self.identities.push(identity);
-        let identities = &self.identities;
-        self.index.insert_unique(hash, slot, |slot| {
-            identities.get(*slot as usize).map_or(0, |identity| identity.hash)
-        });
         slot
     }
 
@@ -255,6 +251,10 @@ impl Partition {
     /// Closes the hour: scores every open window against the baseline as it was, then learns.
     pub(crate) fn close(&mut self, context: &Context<'_>) {
         let active = std::mem::take(&mut self.active);
+        self.admission.note_open(active.len());
+        // What the last minute noted was not taken in yet.
+        let is_flooded = context.is_flooded || self.notes.firsts.beyond > 0;
+        let context = &Context { is_flooded, ..*context };
         for slot in &active {
             self.close_one(context, *slot);
         }
@@ -275,27 +275,23 @@ impl Partition {
         let before = identity.state_bytes();
         let mut readings = std::mem::take(&mut self.readings);
         readings.clear();
+        open.foreign = foreign_object::count(&context.view(identity, &open));
         let view = context.view(identity, &open);
-        for detector in Detector::ALL {
-            let from = readings.len();
+        // It may only have acted for others: nothing of its own is judged or learned then.
+        let is_idle = open.calls == 0;
+        let is_many = identity.is_overflow();
+        let asked = |detector: &&Detector| {
+            !is_many && !is_idle || matches!(detector, Detector::Delegation | Detector::ToolDrift)
+        };
+        for detector in Detector::ALL.iter().filter(asked) {
             detectors::read(*detector, &view, &mut readings);
             if detectors::could_read(*detector, &view)
                 && let Some(judged) = self.contribution.judged.get_mut(*detector as usize)
             {
                 *judged += 1;
             }
-            // Only windows that had anything to read count as ordinary traffic of this detector.
-            let of_this = readings.iter().skip(from).map(|reading| reading.surprise as f32);
-            if let Some(oddest) = of_this.reduce(f32::max)
-                && let Some(surprises) = self.contribution.surprises.get_mut(*detector as usize)
-            {
-                // An attack must not become what is ordinary: what raised counts as just at the cut.
-                let is_raised = open.raised.iter().any(|it| it.detector == *detector);
-                let cut =
-                    is_raised.then(|| context.calibration.surprise_at(*detector, context.cut));
-                surprises.push(cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0));
-            }
         }
+        judged::take(context, &mut self.contribution, (identity, &open), &readings);
         let joint = readings.iter().find(|reading| reading.detector == Detector::JointOutlier);
         open.joint_surprise = joint.map_or(0.0, |reading| reading.surprise as f32);
         self.contribution.windows += 1;
@@ -307,15 +303,17 @@ impl Partition {
             let is_hourly = reading.detector != Detector::Injection;
             if is_hourly && (ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN) {
                 let score = context.calibration.score(reading.detector, reading.surprise);
-                let entity = detectors::entity(reading, &open, context.endpoints);
+                let entity = detectors::entity(&context.view(identity, &open), reading);
                 self.signals.push_signal(identity, entity, reading, score);
             }
         }
         probes::rank(context, (identity, &open), &mut readings, &mut self.signals);
         self.readings = readings;
-        days::note(context, identity, &open, &mut self.findings);
+        if !is_idle && !is_many {
+            days::note(context, identity, &mut open, &mut self.findings);
+        }
         self.windows.push_window(identity, &open);
-        if open.raised.is_empty() {
+        if open.raised.is_empty() && !is_idle && !is_many {
             self.sample.push(Sampled {
                 key: sample_key(identity.hash, open.start),
                 slot,
@@ -343,6 +341,22 @@ impl Partition {
             self.touched.note();
         }
         std::mem::take(&mut self.findings)
+    }
+
+    /// Takes out what was noted since the last time.
+    pub(crate) fn take_notes(&mut self) -> Notes {
+        if !self.notes.is_empty() {
+            self.touched.note();
+        }
+        if self.notes.firsts.beyond > 0 {
+            self.notes.firsts.spill = self.admission.spill();
+        }
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Notes that an order changed identities.
+    pub(crate) fn note_order(&mut self) {
+        self.touched.add_all(self.identities.len());
     }
 
     /// Notes that the exchange takes away what an hour brought.
@@ -381,6 +395,19 @@ impl Partition {
     }
 }
 
+/// Takes out the open hour of the identity at a slot, and begins it if it has none.
+fn take_open(
+    context: &Context<'_>,
+    (identity, slot): (&mut Identity, u32),
+    active: &mut Vec<u32>,
+    spare: impl FnOnce() -> Option<Box<OpenWindow>>,
+) -> Box<OpenWindow> {
+    identity.open.take().unwrap_or_else(|| {
+        active.push(slot);
+        begin(context, identity, spare())
+    })
+}
+
 fn begin(
     context: &Context<'_>,
     identity: &mut Identity,
@@ -392,7 +419,7 @@ fn begin(
     identity.age(context.hour);
     identity.follow(context.endpoints);
     identity.hours += 1;
-    let day = (context.hour.ns() / NS_PER_D) as i32;
+    let day = context.hour.day_number();
     if identity.last_day != day {
         identity.last_day = day;
         identity.days = identity.days.saturating_add(1);
@@ -407,15 +434,17 @@ fn begin(
 
 /// Adds what texts say of a call; whether it changed an object.
 fn add_texts(
+    identity: &Identity,
     open: &mut OpenWindow,
-    batch: &EventBatch,
-    event: &Event,
-    now: Time,
+    (batch, event): (&EventBatch, &Event),
+    (endpoint, now): (EndpointId, Time),
     crossed: &mut Crossed,
 ) -> bool {
     let mut is_change = false;
     let hash = |column| batch.text(event, column).map(text_hash);
-    open.add_source(hash(Text::ClientNet), hash(Text::UserAgentOriginal));
+    let network = hash(Text::ClientNet);
+    let source = (network, open.add_source(network, hash(Text::UserAgentOriginal)));
+    sources::add(identity, open, (batch, event), (endpoint, now), source, crossed);
     if let Some(method) = batch.text(event, Text::HttpRequestMethod) {
         open.writes += u32::from(matches!(method, "POST" | "PUT" | "PATCH" | "DELETE"));
         if write_burst::is_change(method) {
@@ -453,9 +482,15 @@ fn novelty(
     }
 }
 
-fn note_endpoint(contribution: &mut Contribution, event: &Event, endpoint: EndpointId, now: Time) {
+fn note_endpoint(
+    contribution: &mut Contribution,
+    (event, endpoint): (&Event, EndpointId),
+    now: Time,
+    is_opening: bool,
+) {
     contribution.calls += 1;
-    let named = !matches!(event.principal_type, PrincipalType::Ip | PrincipalType::Anonymous);
+    let is_answered = matches!(event.status(), Some(200..=299)) && !is_opening;
+    let named = event.principal_type.is_named();
     if let Some(habit) = contribution.endpoint_mut(endpoint) {
         if habit.calls == 0 {
             habit.first_seen = now;
@@ -463,6 +498,8 @@ fn note_endpoint(contribution: &mut Contribution, event: &Event, endpoint: Endpo
         habit.last_seen = habit.last_seen.max(now);
         habit.calls += 1;
         habit.authenticated += u64::from(named);
+        habit.answered += u64::from(is_answered);
+        habit.answered_named += u64::from(is_answered && named);
         habit.answers.add(event, habit.calls);
     }
 }
@@ -476,7 +513,7 @@ pub(crate) fn text_hash(text: &str) -> u64 {
 }
 
 fn sample_key(hash: u64, start: Time) -> u64 {
-    let hour = start.ns() / NS_PER_H;
+    let hour = start.hour_number();
     // SplitMix64's finaliser (Steele, Lea and Flood, OOPSLA 2014): fair, whatever the inputs.
     let mut key = hash ^ (hour as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

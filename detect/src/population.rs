@@ -4,20 +4,43 @@
 //! merged into the [`Population`] in the order of the partitions, so that threads and workers do
 //! not change results.
 
+mod agents;
 mod answers;
 mod breadths;
+mod inventory;
+mod offered;
+mod owners;
+mod sizes;
+mod sources;
+mod steps;
+mod tools;
 
+pub(crate) use agents::Agents;
 pub(crate) use answers::Answers;
 pub(crate) use breadths::Breadths;
+pub(crate) use inventory::{Inventory, New};
+pub(crate) use offered::Offered;
+pub(crate) use owners::{Access, Owners, Whose};
+pub(crate) use sizes::{SizeHabit, SizeLaw};
+pub(crate) use sources::{Novelty, Sources};
+#[cfg(test)]
+pub(crate) use steps::Skips;
+pub(crate) use steps::{Seen, Usual};
+pub(crate) use tools::ToolUsers;
 
-use crate::identity::{Identity, forgetting};
+use crate::daily::drift::{Growth, Trend};
+use crate::detectors::exposure_change::Lesson;
+use crate::detectors::unauthenticated_success;
+use crate::identity::{AllFlowing, Identity, forgetting};
 use crate::silence::AllSilences;
-use crate::snapshot::plain::{self, Plain};
+use crate::snapshot::plain::{self, plain_unless_default};
 use crate::statistics::moments::Sums;
 use crate::statistics::{Moments, Predictive, Sketch};
-use model::time::NS_PER_D;
+use crate::watch::Closed;
+use model::time::{NS_PER_D, NS_PER_H};
 use model::{Detector, EndpointId, Endpoints, Time};
 use serde::{Deserialize, Serialize};
+use steps::Steps;
 
 /// Counts that are kept per window for every identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,10 +61,14 @@ pub(crate) enum Measure {
     SecretsPerHour,
     /// The chance that a call of an agent brings nothing new, per session of an active hour.
     RepeatsPerSession,
+    /// Distinct objects that somebody else alone had read, in an active hour.
+    ForeignPerHour,
+    /// −log2 of the chance of a step from endpoint to endpoint: the means of twenty steps.
+    BitsPerStep,
 }
 
 impl Measure {
-    pub(crate) const COUNT: usize = 8;
+    pub(crate) const COUNT: usize = 10;
 }
 
 /// Fewest members of a peer group that may stand for the peers.
@@ -114,6 +141,10 @@ pub(crate) struct EndpointHabit {
     pub(crate) calls: u64,
     /// Calls with a principal that is not merely an address.
     pub(crate) authenticated: u64,
+    /// Calls answered 2xx, and those of them with such a principal. While an endpoint is guarded,
+    /// successes without one count only once they are believed to be meant.
+    pub(crate) answered: u64,
+    pub(crate) answered_named: u64,
     /// Distinct objects answered 2xx, per identity and active hour.
     pub(crate) objects: Sums,
     /// Calls with signs of injection, per identity and active hour.
@@ -131,24 +162,15 @@ impl EndpointHabit {
         }
         self.calls += other.calls;
         self.authenticated += other.authenticated;
+        self.answered += other.answered;
+        self.answered_named += other.answered_named;
         self.objects.absorb(&other.objects);
         self.probes.absorb(&other.probes);
         self.answers.absorb(&other.answers);
     }
 }
 
-/// Lists go by endpoint and are mostly empty: an endpoint without a habit is one byte.
-impl Plain for EndpointHabit {
-    type As = Option<Self>;
-
-    fn to_plain(&self) -> Self::As {
-        (*self != Self::default()).then_some(*self)
-    }
-
-    fn from_plain(plain: Self::As) -> Option<Self> {
-        Some(plain.unwrap_or_default())
-    }
-}
+plain_unless_default!(EndpointHabit);
 
 /// What one partition saw since the last exchange.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -156,6 +178,8 @@ pub(crate) struct Contribution {
     pub(crate) calls: u64,
     pub(crate) windows: u64,
     pub(crate) everyone: Group,
+    /// Members of everyone that made room for others.
+    pub(crate) left: u32,
     pub(crate) groups: Vec<Group>,
     /// Learned calls per endpoint: the mix of everyone.
     pub(crate) mix: Vec<f64>,
@@ -164,9 +188,20 @@ pub(crate) struct Contribution {
     pub(crate) objects: Sums,
     pub(crate) silences: AllSilences,
     pub(crate) probes: Sums,
+    pub(crate) steps: Seen,
+    pub(crate) flowing: AllFlowing,
+    /// Objects that identities read, a few each.
+    pub(crate) accesses: Vec<Access>,
+    /// Those beyond the limit.
+    pub(crate) unnoted: u64,
+    pub(crate) sources: Sources,
+    pub(crate) agents: Agents,
+    pub(crate) tools: ToolUsers,
     pub(crate) surprises: Vec<Vec<f32>>,
     /// Windows in which each detector could have had something to read.
     pub(crate) judged: [u64; Detector::ALL.len()],
+    /// How days that ended compare with their identities' references.
+    pub(crate) growth: Growth,
 }
 
 impl Contribution {
@@ -210,6 +245,7 @@ impl Contribution {
 /// What is ordinary in the tenant, as of the last exchange.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Population {
+    unnoted: u64,
     pub(crate) calls: u64,
     pub(crate) everyone: Group,
     pub(crate) groups: Vec<Group>,
@@ -224,15 +260,40 @@ pub(crate) struct Population {
     pub(crate) breadths: Option<Breadths>,
     /// Calls with signs of injection, per identity, endpoint and active hour.
     pub(crate) probes: Sums,
+    /// How large the answers of each endpoint are.
+    sizes: Vec<SizeHabit>,
+    /// What is offered, and how often something new is.
+    pub(crate) inventory: Inventory,
+    pub(crate) offered: Offered,
+    /// What follows sensitive reads.
+    pub(crate) flowing: AllFlowing,
+    /// Who reads which object.
+    pub(crate) owners: Owners,
+    /// From which endpoint to which everybody goes.
+    pub(crate) steps: Steps,
+    pub(crate) sources: Sources,
+    pub(crate) agents: Agents,
+    /// What the days of everyone have in common.
+    pub(crate) trend: Trend,
+    pub(crate) tools: ToolUsers,
     aged_day: Option<i64>,
 }
 
 impl Population {
     /// Merges and empties the contributions, in the order of the partitions.
     pub(crate) fn absorb<'a>(&mut self, contributions: impl Iterator<Item = &'a mut Contribution>) {
+        let (mut seen, mut accesses) = (Vec::new(), Vec::new());
+        let mut growth = Growth::default();
         for contribution in contributions {
+            seen.push(&mut contribution.steps);
+            accesses.append(&mut contribution.accesses);
+            self.unnoted += std::mem::take(&mut contribution.unnoted);
+            self.flowing.absorb(&std::mem::take(&mut contribution.flowing));
+            growth.absorb(&std::mem::take(&mut contribution.growth));
             self.calls += contribution.calls;
             self.everyone.absorb(&contribution.everyone);
+            let left = std::mem::take(&mut contribution.left);
+            self.everyone.members = self.everyone.members.saturating_sub(left);
             if self.groups.len() < contribution.groups.len() {
                 self.groups.resize_with(contribution.groups.len(), Group::default);
             }
@@ -251,6 +312,9 @@ impl Population {
             self.silences.absorb(&contribution.silences);
             contribution.silences = AllSilences::default();
             self.probes.absorb(&contribution.probes);
+            self.sources.absorb(&contribution.sources);
+            self.agents.absorb(&contribution.agents);
+            self.tools.absorb(&contribution.tools);
             contribution.calls = 0;
             contribution.windows = 0;
             contribution.everyone.clear();
@@ -259,13 +323,21 @@ impl Population {
             contribution.endpoints.clear();
             contribution.objects = Sums::default();
             contribution.probes = Sums::default();
+            contribution.sources = Sources::default();
+            contribution.agents = Agents::default();
+            contribution.tools = ToolUsers::default();
         }
+        self.steps.absorb(seen.into_iter());
+        self.owners.learn(accesses);
+        self.trend.absorb(&growth);
         self.mix_total = self.mix.iter().sum();
         self.mix_kinds = self.mix.iter().filter(|calls| **calls > 0.0).count() as u32;
     }
 
     /// Moves what is known of folded endpoints to the endpoints that they became part of.
     pub(crate) fn fold(&mut self, endpoints: &Endpoints) {
+        self.steps.fold(endpoints);
+        self.owners.fold(endpoints);
         for index in 0..self.endpoints.len().max(self.mix.len()) {
             let old = EndpointId(index as u32);
             let new = endpoints.resolve(old);
@@ -279,6 +351,9 @@ impl Population {
                 && let Some(slot) = self.mix.get_mut(target)
             {
                 *slot += calls;
+            }
+            if let Some(sizes) = self.sizes.get_mut(index).map(std::mem::take) {
+                self.sizes_mut(new).into_iter().for_each(|it| it.absorb(&sizes));
             }
             if let Some(habit) = self.endpoints.get_mut(index).map(std::mem::take)
                 && let Some(slot) = self.endpoints.get_mut(target)
@@ -322,6 +397,14 @@ impl Population {
         self.mix_total *= f64::from(factor);
         self.objects.decay(f64::from(factor));
         self.probes.decay(f64::from(factor));
+        self.flowing.decay(f64::from(factor));
+        self.inventory.age(f64::from(factor), today as i32);
+        self.owners.age(today as i32);
+        self.sizes.iter_mut().for_each(|sizes| sizes.decay(f64::from(factor)));
+        self.steps.decay(factor);
+        self.sources.decay(f64::from(factor));
+        self.agents.decay(f64::from(factor));
+        self.tools.decay(f64::from(factor));
         for habit in &mut self.endpoints {
             habit.objects.decay(f64::from(factor));
             habit.probes.decay(f64::from(factor));
@@ -329,14 +412,36 @@ impl Population {
         }
     }
 
-    /// Takes back what an identity counted for as one: its membership, and which endpoints it uses.
-    pub(crate) fn strike(&mut self, identity: &Identity) {
+    /// Adds what an identity counts for as one, or takes it back: its membership, and what it uses.
+    pub(crate) fn count(&mut self, identity: &Identity, is_in: bool) {
+        let sign: i32 = if is_in { 1 } else { -1 };
+        if let Some(acting) = identity.acting.as_ref().filter(|acting| acting.hours > 0) {
+            let deepest = Some(acting.deepest);
+            let (before, after) = if is_in { (None, deepest) } else { (deepest, None) };
+            self.agents.deepen(before, after);
+        }
+        if let Some(tools) = identity.tools.as_ref().filter(|tools| tools.hours > 0.0) {
+            self.tools.add_agent(i64::from(sign));
+            let used = tools.known().iter().filter(|it| it.hours > 0.0);
+            used.for_each(|it| self.tools.add(it.key.both(), sign));
+        }
+        if identity.networks.is_used() {
+            let (networks, agents) = (identity.networks.networks(), identity.networks.agents());
+            self.sources.count(networks, agents, sign);
+        }
         let group = identity.group.and_then(|group| self.groups.get_mut(usize::from(group)));
         for group in [Some(&mut self.everyone), group].into_iter().flatten() {
-            group.members = group.members.saturating_sub(u32::from(identity.learned > 0));
-            group.agents = group.agents.saturating_sub(u32::from(identity.is_agent()));
+            let add = |count: u32, is_one: bool| {
+                if is_in {
+                    count + u32::from(is_one)
+                } else {
+                    count.saturating_sub(u32::from(is_one))
+                }
+            };
+            group.members = add(group.members, identity.learned > 0);
+            group.agents = add(group.agents, identity.is_agent());
             for known in identity.profile.known().iter().filter(|known| known.is_used()) {
-                group.add_users(known.endpoint, -1);
+                group.add_users(known.endpoint, sign);
             }
         }
     }
@@ -420,6 +525,59 @@ impl Population {
         // One call is spread evenly over all kinds and one unseen kind, so that nothing is impossible.
         let unseen = 1.0 / (f64::from(self.mix_kinds) + 1.0);
         ((calls - without).max(0.0) + unseen) / ((self.mix_total - without_total).max(0.0) + 1.0)
+    }
+
+    /// Objects read of which it was not noted by whom, and hosts that are not remembered, beyond the limits.
+    pub(crate) const fn missed(&self) -> u64 {
+        self.unnoted + self.inventory.missed()
+    }
+
+    /// Whether an endpoint has nearly always wanted an identity.
+    pub(crate) fn is_guarded(&self, endpoint: EndpointId) -> bool {
+        self.endpoint(endpoint).is_some_and(unauthenticated_success::is_guarded)
+    }
+
+    /// Whether an endpoint is new to everybody, in a log that is no longer new itself.
+    pub(crate) fn is_released(&self, endpoint: EndpointId, now: Time) -> bool {
+        /// Hours for which an endpoint is new, and hours of log before anything counts as that.
+        const NEW_H: i64 = 24;
+        const LOG_H: i64 = 12;
+        let Some(habit) = self.endpoint(endpoint).filter(|it| it.calls > 0) else { return false };
+        now.since(habit.first_seen) < NEW_H * NS_PER_H
+            && habit.first_seen.since(self.offered.since) >= LOG_H * NS_PER_H
+    }
+
+    /// How large the answers of an endpoint are.
+    pub(crate) fn sizes(&self, endpoint: EndpointId) -> Option<&SizeHabit> {
+        self.sizes.get(endpoint.0 as usize)
+    }
+
+    pub(crate) fn sizes_mut(&mut self, endpoint: EndpointId) -> Option<&mut SizeHabit> {
+        let index = endpoint.0 as usize;
+        grow(&mut self.sizes, index + 1);
+        self.sizes.get_mut(index)
+    }
+
+    /// Takes in what the hour taught of what is watched beside identities.
+    pub(crate) fn learn_watched(&mut self, hour: Time, closed: Closed) {
+        for (endpoint, calls) in closed.believed {
+            if let Some(habit) = self.endpoints.get_mut(endpoint.0 as usize) {
+                habit.answered += calls;
+            }
+        }
+        self.inventory.learn(&closed.new);
+        self.inventory.call(&closed.hosts, closed.new.day);
+        self.offered = Offered::of(&self.endpoints);
+        for (endpoint, lesson) in closed.sizes {
+            let Some(sizes) = self.sizes_mut(endpoint) else { continue };
+            match lesson {
+                Lesson::Learn(answers) => sizes.learn(hour, &answers),
+                Lesson::Replace(answers) => {
+                    *sizes = SizeHabit::default();
+                    sizes.learn(hour, &answers);
+                }
+            }
+        }
     }
 
     /// What is known of an endpoint.

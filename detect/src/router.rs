@@ -1,5 +1,6 @@
 //! The router: which partition an event belongs to, and who else must hear of it.
 
+use crate::delegation;
 use crate::snapshot::{self, SnapshotError, Subject, plain};
 use hashbrown::HashMap;
 use model::time::NS_PER_H;
@@ -20,12 +21,13 @@ pub struct Router {
     unwatched: u64,
 }
 
-/// Somebody authenticated from an address that failed before: the note for the address's partition.
+/// For another partition than an event's own: somebody authenticated from an address that failed before,
+/// or an agent acted for somebody else.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Note {
-    /// The partition that owns the address's state.
+    /// The partition that owns the state of the address, or of the agent.
     pub partition: usize,
-    /// The hash of the principal that the failures were charged to.
+    /// The hash of the principal that the failures were charged to, or of the agent.
     pub source: u64,
 }
 
@@ -45,11 +47,19 @@ impl Router {
             }
             return None;
         }
-        let named = !matches!(event.principal_type, PrincipalType::Ip | PrincipalType::Anonymous);
+        let named = event.principal_type.is_named();
         let (source, last) = *self.watched.get(address)?;
         let recent = event.time.since(last) < NS_PER_H;
         let succeeded = matches!(event.status(), Some(200..=299));
         (named && recent && succeeded).then(|| Note { partition: partition_of(source), source })
+    }
+
+    /// The note for the partition of whoever acts, of a call on somebody else's behalf.
+    pub fn actor(batch: &EventBatch, event: &Event) -> Option<Note> {
+        let actor = delegation::actor_of(batch, event)?;
+        let tenant = batch.text(event, Text::TenantId).unwrap_or_default();
+        let source = delegation::hash_of(tenant, actor);
+        Some(Note { partition: partition_of(source), source })
     }
 
     /// Failures whose address was not watched, because too many were.
@@ -132,7 +142,7 @@ struct Watched<'a> {
     last: Time,
 }
 
-const fn partition_of(principal_hash: u64) -> usize {
+pub(crate) const fn partition_of(principal_hash: u64) -> usize {
     (principal_hash >> 60) as usize % model::limit::PARTITIONS
 }
 

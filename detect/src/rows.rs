@@ -4,17 +4,20 @@ mod plain;
 
 use crate::detectors::Reading;
 use crate::engine::Context;
-use crate::identity::Identity;
+use crate::explain;
+use crate::identity::{Identity, Operation};
+use crate::incidents::{Incident, Status};
 use crate::open_window::OpenWindow;
 use crate::population::Population;
 use crate::statistics::sketch::View;
+use crate::watch::Told;
 use arrow::array::{
     ArrayBuilder, ArrayRef, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
     TimestampMicrosecondBuilder,
 };
 use arrow::error::ArrowError;
 use model::tables::Table;
-use model::{Endpoints, Time};
+use model::{EndpointSource, Endpoints, FindingId, Time};
 use std::sync::Arc;
 
 /// One column under construction; which kind each is, the table's schema says.
@@ -166,6 +169,23 @@ impl Rows {
         ]);
     }
 
+    /// Adds a row to `signals` about something that is no identity.
+    pub(crate) fn push_told(&mut self, told: &Told, score: f64) {
+        self.push(&[
+            Value::Text(told.tenant()),
+            told.subject.address.as_deref().map_or(Value::Null, Value::Text),
+            Value::Text(&told.subject.entity),
+            Value::Text(told.detector.as_str()),
+            Value::Time(told.start),
+            Value::Time(told.end()),
+            Value::Count(3_600),
+            told.observed.into(),
+            told.expected.into(),
+            told.surprise.into(),
+            score.into(),
+        ]);
+    }
+
     /// Adds a row to `windows`.
     pub(crate) fn push_window(&mut self, identity: &Identity, open: &OpenWindow) {
         let calls = f64::from(open.calls.max(1));
@@ -193,13 +213,22 @@ impl Rows {
             open.novel_seen.into(),
             open.denied.len().into(),
             objects.into(),
+            open.foreign.into(),
+            open.objects_new.into(),
             open.changes.objects.len().into(),
             open.changes.deleted.len().into(),
             open.secrets.as_ref().map_or(0, |secrets| secrets.resources.len()).into(),
             open.loops.as_ref().map_or(0, |loops| loops.most()).into(),
+            open.acted.as_ref().map_or(0, |acted| acted.calls).into(),
+            open.acted.as_ref().map_or(0, |acted| acted.subjects.len()).into(),
+            open.acted.as_ref().map_or(0, |acted| acted.new).into(),
+            open.acted.as_ref().map_or(0, |acted| u32::from(acted.depth)).into(),
+            open.tools.as_ref().map_or(0, |tools| tools.all.len()).into(),
+            open.tools.as_ref().map_or(0, |tools| tools.new_ones()).into(),
             open.probes.as_ref().map_or(0, |probes| probes.calls).into(),
             open.probes.as_ref().map_or(0, |probes| probes.answered).into(),
             open.networks.len().into(),
+            open.origins.as_ref().map_or(0, |origins| origins.new_ones().count()).into(),
             open.user_agents.len().into(),
             open.bytes_in.into(),
             open.bytes_out.into(),
@@ -207,6 +236,8 @@ impl Rows {
             (f64::from(open.writes) / calls).into(),
             peak(0).into(),
             peak(1).into(),
+            open.steps.skipped_most().into(),
+            open.steps.oddest.map(|oddest| oddest.mean()).into(),
             ms(0.5).into(),
             ms(0.95).into(),
             s(0.05).into(),
@@ -216,8 +247,57 @@ impl Rows {
         ]);
     }
 
+    /// Adds a row to `operations`; without an operation, of the calls of those that had no room.
+    pub(crate) fn push_operation(
+        &mut self,
+        identity: &Identity,
+        (day, others): (Time, u32),
+        operation: Option<&Operation>,
+        endpoints: &Endpoints,
+    ) {
+        let (name, source) = operation.map_or(("", EndpointSource::Overflow), |it| {
+            (endpoints.name(it.endpoint), endpoints.source(it.endpoint))
+        });
+        self.push(&[
+            Value::Text(identity.tenant()),
+            Value::Text(&identity.name),
+            Value::Time(day),
+            Value::Text(name),
+            Value::Text(source.as_str()),
+            operation.map_or(others, |it| it.calls).into(),
+            operation.map_or(0, |it| it.accepted).into(),
+            operation.map_or(0, |it| it.in_findings).into(),
+        ]);
+    }
+
+    /// Adds a row to `incidents`.
+    pub(crate) fn push_incident(&mut self, id: FindingId, incident: &Incident) {
+        let join =
+            |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(", ");
+        let (id, into) = match incident.status {
+            Status::Merged(into) => (id.to_string(), Some(into.to_string())),
+            Status::Open | Status::Closed => (id.to_string(), None),
+        };
+        self.push(&[
+            Value::Text(&id),
+            Value::Count(incident.revision as i64),
+            Value::Text(&incident.tenant),
+            Value::Text(incident.status.as_str()),
+            into.as_deref().map_or(Value::Null, Value::Text),
+            Value::Time(incident.first),
+            Value::Time(incident.last),
+            Value::Text(incident.severity.as_str()),
+            incident.score.into(),
+            incident.findings().into(),
+            incident.identities().into(),
+            Value::Text(&join(&mut incident.detectors())),
+            Value::Text(&join(&mut incident.connected())),
+            Value::Text(&explain::incident(incident)),
+        ]);
+    }
+
     /// Adds a row to `identities`.
-    pub(crate) fn push_identity(&mut self, identity: &Identity, context: &Context<'_>) {
+    pub(crate) fn push_identity(&mut self, identity: &Identity, context: &Context<'_>, now: Time) {
         let profile = &identity.profile;
         let mut usual: Vec<_> = profile.known().iter().collect();
         usual.sort_by(|a, b| b.calls().total_cmp(&a.calls()).then(a.endpoint.cmp(&b.endpoint)));
@@ -227,10 +307,16 @@ impl Rows {
             .map(|known| {
                 let share = f64::from(known.calls()) / profile.total.max(1e-9);
                 let name = context.endpoints.name(known.endpoint);
-                format!("{name} ({})", crate::explain::percent(share))
+                format!("{name} ({})", explain::percent(share))
             })
             .collect();
         let peers = context.population.peers(identity).members;
+        let key = crate::incidents::key_of(identity.tenant(), &identity.name);
+        let (risk, shares) = context.incidents.risks.of(key, now);
+        let shares: Vec<_> = shares
+            .iter()
+            .map(|(finding, share)| format!("{finding} ({})", explain::percent(share / risk)))
+            .collect();
         self.push(&[
             Value::Text(identity.tenant()),
             Value::Text(&identity.name),
@@ -251,6 +337,8 @@ impl Rows {
             Value::Count(i64::from(peers)),
             identity.learned.into(),
             identity.withheld.into(),
+            risk.into(),
+            Value::Text(&shares.join(", ")),
             identity.state_bytes().into(),
         ]);
     }
@@ -274,6 +362,8 @@ impl Rows {
                 Value::Count(habit.calls as i64),
                 population.everyone.users_of(id).into(),
                 (habit.authenticated as f64 / habit.calls as f64).into(),
+                Value::Count(habit.answered as i64),
+                Value::Count((habit.answered - habit.answered_named) as i64),
                 objects.into(),
             ]);
         }

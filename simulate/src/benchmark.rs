@@ -134,6 +134,7 @@ fn blank(caller: &Arc<Caller>, time_ns: i64) -> Record {
         time_ns,
         method: "GET",
         host: HOST,
+        template: "",
         path: String::with_capacity(80),
         query: String::new(),
         status: 200,
@@ -144,6 +145,7 @@ fn blank(caller: &Arc<Caller>, time_ns: i64) -> Record {
         route: &ROUTE,
         request_id: 0,
         mcp: None,
+        context: None,
     }
 }
 
@@ -154,6 +156,7 @@ fn caller(seed: u64, number: u32) -> Arc<Caller> {
     push_padded(&mut username, u64::from(number), 6);
     let [a, b, c] = [number >> 16 & 0xff, number >> 8 & 0xff, number & 0xff];
     Arc::new(Caller {
+        claims: None,
         consumer: Some(Consumer { id: new_id(1), username, custom_id: new_id(2) }),
         credential_id: None,
         client_address: format!("10.{a}.{b}.{c}"),

@@ -4,7 +4,7 @@ use crate::digits::{text, uuid};
 use crate::endpoints::{Endpoint, HOST, MCP};
 use crate::objects::Focus;
 use crate::prng::{Rng, mix, mix_wide};
-use crate::record::{Caller, Consumer, Mcp, Record};
+use crate::record::{Caller, Consumer, Context, Mcp, Record};
 use crate::tools::Tool;
 use std::sync::Arc;
 
@@ -29,6 +29,14 @@ pub(crate) struct Client {
     pub(crate) rng: Rng,
     /// How large responses are beside those of others: 1 is as large.
     pub(crate) size: f64,
+    /// How large requests are beside those of others.
+    pub(crate) sent: f64,
+    /// The share of calls that are mistakes: objects that are not there, requests that make no sense.
+    pub(crate) sloppy: f64,
+    /// When its credential is replaced by another, and the caller from then on.
+    pub(crate) renewed: Option<(i64, Arc<Caller>)>,
+    /// What its calls belong to.
+    pub(crate) context: Option<Arc<Context>>,
 }
 
 impl Client {
@@ -47,16 +55,26 @@ impl Client {
             custom_id: new_id(2, number),
         };
         let credential_id = Some(new_id(3, number));
-        let caller =
-            Caller { consumer: Some(consumer), credential_id, client_address: address, user_agent };
+        let caller = Caller {
+            consumer: Some(consumer),
+            claims: None,
+            credential_id,
+            client_address: address,
+            user_agent,
+        };
         Self::acting_as(Arc::new(caller), Rng::new(seed, number))
     }
 
     /// Somebody who never authenticates.
     pub(crate) fn nobody(seed: u64, address: String, user_agent: String) -> Self {
         let number = address.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)));
-        let caller =
-            Caller { consumer: None, credential_id: None, client_address: address, user_agent };
+        let caller = Caller {
+            consumer: None,
+            claims: None,
+            credential_id: None,
+            client_address: address,
+            user_agent,
+        };
         Self::acting_as(Arc::new(caller), Rng::new(seed, number))
     }
 
@@ -64,11 +82,21 @@ impl Client {
     pub(crate) fn acting_as(caller: Arc<Caller>, rng: Rng) -> Self {
         let stranger = Arc::new(Caller {
             consumer: None,
+            claims: None,
             credential_id: None,
             client_address: caller.client_address.clone(),
             user_agent: caller.user_agent.clone(),
         });
-        Self { caller, stranger, rng, size: 1.0 }
+        Self {
+            caller,
+            stranger,
+            rng,
+            size: 1.0,
+            sent: 1.0,
+            sloppy: 0.0,
+            renewed: None,
+            context: None,
+        }
     }
 
     /// The same credential in other hands: at another address, in another program.
@@ -83,7 +111,10 @@ impl Client {
 
     /// A call that comes out as calls usually do: mostly well.
     pub(crate) fn call(&mut self, time_ns: i64, endpoint: &'static Endpoint, on: &Focus) -> Record {
-        let status = usual_status(endpoint, &mut self.rng);
+        let mut status = usual_status(endpoint, &mut self.rng);
+        if self.sloppy > 0.0 && self.rng.chance(self.sloppy) {
+            status = if endpoint.is_write() { 400 } else { 404 };
+        }
         self.call_with(time_ns, endpoint, on, status)
     }
 
@@ -106,21 +137,27 @@ impl Client {
             rng.log_normal(ERROR_BYTES, 0.1)
         };
         let sent = if endpoint.is_write() { 1_150.0 } else { 560.0 };
-        let caller = if status == 401 { &self.stranger } else { &self.caller };
+        let caller = match &self.renewed {
+            _ if status == 401 => &self.stranger,
+            Some((from_ns, renewed)) if time_ns >= *from_ns => renewed,
+            _ => &self.caller,
+        };
         Record {
             time_ns,
             method: endpoint.method,
             host: HOST,
+            template: endpoint.path,
             path,
             query,
             status,
             bytes_out: bytes_out as u64,
-            bytes_in: rng.log_normal(sent, 0.2) as u64,
+            bytes_in: rng.log_normal(sent * self.sent, 0.2) as u64,
             latency_ms: 1 + rng.log_normal(f64::from(endpoint.ms), 0.5) as u32,
             caller: Arc::clone(caller),
             route: endpoint.route,
             request_id: 0,
             mcp: None,
+            context: self.context.clone(),
         }
     }
 
@@ -132,14 +169,16 @@ impl Client {
             Some(tool) => ("tools/call", tool.bytes, tool.ms),
             None => ("tools/list", 11_000, 24),
         };
-        record.mcp = Some(Mcp { method, tool: tool.map(|tool| tool.name) });
+        let server = tool.map_or(crate::tools::SHOP, |tool| tool.server);
+        record.mcp = Some(Mcp { method, tool: tool.map(|tool| tool.name), server });
         record.bytes_out = self.rng.log_normal(f64::from(bytes) * self.size, 0.5) as u64;
         record.latency_ms = 1 + self.rng.log_normal(f64::from(ms), 0.5) as u32;
         record
     }
 }
 
-fn new_id(kind: u64, number: u64) -> String {
+/// The id of a credential, an agent or whatever else has one.
+pub(crate) fn new_id(kind: u64, number: u64) -> String {
     text(&uuid(mix_wide(kind, number))).to_owned()
 }
 

@@ -91,6 +91,10 @@ static R_PAYMENTS: Route = route("payments", "/v1/payments", "billing");
 static R_EXPORT: Route = route("export", "/v1/export", "billing");
 static R_REPORTS: Route = route("reports", "/v1/reports", "reporting");
 static R_QUOTES: Route = route("quotes", "/v2/quotes", "sales");
+static R_CHECKOUT: Route = route("checkouts", "/v1/checkouts", "checkout");
+static R_STAFF: Route = route("employees", "/v1/employees", "staff");
+static R_FILES: Route = route("files", "/v1/files", "files");
+static R_VAULT: Route = route("vault", "/v1/vault", "vault");
 static R_MCP: Route = route("mcp", "/mcp", "mcp-tools");
 
 /// Pages of a list.
@@ -196,6 +200,92 @@ pub(crate) static QUOTES: Endpoint =
     get("/v2/quotes", &R_QUOTES, 13_000, 44).query(PAGE).deployed();
 pub(crate) static QUOTE: Endpoint = get("/v2/quotes/{order}", &R_QUOTES, 2_400, 21).deployed();
 pub(crate) static QUOTE_NEW: Endpoint = post("/v2/quotes", &R_QUOTES, 1_500, 78).deployed();
+
+// What only a whole company has: checkouts, staff, secrets, ways out.
+pub(crate) static CART_NEW: Endpoint = post("/v1/checkouts", &R_CHECKOUT, 900, 45);
+pub(crate) static CART_PRICE: Endpoint = get("/v1/checkouts/{order}/price", &R_CHECKOUT, 1_200, 30);
+pub(crate) static CART_CONFIRM: Endpoint =
+    post("/v1/checkouts/{order}/confirm", &R_CHECKOUT, 1_500, 120);
+pub(crate) static EMPLOYEES: Endpoint = get("/v1/employees", &R_STAFF, 18_000, 50).query(PAGE);
+pub(crate) static EMPLOYEE: Endpoint = get("/v1/employees/{user}", &R_STAFF, 2_600, 22);
+pub(crate) static EMPLOYEE_PATCH: Endpoint = patch("/v1/employees/{user}", &R_STAFF);
+pub(crate) static PAYROLL: Endpoint = get("/v1/employees/{user}/payroll", &R_STAFF, 4_800, 64);
+pub(crate) static UPLOAD: Endpoint = post("/v1/files/uploads", &R_FILES, 640, 180);
+pub(crate) static WEBHOOK: Endpoint = post("/v1/webhooks/{user}/deliveries", &R_FILES, 420, 210);
+pub(crate) static DOCUMENTS: Endpoint = get("/v1/documents", &R_FILES, 2_400, 18);
+pub(crate) static DOCUMENT: Endpoint = get("/v1/documents/{document}", &R_FILES, 14_000, 35);
+pub(crate) static SECRET: Endpoint = get("/v1/vault/secrets/{secret}", &R_VAULT, 900, 12);
+
+// Answered, though nobody should ask: left over, forgotten, or put there.
+pub(crate) static OLD_USERS: Endpoint = get("/v0/users/{user}", &R_USERS, 4_100, 30);
+pub(crate) static OLD_KEYS: Endpoint = get("/v0/admin/keys", &R_ADMIN, 8_900, 40);
+pub(crate) static DEBUG_DUMP: Endpoint = get("/debug/dump", &R_SITE, 240_000, 300);
+pub(crate) static METRICS: Endpoint = get("/internal/metrics", &R_SITE, 22_000, 15);
+
+// What a release brings.
+pub(crate) static RELEASE: [Endpoint; 12] = [
+    get("/v3/welcome", &R_QUOTES, 900, 12).deployed(),
+    get("/v3/banners", &R_QUOTES, 1250, 13).deployed(),
+    get("/v3/wishes", &R_QUOTES, 1600, 14).deployed(),
+    get("/v3/badges", &R_QUOTES, 1950, 15).deployed(),
+    get("/v3/hints", &R_QUOTES, 2300, 16).deployed(),
+    get("/v3/ratings", &R_QUOTES, 2650, 17).deployed(),
+    get("/v3/gifts", &R_QUOTES, 3000, 18).deployed(),
+    get("/v3/stores", &R_QUOTES, 3350, 19).deployed(),
+    get("/v3/slots", &R_QUOTES, 3700, 20).deployed(),
+    get("/v3/points", &R_QUOTES, 4050, 21).deployed(),
+    get("/v3/themes", &R_QUOTES, 4400, 22).deployed(),
+    get("/v3/journeys", &R_QUOTES, 4750, 23).deployed(),
+];
+
+// What scanners of the Internet ask for, and nobody has.
+pub(crate) static SCANNED: [Endpoint; 10] = [
+    get("/wp-login.php", &R_SITE, 390, 2),
+    get("/.env", &R_SITE, 390, 2),
+    get("/phpmyadmin/index.php", &R_SITE, 390, 2),
+    get("/.git/config", &R_SITE, 390, 2),
+    get("/admin/config.php", &R_SITE, 390, 2),
+    get("/boaform/admin/formLogin", &R_SITE, 390, 2),
+    get("/actuator/health", &R_SITE, 390, 2),
+    get("/cgi-bin/luci", &R_SITE, 390, 2),
+    get("/server-status", &R_SITE, 390, 2),
+    get("/owa/auth/logon.aspx", &R_SITE, 390, 2),
+];
+
+/// What neither a research agent nor a person without a role may do.
+pub(crate) static REFUSED: [&Endpoint; 31] = [
+    &AUDIT,
+    &KEYS,
+    &KEY_NEW,
+    &KEY_END,
+    &FLAGS,
+    &FLAGS_PUT,
+    &ROLES,
+    &ROLES_NEW,
+    &ROLES_END,
+    &USER_NEW,
+    &CUSTOMER_NEW,
+    &CUSTOMER_PATCH,
+    &CUSTOMER_END,
+    &NOTE_NEW,
+    &ORDER_NEW,
+    &ORDER_PATCH,
+    &ORDER_END,
+    &RETURN_NEW,
+    &PRODUCT_PUT,
+    &PRODUCT_END,
+    &PRICE_PUT,
+    &STOCK_PUT,
+    &SHIPMENT_NEW,
+    &SHIPMENT_PATCH,
+    &INVOICES,
+    &INVOICE_NEW,
+    &PAYMENTS,
+    &PAYMENT_NEW,
+    &REFUND_NEW,
+    &EXPORT,
+    &TICKET_PATCH,
+];
 
 /// The one path through which agents call tools.
 pub(crate) static MCP: Endpoint = post("/mcp", &R_MCP, 4_000, 180);

@@ -117,9 +117,12 @@ fn caller(caller: &Caller, line: &mut Object<'_>) {
 fn tool_call(record: &Record, mcp: Mcp, it: &mut Object<'_>) {
     let mut buffer = [0; 20];
     let id = decimal((record.request_id % 1_000) as u64, &mut buffer);
-    it.text("mcp_server_id", "shop-tools");
+    it.text("mcp_server_id", mcp.server);
     it.list_of_object("rpc", |it| {
         it.text("id", text(id));
+        if let Some(context) = record.context.as_ref().filter(|it| !it.session.is_empty()) {
+            it.text("mcp_session_id", &context.session);
+        }
         it.text("method", mcp.method);
         if let Some(tool) = mcp.tool {
             it.text("tool_name", tool);

@@ -1,6 +1,7 @@
 //! All streams as one, in time order; memory grows with the actors, not with the records.
 
 use crate::actor::Actor;
+use crate::change::Change;
 use crate::prng::mix_wide;
 use crate::record::Record;
 use std::cmp::Reverse;
@@ -11,6 +12,7 @@ use std::ops::ControlFlow;
 pub(crate) fn merge(
     seed: u64,
     actors: Vec<Actor>,
+    changes: &[Change],
     sink: &mut dyn FnMut(&Record) -> ControlFlow<()>,
 ) {
     let mut streams: Vec<Stream> = actors.into_iter().map(Stream::new).collect();
@@ -23,6 +25,9 @@ pub(crate) fn merge(
     while let Some(Reverse((_, index))) = heads.pop() {
         let Some(stream) = streams.get_mut(index) else { continue };
         if let Some(mut record) = stream.planned.pop_front() {
+            for change in changes {
+                change.apply(&mut record);
+            }
             record.request_id = mix_wide(seed, number);
             number += 1;
             if sink(&record).is_break() {

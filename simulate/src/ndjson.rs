@@ -14,6 +14,9 @@ pub fn write(record: &Record, out: &mut Vec<u8>) {
         if let Some(consumer) = &record.caller.consumer {
             line.text("consumer", &consumer.username);
         }
+        if let Some(name) = &record.caller.claims {
+            line.text("consumer", name);
+        }
         line.text("method", record.method);
         line.text("path", &record.path);
         if !record.query.is_empty() {
@@ -25,6 +28,18 @@ pub fn write(record: &Record, out: &mut Vec<u8>) {
         line.number("latency_ms", record.latency_ms);
         line.text("user_agent", &record.caller.user_agent);
         line.text("request_id", text(&hex(record.request_id)));
+        if let Some(mcp) = record.mcp {
+            line.text("mcp_method", mcp.method);
+            line.text("mcp_server", mcp.server);
+            if let Some(tool) = mcp.tool {
+                line.text("tool_name", tool);
+            }
+        }
+        if let Some(context) = &record.context {
+            line.text("session_id", &context.session);
+            line.text("agent_id", &context.agent);
+            line.text("trace_id", text(&hex(context.trace_id)));
+        }
     });
     out.push(b'\n');
 }

@@ -16,7 +16,7 @@ const USERS: u64 = 400;
 /// What tells invoices' ids from those of other things.
 const INVOICE_KIND: u64 = 0x1f;
 
-const WORDS: [&str; 16] = [
+pub(crate) const WORDS: [&str; 16] = [
     "lamp", "desk", "chair", "cable", "frame", "shelf", "clock", "mirror", "carpet", "kettle",
     "bottle", "basket", "pillow", "hammer", "ladder", "bucket",
 ];
@@ -32,6 +32,8 @@ pub(crate) struct Focus {
     pub(crate) user: u64,
     pub(crate) page: u64,
     pub(crate) word: &'static str,
+    /// A document of the person who deals with it.
+    pub(crate) document: u64,
 }
 
 impl Focus {
@@ -47,6 +49,7 @@ impl Focus {
             user: 1_000 + rng.below(USERS),
             page: 1 + skewed(4, rng),
             word: WORDS[rng.below(WORDS.len() as u64) as usize],
+            document: 0,
         }
     }
 
@@ -61,9 +64,14 @@ impl Focus {
                 "order" => push_number(out, self.order),
                 "invoice" => out.push_str(text(&uuid(self.invoice))),
                 "ticket" => push_number(out, self.ticket),
+                "document" => push_number(out, self.document),
                 "product" => push_number(out, self.product),
                 "user" => push_number(out, self.user),
                 "page" => push_number(out, self.page),
+                "secret" => {
+                    out.push_str(self.word);
+                    out.push_str(["-db", "-mail", "-pay", "-log"][(self.user % 4) as usize]);
+                }
                 "word" => out.push_str(self.word),
                 "date" => push_date(out, time_ns),
                 _ => {

@@ -5,11 +5,12 @@ use crate::client::{Client, Sort};
 use crate::digits::push_padded;
 use crate::endpoints::{Endpoint, LOGIN, ME, TOKEN};
 use crate::objects::{Focus, Portfolio};
-use crate::prng::Rng;
-use crate::record::Record;
-use crate::roles::{COMMON, Role, Task};
+use crate::prng::{Rng, mix};
+use crate::record::{Caller, Record};
+use crate::roles::{COMMON, OWN, Role, Task};
 use crate::scenario::Span;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Minutes east of UTC, each with its share of the staff.
 const ZONES: [(i64, f64); 6] =
@@ -24,6 +25,8 @@ const BROWSERS: [&str; 4] = [
 ];
 /// How long a token is valid.
 const TOKEN_NS: i64 = NS_PER_H;
+/// Documents that one person has.
+const DOCUMENTS: u64 = 8;
 
 /// One day's work.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,18 @@ pub(crate) struct Person {
     pub(crate) leaves_ns: i64,
     start_ns: i64,
     deploy_ns: i64,
+    /// The same person in the office, at home, and somewhere else; `None` for who never moves.
+    office: Option<Arc<Caller>>,
+    home: Option<Arc<Caller>>,
+    away: Option<Arc<Caller>>,
+    /// The share of days at home.
+    home_share: f64,
+    /// What tells this person's days from those of others.
+    salt: u64,
+    holiday: i64,
+    peak: i64,
+    /// When the person is not at work, the end exclusive.
+    absent_ns: (i64, i64),
     /// The local day of the shift, counted from the epoch.
     day: i64,
     shift: Shift,
@@ -61,13 +76,61 @@ impl Person {
     /// The person of that number.
     pub(crate) fn new(seed: u64, number: u32, span: Span) -> Self {
         let mut rng = Rng::new(seed, 0x7000_0000 + u64::from(number));
-        let role = Role::SHARES[rng.weighted(Role::SHARES.iter().map(|(_, share)| *share))].0;
+        let shares: &[(Role, f64)] = if span.whole { &Role::SHARES_WHOLE } else { &Role::SHARES };
+        let choice = rng.weighted(shares.iter().map(|(_, share)| *share));
+        let role = shares.get(choice).map_or(Role::Care, |(role, _)| *role);
         let zone_min = ZONES[rng.weighted(ZONES.iter().map(|(_, share)| *share))].0;
         let mut name = format!("{}-", role.as_str());
         push_padded(&mut name, u64::from(number), 3);
         let browser = BROWSERS[rng.below(BROWSERS.len() as u64) as usize].to_owned();
         let client = Client::consumer((seed, Sort::Person), &name, address(&mut rng), browser);
-        Self::working(client, role, zone_min, span)
+        let mut person = Self::working(client, role, zone_min, span);
+        if span.whole {
+            person.comes_and_goes(number, span, &mut rng);
+        }
+        person
+    }
+
+    /// Over many days some begin and some leave, and who sits in an office is at home now and then,
+    /// or, seldom, somewhere else.
+    fn comes_and_goes(&mut self, number: u32, span: Span, rng: &mut Rng) {
+        if span.days() >= 4 {
+            let day_ns = span.start_ns + rng.between(2, span.days() as u64 - 1) as i64 * NS_PER_D;
+            if rng.chance(0.03) {
+                self.start_ns = day_ns;
+            } else if rng.chance(0.02) {
+                self.leaves_ns = day_ns;
+            }
+        }
+        let at = |address: String| {
+            Arc::new(Caller { client_address: address, ..Caller::clone(&self.client.caller) })
+        };
+        let (high, low) = (64 + number % 64, number / 64 % 250);
+        self.home = Some(at(format!("100.{high}.{low}.{}", rng.between(1, 254))));
+        self.away = Some(at(format!("198.18.{}.{}", number % 256, rng.between(1, 254))));
+        self.home_share = if rng.chance(0.5) { 0.4 * rng.unit() } else { 0.0 };
+        self.office = Some(Arc::clone(&self.client.caller));
+        self.tasks.extend(OWN.iter().map(|it| (it, it.weight)));
+        self.settle();
+    }
+
+    /// Where the person works on the day of the shift.
+    fn settle(&mut self) {
+        let Some(office) = &self.office else { return };
+        let roll = Rng::new(self.day as u64, self.salt).unit();
+        let place = if roll < self.home_share {
+            self.home.as_ref()
+        } else if roll > 0.995 {
+            self.away.as_ref()
+        } else {
+            None
+        };
+        let caller = Arc::clone(place.unwrap_or(office));
+        if !Arc::ptr_eq(&caller, &self.client.caller) {
+            let stranger = Caller { consumer: None, credential_id: None, ..Caller::clone(&caller) };
+            self.client.stranger = Arc::new(stranger);
+            self.client.caller = caller;
+        }
     }
 
     /// Somebody who works as `role` with that client, from the span's start.
@@ -78,6 +141,7 @@ impl Person {
         let portfolio = Portfolio::new(rng.between(25, 50), 0.05, rng);
         let day = (span.start_ns + zone_min * NS_PER_MIN).div_euclid(NS_PER_D) - 1;
         let shift = shift(day, zone_min, rng);
+        let salt = if span.whole { rng.clone().bits() } else { 0 };
         Self {
             client,
             role,
@@ -88,6 +152,14 @@ impl Person {
             leaves_ns: span.end_ns,
             start_ns: span.start_ns,
             deploy_ns: span.deploy_ns,
+            office: None,
+            home: None,
+            away: None,
+            home_share: 0.0,
+            salt,
+            holiday: span.holiday,
+            peak: span.peak,
+            absent_ns: (0, 0),
             day,
             shift,
             now_ns: shift.start_ns,
@@ -102,6 +174,27 @@ impl Person {
         self
     }
 
+    /// Whether the person is here from the first day to the last.
+    pub(crate) const fn stays(&self, span: Span) -> bool {
+        self.start_ns == span.start_ns && self.leaves_ns == span.end_ns
+    }
+
+    /// The number of the person's nth document.
+    pub(crate) const fn document(&self, nth: u64) -> u64 {
+        10_000_000 + mix(self.salt) % 80_000_000 / 100 * 100 + nth % DOCUMENTS
+    }
+
+    /// Gives the person more to do, as far as it exists already.
+    pub(crate) fn learns(&mut self, tasks: &'static [Task]) {
+        let weight: f64 = self.tasks.iter().map(|(_, weight)| weight).sum();
+        self.tasks.extend(tasks.iter().map(|it| (it, it.weight * 0.05 * weight)));
+    }
+
+    /// Takes the person away from work for a while.
+    pub(crate) const fn is_away(&mut self, from_until_ns: (i64, i64)) {
+        self.absent_ns = from_until_ns;
+    }
+
     /// Whether the person does a task with this endpoint.
     pub(crate) fn uses(&self, endpoint: &Endpoint) -> bool {
         let mut steps = self.tasks.iter().flat_map(|(task, _)| task.steps);
@@ -113,6 +206,10 @@ impl Person {
         if self.now_ns >= self.shift.end_ns {
             self.day += 1;
             self.shift = shift(self.day, self.zone_min, &mut self.client.rng);
+            if self.day == self.holiday {
+                self.shift.end_ns = self.shift.start_ns;
+            }
+            self.settle();
             self.now_ns = self.shift.start_ns.max(self.now_ns);
             return self.now_ns < self.leaves_ns;
         }
@@ -122,14 +219,19 @@ impl Person {
         }
         self.refresh_token(out);
         let task = self.choose();
-        let focus = self.portfolio.focus(&mut self.client.rng);
+        let mut focus = self.portfolio.focus(&mut self.client.rng);
+        if self.salt != 0 {
+            let nth = mix(self.now_ns.unsigned_abs() ^ self.salt) % DOCUMENTS;
+            focus.document = self.document(nth);
+        }
         for step in task.steps {
-            if self.client.rng.chance(0.12) {
+            if !task.firm && self.client.rng.chance(0.12) {
                 continue;
             }
             self.step(step, &focus, out);
         }
-        let idle_s = self.client.rng.log_normal(38.0 * self.pace, 1.1);
+        let hurry = if self.day == self.peak { 3.0 } else { 1.0 };
+        let idle_s = self.client.rng.log_normal(38.0 * self.pace / hurry, 1.1);
         let pause_s = if self.client.rng.chance(0.03) { 420.0 } else { 0.0 };
         self.now_ns += ns(idle_s + pause_s);
         self.now_ns < self.leaves_ns
@@ -147,11 +249,14 @@ impl Person {
         }
         let record = self.client.call(self.now_ns, endpoint, focus);
         self.keep(record, out);
-        self.now_ns += ns(self.client.rng.log_normal(9.0 * self.pace, 0.8)) + NS_PER_MIN / 200;
+        let hurry = if self.day == self.peak { 3.0 } else { 1.0 };
+        let thought_s = self.client.rng.log_normal(9.0 * self.pace / hurry, 0.8);
+        self.now_ns += ns(thought_s) + NS_PER_MIN / 200;
     }
 
     fn keep(&self, record: Record, out: &mut VecDeque<Record>) {
-        if (self.start_ns..self.leaves_ns).contains(&record.time_ns) {
+        let is_absent = (self.absent_ns.0..self.absent_ns.1).contains(&record.time_ns);
+        if (self.start_ns..self.leaves_ns).contains(&record.time_ns) && !is_absent {
             out.push_back(record);
         }
     }
@@ -164,7 +269,7 @@ impl Person {
         let focus = self.portfolio.focus(&mut self.client.rng);
         if self.token_until_ns == 0 || self.client.rng.chance(0.15) {
             let mut page = self.client.call_with(self.now_ns, &LOGIN, &focus, 200);
-            page.caller = std::sync::Arc::clone(&self.client.stranger);
+            page.caller = Arc::clone(&self.client.stranger);
             self.keep(page, out);
         } else if self.client.rng.chance(0.25) {
             let refused = self.client.call_with(self.now_ns, &ME, &focus, 401);

@@ -18,6 +18,8 @@ pub struct Consumer {
 pub struct Caller {
     /// The consumer, `None` when the call was not authenticated.
     pub consumer: Option<Consumer>,
+    /// The name that it claims, where it is refused; `None` for none.
+    pub claims: Option<String>,
     /// The id of the credential (never the credential), `None` when not authenticated.
     pub credential_id: Option<String>,
     /// The client's address, without a port.
@@ -44,6 +46,20 @@ pub struct Route {
     pub service: &'static str,
 }
 
+/// What a call belongs to, where the log can say it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Context {
+    /// The session, empty for none.
+    pub session: String,
+    /// The AI agent that calls, empty if it is none.
+    pub agent: String,
+    /// Who acts on the principal's behalf, the one that calls first, with `>` between; empty for
+    /// nobody.
+    pub actor_chain: String,
+    /// The trace, 0 for none.
+    pub trace_id: u128,
+}
+
 /// A call of the Model Context Protocol inside an HTTP request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Mcp {
@@ -51,6 +67,8 @@ pub struct Mcp {
     pub method: &'static str,
     /// The tool, `None` for methods that call none.
     pub tool: Option<&'static str>,
+    /// The tool server.
+    pub server: &'static str,
 }
 
 /// One call. Sizes are in bytes on the wire, headers included, as Kong counts them.
@@ -62,6 +80,8 @@ pub struct Record {
     pub method: &'static str,
     /// The host that was asked for.
     pub host: &'static str,
+    /// The path's template, as whoever wrote the API has it; no log says it.
+    pub template: &'static str,
     /// The path, without the query.
     pub path: String,
     /// The query without its `?`; empty for none.
@@ -82,4 +102,6 @@ pub struct Record {
     pub request_id: u128,
     /// The protocol call inside, `None` for plain HTTP.
     pub mcp: Option<Mcp>,
+    /// What it belongs to, `None` for a call of its own.
+    pub context: Option<Arc<Context>>,
 }

@@ -9,10 +9,16 @@ pub(crate) struct Task {
     pub(crate) steps: &'static [&'static Endpoint],
     /// How often it comes up beside the role's other tasks.
     pub(crate) weight: f64,
+    /// Whether no step of it is ever left out, because the program makes them all.
+    pub(crate) firm: bool,
 }
 
 const fn task(weight: f64, steps: &'static [&'static Endpoint]) -> Task {
-    Task { steps, weight }
+    Task { steps, weight, firm: false }
+}
+
+const fn firm(weight: f64, steps: &'static [&'static Endpoint]) -> Task {
+    Task { steps, weight, firm: true }
 }
 
 /// What somebody is employed for.
@@ -25,6 +31,10 @@ pub(crate) enum Role {
     Analyst,
     Merchandise,
     Admin,
+    /// A customer of the shop, in its app.
+    Shopper,
+    /// Whoever looks after the staff.
+    Staff,
 }
 
 impl Role {
@@ -39,6 +49,19 @@ impl Role {
         (Self::Admin, 0.03),
     ];
 
+    /// The same where everybody is there.
+    pub(crate) const SHARES_WHOLE: [(Self, f64); 9] = [
+        (Self::Care, 0.24),
+        (Self::Sales, 0.15),
+        (Self::Accounts, 0.11),
+        (Self::Warehouse, 0.13),
+        (Self::Analyst, 0.06),
+        (Self::Merchandise, 0.08),
+        (Self::Shopper, 0.16),
+        (Self::Staff, 0.05),
+        (Self::Admin, 0.02),
+    ];
+
     /// The role's tasks.
     pub(crate) fn tasks(self) -> &'static [Task] {
         match self {
@@ -49,6 +72,8 @@ impl Role {
             Self::Analyst => &ANALYST,
             Self::Merchandise => &MERCHANDISE,
             Self::Admin => &ADMIN,
+            Self::Shopper => &SHOPPER,
+            Self::Staff => &STAFF,
         }
     }
 
@@ -62,6 +87,8 @@ impl Role {
             Self::Analyst => "analyst",
             Self::Merchandise => "merchandise",
             Self::Admin => "admin",
+            Self::Shopper => "shopper",
+            Self::Staff => "staff",
         }
     }
 }
@@ -146,4 +173,29 @@ static ADMIN: [Task; 7] = [
     task(1.0, &[&api::USER_NEW, &api::ROLES_NEW, &api::USER_PUT]),
     task(0.8, &[&api::KEYS, &api::KEY_NEW]),
     task(0.8, &[&api::FLAGS, &api::FLAGS_PUT]),
+];
+
+/// What everybody does with what is theirs alone, where everybody is there.
+pub(crate) static OWN: [Task; 1] = [task(1.5, &[&api::DOCUMENTS, &api::DOCUMENT])];
+
+/// What a release brings to everybody.
+pub(crate) static RELEASE: [Task; 4] = [
+    task(1.2, &[&api::RELEASE[0], &api::RELEASE[1], &api::RELEASE[2]]),
+    task(1.2, &[&api::RELEASE[3], &api::RELEASE[4], &api::RELEASE[5]]),
+    task(1.2, &[&api::RELEASE[6], &api::RELEASE[7], &api::RELEASE[8]]),
+    task(1.2, &[&api::RELEASE[9], &api::RELEASE[10], &api::RELEASE[11]]),
+];
+
+static SHOPPER: [Task; 4] = [
+    task(4.0, &[&api::PRODUCTS, &api::PRODUCT, &api::PRICES]),
+    task(2.0, &[&api::SEARCH, &api::PRODUCT]),
+    firm(3.0, &[&api::CART_NEW, &api::CART_PRICE, &api::CART_CONFIRM]),
+    task(1.0, &[&api::ORDER, &api::SHIPMENT]),
+];
+
+static STAFF: [Task; 4] = [
+    task(4.0, &[&api::EMPLOYEES, &api::EMPLOYEE, &api::EMPLOYEE]),
+    task(2.0, &[&api::EMPLOYEE, &api::EMPLOYEE_PATCH]),
+    task(1.0, &[&api::EMPLOYEES, &api::PAYROLL]),
+    task(0.15, &[&api::EMPLOYEE, &api::UPLOAD]),
 ];

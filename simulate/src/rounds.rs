@@ -2,7 +2,7 @@
 
 use crate::calendar::ns;
 use crate::client::Client;
-use crate::endpoints::Endpoint;
+use crate::endpoints::{Endpoint, HOME, SCANNED};
 use crate::objects::{Focus, Portfolio};
 use crate::record::Record;
 use crate::scenario::Span;
@@ -18,6 +18,8 @@ pub(crate) enum Work {
     Pages(&'static Endpoint),
     /// Calls of these tools, one after the other.
     Tools(&'static [&'static Tool]),
+    /// What nobody has, one after the other from anywhere on: scanning.
+    Scan,
     /// One call again and again, which always fails.
     Failing(&'static Endpoint),
 }
@@ -38,12 +40,14 @@ pub(crate) struct Schedule {
 }
 
 /// Somebody who works on a schedule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rounds {
     client: Client,
     portfolio: Portfolio,
     work: Work,
     schedule: Schedule,
+    /// What it is always about, if that is few things.
+    few: Option<Vec<Focus>>,
     span: Span,
     /// When the next round is due.
     due_ns: i64,
@@ -56,7 +60,20 @@ impl Rounds {
         let mut client = client;
         let portfolio = Portfolio::new(400, 0.1, &mut client.rng);
         let due_ns = span.start_ns + ns(schedule.first_s);
-        Self { client, portfolio, work, schedule, span, due_ns, last_ns: span.start_ns }
+        Self { client, portfolio, work, schedule, few: None, span, due_ns, last_ns: span.start_ns }
+    }
+
+    /// The same, about few things and always the same ones.
+    pub(crate) fn of_few(client: Client, work: Work, schedule: Schedule, span: Span) -> Self {
+        let mut rounds = Self::new(client, work, schedule, span);
+        let few = (0..3).map(|_| rounds.portfolio.focus(&mut rounds.client.rng)).collect();
+        rounds.few = Some(few);
+        rounds
+    }
+
+    /// Makes it end at a time.
+    pub(crate) const fn ends(&mut self, end_ns: i64) {
+        self.span.end_ns = end_ns;
     }
 
     /// One round.
@@ -79,7 +96,9 @@ impl Rounds {
     }
 
     fn step(&mut self, now_ns: i64, nth: u64) -> Record {
-        let focus = self.portfolio.focus(&mut self.client.rng);
+        let few = self.few.as_ref();
+        let known = few.and_then(|few| few.get(nth as usize % few.len().max(1)).copied());
+        let focus = known.unwrap_or_else(|| self.portfolio.focus(&mut self.client.rng));
         match &self.work {
             Work::Calls(endpoints) => match endpoints.get(nth as usize % endpoints.len().max(1)) {
                 Some(endpoint) => self.client.call(now_ns, endpoint, &focus),
@@ -92,6 +111,12 @@ impl Rounds {
             Work::Tools(tools) => {
                 let tool = tools.get(nth as usize % tools.len().max(1)).copied();
                 self.client.call_tool(now_ns, tool)
+            }
+            Work::Scan => {
+                let start = self.due_ns.unsigned_abs() / 1_000_000_000 / 7;
+                let place = (start + nth) as usize % SCANNED.len();
+                let endpoint = SCANNED.get(place).unwrap_or(&HOME);
+                self.client.call_with(now_ns, endpoint, &focus, 404)
             }
             Work::Failing(endpoint) => self.client.call_with(now_ns, endpoint, &focus, 503),
         }

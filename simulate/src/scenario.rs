@@ -1,12 +1,14 @@
 //! A scenario: how many of whom, from when, for how long, and whether anything goes wrong.
 
 use crate::actor::Actor;
-use crate::attacks;
 use crate::calendar::{NS_PER_D, NS_PER_H, NS_PER_S};
+use crate::cases::Case;
 use crate::cast::Cast;
+use crate::change::Change;
 use crate::merge::merge;
 use crate::record::Record;
 use crate::truth::Truth;
+use crate::{attacks, cases, change, raids};
 use std::ops::ControlFlow;
 
 /// The longest scenario, in hours: 400 days.
@@ -15,6 +17,20 @@ pub const HOURS_MAX: u32 = 400 * 24;
 const CAST_MAX: u32 = 100_000;
 /// The earliest and the latest start, in seconds since the epoch: the years 2001 to 2099.
 const STARTS_S: (i64, i64) = (978_307_200, 4_102_444_799);
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Attacks {
+    /// Nothing.
+    None,
+    /// Twelve attacks in one day, after its twelfth hour.
+    Day,
+    /// One attack for each detector in each strength, over all days after the first, as far as they
+    /// have time for what must come before and there are victims enough.
+    Spread,
+    /// One of the scenarios A to K, on the last day, or over all days after the first week.
+    Case(Case),
+}
 
 /// What to generate. The default is the demo: a Monday with about 300 identities and attacks.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,9 +47,12 @@ pub struct Scenario {
     pub services: u32,
     /// How many AI agents there are; at most 100 000.
     pub agents: u32,
-    /// Whether attacks happen. They are planned into one day, after its twelfth hour; what finds no
-    /// suitable victim is left out.
-    pub attacks: bool,
+    /// What goes wrong; what finds no suitable victim is left out.
+    pub attacks: Attacks,
+    /// Whether everybody is there: beside people, services and agents also partners, customers of the
+    /// shop, assistants that act for people, agents that call each other, sloppy clients and scanners;
+    /// and, as time goes by, holidays, an outage, new credentials, days at home, who comes and who goes.
+    pub whole: bool,
     /// The hour at which the day of attacks and of the deployment ends; `None` for the last hour.
     /// There are no attacks if less than 24 hours lie before it.
     pub day_end_hour: Option<u32>,
@@ -48,7 +67,8 @@ impl Default for Scenario {
             people: 220,
             services: 50,
             agents: 40,
-            attacks: true,
+            attacks: Attacks::Day,
+            whole: false,
             day_end_hour: None,
         }
     }
@@ -56,7 +76,6 @@ impl Default for Scenario {
 
 /// The time that a scenario covers, in nanoseconds since the epoch.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_field_names, reason = "names end in their unit")]
 pub(crate) struct Span {
     pub(crate) start_ns: i64,
     /// The end, exclusive.
@@ -66,6 +85,19 @@ pub(crate) struct Span {
     pub(crate) day_ns: i64,
     /// When new endpoints are deployed: ten hours into the day of attacks.
     pub(crate) deploy_ns: i64,
+    /// Whether everybody is there.
+    pub(crate) whole: bool,
+    /// The day, counted from the epoch, on which nobody works.
+    pub(crate) holiday: i64,
+    /// The day, counted from the epoch, on which everybody does three times as much.
+    pub(crate) peak: i64,
+}
+
+impl Span {
+    /// How many days it has.
+    pub(crate) const fn days(&self) -> i64 {
+        (self.end_ns - self.start_ns) / NS_PER_D
+    }
 }
 
 impl Scenario {
@@ -75,7 +107,14 @@ impl Scenario {
         let end_ns = start_ns + i64::from(hours) * NS_PER_H;
         let day_end = self.day_end_hour.unwrap_or(hours).min(hours);
         let day_ns = start_ns + i64::from(day_end) * NS_PER_H - NS_PER_D;
-        Span { start_ns, end_ns, day_ns, deploy_ns: day_ns + 10 * NS_PER_H }
+        // In two weeks there is a day on which nobody works: the second Thursday of a fortnight that
+        // begins on a Monday.
+        let is_long = self.whole && end_ns - start_ns >= 8 * NS_PER_D;
+        let holiday = if is_long { start_ns.div_euclid(NS_PER_D) + 10 } else { i64::MIN };
+        let is_peak = self.attacks == Attacks::Case(Case::J);
+        let peak = if is_peak { (end_ns - 1).div_euclid(NS_PER_D) } else { i64::MIN };
+        let (deploy_ns, whole) = (day_ns + 10 * NS_PER_H, self.whole);
+        Span { start_ns, end_ns, day_ns, deploy_ns, whole, holiday, peak }
     }
 
     fn bounded(&self) -> Self {
@@ -93,6 +132,7 @@ impl Scenario {
 pub struct Traffic {
     seed: u64,
     actors: Vec<Actor>,
+    changes: Vec<Change>,
     truth: Truth,
 }
 
@@ -104,7 +144,7 @@ impl Traffic {
 
     /// Hands the scenario's records to `sink` in time order, until it breaks.
     pub fn run(self, sink: &mut dyn FnMut(&Record) -> ControlFlow<()>) {
-        merge(self.seed, self.actors, sink);
+        merge(self.seed, self.actors, &self.changes, sink);
     }
 }
 
@@ -124,16 +164,24 @@ pub fn plan(scenario: &Scenario) -> Traffic {
     let scenario = scenario.bounded();
     let span = scenario.span();
     let mut cast = Cast::new(&scenario, span);
-    let raids =
-        if scenario.attacks { attacks::plan(scenario.seed, &mut cast, span) } else { Vec::new() };
+    let raids = match scenario.attacks {
+        Attacks::None => Vec::new(),
+        Attacks::Day => attacks::plan(scenario.seed, &mut cast, span),
+        Attacks::Spread => raids::spread(scenario.seed, &mut cast, span),
+        Attacks::Case(case) => {
+            cases::plan(case, scenario.seed, &mut cast, span).into_iter().collect()
+        }
+    };
     let (mut actors, twins) = cast.into_actors();
     let mut attacks = Vec::new();
+    let mut changes = change::ordinary(span);
     for raid in raids {
+        changes.extend(raid.changes);
         attacks.push(raid.attack);
         actors.extend(raid.actors);
     }
     attacks.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
-    Traffic { seed: scenario.seed, actors, truth: Truth { attacks, twins } }
+    Traffic { seed: scenario.seed, actors, changes, truth: Truth { attacks, twins } }
 }
 
 #[cfg(test)]
@@ -242,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_scenario_without_attacks_has_none_and_a_short_one_too() {
-        let quiet = Scenario { attacks: false, ..small() };
+        let quiet = Scenario { attacks: Attacks::None, ..small() };
         let mut refused = 0;
         let truth = generate(&quiet, &mut |record| refused += usize::from(record.status == 401));
         assert_eq!((truth.attacks.len(), truth.twins.len()), (0, 4));
@@ -252,9 +300,61 @@ mod tests {
     }
 
     #[test]
+    fn attacks_are_spread_over_the_days_and_no_victim_comes_twice() {
+        let whole = Scenario { whole: true, attacks: Attacks::Spread, ..Scenario::default() };
+        let scenario = Scenario { hours: 48, people: 120, services: 40, agents: 30, ..whole };
+        let truth = generate(&scenario, &mut |_| {});
+        assert!(truth.attacks.len() >= 25, "{}", truth.attacks.len());
+        let start_s = scenario.start_s as f64;
+        let names: BTreeSet<_> = truth.attacks.iter().map(|it| &it.name).collect();
+        let victims: BTreeSet<_> = truth.attacks.iter().map(|it| &it.principal).collect();
+        assert_eq!((names.len(), victims.len()), (truth.attacks.len(), truth.attacks.len()));
+        assert!(truth.attacks.iter().all(|it| it.start_s >= start_s + 24.0 * 3_600.0));
+        for strength in Strength::ALL {
+            assert!(truth.attacks.iter().any(|it| it.strength == strength), "{strength:?}");
+        }
+        assert_eq!(truth, generate(&scenario, &mut |_| {}));
+    }
+
+    #[test]
+    fn every_case_has_its_attack_or_none() {
+        for case in Case::ALL {
+            let scenario = Scenario {
+                hours: 10 * 24,
+                people: 60,
+                services: 12,
+                agents: 15,
+                attacks: Attacks::Case(case),
+                whole: true,
+                ..Scenario::default()
+            };
+            let is_quiet = matches!(case, Case::D | Case::E | Case::J);
+            let traffic = plan(&scenario);
+            assert_eq!(traffic.truth.attacks.len(), usize::from(!is_quiet), "{case:?}");
+            assert_eq!(Case::from_name(case.as_str()), Some(case));
+        }
+    }
+
+    #[test]
+    fn a_whole_company_has_delegation_sessions_and_records_in_time_order() {
+        let whole = Scenario { whole: true, attacks: Attacks::None, ..small() };
+        let scenario = Scenario { hours: 30, people: 60, ..whole };
+        let (mut last_ns, mut sessions, mut delegated) = (0, BTreeSet::new(), 0);
+        generate(&scenario, &mut |record| {
+            assert!(last_ns <= record.time_ns);
+            last_ns = record.time_ns;
+            if let Some(context) = &record.context {
+                sessions.insert(context.session.clone());
+                delegated += usize::from(!context.actor_chain.is_empty());
+            }
+        });
+        assert!(sessions.len() > 100 && delegated > 100, "{} {delegated}", sessions.len());
+    }
+
+    #[test]
     fn people_work_by_day_and_services_through_the_night() {
         let (mut people, mut services) = ([0_u32; 24], [0_u32; 24]);
-        let quiet = Scenario { attacks: false, ..Scenario::default() };
+        let quiet = Scenario { attacks: Attacks::None, ..Scenario::default() };
         generate(&quiet, &mut |record| {
             let hour = (record.time_ns / NS_PER_H % 24) as usize;
             if record.caller.consumer.is_none() {
@@ -272,7 +372,7 @@ mod tests {
 
     #[test]
     fn new_endpoints_are_used_by_many_only_after_their_deployment() {
-        let scenario = Scenario { attacks: false, ..Scenario::default() };
+        let scenario = Scenario { attacks: Attacks::None, ..Scenario::default() };
         let (mut users, deploy_ns) = (BTreeSet::new(), scenario.span().deploy_ns);
         generate(&scenario, &mut |record| {
             if record.path.starts_with("/v2/") {
@@ -297,7 +397,8 @@ mod tests {
     #[test]
     fn a_weekend_is_quieter_than_a_workday() {
         let mut days = [0_u32; 7];
-        let week = Scenario { hours: 7 * 24, attacks: false, services: 0, agents: 0, ..small() };
+        let week =
+            Scenario { hours: 7 * 24, attacks: Attacks::None, services: 0, agents: 0, ..small() };
         let start_ns = week.span().start_ns;
         generate(&week, &mut |record| {
             let is_person = record.caller.consumer.is_some();

@@ -1,14 +1,16 @@
 //! Services: steady loops, jobs at fixed hours, relays that follow demand, and one sloppy client.
 
 use crate::actor::Actor;
-use crate::calendar::{NS_PER_H, NS_PER_MIN, NS_PER_S};
-use crate::client::{Client, Sort};
+use crate::calendar::{NS_PER_D, NS_PER_H, NS_PER_MIN, NS_PER_S};
+use crate::client::{Client, Sort, new_id};
 use crate::demand::Demand;
 use crate::endpoints as api;
 use crate::endpoints::Endpoint;
 use crate::prng::Rng;
+use crate::record::Caller;
 use crate::rounds::{Rounds, Schedule, Work};
 use crate::scenario::Span;
+use std::sync::Arc;
 
 /// The services that have a part of their own; the others are made of a domain and a job.
 const NAMED: [&str; 6] = [
@@ -55,6 +57,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) client: Client,
     pub(crate) actors: Vec<Actor>,
+    /// What it reads.
+    pub(crate) reads: &'static [&'static Endpoint],
 }
 
 impl Service {
@@ -67,14 +71,48 @@ impl Service {
         };
         let address = format!("10.20.{}.{}", number / 200, 10 + number % 200);
         let program = format!("{name}/2.{} http-client/1.1", number % 7);
-        let client = Client::consumer((seed, Sort::Service), &name, address, program);
+        let mut client = Client::consumer((seed, Sort::Service), &name, address, program);
         let mut rng = Rng::new(seed, 0x5000_0000 + u64::from(number));
-        let actors = match job {
+        if span.whole {
+            employ(&mut client, number, span);
+        }
+        let mut actors = match job {
             Some((domain, job)) => vec![job_of(&client, domain, job, (span, &mut rng))],
             None => duties(&name, &client, span),
         };
-        Self { name, client, actors }
+        if span.whole && job.is_some_and(|(_, job)| matches!(job, "sync" | "audit" | "relay")) {
+            actors.push(secrets_of(&client, span));
+        }
+        Self { name, client, actors, reads: job.map_or(&[], |(domain, _)| domain.reads) }
     }
+}
+
+/// How careful a service is, and when its key is replaced: one in twelve makes mistakes all the time,
+/// one in ten gets a new key on some day.
+fn employ(client: &mut Client, number: u32, span: Span) {
+    if number % 12 == 11 {
+        client.sloppy = 0.12;
+    }
+    if number % 10 == 7 && span.days() >= 3 {
+        let at_ns = span.start_ns + i64::from(number / 10) % span.days() * NS_PER_D + 9 * NS_PER_H;
+        let credential_id = Some(new_id(4, u64::from(number) ^ client.rng.clone().bits()));
+        let renewed = Caller { credential_id, ..Caller::clone(&client.caller) };
+        client.renewed = Some((at_ns, Arc::new(renewed)));
+    }
+}
+
+/// A service fetches the two or three secrets that it needs, every six hours.
+fn secrets_of(client: &Client, span: Span) -> Actor {
+    let mut client = client.clone();
+    let first_s = 3_600.0 * client.rng.unit();
+    let schedule =
+        Schedule { first_s, every_s: 21_600.0, jitter_s: 30.0, calls: (2, 3), gap_s: 0.4 };
+    Actor::Rounds(Box::new(Rounds::of_few(
+        client,
+        Work::Calls(const { &[&api::SECRET] }),
+        schedule,
+        span,
+    )))
 }
 
 /// A domain and a job; past the last combination the names get a number.

@@ -1,9 +1,11 @@
 //! The tools that agents call, and which skill uses which.
 
-/// A tool of the company's tool server.
+/// A tool of one of the company's tool servers.
 #[derive(Debug)]
 pub(crate) struct Tool {
     pub(crate) name: &'static str,
+    /// The server that has it.
+    pub(crate) server: &'static str,
     /// The median response, in bytes.
     pub(crate) bytes: u32,
     /// The median latency, in milliseconds.
@@ -11,8 +13,22 @@ pub(crate) struct Tool {
 }
 
 const fn tool(name: &'static str, bytes: u32, ms: u32) -> Tool {
-    Tool { name, bytes, ms }
+    Tool { name, server: SHOP, bytes, ms }
 }
+
+impl Tool {
+    const fn at(mut self, server: &'static str) -> Self {
+        self.server = server;
+        self
+    }
+}
+
+/// The server of most tools.
+pub(crate) const SHOP: &str = "shop-tools";
+/// The server of messages.
+pub(crate) const MAIL: &str = "mail-tools";
+/// The server of tables and files.
+const DATA: &str = "data-tools";
 
 pub(crate) static SEARCH_DOCS: Tool = tool("search_docs", 9_500, 210);
 pub(crate) static GET_CUSTOMER: Tool = tool("get_customer", 1_900, 60);
@@ -21,20 +37,20 @@ pub(crate) static GET_ORDER: Tool = tool("get_order", 2_600, 55);
 pub(crate) static TRACK_PARCEL: Tool = tool("track_parcel", 1_200, 340);
 pub(crate) static CREATE_TICKET: Tool = tool("create_ticket", 820, 120);
 pub(crate) static UPDATE_TICKET: Tool = tool("update_ticket", 760, 90);
-pub(crate) static SEND_EMAIL: Tool = tool("send_email", 540, 260);
+pub(crate) static SEND_EMAIL: Tool = tool("send_email", 540, 260).at(MAIL);
 pub(crate) static SUMMARIZE: Tool = tool("summarize_thread", 3_400, 1_900);
 pub(crate) static TRANSLATE: Tool = tool("translate_text", 2_800, 800);
-pub(crate) static RUN_QUERY: Tool = tool("run_query", 26_000, 620);
-pub(crate) static DESCRIBE_TABLE: Tool = tool("describe_table", 4_100, 70);
+pub(crate) static RUN_QUERY: Tool = tool("run_query", 26_000, 620).at(DATA);
+pub(crate) static DESCRIBE_TABLE: Tool = tool("describe_table", 4_100, 70).at(DATA);
 pub(crate) static GET_INVOICE: Tool = tool("get_invoice", 3_000, 65);
 pub(crate) static MATCH_PAYMENT: Tool = tool("match_payment", 1_500, 180);
 pub(crate) static CHECK_STOCK: Tool = tool("check_stock", 900, 45);
 pub(crate) static PLAN_ROUTE: Tool = tool("plan_route", 5_200, 1_400);
 pub(crate) static CREATE_QUOTE: Tool = tool("draft_quote", 2_100, 150);
 pub(crate) static FETCH_PAGE: Tool = tool("fetch_page", 48_000, 900);
-pub(crate) static READ_FILE: Tool = tool("read_file", 15_000, 40);
-pub(crate) static WRITE_FILE: Tool = tool("write_file", 480, 50);
-pub(crate) static POST_MESSAGE: Tool = tool("post_message", 520, 170);
+pub(crate) static READ_FILE: Tool = tool("read_file", 15_000, 40).at(DATA);
+pub(crate) static WRITE_FILE: Tool = tool("write_file", 480, 50).at(DATA);
+pub(crate) static POST_MESSAGE: Tool = tool("post_message", 520, 170).at(MAIL);
 
 /// The tools of customer care.
 pub(crate) static CARE: [&Tool; 8] = [
@@ -59,3 +75,8 @@ pub(crate) static SALES: [&Tool; 6] =
 /// The tools of market research.
 pub(crate) static RESEARCH: [&Tool; 7] =
     [&SEARCH_DOCS, &FETCH_PAGE, &READ_FILE, &SUMMARIZE, &WRITE_FILE, &RUN_QUERY, &POST_MESSAGE];
+
+/// Tools that nobody of the company has: an attacker's, or a new server's.
+pub(crate) static SEND_EMAIL_V2: Tool = tool("send_mail_message", 540, 260).at(MAIL);
+pub(crate) static FOREIGN_EMAIL: Tool = tool("send_email", 540, 260).at("helpful-tools");
+pub(crate) static TRANSFER: Tool = tool("transfer_funds", 700, 300).at("pay-tools");

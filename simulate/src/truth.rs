@@ -11,17 +11,34 @@ pub enum Strength {
     Loud,
 }
 
+impl Strength {
+    /// Every strength, the loudest first.
+    pub const ALL: [Self; 3] = [Self::Loud, Self::Moderate, Self::Weak];
+
+    /// The name under which it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Weak => "weak",
+            Self::Moderate => "moderate",
+            Self::Loud => "loud",
+        }
+    }
+}
+
 /// One attack in the traffic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attack {
     /// The attack's name, unique in a scenario.
-    pub name: &'static str,
+    pub name: String,
     /// The detector that is expected to find it.
     pub detector: &'static str,
     /// Detectors that may rightly report it too.
     pub also: &'static [&'static str],
     /// The principal: the consumer's id, or the client's address of failed authentication.
     pub principal: String,
+    /// What else a finding of it may name: other principals, addresses, agents, or an endpoint as
+    /// `METHOD /path/{}`.
+    pub others: Vec<String>,
     /// The start of its first call, in seconds since the Unix epoch.
     pub start_s: f64,
     /// The end of its last call, in seconds since the Unix epoch.

@@ -70,6 +70,7 @@ fn services(out: &mut dyn Write, setting: &Setting) -> io::Result<u32> {
         ("source", probe::source(setting)),
         ("format", probe::format(setting)),
         ("dead letters", probe::dead_letters(setting)),
+        ("deny feed", probe::deny(setting)),
         ("store", probe::server(setting)),
         ("checkpoints", probe::checkpoints(setting)),
     ] {

@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use store::Question;
+use store::{Answer, Question, Reader};
 
 /// Characters of an id that a person types at least.
 const PREFIX_CHARS_MIN: usize = 4;
@@ -39,35 +39,41 @@ const LINES: [(&str, &str); 17] = [
     ("models", "model_version"),
 ];
 
-/// Explains a finding by its id or the beginning of it.
-pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
-    let id = args.id.to_ascii_lowercase();
+/// Finds a finding by its id or the beginning of it: one row, with what was said of it.
+pub(super) fn find(setting: &Setting, reader: &Reader, typed: &str) -> Result<Answer, Failure> {
+    let id = prefix(typed)?;
+    let values = vec![("prefix", id.as_str().into())];
+    let (schema, batches) = setting.runtime.block_on(reader.ask(Question::Finding, values))?;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    match rows {
+        0 => Err(format!("no finding begins with `{id}`; see `habitus findings`").into()),
+        1 => Ok((schema, batches.into_iter().filter(|it| it.num_rows() > 0).collect())),
+        _ => Err(format!("more than one finding begins with `{id}`: give more of it").into()),
+    }
+}
+
+/// The beginning of an id, as it may be typed.
+pub(super) fn prefix(typed: &str) -> Result<String, Failure> {
+    let id = typed.to_ascii_lowercase();
     let fits =
         id.len() >= PREFIX_CHARS_MIN && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-    if !fits {
-        return Err(format!(
-            "`{}` is no finding id: give the first {PREFIX_CHARS_MIN} or more characters that \
-             `habitus findings` shows",
-            plain(&args.id),
-        )
-        .into());
+    if fits {
+        return Ok(id);
     }
-    let prefix = vec![("prefix", id.as_str().into())];
-    let asked = setting.reader()?;
-    let (schema, batches) = setting.runtime.block_on(asked.ask(Question::Finding, prefix))?;
-    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let first = batches.iter().find(|batch| batch.num_rows() > 0);
-    let batch = match (rows, first) {
-        (0, _) | (_, None) => {
-            return Err(format!("no finding begins with `{id}`; see `habitus findings`").into());
-        }
-        (1, Some(batch)) => batch,
-        _ => {
-            return Err(format!("more than one finding begins with `{id}`: give more of it").into());
-        }
-    };
+    Err(format!(
+        "`{}` is no finding id: give the first {PREFIX_CHARS_MIN} or more characters that \
+         `habitus findings` shows",
+        plain(typed),
+    )
+    .into())
+}
+
+/// Explains a finding by its id or the beginning of it.
+pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
+    let (schema, batches) = find(setting, &setting.reader()?, &args.id)?;
     let mut out = std::io::stdout().lock();
     if setting.output == OutputFormat::Table {
+        let batch = batches.first().ok_or("the answer has no row")?;
         out.write_all(page(batch, store_named(setting).as_deref())?.as_bytes())?;
     } else {
         render::rows(&mut out, setting.output, &schema, &batches)?;
@@ -120,11 +126,32 @@ fn page(batch: &RecordBatch, store: Option<&str>) -> Result<String, Failure> {
             writeln!(out, "{:LABEL_CHARS$}  {}", "", meaning(number("score")?))?;
         }
     }
+    said(&mut out, &text)?;
     parts(&mut out, &text("contributors")?, &unit)?;
     evidence(&mut out, &text("evidence")?)?;
     let store = store.map(|it| format!(" --store '{it}'")).unwrap_or_default();
     writeln!(out, "\nTo see for yourself:\n  habitus query \"{}\"{store}", text("evidence_sql")?)?;
     Ok(out)
+}
+
+/// What people say of it now, if anybody does.
+fn said(out: &mut String, text: &impl Fn(&str) -> Result<String, Failure>) -> Result<(), Failure> {
+    let verdict = text("verdict")?;
+    if verdict.is_empty() {
+        return Ok(());
+    }
+    let by = text("verdict_by")?;
+    let at = text("verdict_at")?;
+    writeln!(out, "{:>LABEL_CHARS$}  {verdict}, by {by} at {at}", "verdict")?;
+    let scope = text("verdict_scope")?;
+    let until = match (verdict.as_str(), text("suppressed_until")?) {
+        ("benign", until) if until.is_empty() => ", suppressed for good".to_owned(),
+        ("benign", until) => format!(", suppressed until {until}"),
+        _ => String::new(),
+    };
+    writeln!(out, "{:>LABEL_CHARS$}  {scope}{until}", "covers")?;
+    writeln!(out, "{:>LABEL_CHARS$}  {}", "because", text("verdict_reason")?)?;
+    Ok(())
 }
 
 /// What a score says, and how surprise and severity hang together with it.

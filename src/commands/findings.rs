@@ -1,12 +1,31 @@
-//! `habitus findings`: the findings, the most severe first.
+//! `habitus findings`: the findings, the most severe first, or in the order that verdicts suggest.
 
 use super::{Ended, Failure, Setting, identity, span_us};
 use crate::cli::{Findings, OutputFormat};
+use crate::figures::counted;
+use crate::ranking;
 use crate::render::{self, plain};
-use arrow::array::RecordBatch;
-use model::{Origin, Severity};
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use detect::models::verdicts::VERDICTS_MAX;
+use model::{Origin, Severity, Time};
 use std::io::Write as _;
-use store::{Answer, Question, Reader, Value};
+use std::sync::Arc;
+use store::{Answer, Question, Reader, Value, Values};
+
+/// Characters of an id that a table shows.
+pub(super) const ID_CHARS: usize = 8;
+/// Characters of a time without its fraction and its zone.
+const TIME_CHARS: usize = 19;
+/// The column that says what people called a finding.
+const VERDICT: &str = "verdict";
+/// The columns of a table; what people said, and what follows from it, only where there is any.
+const SHORT: [&str; 7] =
+    ["finding_id", "detected_at", "severity", ranking::LIKELY, VERDICT, "detector", "sentence"];
+/// Nanoseconds in one microsecond, the unit of the store's times.
+const NS_PER_US: i64 = 1_000;
 
 /// Which findings are asked for.
 #[derive(Clone, Debug)]
@@ -21,30 +40,63 @@ pub(crate) struct Wanted {
     pub(crate) principal_id: String,
     /// At most so many.
     pub(crate) rows_max: i64,
+    /// Also those that feedback suppresses.
+    pub(crate) with_suppressed: bool,
 }
 
 impl Wanted {
-    /// All within a span.
+    /// All within a span, whatever people said of them.
     pub(crate) fn within(span_us: (i64, i64), rows_max: i64) -> Self {
         let any = String::new;
-        Self { span_us, severity_min: 1, detector: any(), principal_id: any(), rows_max }
+        Self {
+            span_us,
+            severity_min: 1,
+            detector: any(),
+            principal_id: any(),
+            rows_max,
+            with_suppressed: true,
+        }
     }
 
     /// The findings: few columns for a terminal, all of them for programs.
-    pub(crate) fn ask(self, setting: &Setting, reader: &Reader) -> Result<Answer, Failure> {
-        let question = match setting.output {
-            OutputFormat::Table => Question::FindingsShort,
-            _ => Question::Findings,
+    pub(crate) fn ask(&self, setting: &Setting, reader: &Reader) -> Result<Answer, Failure> {
+        let mut values = self.which();
+        values.push(("with_suppressed", i64::from(self.with_suppressed).into()));
+        values.push(("rows_max", self.rows_max.into()));
+        let found = setting.runtime.block_on(reader.ask(Question::Findings, values))?;
+        let verdicts = vec![("rows_max", Value::Int(VERDICTS_MAX as i64))];
+        let (_, verdicts) = setting.runtime.block_on(reader.ask(Question::Verdicts, verdicts))?;
+        // Whatever the order, these findings are shown and no others.
+        let found = match ranking::judge(&verdicts) {
+            Some(judge) => ranking::ranked(&judge, found)?,
+            None => found,
         };
-        let values = vec![
+        match setting.output {
+            OutputFormat::Table => short(found),
+            _ => Ok(found),
+        }
+    }
+
+    /// How many of them feedback leaves out.
+    fn suppressed(&self, setting: &Setting, reader: &Reader) -> Result<u64, Failure> {
+        if self.with_suppressed {
+            return Ok(0);
+        }
+        let asked = reader.ask(Question::Suppressed, self.which());
+        let (_, count) = setting.runtime.block_on(asked)?;
+        let count = count.iter().find(|it| it.num_rows() > 0).map(|it| it.column(0));
+        let count = count.and_then(|it| it.as_primitive_opt::<Int64Type>());
+        Ok(count.map_or(0, |it| it.value(0).max(0) as u64))
+    }
+
+    fn which(&self) -> Values {
+        vec![
             ("since_us", self.span_us.0.into()),
             ("until_us", self.span_us.1.into()),
             ("severity_min", self.severity_min.into()),
-            ("detector", Value::Text(self.detector)),
-            ("principal_id", Value::Text(self.principal_id)),
-            ("rows_max", self.rows_max.into()),
-        ];
-        Ok(setting.runtime.block_on(reader.ask(question, values))?)
+            ("detector", Value::Text(self.detector.clone())),
+            ("principal_id", Value::Text(self.principal_id.clone())),
+        ]
     }
 }
 
@@ -56,10 +108,13 @@ pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> 
         wanted.principal_id = identity::resolve(setting, &reader, typed)?.id;
     }
     let (schema, found) = wanted.ask(setting, &reader)?;
+    let suppressed = wanted.suppressed(setting, &reader)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if setting.output == OutputFormat::Table && is_empty(&found) {
         let any = reader.ask(Question::AnyFinding, Vec::new());
-        let why = if is_empty(&setting.runtime.block_on(any)?.1) {
+        let why = if suppressed > 0 {
+            " but suppressed ones".to_owned()
+        } else if is_empty(&setting.runtime.block_on(any)?.1) {
             format!(": the store in {reader} holds none")
         } else {
             asked(args)
@@ -69,7 +124,59 @@ pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> 
         render::rows(&mut out, setting.output, &schema, &found)?;
     }
     out.flush()?;
+    if suppressed > 0 {
+        let findings = counted(suppressed, "finding", "findings");
+        crate::note(&format!("{findings} suppressed by feedback: --all shows them"));
+    }
     Ok(Ended::Done)
+}
+
+/// The same for a terminal: few columns, ids cut, and times without fractions.
+fn short((schema, found): Answer) -> Result<Answer, Failure> {
+    let is_said = |name: &str| {
+        let mut columns = found.iter().filter_map(|it| it.column_by_name(name));
+        columns.any(|it| it.null_count() < it.len())
+    };
+    let is_extra = |name: &str| matches!(name, VERDICT | ranking::LIKELY);
+    let names: Vec<_> = SHORT.into_iter().filter(|name| !is_extra(name) || is_said(name)).collect();
+    let mut fields = Vec::new();
+    for name in &names {
+        let field = schema.field_with_name(name)?;
+        fields.push(match *name {
+            "finding_id" => Field::new("id", DataType::Utf8, false),
+            "detected_at" => Field::new(*name, DataType::Utf8, false),
+            _ => field.clone(),
+        });
+    }
+    let schema = Arc::new(Schema::new(fields));
+    let mut batches = Vec::new();
+    for batch in &found {
+        let columns = names.iter().map(|name| -> Option<ArrayRef> {
+            let column = batch.column_by_name(name)?;
+            Some(match *name {
+                "finding_id" => Arc::new(ids(column.as_string_opt::<i32>()?)),
+                "detected_at" => Arc::new(times(column.as_primitive_opt()?)),
+                _ => Arc::clone(column),
+            })
+        });
+        let columns = columns.collect::<Option<Vec<_>>>().ok_or("findings have other columns")?;
+        batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
+    }
+    Ok((schema, batches))
+}
+
+/// The beginnings of ids.
+pub(super) fn ids(ids: &StringArray) -> StringArray {
+    ids.iter().map(|id| id.map(|id| id.get(..ID_CHARS).unwrap_or(id))).collect()
+}
+
+/// Times to the second, as a person reads them.
+pub(super) fn times(times: &TimestampMicrosecondArray) -> StringArray {
+    let second = |us: i64| {
+        let text = Time::from_ns(us.saturating_mul(NS_PER_US)).to_string().replacen('T', " ", 1);
+        text.get(..TIME_CHARS).unwrap_or(&text).to_owned()
+    };
+    times.iter().map(|us| us.map(second)).collect()
 }
 
 fn is_empty(batches: &[RecordBatch]) -> bool {
@@ -79,17 +186,8 @@ fn is_empty(batches: &[RecordBatch]) -> bool {
 /// What was asked for; not the identity, which only the store can tell.
 fn wanted(args: &Findings) -> Result<Wanted, Failure> {
     let mut wanted = Wanted::within(span_us(&args.span)?, i64::from(args.limit));
-    if let Some(name) = &args.severity {
-        let least = Severity::from_name(&name.to_ascii_lowercase()).ok_or_else(|| {
-            let known: Vec<_> = Severity::ALL.iter().map(|it| it.as_str()).collect();
-            format!(
-                "no severity is called `{name}`; from low to high they are {}",
-                known.join(", ")
-            )
-        })?;
-        let place = (1..).zip(Severity::ALL).find(|(_, it)| **it == least);
-        wanted.severity_min = place.map_or(1, |(place, _)| place);
-    }
+    wanted.severity_min = severity_min(args.severity.as_deref())?;
+    wanted.with_suppressed = args.all;
     if let Some(name) = &args.detector {
         let detector = Origin::from_name(name).ok_or_else(|| {
             let known: Vec<_> = Origin::all().map(Origin::as_str).collect();
@@ -98,6 +196,17 @@ fn wanted(args: &Findings) -> Result<Wanted, Failure> {
         detector.as_str().clone_into(&mut wanted.detector);
     }
     Ok(wanted)
+}
+
+/// The place of the least severity that is wanted, from 1.
+pub(crate) fn severity_min(name: Option<&str>) -> Result<i64, Failure> {
+    let Some(name) = name else { return Ok(1) };
+    let least = Severity::from_name(&name.to_ascii_lowercase()).ok_or_else(|| {
+        let known: Vec<_> = Severity::ALL.iter().map(|it| it.as_str()).collect();
+        format!("no severity is called `{name}`; from low to high they are {}", known.join(", "))
+    })?;
+    let place = (1..).zip(Severity::ALL).find(|(_, it)| **it == least);
+    Ok(place.map_or(1, |(place, _)| place))
 }
 
 /// The same in words, as the end of a sentence.

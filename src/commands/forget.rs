@@ -190,7 +190,7 @@ fn confirm(who: &Forgetting) -> Result<(), Failure> {
 }
 
 /// The user of the operating system, by name.
-fn actor() -> String {
+pub(super) fn actor() -> String {
     let said = Command::new("/usr/bin/id").arg("-un").output();
     let name = said.ok().and_then(|said| String::from_utf8(said.stdout).ok());
     let name = name.map(|name| plain(name.trim())).filter(|name| !name.is_empty());

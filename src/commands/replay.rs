@@ -1,7 +1,7 @@
 //! `habitus replay`: access logs in, explained findings out, queryable with SQL.
 
 use super::findings::Wanted;
-use super::{Ended, Failure, NS_PER_US, Setting, declared_format, instant};
+use super::{Ended, Failure, NS_PER_US, Setting, back_test, declared_format, instant};
 use crate::cli::{Logs, OutputFormat, Replay, Work};
 use crate::figures::counted;
 use crate::inputs::{Inputs, Reading};
@@ -10,12 +10,13 @@ use crate::pipeline::{Passed, Pipeline, lateness_ns};
 use crate::progress::Progress;
 use crate::render;
 use crate::summary::Summary;
-use detect::Engine;
+use detect::{Engine, Tally};
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::source::{Input, discover};
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Instant;
 use store::{RunId, Store};
 
 /// Findings that are shown at the end of a replay.
@@ -38,6 +39,9 @@ pub(crate) struct Job<'a> {
 
 /// Replays logs, and prints what was found.
 pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
+    if args.back_test {
+        return back_test::run(setting, args);
+    }
     let (inputs, mut problems) = find(&args.logs)?;
     let declared = declared_format(&args.logs)?;
     let job = Job { inputs, declared, sort: args.logs.sort, work: &args.work, what: "replay" };
@@ -81,54 +85,98 @@ pub(crate) fn find(logs: &Logs) -> Result<(Vec<Input>, Vec<String>), Failure> {
     Ok((found.inputs, found.problems.iter().map(ToString::to_string).collect()))
 }
 
+/// What went through detection, before anything is made of it.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The inputs, read to their ends.
+    pub(crate) inputs: Inputs,
+    /// What went through.
+    pub(crate) passed: Passed,
+    tally: Tally,
+    threads: usize,
+    started: Instant,
+}
+
+impl Ran {
+    /// What happened until now, and what is worth a note.
+    pub(crate) fn summary(&self, setting: &Setting) -> Summary {
+        let Self { inputs, passed, tally, threads, started, .. } = self;
+        let seconds = (setting.now() - *started).as_secs_f64();
+        let mut summary = Summary::of(passed, inputs, *tally, seconds, *threads);
+        summary.findings = passed.findings;
+        if passed.unwatched > 0 {
+            summary.notes.push(format!(
+                "{} failed authentications came from more addresses than are watched for a success after them",
+                passed.unwatched,
+            ));
+        }
+        if tally.unnoted > 0 {
+            summary.notes.push(format!(
+                "{} notes of addresses, endpoints, hosts and readers of objects were beyond what is watched at \
+                 once: unauthenticated_success, exposure_change, inventory, key_fanout and foreign_object \
+                 know less than the log says",
+                tally.unnoted,
+            ));
+        }
+        summary
+    }
+}
+
 /// Runs inputs through detection into the store.
 pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failure> {
-    let started = setting.now();
-    let threads = job.work.threads.map_or(setting.processors, usize::from);
-    let plan = setting.config.detect.check()?;
     let store = create_store(setting, job.work)?;
     let server = setting.server()?;
     if let Some(client) = &server {
         setting.runtime.block_on(store::clickhouse::verify(client))?;
     }
-    let parser = setting.config.ingest.check(store.key())?;
-    let total = job.inputs.iter().map(|input| input.bytes).sum::<Option<u64>>();
-    let progress = Progress::over(total, job.what);
-    let mut inputs = Inputs::open(job.inputs, &Reading { parser: &parser, declared: job.declared });
-    let run = run_id(setting, (job.declared, job.sort), &inputs)?;
-    let engine = Engine::new(plan);
-    let (names, runtime) = (inputs.names().to_vec(), setting.runtime.clone());
-    let mut keeper = match server {
-        Some(client) => Keeper::replaying(client, &setting.store, runtime, names),
-        None => Keeper::new(store.writer(&run), runtime, threads, names),
-    };
-    let pipeline = Pipeline {
-        reading: Reading { parser: &parser, declared: job.declared },
-        templates: Templates::new(setting.config.endpoints),
-        lateness_ns: (!job.sort).then(|| lateness_ns(setting.config.replay.lateness_seconds)),
-        threads,
-    };
+    let how = (job.declared, job.sort);
+    let (ran, keeper) = pass(setting, job, store.key(), |inputs, threads| {
+        let run = run_id(setting, how, inputs)?;
+        let (names, runtime) = (inputs.names().to_vec(), setting.runtime.clone());
+        Ok(match server {
+            Some(client) => Keeper::replaying(client, &setting.store, runtime, names),
+            None => Keeper::new(store.writer(&run), runtime, threads, names),
+        })
+    })?;
     // A run that failed leaves the store as it was: dropping the keeper forgets what it staged.
-    let (passed, tally) = pipeline.detect(&mut inputs, engine, &mut keeper, &progress)?;
     let set_aside = keeper.commit()?;
-    progress.done();
-    let seconds = (setting.now() - started).as_secs_f64();
-    let mut summary = Summary::of(&passed, &inputs, tally, seconds, threads);
-    summary.findings = passed.findings;
+    let mut summary = ran.summary(setting);
     if set_aside > 0 {
         summary.problems.push(format!(
             "the server refused {set_aside} rows, which are in {}",
             dead_letters(&setting.store).display(),
         ));
     }
-    if passed.unwatched > 0 {
-        summary.notes.push(format!(
-            "{} failed authentications came from more addresses than are watched for a success after them",
-            passed.unwatched,
-        ));
-    }
-    samples(&passed, &inputs);
+    samples(&ran.passed, &ran.inputs);
     Ok(summary)
+}
+
+/// Runs inputs through detection, with the key of fingerprints, into the keeper that `keep` makes of the
+/// opened inputs and the number of threads.
+pub(crate) fn pass(
+    setting: &Setting,
+    job: Job<'_>,
+    key: [u8; 32],
+    keep: impl FnOnce(&Inputs, usize) -> Result<Keeper, Failure>,
+) -> Result<(Ran, Keeper), Failure> {
+    let started = setting.now();
+    let threads = job.work.threads.map_or(setting.processors, usize::from);
+    let plan = setting.config.detect.check()?;
+    let parser = setting.config.ingest.check(key)?;
+    let total = job.inputs.iter().map(|input| input.bytes).sum::<Option<u64>>();
+    let progress = Progress::over(total, job.what);
+    let mut inputs = Inputs::open(job.inputs, &Reading { parser: &parser, declared: job.declared });
+    let mut keeper = keep(&inputs, threads)?;
+    let pipeline = Pipeline {
+        reading: Reading { parser: &parser, declared: job.declared },
+        templates: Templates::new(setting.config.endpoints),
+        lateness_ns: (!job.sort).then(|| lateness_ns(setting.config.replay.lateness_seconds)),
+        threads,
+    };
+    let (passed, tally) =
+        pipeline.detect(&mut inputs, Engine::new(plan), &mut keeper, &progress)?;
+    progress.done();
+    Ok((Ran { inputs, passed, tally, threads, started }, keeper))
 }
 
 fn create_store(setting: &Setting, work: &Work) -> Result<Store, Failure> {
@@ -143,6 +191,22 @@ pub(crate) fn key_of(setting: &Setting, work: &Work) -> Result<[u8; 32], Failure
     }
     let store = setting.runtime.block_on(Store::open(&setting.store));
     Ok(store.map_or(setting.fresh_key, |store| store.key()))
+}
+
+/// The key that the store's findings were made with.
+pub(crate) fn key_of_store(setting: &Setting, work: &Work) -> Result<[u8; 32], Failure> {
+    if let Some(path) = &work.key_file {
+        return read_key(path);
+    }
+    match setting.runtime.block_on(Store::open(&setting.store)) {
+        Ok(store) => Ok(store.key()),
+        Err(error) => Err(format!(
+            "the key of fingerprints that the findings were made with stands in {}, which cannot be \
+             opened ({error}): compare where they were made, or name the key with --key-file",
+            setting.store.display(),
+        )
+        .into()),
+    }
 }
 
 /// The run's id: the same for the same inputs under the same configuration, so that a replay
@@ -225,7 +289,7 @@ pub(crate) fn report_rejects(summary: &Summary, passed: &Passed, inputs: &Inputs
 }
 
 /// Shows the first rejected records of each reason on standard error.
-fn samples(passed: &Passed, inputs: &Inputs) {
+pub(crate) fn samples(passed: &Passed, inputs: &Inputs) {
     for sample in passed.rejects.samples().iter().take(5) {
         crate::note(&render::plain(&format!(
             "rejected: {} line {}: {} ({}): {}",

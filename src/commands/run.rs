@@ -4,6 +4,7 @@ use super::{Ended, Failure, Setting};
 use crate::cli::{Run, Stage};
 use crate::keeper::Keeper;
 use crate::live::checkpoint::Checkpoints;
+use crate::live::control::Control;
 use crate::live::dead_letters::DeadLetters;
 use crate::live::feed::Feed;
 use crate::live::files::Files;
@@ -16,6 +17,7 @@ use crate::operation::reload::Reload;
 use crate::operation::server::{self, Served};
 use crate::operation::{self, Operation, log};
 use crate::outlets::Outlets;
+use crate::response;
 use connect::Producer;
 use ingest::format::FormatId;
 use ingest::source::kafka::Source;
@@ -144,9 +146,11 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
     let (keeper, key, home) = Keeper::open(setting, &args.work, &group)?;
     let objects = objects::open(&config.run.checkpoints, &home, &setting.environment)?;
     let checkpoints = Checkpoints::new(Arc::clone(&objects), &group);
-    let requests = Requests::new(objects, &group);
+    let requests = Requests::new(Arc::clone(&objects), &group);
+    let control = Control::new(objects, &group);
     let parser = config.ingest.check(key)?.keeping_rejects();
-    let outlets = Outlets::open(setting, &home, wall)?;
+    let feed_of = response::open(setting, &job.operation, &job.stop, (moment, wall))?;
+    let outlets = Outlets::open(setting, &home, wall)?.waking(feed_of);
     let (source, named) = if is_second {
         let events = Feed::Topics(Source::open_events(&settings, &config.kafka.client()?)?);
         (events, settings.events_topic.clone())
@@ -176,6 +180,7 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         checkpoints,
         dead_letters,
         requests,
+        control,
         key,
         runtime: setting.runtime.clone(),
         threads,

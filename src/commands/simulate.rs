@@ -4,14 +4,14 @@ mod destination;
 mod pace;
 
 use super::{Ended, Failure, Setting};
-use crate::cli::{Rate, Simulate, SimulatedFormat};
+use crate::cli::{Rate, Simulate};
 use crate::figures::{counted, grouped};
 use crate::progress::Progress;
 use destination::Destination;
 use model::Time;
 use model::time::{NS_PER_D, NS_PER_H, NS_PER_MIN, NS_PER_S};
 use pace::Pace;
-use simulate::{Record, Scenario, Strength, Truth};
+use simulate::{Attacks, Record, Scenario, Truth};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,10 +60,7 @@ pub(crate) fn run(setting: &Setting, args: &Simulate) -> Result<Ended, Failure> 
     let length_s = (plan.end.since(plan.start) / NS_PER_S) as u64;
     let progress = Progress::through(length_s, "simulate");
     let (mut line, mut written, mut failed) = (Vec::new(), Written::default(), None);
-    let write = match args.format {
-        SimulatedFormat::Kong => simulate::kong::write,
-        SimulatedFormat::Ndjson => simulate::ndjson::write,
-    };
+    let write = args.format.writer();
     traffic.run(&mut |record: &Record| {
         let time = Time::from_ns(record.time_ns);
         if time >= plan.end {
@@ -196,6 +193,7 @@ impl Plan {
             Some(live) => whole_hours(live.since(self.start)).max(ATTACK_HOURS),
             None => whole_hours(length),
         };
+        let (attacks, whole) = args.attacks.plan(args.scenario);
         Scenario {
             seed: args.seed,
             start_s: self.start.ns() / NS_PER_S,
@@ -203,14 +201,19 @@ impl Plan {
             people: args.people,
             services: args.services,
             agents: args.agents,
-            attacks: day_end <= whole_hours(length),
+            attacks: match attacks {
+                // Less than a day has none.
+                Attacks::Day if day_end > whole_hours(length) => Attacks::None,
+                other => other,
+            },
+            whole,
             day_end_hour: Some(day_end),
         }
     }
 }
 
 /// A length of time as a person writes it: `90s`, `10m`, `12h`, `2d`.
-fn length_ns(typed: &str, flag: &str) -> Result<i64, Failure> {
+pub(super) fn length_ns(typed: &str, flag: &str) -> Result<i64, Failure> {
     let units = [('s', NS_PER_S), ('m', NS_PER_MIN), ('h', NS_PER_H), ('d', NS_PER_D)];
     let read = || {
         let (digits, unit) = typed.split_at_checked(typed.len().checked_sub(1)?)?;
@@ -232,34 +235,7 @@ fn write_truth(
     until: Time,
     truth: &Truth,
 ) -> Result<(), Failure> {
-    let at = |seconds: f64| Time::from_ns((seconds * 1e6).round() as i64 * 1_000).to_string();
-    let attacks: Vec<_> = attacks_until(truth, until)
-        .map(|it| {
-            let strength = match it.strength {
-                Strength::Weak => "weak",
-                Strength::Moderate => "moderate",
-                Strength::Loud => "loud",
-            };
-            serde_json::json!({
-                "name": it.name, "detector": it.detector, "also": it.also,
-                "principal": it.principal, "start": at(it.start_s), "end": at(it.end_s),
-                "strength": strength, "story": it.story,
-            })
-        })
-        .collect();
-    let twins: Vec<_> = truth.twins.iter().map(twin).collect();
-    let text = serde_json::json!({
-        "seed": seed, "start": plan.start.to_string(), "end": until.to_string(),
-        "attacks": attacks, "twins": twins,
-    });
-    std::fs::write(path, format!("{text:#}\n"))
-        .map_err(|error| format!("cannot write --truth {}: {error}", path.display()).into())
-}
-
-fn twin(it: &simulate::Twin) -> serde_json::Value {
-    serde_json::json!({
-        "name": it.name, "detector": it.detector, "principal": it.principal, "story": it.story,
-    })
+    crate::truth::Truth::of(truth, seed, (plan.start, until)).write(path)
 }
 
 #[cfg(test)]
@@ -296,12 +272,12 @@ mod tests {
         assert_eq!(plan.end, live.plus(90 * NS_PER_S));
         assert_eq!(plan.start, live.plus(-NS_PER_D));
         assert_eq!((scenario.hours, scenario.day_end_hour), (25, Some(24)));
-        assert!(scenario.attacks);
+        assert_eq!(scenario.attacks, Attacks::Day);
         let (plan, scenario) = check(&["--rate", "realtime"]).unwrap();
         assert_eq!(plan.end.since(plan.start), LENGTH_NS_MAX);
-        assert_eq!((scenario.attacks, scenario.day_end_hour), (true, Some(24)));
+        assert_eq!((scenario.attacks, scenario.day_end_hour), (Attacks::Day, Some(24)));
         let (_, scenario) = check(&["--rate", "realtime", "--duration", "10m"]).unwrap();
-        assert!(!scenario.attacks);
+        assert_eq!(scenario.attacks, Attacks::None);
     }
 
     #[test]

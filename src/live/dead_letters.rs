@@ -69,6 +69,7 @@ impl Letter {
             key: None,
             value: self.sample.excerpt.as_bytes(),
             headers: headers(&self.partition, &self.sample),
+            ..Record::default()
         }
     }
 }

@@ -76,18 +76,15 @@ impl Requests {
 }
 
 impl Live<'_> {
-    /// Whether somebody is to be forgotten; looked at once in an epoch, since most have nobody.
-    pub(super) fn is_asked_to_forget(
-        &mut self,
-        now: Instant,
-        every: Duration,
-    ) -> Result<bool, LiveError> {
+    /// Whether somebody is to be forgotten or something is ordered; looked at once in an epoch, since
+    /// most have nothing.
+    pub(super) fn is_asked(&mut self, now: Instant, every: Duration) -> Result<bool, LiveError> {
         if self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < every) {
             return Ok(false);
         }
         self.looked = Some(now);
         let requests = &self.parts.requests;
-        Ok(!self.parts.runtime.block_on(requests.pending())?.is_empty())
+        Ok(!self.parts.runtime.block_on(requests.pending())?.is_empty() || self.is_ordered()?)
     }
 
     /// Forgets, in memory, who is to be forgotten; their fingerprints.

@@ -37,6 +37,7 @@ pub(super) fn baseline_lost(
     );
     Finding {
         severity: Severity::Medium,
+        risk_score: 0.0,
         observed: identities.unwrap_or_default() as f64,
         unit: "identities",
         counterfactual:
@@ -90,6 +91,7 @@ fn notice(occasion: Occasion<'_>, notice: Notice, checkpoint: &str, sentence: St
         window_end: start.plus(NS_PER_H),
         detected_at: at,
         severity: Severity::Medium,
+        risk_score: 0.0,
         score: 0.0,
         surprise: 0.0,
         observed: 0.0,

@@ -21,6 +21,8 @@ pub(super) struct Upkeep {
     late: Since,
     windows: Since,
     overflowed: Since,
+    evicted: Since,
+    unnoted: Since,
 }
 
 /// A count that begins anew, or at some number, whenever this process begins to lead.
@@ -151,6 +153,9 @@ impl Live<'_> {
         metrics.add(Metric::Windows, &[], upkeep.windows.more(tally.map(|it| it.windows)));
         let overflowed = upkeep.overflowed.more(tally.map(|it| it.overflowed_calls));
         metrics.add(Metric::OverflowedCalls, &[], overflowed);
+        let evicted = upkeep.evicted.more(tally.map(|it| it.evicted_identities));
+        metrics.add(Metric::EvictedIdentities, &[], evicted);
+        metrics.add(Metric::Unnoted, &[], upkeep.unnoted.more(tally.map(|it| it.unnoted)));
         let late = mind.as_ref().map(|mind| mind.order.late());
         metrics.add(Metric::Late, &[], upkeep.late.more(late));
         let (Some(mind), Some(tally)) = (mind, tally) else {
@@ -158,7 +163,9 @@ impl Live<'_> {
             for unknown in [Metric::Lag, Metric::WatermarkDelay] {
                 metrics.forget(unknown);
             }
-            for nothing in [Metric::Held, Metric::Identities, Metric::StateBytes] {
+            for nothing in
+                [Metric::Held, Metric::Identities, Metric::StateBytes, Metric::OverflowedIdentities]
+            {
                 metrics.set(nothing, &[], 0);
             }
             return;
@@ -166,6 +173,7 @@ impl Live<'_> {
         metrics.set(Metric::Held, &[], mind.order.len() as i64);
         metrics.set(Metric::Identities, &[], tally.identities as i64);
         metrics.set(Metric::StateBytes, &[], tally.state_bytes as i64);
+        metrics.set(Metric::OverflowedIdentities, &[], tally.overflowed_identities as i64);
         if let Some(watermark) = upkeep.watermark {
             metrics.set(Metric::WatermarkDelay, &[], (parts.wall)().since(watermark));
         }

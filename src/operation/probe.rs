@@ -50,6 +50,16 @@ pub(crate) fn dead_letters(setting: &Setting) -> Option<Result<String, Failure>>
     })
 }
 
+/// Sees whether the topic of the deny feed is there; `None` if none is named.
+pub(crate) fn deny(setting: &Setting) -> Option<Result<String, Failure>> {
+    let topic = setting.config.response.deny.topic.as_str();
+    (!topic.is_empty()).then(|| {
+        let client = setting.config.kafka.client()?;
+        drop(connect::Producer::open(&client, topic, crate::response::TOPIC)?);
+        Ok(topic.to_owned())
+    })
+}
+
 /// Asks the server whether it lets this user in, and whether its tables are this program's; `None` if
 /// the store is a directory.
 pub(crate) fn server(setting: &Setting) -> Option<Result<String, Failure>> {

@@ -1,10 +1,12 @@
-//! The HTTP server of metrics and health: three paths, one answer a connection, and limits on everything.
+//! The HTTP server of metrics, health and the deny feed: a few paths, one answer a connection, and limits on everything.
 
 use super::Operation;
 use super::metrics::Metric;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -35,6 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What Prometheus calls its text.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
+const JSON_TYPE: &str = "application/json";
 
 /// Why nobody can be served.
 #[derive(Debug, thiserror::Error)]
@@ -137,15 +140,50 @@ async fn converse(stream: TcpStream, operation: Arc<Operation>) -> Result<(), hy
 }
 
 fn answer(request: &Request<Incoming>, operation: &Operation) -> Response<Full<Bytes>> {
-    respond(request.method(), request.uri().path(), operation)
+    let path = request.uri().path();
+    if path == "/deny" && is_reading(request.method()) && operation.deny.get().is_some() {
+        return deny(request.headers(), operation);
+    }
+    respond(request.method(), path, operation)
+}
+
+fn is_reading(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Whom to deny, with a mark of its content, so that it need not be sent again.
+fn deny(asked: &HeaderMap, operation: &Operation) -> Response<Full<Bytes>> {
+    let Some(list) = operation.deny.get().and_then(|served| served.borrow().clone()) else {
+        let mut response = Response::new(Full::from("the store was not read yet\n"));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        return response;
+    };
+    let mark = asked.get(IF_NONE_MATCH).map_or(&b""[..], HeaderValue::as_bytes);
+    let is_known = mark.split(|it| *it == b',').any(|it| {
+        let it = it.trim_ascii();
+        it.strip_prefix(b"W/").unwrap_or(it) == list.mark.as_bytes() || it == b"*"
+    });
+    let body = if is_known { Bytes::new() } else { list.body.clone() };
+    let mut response = Response::new(Full::new(body));
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON_TYPE));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(mark) = HeaderValue::from_str(&list.mark) {
+        headers.insert(ETAG, mark);
+    }
+    response
 }
 
 /// The answer to a request; a body that it may have is not read.
 fn respond(method: &Method, path: &str, operation: &Operation) -> Response<Full<Bytes>> {
-    let known = ["/metrics", "/health/live", "/health/ready"];
+    let mut known = vec!["/metrics", "/health/live", "/health/ready"];
+    known.extend(operation.deny.get().map(|_| "/deny"));
     let (status, kind, text) = if !known.contains(&path) {
         (StatusCode::NOT_FOUND, TEXT_TYPE, format!("there are {}\n", known.join(", ")))
-    } else if method != Method::GET && method != Method::HEAD {
+    } else if !is_reading(method) {
         (StatusCode::METHOD_NOT_ALLOWED, TEXT_TYPE, "ask with GET or HEAD\n".to_owned())
     } else if path == "/metrics" {
         super::metrics::at_scrape(operation);

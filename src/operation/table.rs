@@ -143,6 +143,9 @@ metrics! {
     Identities "habitus_identities" Gauge Count [] "Identities with a state.";
     StateBytes "habitus_identity_state_bytes" Gauge Bytes [] "What the state of identities takes in memory, estimated.";
     OverflowedCalls "habitus_overflowed_calls_total" Counter Count [] "Calls of identities beyond detect.state_bytes_max, judged together as one.";
+    OverflowedIdentities "habitus_overflowed_identities" Gauge Count [] "About how many identities made those calls.";
+    EvictedIdentities "habitus_evicted_identities_total" Counter Count [] "Identities that came once and made room for somebody who came back.";
+    Unnoted "habitus_unnoted_total" Counter Count [] "Notes of addresses, endpoints, hosts and readers of objects beyond what is watched at once.";
     Epochs "habitus_epochs_total" Counter Count [] "Epochs that ended with a commit.";
     EpochSeconds "habitus_epoch_duration_seconds" Histogram Seconds [] "From the end of one epoch to the end of the next.";
     SealSeconds "habitus_epoch_end_duration_seconds" Histogram Seconds [] "What the end of an epoch takes: the store, the checkpoint, the commit.";
@@ -155,6 +158,9 @@ metrics! {
     StoreFailures "habitus_store_failures_total" Counter Count [Table] "Inserts that the store did not take at any try; they are kept and tried again.";
     DeadLetters "habitus_dead_letters_total" Counter Count [Table] "Rows that the store refused, set aside in a file.";
     Reloads "habitus_reloads_total" Counter Count [Result] "Configurations that were read again, by what became of them.";
+    DenyEntries "habitus_deny_entries" Gauge Count [] "Entries of the deny feed.";
+    DenyLeftOut "habitus_deny_left_out" Gauge Count [] "What the deny feed has no room for.";
+    DenyFailures "habitus_deny_failures_total" Counter Count [] "Times that the store was not read for the deny feed, or its topic did not take it.";
     HttpRefused "habitus_http_refused_total" Counter Count [] "Connections to this server that were closed at once because too many were open.";
 }
 

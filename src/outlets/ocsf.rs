@@ -100,6 +100,7 @@ fn detection_finding(finding: &Finding) -> Value {
         "confidence_score": confidence,
         "confidence_id": confidence_id,
         "confidence": confidence_caption,
+        "risk_score": finding.risk_score.round() as u64,
         "is_alert": true,
         "message": cut.prose(&finding.sentence),
         "finding_info": finding_info(finding, cut),
@@ -110,7 +111,8 @@ fn detection_finding(finding: &Finding) -> Value {
     });
     if !finding.entity.is_empty() {
         let entity = cut.text(&finding.entity);
-        event["resources"] = json!([{"uid": entity, "name": entity, "type": "API endpoint"}]);
+        let kind = catalogue::kind_of(finding.detector, &finding.entity);
+        event["resources"] = json!([{"uid": entity, "name": entity, "type": kind}]);
     }
     event["metadata"] = metadata(finding, cut);
     event
@@ -199,7 +201,8 @@ fn anomaly_analysis(finding: &Finding, cut: &Scissors) -> Value {
         targets.push(json!({"name": cut.text(principal), "type": kind}));
     }
     if !finding.entity.is_empty() {
-        targets.push(json!({"name": cut.text(&finding.entity), "type": "API endpoint"}));
+        let kind = catalogue::kind_of(finding.detector, &finding.entity);
+        targets.push(json!({"name": cut.text(&finding.entity), "type": kind}));
     }
     if targets.is_empty() {
         targets.push(json!({"name": cut.text(&finding.tenant_id), "type": "tenant"}));
@@ -244,7 +247,9 @@ fn evidences(finding: &Finding, cut: &Scissors) -> Vec<Value> {
 fn evidence(finding: &Finding, it: &Evidence, actor: Option<&Value>, cut: &Scissors) -> Value {
     let request = cut.text(&it.request);
     let (method, target) = request.split_once(' ').unwrap_or((request, ""));
-    let operation = if finding.entity.is_empty() { request } else { cut.text(&finding.entity) };
+    let is_endpoint = catalogue::kind_of(finding.detector, &finding.entity) == catalogue::ENDPOINT;
+    let is_endpoint = is_endpoint && !finding.entity.is_empty();
+    let operation = if is_endpoint { cut.text(&finding.entity) } else { request };
     let mut api = json!({"operation": operation});
     let mut evidence = json!({
         "name": format!("call at {}", it.time),
@@ -286,7 +291,7 @@ fn actor(finding: &Finding, cut: &Scissors) -> Option<Value> {
         PrincipalType::Ip | PrincipalType::Anonymous => return None,
         PrincipalType::Session => return Some(json!({"session": {"uid": id}})),
         PrincipalType::User => (1, "User"),
-        PrincipalType::Service | PrincipalType::Mtls => (4, "Service"),
+        // OCSF 1.5 has no type for services yet.
         other => (99, other.as_str()),
     };
     Some(json!({"user": {"uid": id, "type_id": type_id, "type": kind}}))

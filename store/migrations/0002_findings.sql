@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS findings{on_cluster}
     model_version LowCardinality(String),
     incident_id Nullable(String) CODEC(ZSTD(1)),
     config_hash LowCardinality(String),
+    risk_score Float64 CODEC(ZSTD(1)),
     written_at DateTime('UTC') MATERIALIZED now('UTC') CODEC(Delta, ZSTD(1)),
     INDEX finding_id_bloom finding_id TYPE bloom_filter(0.01) GRANULARITY 4
 )

@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS identities{on_cluster}
     peers Int64 CODEC(T64, ZSTD(1)),
     windows_learned Int64 CODEC(T64, ZSTD(1)),
     windows_withheld Int64 CODEC(T64, ZSTD(1)),
+    risk Float64 CODEC(ZSTD(1)),
+    risk_findings String CODEC(ZSTD(1)),
     state_bytes Int64 CODEC(T64, ZSTD(1)),
     written_at DateTime('UTC') MATERIALIZED now('UTC') CODEC(Delta, ZSTD(1))
 )

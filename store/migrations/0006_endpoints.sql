@@ -8,6 +8,8 @@ CREATE TABLE IF NOT EXISTS endpoints{on_cluster}
     requests Int64 CODEC(T64, ZSTD(1)),
     identities Int64 CODEC(T64, ZSTD(1)),
     authenticated_share Float64 CODEC(ZSTD(1)),
+    answered Int64 CODEC(T64, ZSTD(1)),
+    answered_unauthenticated Int64 CODEC(T64, ZSTD(1)),
     objects_per_hour_p99 Nullable(Float64) CODEC(ZSTD(1)),
     written_at DateTime('UTC') MATERIALIZED now('UTC') CODEC(Delta, ZSTD(1))
 )

@@ -11,10 +11,12 @@ CREATE ROLE IF NOT EXISTS habitus_analyst{on_cluster} SETTINGS PROFILE 'habitus_
 CREATE ROLE IF NOT EXISTS habitus_grafana{on_cluster} SETTINGS PROFILE 'habitus_grafana';
 
 GRANT{on_cluster} INSERT, SELECT ON {database}.findings TO habitus_writer;
+GRANT{on_cluster} INSERT, SELECT ON {database}.incidents TO habitus_writer;
 GRANT{on_cluster} INSERT, SELECT ON {database}.signals TO habitus_writer;
 GRANT{on_cluster} INSERT, SELECT ON {database}.windows TO habitus_writer;
 GRANT{on_cluster} INSERT, SELECT ON {database}.identities TO habitus_writer;
 GRANT{on_cluster} INSERT, SELECT ON {database}.endpoints TO habitus_writer;
+GRANT{on_cluster} INSERT, SELECT ON {database}.operations TO habitus_writer;
 GRANT{on_cluster} INSERT, SELECT ON {database}.pipeline_health TO habitus_writer;
 GRANT{on_cluster} SELECT ON {database}.schema_migrations TO habitus_writer;
 GRANT{on_cluster} SELECT ON {database}.* TO habitus_analyst;
@@ -26,9 +28,17 @@ GRANT{on_cluster} SELECT ON {database}.* TO habitus_privacy;
 GRANT{on_cluster} ALTER DELETE, ALTER UPDATE ON {database}.findings TO habitus_privacy;
 GRANT{on_cluster} ALTER DELETE ON {database}.signals TO habitus_privacy;
 GRANT{on_cluster} ALTER DELETE ON {database}.windows TO habitus_privacy;
+GRANT{on_cluster} ALTER DELETE ON {database}.operations TO habitus_privacy;
 GRANT{on_cluster} ALTER DELETE ON {database}.identities TO habitus_privacy;
 GRANT{on_cluster} ALTER DELETE, INSERT ON {database}.findings_daily TO habitus_privacy;
+GRANT{on_cluster} ALTER DELETE, ALTER UPDATE ON {database}.feedback TO habitus_privacy;
 GRANT{on_cluster} INSERT ON {database}.audit TO habitus_privacy;
+
+-- Who says what findings are; nobody takes a row back but by another row.
+CREATE ROLE IF NOT EXISTS habitus_feedback{on_cluster};
+GRANT{on_cluster} SELECT ON {database}.* TO habitus_feedback;
+GRANT{on_cluster} INSERT ON {database}.feedback TO habitus_feedback;
+GRANT{on_cluster} INSERT ON {database}.audit TO habitus_feedback;
 
 CREATE QUOTA IF NOT EXISTS habitus_grafana{on_cluster} KEYED BY user_name
 FOR INTERVAL 1 hour MAX queries = 20000, read_rows = 100000000000, execution_time = 7200
@@ -36,5 +46,5 @@ TO habitus_grafana;
 
 -- A table with a policy shows its rows to nobody else where the server is set so; these see all.
 CREATE ROW POLICY IF NOT EXISTS habitus_all{on_cluster}
-ON {database}.findings, {database}.signals, {database}.windows, {database}.identities, {database}.findings_daily
-USING 1 TO habitus_writer, habitus_analyst, habitus_grafana, habitus_privacy;
+ON {database}.findings, {database}.incidents, {database}.signals, {database}.windows, {database}.identities, {database}.findings_daily, {database}.feedback, {database}.operations
+USING 1 TO habitus_writer, habitus_analyst, habitus_grafana, habitus_privacy, habitus_feedback;

@@ -7,6 +7,7 @@
 //! * `chunk` — rows cut into inserts whose bytes, and so whose tokens, follow from the rows alone.
 //! * `failure` — what the server's errors mean: try again, stop, or set the rows aside.
 //! * `dead_letter` — the file of rows that the server refused.
+//! * `feedback` — what people say of findings.
 //! * `forget` — one identity taken out of the tables.
 //! * `health` — how workers fare, as rows of `pipeline_health`.
 //! * `labels` — the names of enum values, which Arrow does not carry.
@@ -19,6 +20,7 @@ mod chunk;
 mod client;
 mod dead_letter;
 mod failure;
+mod feedback;
 mod forget;
 mod health;
 mod labels;

@@ -45,7 +45,7 @@ pub struct Keep {
     pub findings_days: u32,
     /// Signals.
     pub signals_days: u32,
-    /// Windows.
+    /// Windows, and operations.
     pub windows_days: u32,
     /// Identities and endpoints, after they were last seen.
     pub states_days: u32,
@@ -62,12 +62,12 @@ impl Keep {
     /// Days that the rows of a table stay, 0 for ever.
     pub const fn days(&self, table: Table) -> u32 {
         match table {
-            Table::Findings => self.findings_days,
+            Table::Findings | Table::Incidents => self.findings_days,
             Table::Signals => self.signals_days,
-            Table::Windows => self.windows_days,
+            Table::Windows | Table::Operations => self.windows_days,
             Table::Identities | Table::Endpoints => self.states_days,
-            // What people did to the store is never too old.
-            Table::Audit => 0,
+            // What people did and said is never too old.
+            Table::Audit | Table::Feedback => 0,
         }
     }
 }
@@ -393,11 +393,13 @@ fn is_state_name(table: &str) -> bool {
 fn merging(table: Table, keep: Keep) -> String {
     let first: &[&str] = match table {
         Table::Findings => &["window_start", "tenant_id", "principal_id", "finding_id"],
+        Table::Incidents => &["first_detected_at", "tenant_id", "incident_id"],
         Table::Signals => &["window_start", "tenant_id", "principal_id", "detector", "entity"],
         Table::Windows => &["window_start", "tenant_id", "principal_id"],
+        Table::Operations => &["day_start", "tenant_id", "principal_id", "endpoint"],
         Table::Identities => &["tenant_id", "principal_id"],
         Table::Endpoints => &["endpoint"],
-        Table::Audit => &[],
+        Table::Audit | Table::Feedback => &[],
     };
     let schema = table.schema();
     let all = || schema.fields().iter().map(|field| field.name().as_str());
@@ -406,8 +408,9 @@ fn merging(table: Table, keep: Keep) -> String {
     let (columns, order) = (all().collect::<Vec<_>>().join(", "), order.join(", "));
     let name = table.as_str();
     match table {
-        Table::Findings => format!("SELECT {columns} FROM findings_current ORDER BY {order}"),
-        Table::Signals | Table::Windows | Table::Audit => {
+        Table::Findings => format!("SELECT {columns} FROM findings_latest ORDER BY {order}"),
+        Table::Incidents => format!("SELECT {columns} FROM incidents_current ORDER BY {order}"),
+        Table::Signals | Table::Windows | Table::Audit | Table::Feedback | Table::Operations => {
             format!("SELECT DISTINCT {columns} FROM {name} ORDER BY {order}")
         }
         Table::Identities | Table::Endpoints => {

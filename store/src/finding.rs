@@ -71,6 +71,7 @@ pub(crate) fn rows(findings: &[Finding]) -> Result<RecordBatch, StoreError> {
         it.text(|f| &f.model_version),
         it.owned_or_null(|f| f.incident_id.map(|id| id.to_string())),
         it.text(|f| &f.config_hash),
+        it.number(|f| f.risk_score),
     ];
     let table = Table::Findings;
     RecordBatch::try_new(table.schema(), columns)

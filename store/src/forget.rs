@@ -3,7 +3,7 @@
 //! Its own rows are removed. Rows of others stay, but what of their texts names it is replaced;
 //! paths of endpoints stay too, and are counted: they say what exists, not who was there.
 
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod files;
 mod letters;
 mod rows;
@@ -11,7 +11,7 @@ mod rows;
 pub use letters::{forget_letters, forget_text};
 
 pub(crate) use audit::row as audit_row;
-pub(crate) use rows::{SCRUBBED, Sorted, sorted};
+pub(crate) use rows::{SAID, SCRUBBED, Sorted, sorted};
 
 use model::Time;
 use model::mention::Mentions;

@@ -34,11 +34,14 @@ impl Group {
     pub(crate) const fn of(table: Table) -> Self {
         let rows_max = match table {
             Table::Findings => GROUP_FINDINGS_MAX,
-            Table::Signals
+            Table::Incidents
+            | Table::Signals
             | Table::Windows
             | Table::Identities
             | Table::Endpoints
-            | Table::Audit => GROUP_ROWS_MAX,
+            | Table::Audit
+            | Table::Feedback
+            | Table::Operations => GROUP_ROWS_MAX,
         };
         Self::with_limits(rows_max, GROUP_BYTES_MAX)
     }

@@ -12,6 +12,7 @@
 //! * `layout`, `key`, `lock` — names in the directory, the fingerprint key, the writer's lock.
 //! * [`Forgetting`] — one identity taken out of everything (`forget`), with a row of `audit`.
 //! * `finding` — findings as rows.
+//! * [`Feedback`] — what people say of findings, as rows beside them.
 //! * [`clickhouse`] — the same tables in a ClickHouse server, for many workers and for dashboards.
 //!
 //! A store has one writer at a time and any number of readers, in one process or in many. Nothing
@@ -24,6 +25,7 @@ mod compact;
 mod directory;
 mod encode;
 mod error;
+mod feedback;
 mod finding;
 mod forget;
 mod group;
@@ -44,6 +46,7 @@ mod tests;
 pub use compact::{Compacted, EPOCHS_OPEN, Keep};
 pub use directory::Store;
 pub use error::StoreError;
+pub use feedback::{Feedback, Scope, Verdict};
 pub use forget::{Erased, Forgetting, fingerprint, forget_letters, forget_text};
 pub use layout::RunId;
 pub use query::quote;

@@ -14,10 +14,14 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Question {
     /// Findings with all columns: `since_us`, `until_us` (microseconds, exclusive), `severity_min`
-    /// (1 to 5), `detector`, `principal_id` (each empty for any), `rows_max`.
+    /// (1 to 5), `detector`, `principal_id` (each empty for any), `with_suppressed` (1 for all,
+    /// 0 without those that feedback suppresses), `rows_max`.
     Findings,
-    /// The same in few columns.
-    FindingsShort,
+    /// How many of them feedback suppresses: the same without the last two.
+    Suppressed,
+    /// Incidents with the identities of their findings: `since_us`, `until_us`, `severity_min`,
+    /// `rows_max`.
+    Incidents,
     /// Any finding; no parameter.
     AnyFinding,
     /// Up to two findings whose id begins with `prefix`.
@@ -29,6 +33,28 @@ pub enum Question {
     Profile,
     /// What happened to `principal_id`, the latest first: `since_us`, `until_us`, `rows_max`.
     Timeline,
+    /// Feedback, the latest first, whose id or whose finding's begins with `prefix`: `rows_max`.
+    Feedback,
+    /// Findings as far as they are compared with those of another run, with what people say of them:
+    /// those whose window begins from `since_us` on and before `until_us`; `rows_max`.
+    Compared,
+    /// The first and the last hour that the store has windows of, by tenant: `rows_max`.
+    Extents,
+    /// Findings of which somebody said what they are, the latest said first: `rows_max`.
+    Verdicts,
+    /// From when to when operations of `tenant_id` are known: `n`, `first_us`, `last_us`.
+    OperationDays,
+    /// What `principal_id` of `tenant_id` did at which endpoint on which day: `since_us`, `until_us`,
+    /// `rows_max`.
+    Operations,
+    /// Critical findings since `since_us`, the latest first: `rows_max`. Columns `finding_id`,
+    /// `tenant_id`, `principal_id`, `principal_type`, `entity`, `detector`, `detected_us`, `sentence`
+    /// (cut), `evidence` (of failed authentication only), `is_suppressed`.
+    Critical,
+    /// How many peers use which endpoint: those in `peer_group`, or where it is −1 those of
+    /// `principal_type`; the row without an endpoint counts them all. `tenant_id`, `principal_id`,
+    /// `since_us`, `until_us`.
+    PeerOperations,
 }
 
 /// Takes the texts of a question from the two files of its name.
@@ -43,26 +69,44 @@ macro_rules! texts {
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 16] = [
         Self::Findings,
-        Self::FindingsShort,
+        Self::Suppressed,
+        Self::Incidents,
         Self::AnyFinding,
         Self::Finding,
         Self::Candidates,
         Self::Profile,
         Self::Timeline,
+        Self::Feedback,
+        Self::Compared,
+        Self::Extents,
+        Self::Verdicts,
+        Self::OperationDays,
+        Self::Operations,
+        Self::Critical,
+        Self::PeerOperations,
     ];
 
     /// The text for a directory, and the one for a server.
     const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Findings => texts!("findings"),
-            Self::FindingsShort => texts!("findings_short"),
+            Self::Suppressed => texts!("suppressed"),
+            Self::Incidents => texts!("incidents"),
             Self::AnyFinding => texts!("any_finding"),
             Self::Finding => texts!("finding"),
             Self::Candidates => texts!("candidates"),
             Self::Profile => texts!("profile"),
             Self::Timeline => texts!("timeline"),
+            Self::Feedback => texts!("feedback"),
+            Self::Compared => texts!("compared"),
+            Self::Extents => texts!("extents"),
+            Self::Verdicts => texts!("verdicts"),
+            Self::OperationDays => texts!("operation_days"),
+            Self::Operations => texts!("operations"),
+            Self::Critical => texts!("critical"),
+            Self::PeerOperations => texts!("peer_operations"),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod batching;
 mod compact;
 mod crash;
+mod feedback;
 mod forgetting;
 mod opening;
 pub(crate) mod sample;

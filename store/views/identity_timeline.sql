@@ -28,6 +28,6 @@ SELECT
     CAST(NULL AS BIGINT) AS requests,
     CAST(NULL AS DOUBLE) AS bytes_out,
     score
-FROM findings_current
+FROM findings_latest
 WHERE principal_id IS NOT NULL
 ORDER BY at, tenant_id, principal_id, kind DESC, detector, entity, headline

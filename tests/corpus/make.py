@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import injection
+import networks
 from world import FORMATS, ROLES, World, iso, write_gz
 
 HERE = Path(__file__).parent
@@ -487,18 +488,42 @@ def main():
         make()
     import agents
     import days
+    import flows
+    import delegates
+    import drift
+    import graph
     import harvest
+    import leaks
+    import newcomers
+    import owners
     import real
     import sleepers
+    import watched
 
     agents.runaway_loop(keep)
+    delegates.make(save)
+    drift.make(save)
+    graph.make(save)
     harvest.make(save)
     injection.make(save)
+    networks.make(save)
+    newcomers.make(save)
     sleepers.make(save)
+    watched.make(save)
+    owners.make(save)
+    leaks.make(save)
+    flows.sequence(keep)
     real.make(logs, keep)
     harvest.make_real(real, logs, keep)
     days.make(logs, save, keep)
+    delegates.make_real(real, logs, keep)
+    drift.make_real(real, logs, keep)
+    graph.make_real(real, logs, keep)
     sleepers.make_real(real, logs, keep)
+    watched.make_real(real, logs, keep)
+    owners.make_real(real, logs, keep)
+    leaks.make_real(real, logs, keep)
+    newcomers.make_real(real, logs, keep)
     with open(HERE / "expect.toml", "w", encoding="utf-8") as out:
         out.write("# Written by make.py: what each case must, or must not, make the detectors say.\n")
         for case in sorted(INDEX, key=lambda case: case["file"]):

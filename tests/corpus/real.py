@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta, timezone
 
 import injection
+import networks
 
 LINE = re.compile(r'(\S+) (\S+) (\S+) \[([^\]]+)\] (.*)')
 FEED_READER = "46.105.14.53"   # asks for one feed, every few minutes, for days
@@ -71,6 +72,24 @@ def as_agent(line):
     return json.dumps(fields, separators=(",", ":"))
 
 
+MONITOR = "86.1.76.62"         # loads one page with its style sheets and images, in the usual order
+
+
+def in_order(lines):
+    """Real lines spread evenly over their hours, in the order in which they stand: the published log's
+    seconds are not in that order, and the order is what this is about."""
+    hours = {}
+    for line in lines:
+        hours.setdefault(time_of(line).replace(minute=0, second=0), []).append(line)
+    for hour, own in sorted(hours.items()):
+        for number, line in enumerate(own):
+            yield at_time(line, hour + timedelta(seconds=int(3_600 * number / len(own))))
+
+
+def at_time(line, at):
+    return re.sub(r"\[[^\]]+\]", f"[{stamp(at)}]", line, count=1)
+
+
 def make(logs, keep):
     whole = read(logs / "apache_semicomplete.log.gz")
     site = read(logs / "apache_semicomplete.log.gz", datetime(2015, 5, 18, 13, tzinfo=timezone.utc))
@@ -130,6 +149,19 @@ def make(logs, keep):
          latest=iso_of(later + timedelta(minutes=60)))
 
     injection.real(add, site, other, line_of, keep, FEED_READER)
+    keep("sequence", "benign", "real_site_as_it_is", [(line, False) for line in whole])
+    ordered = list(in_order(whole))
+    load = [line for line in ordered if line.startswith(MONITOR + " ")][:6]
+    hours = [datetime(2015, 5, 17, 13, tzinfo=timezone.utc) + timedelta(hours=hour) for hour in range(69)]
+    usual = [at_time(line, hour + timedelta(minutes=10 * half, seconds=2 * number))
+             for hour in hours for half in (1, 4) for number, line in enumerate(load)]
+    ordered = [line for line, _ in splice(ordered, usual)]
+    keep("sequence", "benign", "real_site_and_a_monitor", [(line, False) for line in ordered])
+    odd = [at_time(line, later + timedelta(seconds=60 * nth + 5 * number))
+           for nth in range(16) for number, line in enumerate(load[::-1])]
+    add(keep, "sequence", "real_page_loaded_backwards", ordered, odd, MONITOR)
+
+    networks.real(splice, whole, line_of, keep, FEED_READER)
     keep("machine_speed", "benign", "real_site_first_day", [(line, False) for line in first_day])
     keep("joint_outlier", "benign", "real_site_as_it_is", [(line, False) for line in site])
     for detector in ("object_enumeration", "egress_spike", "first_seen_endpoint", "auth_failures", "denied_probing",

@@ -72,7 +72,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} failures in the hour or fewer",
-            number(reading.law.value_at(cut) - 1.0),
+            number(reading.law.value_at(cut).max(f64::from(FAILURES_MIN)) - 1.0),
         ),
         contributors,
         evidence_sql: windows_sql(view, "status_401, requests, status_2xx"),

@@ -74,13 +74,17 @@ fn jitter_at(beat: Beat, day: &Steadiness, surprise: f64) -> f64 {
     steady
 }
 
+/// Whether it is known well enough, and as irregular enough, that it could turn steady. The days of all
+/// others are no measure of such a turn: clocks on their first days would be most of it.
+pub(crate) fn could_turn(view: &View<'_>) -> bool {
+    let Some(daily) = view.identity.daily.as_deref() else { return false };
+    let age = daily.start().since(view.identity.first_seen);
+    daily.learned >= DAYS_MIN && age >= AGE_MIN_NS && own(daily.beat) >= HUMAN_JITTER_MIN
+}
+
 pub(crate) fn may_raise(view: &View<'_>) -> bool {
     let Some(daily) = view.identity.daily.as_deref() else { return false };
-    let is_old =
-        daily.learned >= DAYS_MIN && daily.start().since(view.identity.first_seen) >= AGE_MIN_NS;
-    let is_human = own(daily.beat) >= HUMAN_JITTER_MIN;
-    is_old
-        && is_human
+    could_turn(view)
         && daily.rhythm.steadiest().is_some_and(|it| {
             it.jitter <= CLOCK_JITTER_MAX && it.hours >= HOURS_MIN && it.gaps >= GAPS_MIN
         })
@@ -140,11 +144,15 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         contributors: vec![Contributor { name, observed: reading.observed, share: 1.0 }],
         evidence_sql: format!(
-            "SELECT window_start, requests, gap_p05_s, gap_p50_s, gap_p95_s FROM windows WHERE principal_id = {} \
-             AND window_start >= TIMESTAMP '{}' AND window_start < TIMESTAMP '{}' ORDER BY window_start",
+            "SELECT windows.window_start AS window_start, windows.requests AS requests, \
+             windows.gap_p50_s AS gap_p50_s, signals.observed AS observed_of_day FROM windows \
+             LEFT JOIN signals ON signals.principal_id = windows.principal_id \
+             AND signals.detector = 'cadence' AND signals.window_start = TIMESTAMP '{start}' \
+             WHERE windows.principal_id = {} AND windows.window_start >= TIMESTAMP '{start}' \
+             AND windows.window_start < TIMESTAMP '{}' ORDER BY window_start",
             quote(&view.identity.name),
-            reading.start,
             reading.end,
+            start = reading.start,
         ),
         danger: ABOUT.danger,
     }

@@ -62,7 +62,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} different operations refused in the hour or fewer",
-            number(reading.law.value_at(cut) - 1.0),
+            number(reading.law.value_at(cut).max(f64::from(REFUSED_MIN)) - 1.0),
         ),
         contributors: by_endpoint(view, |calls| f64::from(calls.refused)),
         evidence_sql: windows_sql(

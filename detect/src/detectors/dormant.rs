@@ -89,22 +89,12 @@ fn matters(marks: Marks) -> bool {
     marks.has(Class::Privileged) || marks.has(Class::Secret)
 }
 
-/// The hour of the Unix time.
-const fn hour_of(time: Time) -> i32 {
-    time.ns().div_euclid(NS_PER_H) as i32
-}
-
-/// Whether it stands for somebody who was given it: addresses and sessions come and go.
-const fn is_given(kind: PrincipalType) -> bool {
-    !matches!(kind, PrincipalType::Ip | PrincipalType::Anonymous | PrincipalType::Session)
-}
-
 /// An hour begins, and nothing of it is counted yet.
 pub(crate) fn begin(context: &Context<'_>, identity: &mut Identity, open: &mut OpenWindow) {
-    if !is_given(identity.kind) || identity.is_overflow() {
+    if !identity.kind.is_given() || identity.is_overflow() {
         return;
     }
-    let (now, before) = (hour_of(context.hour), hour_of(identity.last_seen));
+    let (now, before) = (context.hour.hour_number(), identity.last_seen.hour_number());
     let (is_first, learned) = (identity.hours == 0, identity.learned);
     let silence = &mut identity.silence;
     let silent_h = silence.next(context.logged_h);
@@ -116,7 +106,7 @@ pub(crate) fn begin(context: &Context<'_>, identity: &mut Identity, open: &mut O
     } else if !is_first {
         open.waking.silent_h = silent_h;
     }
-    let is_new = now - hour_of(identity.first_seen) < HOURS_LOOKED_AT;
+    let is_new = now - identity.first_seen.hour_number() < HOURS_LOOKED_AT;
     (open.waking.why, open.waking.tripwire) = if silence.is_said {
         (Why::Nothing, u32::MAX)
     } else if now.saturating_sub(silence.woke_h) < HOURS_LOOKED_AT {
@@ -145,14 +135,14 @@ pub(crate) fn learn(
     if waking.silent_h > 0 {
         silence.kept.add(waking.silent_h);
         contribution.silences.add(waking.silent_h);
-    } else if waking.why == Why::Woke && hour_of(open.start) == silence.woke_h {
+    } else if waking.why == Why::Woke && open.start.hour_number() == silence.woke_h {
         contribution.silences.add(silence.slept_h());
     }
 }
 
 /// How many endpoints an identity ever used, if it is one to compare others with.
 pub(crate) fn breadth_of(identity: &Identity, born_before: Time) -> Option<usize> {
-    let is_peer = is_given(identity.kind)
+    let is_peer = identity.kind.is_given()
         && !identity.is_overflow()
         && identity.learned > 0
         && identity.first_seen <= born_before;
@@ -316,7 +306,7 @@ fn woke(view: &View<'_>) -> Words {
     } else {
         String::new()
     };
-    let now = hour_of(view.open.start);
+    let now = view.open.start.hour_number();
     let when = match now - silence.woke_h {
         0 => "in its first hour back".to_owned(),
         later => format!("in hour {} after its return", later + 1),

@@ -3,7 +3,7 @@
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of};
 use crate::classes::Class;
-use crate::explain::{history, number, percent, quote, subject};
+use crate::explain::{fine_percent, history, number, quote, small, subject};
 use crate::open_window::Call;
 use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
@@ -83,7 +83,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let at = novel.map_or(reading.start, |novel| novel.at);
     Words {
         sentence: format!(
-            "{} called {name} for the first time at {at}{answered}, after {} calls to {} other endpoints; \
+            "{} called {name} for the first time at {at}{answered}, after {} calls learned in earlier hours, to {} other endpoints; \
              {} of {} peers use it; it tries something new in {} of its calls, so {} are expected in \
              an hour like this and {} were seen; {}.",
             subject(view.identity),
@@ -91,7 +91,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             number(view.identity.profile.used() as f64),
             number(f64::from(peers.users_of(endpoint))),
             number(f64::from(peers_of(view))),
-            percent(view.identity.profile.p_new()),
+            fine_percent(view.identity.profile.p_new()),
             small(reading.expected),
             number(reading.observed),
             history(view),
@@ -123,8 +123,4 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             _ => 0.4,
         },
     }
-}
-
-fn small(value: f64) -> String {
-    if value < 0.1 { format!("{value:.3}") } else { number(value) }
 }

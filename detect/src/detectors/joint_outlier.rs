@@ -1,6 +1,6 @@
 //! Joint outlier: together unusual, though no single feature need be; the hardest to explain, so last.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, windows_sql};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, ranked_sql};
 use crate::explain::{history, number, odds, percent, subject};
 use crate::models::features;
 use crate::statistics::tail::seen_before;
@@ -17,6 +17,21 @@ pub(crate) const ABOUT: About = About {
 
 /// Fewer calls in the hour than this have no shape to speak of.
 const CALLS_MIN: u32 = 10;
+/// Columns of `windows` that its query shows beside the distance.
+const FEATURES_SHOWN: [&str; 12] = [
+    "requests",
+    "status_401",
+    "status_403",
+    "status_404",
+    "endpoints_distinct",
+    "endpoints_new",
+    "objects_distinct",
+    "networks_distinct",
+    "user_agents_distinct",
+    "bytes_in",
+    "bytes_out",
+    "write_share",
+];
 
 pub(crate) fn could_read(view: &View<'_>) -> bool {
     view.open.calls >= CALLS_MIN && view.models.joint(view.identity.group).is_some()
@@ -90,11 +105,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             number(reading.law.value_at(UPPER_SURPRISE)),
         ),
         contributors,
-        evidence_sql: windows_sql(
-            view,
-            "requests, status_401, status_403, status_404, endpoints_distinct, endpoints_new, \
-             objects_distinct, networks_distinct, user_agents_distinct, bytes_in, bytes_out, write_share",
-        ),
+        evidence_sql: ranked_sql(view, Detector::JointOutlier, &FEATURES_SHOWN),
         danger: ABOUT.danger,
     }
 }

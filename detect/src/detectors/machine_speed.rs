@@ -1,8 +1,8 @@
 //! Volume at machine speed: more calls in 10 s, 1 min or 10 min than this identity ever makes.
 
 use super::{
-    About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, later, most, tripwire,
-    windows_sql,
+    About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, later, most, ranked_sql,
+    tripwire,
 };
 use crate::explain::{history, number, own_most, span, subject};
 use crate::open_window::{OpenWindow, SPEED_SPANS_NS};
@@ -73,13 +73,39 @@ pub(crate) fn raise_tripwire(open: &mut OpenWindow) {
     }
 }
 
+/// A value with one significant digit, which is as much as half an octave tells.
+fn one_digit(value: f64) -> f64 {
+    let scale = 10_f64.powf(value.max(1.0).log10().floor());
+    (value / scale).round() * scale
+}
+
+/// The most calls in each length that are not reported: fewer in one may still be too many in another.
+fn ordinary(view: &View<'_>, cut: f64) -> String {
+    let lengths = MEASURES.iter().zip(SPEED_SPANS_NS).zip(CALLS_MIN);
+    let each = lengths.filter_map(|((measure, length), min)| {
+        let law = view.population.predictive(view.identity, *measure)?;
+        let n = view.spans_per_hour(*measure).max(1.0) * MEASURES.len() as f64;
+        let least = Law::Count(law, n).value_at(cut).max(f64::from(min));
+        Some((number(least - 1.0), span(length)))
+    });
+    let each = each.enumerate().map(|(index, (most, length))| {
+        let calls = if index == 0 { " calls" } else { "" };
+        format!("{most}{calls} in {length}")
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let length = span(reading.end.since(reading.start));
-    let ordinary = reading.law.value_at(cut) - 1.0;
     let index = SPEED_SPANS_NS.iter().position(|span| *span == reading.end.since(reading.start));
     let most = index.and_then(|index| MEASURES.get(index)).map_or(0, |it| most(view, *it));
     let gap = view.open.gaps.quantile(0.5).map_or_else(String::new, |ns| {
-        format!("; over the hour the middle gap between its calls is {}", span(ns as i64))
+        // A bin holds half an octave, and the first one all that is shorter.
+        let gap = match ns {
+            ns if ns < 2e6 => "under 2 ms".to_owned(),
+            ns => format!("about {}", span(one_digit(ns) as i64)),
+        };
+        format!("; over the hour the middle gap between its calls is {gap}")
     });
     Words {
         sentence: format!(
@@ -93,12 +119,13 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             own_most(view.identity, "its own highest", &number(f64::from(most))),
             history(view),
         ),
-        counterfactual: format!(
-            "would not be reported at {} calls in {length} or fewer",
-            number(ordinary)
-        ),
+        counterfactual: format!("would not be reported at {}, or fewer", ordinary(view, cut)),
         contributors: by_endpoint(view, |calls| f64::from(calls.calls)),
-        evidence_sql: windows_sql(view, "requests, requests_per_10s_max, requests_per_min_max"),
+        evidence_sql: ranked_sql(
+            view,
+            Detector::MachineSpeed,
+            &["requests", "requests_per_10s_max", "requests_per_min_max"],
+        ),
         danger: ABOUT.danger,
     }
 }

@@ -64,6 +64,19 @@ pub(crate) fn gate(identity: &Identity, open: &OpenWindow) -> f64 {
     1.0 / (1.0 + (GATE * mean).min(50.0).exp())
 }
 
+/// The endpoint that makes an hour look most like somebody else's, and its calls.
+pub(crate) fn strangest(
+    population: &Population,
+    identity: &Identity,
+    open: &OpenWindow,
+) -> Option<(EndpointId, u32)> {
+    let ratio = |endpoint| of_call(population, identity, endpoint).0;
+    let each = open.endpoints.iter();
+    let each = each.map(|seen| (f64::from(seen.calls) * ratio(seen.endpoint), seen));
+    let most = each.max_by(|(a, x), (b, y)| a.total_cmp(b).then(y.endpoint.cmp(&x.endpoint)))?;
+    Some((most.1.endpoint, most.1.calls))
+}
+
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     let calls = f64::from(view.open.calls);
     if calls == 0.0 || view.population.mix_total <= 0.0 {
@@ -150,8 +163,10 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             .collect(),
         evidence_sql: format!(
             "SELECT window_start, observed, surprise, score FROM signals \
-             WHERE detector = 'not_itself' AND principal_id = {} ORDER BY window_start DESC LIMIT 48",
+             WHERE detector = 'not_itself' AND principal_id = {} AND window_start <= TIMESTAMP '{}' \
+             ORDER BY window_start DESC LIMIT 48",
             quote(&view.identity.name),
+            view.open.start,
         ),
         danger: ABOUT.danger,
     }

@@ -71,7 +71,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} different objects changed or deleted in the hour or fewer",
-            number(reading.law.value_at(cut) - 1.0),
+            number(reading.law.value_at(cut).max(f64::from(OBJECTS_MIN)) - 1.0),
         ),
         contributors: by_endpoint(view, |calls| f64::from(calls.changed)),
         evidence_sql: windows_sql(

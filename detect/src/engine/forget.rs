@@ -9,8 +9,8 @@
 use super::Engine;
 use crate::partition::Partition;
 use hashbrown::HashTable;
-use model::Finding;
 use model::mention::{FORGOTTEN, Mentions};
+use model::{Evidence, Finding};
 
 /// Who was forgotten.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -32,6 +32,8 @@ impl Engine {
     /// comes of it later is judged as a stranger's.
     pub fn forget(&mut self, principal: &str) -> Gone {
         let mut gone = Gone::default();
+        // What is shared, and changes at an exchange alone otherwise, is written again.
+        self.is_exchanged = true;
         let mut names = vec![principal.to_owned()];
         for partition in &mut self.partitions {
             while let Some(slot) = partition.identities.iter().position(|it| &*it.name == principal)
@@ -39,9 +41,11 @@ impl Engine {
                 let identity = partition.take_out(slot);
                 gone.hashes.push(identity.hash);
                 names.extend(identity.label.as_deref().map(str::to_owned));
-                self.population.strike(&identity);
+                self.incidents.forget(identity.tenant(), &identity.name);
+                self.population.count(&identity, false);
             }
         }
+        self.population.owners.forget(&gone.hashes);
         self.keep_shared(principal, &mut names);
         let mentions = Mentions::of(names.iter().map(String::as_str));
         for partition in &mut self.partitions {
@@ -49,15 +53,26 @@ impl Engine {
             partition.signals.forget(principal);
             partition.findings.retain(|it| it.principal_id.as_deref() != Some(principal));
             partition.findings.iter_mut().for_each(|finding| scrub(finding, &mentions));
+            partition.notes.forget(&mentions, &gone.hashes);
             for identity in &mut partition.identities {
                 if let Some(open) = &mut identity.open {
                     open.forget(&mentions, &gone.hashes);
+                }
+                if let Some(acting) = &mut identity.acting {
+                    acting.forget(&gone.hashes);
+                }
+                if let Some(tools) = &mut identity.tools {
+                    tools.forget(&mentions);
                 }
                 if let Some(daily) = &mut identity.daily {
                     daily.forget(&mentions);
                 }
             }
         }
+        self.watch.forget(principal, &mentions, &gone.hashes);
+        self.watch.findings.iter_mut().for_each(|finding| scrub(finding, &mentions));
+        self.found.retain(|it| it.principal_id.as_deref() != Some(principal));
+        self.found.iter_mut().for_each(|finding| scrub(finding, &mentions));
         gone
     }
 
@@ -93,15 +108,23 @@ impl Partition {
 fn scrub(finding: &mut Finding, mentions: &Mentions) {
     let texts = [&mut finding.sentence, &mut finding.counterfactual, &mut finding.evidence_sql];
     let parts = finding.contributors.iter_mut().map(|it| &mut it.name);
-    let evidence = finding.evidence.iter_mut().map(|it| &mut it.request);
-    for text in texts.into_iter().chain(parts).chain(evidence) {
+    for text in texts.into_iter().chain(parts) {
         if let Some(without) = mentions.replaced(text) {
             *text = without;
         }
     }
-    for it in &mut finding.evidence {
-        if it.client_address.as_deref().is_some_and(|address| mentions.are_in(address)) {
-            it.client_address = Some(FORGOTTEN.to_owned());
-        }
+    finding.evidence.iter_mut().for_each(|it| scrub_evidence(it, mentions));
+}
+
+/// Takes names out of a sample event.
+pub(crate) fn scrub_evidence(evidence: &mut Evidence, mentions: &Mentions) {
+    if let Some(without) = mentions.replaced(&evidence.request) {
+        evidence.request = without;
+    }
+    if evidence.agent.as_deref().is_some_and(|agent| mentions.are_in(agent)) {
+        evidence.agent = Some(FORGOTTEN.to_owned());
+    }
+    if evidence.client_address.as_deref().is_some_and(|address| mentions.are_in(address)) {
+        evidence.client_address = Some(FORGOTTEN.to_owned());
     }
 }

@@ -2,25 +2,32 @@
 
 use super::Engine;
 use crate::calibration::Calibration;
+use crate::control::ChangeWindow;
+use crate::detectors::key_fanout::ReadChange;
+use crate::incidents::Incidents;
 use crate::models::Models;
 use crate::partition::{Delta, Partition};
 use crate::population::Population;
 use crate::settings::Plan;
 use crate::snapshot::{self, SnapshotError, Subject, plain};
-use model::Time;
+use crate::watch::{Known, Watch};
 use model::limit::PARTITIONS;
+use model::tables::Table;
 use model::time::NS_PER_H;
+use model::{Finding, Time};
 use serde::{Deserialize, Serialize};
 
 /// What is written of an engine beside its partitions: all but its plan.
 ///
 /// What is shared is borrowed on the way out, owned on the way in.
 #[derive(Deserialize, Serialize)]
-struct Centre<Shared> {
+struct Centre<Shared, Watched, Sources, Held> {
     #[serde(with = "plain")]
     hour: Option<Time>,
     #[serde(with = "plain")]
     started: Option<Time>,
+    #[serde(with = "plain")]
+    minute: Option<Time>,
     #[serde(with = "plain")]
     looked: Option<Time>,
     #[serde(with = "plain")]
@@ -32,9 +39,16 @@ struct Centre<Shared> {
     folds_seen: u32,
     /// `None` if there was no exchange.
     shared: Option<Shared>,
+    /// `None` if nothing of it changed.
+    watch: Option<(Watched, Sources)>,
+    /// `None` if nothing of them changed.
+    incidents: Option<Held>,
+    announced: Vec<ChangeWindow>,
+    #[serde(with = "plain")]
+    found: Vec<Finding>,
 }
 
-type SharedRead = (Population, Calibration, Models);
+type SharedRead = (Population, Calibration, Models, Known);
 
 /// How much of the state a part has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,6 +107,8 @@ impl Engine {
     /// From now on only what changes after this is a change.
     pub fn settle(&mut self) {
         self.is_exchanged = false;
+        self.watch.settle();
+        self.incidents.is_touched = false;
         self.partitions.iter_mut().for_each(Partition::settle);
     }
 
@@ -162,6 +178,9 @@ impl Engine {
 
     /// Forgets which inputs the evidence of open windows came from: from now on there are others.
     pub fn forget_inputs(&mut self) {
+        self.watch.forget_inputs();
+        let noted = self.partitions.iter_mut().flat_map(|partition| partition.notes.evidence_mut());
+        noted.for_each(|evidence| evidence.position.source = u32::MAX);
         let identities = self.partitions.iter_mut().flat_map(|it| &mut it.identities);
         for identity in identities {
             let of_hour = identity.open.iter_mut().flat_map(|open| &mut open.raised);
@@ -173,10 +192,13 @@ impl Engine {
     }
 
     fn centre(&self, extent: Extent) -> Result<Vec<u8>, SnapshotError> {
-        let is_shared = extent == Extent::Whole || self.is_exchanged;
+        let is_whole = extent == Extent::Whole;
+        let is_shared = is_whole || self.is_exchanged;
+        let is_watched = is_whole || self.watch.is_touched;
         let centre = Centre {
             hour: self.hour,
             started: self.started,
+            minute: self.minute,
             looked: self.looked,
             counted: self.counted,
             elapsed_ns: self.elapsed_ns,
@@ -184,18 +206,29 @@ impl Engine {
             windows: self.windows,
             judged: self.judged,
             folds_seen: self.folds_seen,
-            shared: is_shared.then_some((&self.population, &self.calibration, &self.models)),
+            shared: is_shared.then_some((
+                &self.population,
+                &self.calibration,
+                &self.models,
+                &self.watch.known,
+            )),
+            incidents: (is_whole || self.incidents.is_touched).then_some(&self.incidents),
+            announced: self.announced.clone(),
+            found: self.found.clone(),
+            watch: is_watched.then(|| (&self.watch, self.watch.sources.change(is_whole))),
         };
         snapshot::pack(Subject::Centre, &centre)
     }
 
     fn take_centre(&mut self, bytes: &[u8], is_whole: bool) -> Result<(), SnapshotError> {
-        let read: Centre<SharedRead> = snapshot::unpack(Subject::Centre, bytes)?;
-        if is_whole && read.shared.is_none() {
+        let read: Centre<SharedRead, Watch, ReadChange, Incidents> =
+            snapshot::unpack(Subject::Centre, bytes)?;
+        if is_whole && (read.shared.is_none() || read.watch.is_none() || read.incidents.is_none()) {
             return Err(Subject::Centre.corrupt("it says nothing of what is ordinary"));
         }
         self.hour = read.hour;
         self.started = read.started;
+        self.minute = read.minute;
         self.looked = read.looked;
         self.counted = read.counted;
         self.elapsed_ns = read.elapsed_ns;
@@ -203,16 +236,32 @@ impl Engine {
         self.windows = read.windows;
         self.judged = read.judged;
         self.folds_seen = read.folds_seen;
-        if let Some((population, calibration, models)) = read.shared {
+        (self.found, self.announced) = (read.found, read.announced);
+        if let Some(incidents) = read.incidents {
+            self.incidents = incidents;
+        }
+        if let Some((watch, sources)) = read.watch {
+            let before = std::mem::replace(&mut self.watch, watch);
+            (self.watch.known, self.watch.sources) = (before.known, before.sources);
+            self.watch.sources.take_in(sources);
+        }
+        if let Some((population, calibration, models, known)) = read.shared {
             self.population = population;
             self.calibration = calibration;
             self.models = models;
+            self.watch.known = known;
         }
         Ok(())
     }
 
     /// Whether what was read holds together; the reason if it does not.
     fn check(&self) -> Result<(), &'static str> {
+        if !self.watch.signals.is_of(Table::Signals) {
+            return Err("rows of what is watched are of another table");
+        }
+        if !self.incidents.is_sound() {
+            return Err("rows of incidents are of another table");
+        }
         if !self.models.is_sound() {
             return Err("a joint law is of other features");
         }

@@ -1,22 +1,33 @@
-//! What an identity was found at again and again: a deviation of volume may turn out to be a habit.
+//! What an identity was found at again and again: a deviation of volume or order may turn out to be a habit.
 
 use crate::snapshot::plain;
 use model::{Detector, EndpointId, Endpoints};
 use serde::{Deserialize, Serialize};
 
-/// Volume detectors whose findings may turn out to be a habit.
-const RECURRING: [Detector; 7] = [
-    Detector::ObjectEnumeration,
-    Detector::EgressSpike,
-    Detector::SecretHarvesting,
-    Detector::MachineSpeed,
-    Detector::WriteBurst,
-    Detector::RunawayLoop,
-    Detector::JointOutlier,
+/// Findings that may turn out to be a habit: those of volume and of order, and whether they are of an
+/// endpoint. Hours that look like somebody else's are of the endpoint that makes them so.
+const RECURRING: [(Detector, bool); 12] = [
+    (Detector::ObjectEnumeration, true),
+    (Detector::EgressSpike, false),
+    (Detector::ForeignObject, true),
+    (Detector::SecretHarvesting, false),
+    (Detector::MachineSpeed, false),
+    (Detector::Delegation, false),
+    (Detector::Sequence, false),
+    (Detector::Sequence, true),
+    (Detector::WriteBurst, false),
+    (Detector::RunawayLoop, false),
+    (Detector::JointOutlier, false),
+    (Detector::NotItself, true),
 ];
 /// Occasions, hours apart, after which a deviation of volume is a habit and is learned.
 const OCCASIONS_MIN: u8 = 3;
+/// Hours between two occasions on which somebody looks like somebody else: a night's job lasts one
+/// night, and who took over an identity for a night has had one occasion.
+const NIGHT_H: i32 = 12;
 
+/// Kinds of findings that an identity keeps occasions of: a detector's at one endpoint are one kind.
+const KINDS_MAX: usize = 16;
 /// Hours after which an occasion no longer counts towards a habit: 60 days.
 const OCCASIONS_KEPT_H: i32 = 60 * 24;
 /// Growth of the magnitude from which on a finding is not the one before.
@@ -31,42 +42,54 @@ pub(crate) struct Recurring {
     pub(crate) magnitude: f64,
 }
 
-/// How often volume detectors raised a finding, on occasions that are not one another's next hour.
+impl Recurring {
+    /// Whether such findings can become a habit at all.
+    pub(crate) fn may_recur(self) -> bool {
+        RECURRING.contains(&(self.detector, self.endpoint.is_some()))
+    }
+}
+
+/// One kind of finding of an identity.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct Occasions {
+    #[serde(with = "plain")]
+    detector: Detector,
+    /// The endpoint, where such findings are of one: another one is another matter.
+    #[serde(with = "plain")]
+    endpoint: Option<EndpointId>,
+    count: u8,
+    last_hour: i32,
+    /// The largest magnitude that was raised before.
+    magnitude: f32,
+}
+
+/// How often detectors of volume and order raised a finding, on occasions that are not one another's next hour.
 ///
 /// Without this, a legitimate monthly export or a burst of an agent's skill would be a finding for
 /// ever, because windows with findings are not learned. Its price is written in the docs: whoever
 /// raises the same alarm on three separate occasions is believed on the fourth.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Recurrence {
-    occasions: [u8; RECURRING.len()],
-    last_hour: [i32; RECURRING.len()],
-    /// The largest magnitude that was raised before, of the same endpoint.
-    magnitude: [f32; RECURRING.len()],
-    /// The endpoint of the last object enumeration: another one is another matter.
-    #[serde(with = "plain")]
-    endpoint: Option<EndpointId>,
-}
+///
+/// At most [`KINDS_MAX`]; most identities have none.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Recurrence(Vec<Occasions>);
 
 impl Recurrence {
     /// Whether a finding only goes on with what was said of the hour before.
     ///
     /// A condition that lasts is one finding, until it has grown by a quarter.
     pub(crate) fn goes_on(&self, raised: Recurring, hour: i32) -> bool {
-        let Some(index) = self.slot(raised) else { return false };
-        let (last, said) = (self.last_hour.get(index), self.magnitude.get(index));
-        last.is_some_and(|last| hour == *last + 1)
-            && said.is_some_and(|said| raised.magnitude < GROWTH * f64::from(*said))
+        self.0.iter().any(|it| {
+            it.is_of(raised)
+                && hour == it.last_hour + 1
+                && raised.magnitude < GROWTH * f64::from(it.magnitude)
+        })
     }
 
     /// Follows the folds of the learned templates.
     pub(super) fn follow(&mut self, endpoints: &Endpoints) {
-        self.endpoint = self.endpoint.map(|it| endpoints.resolve(it));
-    }
-
-    /// The place of what was raised before; none for another detector, or another endpoint.
-    fn slot(&self, raised: Recurring) -> Option<usize> {
-        let index = RECURRING.iter().position(|it| *it == raised.detector)?;
-        (raised.endpoint.is_none() || raised.endpoint == self.endpoint).then_some(index)
+        for it in &mut self.0 {
+            it.endpoint = it.endpoint.map(|endpoint| endpoints.resolve(endpoint));
+        }
     }
 
     /// Notes the findings of an hour; `true` if all have become a habit: raised on several
@@ -74,38 +97,58 @@ impl Recurrence {
     pub(crate) fn note(&mut self, raised: impl Iterator<Item = Recurring>, hour: i32) -> bool {
         let mut all = true;
         for one in raised {
-            let Some(index) = RECURRING.iter().position(|it| *it == one.detector) else {
+            if !one.may_recur() {
+                all = false;
+                continue;
+            }
+            let now = Occasions {
+                detector: one.detector,
+                endpoint: one.endpoint,
+                count: 1,
+                last_hour: hour,
+                magnitude: one.magnitude as f32,
+            };
+            let Some(before) = self.0.iter_mut().find(|it| it.is_of(one)) else {
+                self.keep(now);
                 all = false;
                 continue;
             };
-            let is_same = self.slot(one).is_some();
-            if one.endpoint.is_some() {
-                self.endpoint = one.endpoint;
-            }
-            let (Some(occasions), Some(last), Some(most)) = (
-                self.occasions.get_mut(index),
-                self.last_hour.get_mut(index),
-                self.magnitude.get_mut(index),
-            ) else {
-                continue;
-            };
-            let magnitude = one.magnitude as f32;
-            if !is_same || hour > last.saturating_add(OCCASIONS_KEPT_H) {
-                (*occasions, *most) = (1, magnitude);
-            } else {
-                if hour > *last + 1 {
-                    *occasions = occasions.saturating_add(1);
-                }
-                let is_alike = one.magnitude < GROWTH * f64::from(*most);
-                all &= *occasions >= OCCASIONS_MIN && is_alike;
-                *most = most.max(magnitude);
-                *last = hour;
+            if hour > before.last_hour.saturating_add(OCCASIONS_KEPT_H) {
+                *before = now;
+                all = false;
                 continue;
             }
-            *last = hour;
-            all = false;
+            let apart = if one.detector == Detector::NotItself { NIGHT_H } else { 1 };
+            if hour > before.last_hour.saturating_add(apart) {
+                before.count = before.count.saturating_add(1);
+            }
+            let is_alike = one.magnitude < GROWTH * f64::from(before.magnitude);
+            all &= before.count >= OCCASIONS_MIN && is_alike;
+            before.magnitude = before.magnitude.max(now.magnitude);
+            before.last_hour = hour;
         }
         all
+    }
+
+    /// Keeps a kind that is new; in the place of the one that is longest past, where there is no room.
+    fn keep(&mut self, now: Occasions) {
+        if self.0.len() < KINDS_MAX {
+            self.0.push(now);
+        } else if let Some(oldest) = self.0.iter_mut().min_by_key(|it| it.last_hour) {
+            *oldest = now;
+        }
+    }
+
+    /// Bytes beside the struct itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.len() * size_of::<Occasions>()
+    }
+}
+
+impl Occasions {
+    /// Whether it is of a finding's kind.
+    fn is_of(&self, raised: Recurring) -> bool {
+        self.detector == raised.detector && self.endpoint == raised.endpoint
     }
 }
 
@@ -126,7 +169,40 @@ mod tests {
         assert!(recurrence.note(speed(), 140));
         let louder = std::iter::once(of(Detector::MachineSpeed, 90.0));
         assert!(!recurrence.note(louder, 145), "much more of it is not the same");
-        assert!(!recurrence.note(std::iter::once(of(Detector::NotItself, 9.0)), 150));
+        assert!(!recurrence.note(std::iter::once(of(Detector::NewNetwork, 9.0)), 150));
+    }
+
+    #[test]
+    fn a_job_of_the_night_is_a_habit_after_three_nights() {
+        let of = |endpoint, magnitude| Recurring {
+            detector: Detector::NotItself,
+            endpoint: Some(EndpointId(endpoint)),
+            magnitude,
+        };
+        let mut recurrence = Recurrence::default();
+        let mut night = |endpoint, hours: &[i32]| {
+            let each = hours
+                .iter()
+                .map(|&hour| recurrence.note(std::iter::once(of(endpoint, 400.0)), hour));
+            each.collect::<Vec<_>>()
+        };
+        assert_eq!(night(1, &[1, 3, 5, 7, 9, 11]), [false; 6], "one night, however long");
+        assert_eq!(night(1, &[26, 27]), [false; 2]);
+        assert_eq!(night(2, &[28]), [false], "another job");
+        assert_eq!(night(1, &[49, 50]), [true; 2]);
+        assert_eq!(night(2, &[52, 76]), [false, true]);
+    }
+
+    #[test]
+    fn the_kinds_that_are_kept_are_bounded() {
+        let mut recurrence = Recurrence::default();
+        for endpoint in 0..1_000 {
+            let endpoint = Some(EndpointId(endpoint));
+            let sweep =
+                Recurring { detector: Detector::ObjectEnumeration, endpoint, magnitude: 1.0 };
+            recurrence.note(std::iter::once(sweep), endpoint.map_or(0, |it| it.0 as i32));
+        }
+        assert_eq!(recurrence.0.len(), KINDS_MAX);
     }
 
     #[test]
@@ -142,5 +218,20 @@ mod tests {
         assert!(recurrence.goes_on(sweep(1), 31) && !recurrence.goes_on(sweep(2), 31));
         assert!(recurrence.note(std::iter::once(sweep(1)), 40));
         assert!(!recurrence.note(std::iter::once(sweep(2)), 50));
+    }
+
+    #[test]
+    fn an_order_a_skipped_step_and_a_sweep_are_three_matters() {
+        let of = |detector, endpoint| Recurring { detector, endpoint, magnitude: 1.0 };
+        let (here, mut recurrence) = (Some(EndpointId(1)), Recurrence::default());
+        for hour in [10, 20, 30] {
+            recurrence.note(std::iter::once(of(Detector::Sequence, here)), hour);
+            recurrence.note(std::iter::once(of(Detector::ObjectEnumeration, here)), hour);
+        }
+        let mut note = |one, hour| recurrence.note(std::iter::once(one), hour);
+        assert!(!note(of(Detector::Sequence, None), 40));
+        assert!(note(of(Detector::Sequence, here), 50));
+        assert!(!note(of(Detector::Sequence, Some(EndpointId(2))), 60));
+        assert!(note(of(Detector::ObjectEnumeration, here), 70), "the sweep's endpoint is its own");
     }
 }

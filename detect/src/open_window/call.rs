@@ -8,6 +8,8 @@ use std::net::IpAddr;
 /// What a call is the first of, in its hour and at its endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct First {
+    /// Of a minute, to this endpoint, and answered 2xx with a size.
+    pub(crate) sized: bool,
     /// The first call.
     pub(crate) call: bool,
     /// The first that was answered other than with an error.

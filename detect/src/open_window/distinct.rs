@@ -24,8 +24,18 @@ impl Distinct {
         self.0.retain(|hash| !hashes.contains(hash));
     }
 
+    /// The values, in order.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().copied()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// The hashes, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().copied()
     }
 
     /// Empties the set and keeps a little of its memory.

@@ -18,6 +18,18 @@ impl OpenWindow {
                 *name = without.into();
             }
         }
+        if let Some(flows) = &mut self.flows {
+            flows.forget(mentions);
+        }
+        if let Some(origins) = &mut self.origins {
+            origins.forget(mentions);
+        }
+        if let Some(acted) = &mut self.acted {
+            acted.forget(mentions, hashes);
+        }
+        if let Some(tools) = &mut self.tools {
+            tools.forget(mentions);
+        }
         forget_in(&mut self.raised, mentions);
     }
 }

@@ -123,7 +123,7 @@ impl Secrets {
     }
 }
 
-fn agent_of(batch: &EventBatch, event: &Event) -> Agent {
+pub(super) fn agent_of(batch: &EventBatch, event: &Event) -> Agent {
     let name = batch.text(event, Text::AgentId).or(batch.text(event, Text::AgentName));
     match name.filter(|name| name.len() <= AGENT_BYTES_MAX) {
         Some(name) => Agent::One(name.into()),

@@ -2,7 +2,7 @@
 
 use super::Partition;
 use crate::alarm;
-use crate::daily::{Daily, day_of};
+use crate::daily::Daily;
 use crate::detectors::{self, OF_DAYS, Reading};
 use crate::engine::Context;
 use crate::identity::Identity;
@@ -13,17 +13,25 @@ use model::{Detector, Finding};
 impl Partition {
     /// Whether the day that is open is over by the context's hour, and anybody has one.
     pub(crate) fn is_day_over(&self, context: &Context<'_>) -> bool {
-        self.day < day_of(context.hour) && self.day != i32::MIN
+        self.day < context.hour.day_number() && self.day != i32::MIN
     }
 
     /// Ends the day that is open if the context's hour is of a later one.
     pub(super) fn turn_day(&mut self, context: &Context<'_>) {
-        let today = day_of(context.hour);
+        let today = context.hour.day_number();
         if self.day < today {
             self.end_day(context);
             self.day = today;
             self.touched.note();
         }
+    }
+
+    /// Notes that operations of identities left, and how many bytes they took.
+    pub(crate) fn end_of_operations(&mut self, slots: &[u32], bytes: usize) {
+        for slot in slots {
+            self.touched.add(*slot);
+        }
+        self.state_bytes = self.state_bytes.saturating_sub(bytes);
     }
 
     /// Ends the day that is open.
@@ -40,15 +48,31 @@ impl Partition {
                 identity.daily.iter().any(|it| it.raised.iter().any(|it| it.detector == detector))
             };
             for reading in &readings {
-                judge(context, &mut self.contribution, reading, raised(reading.detector));
+                let view = context.view(identity, &empty);
+                let is_measure = detectors::is_measure_day(reading.detector, &view);
+                if is_measure && reading.detector != Detector::SlowDrip {
+                    let is_raised = raised(reading.detector);
+                    judge(context, &mut self.contribution, (reading, is_raised));
+                }
                 let shown = detectors::as_signal(&context.view(identity, &empty), reading);
                 if let Some(shown) = shown {
                     let score = context.calibration.score(reading.detector, reading.surprise);
-                    let entity = detectors::entity(&shown, &empty, context.endpoints);
+                    let entity = detectors::entity(&context.view(identity, &empty), &shown);
                     self.signals.push_signal(identity, entity, &shown, score);
                 }
             }
-            learn(identity);
+            let is_drip = raised(Detector::SlowDrip);
+            let drip = readings.iter().find(|it| it.detector == Detector::SlowDrip);
+            learn(context, &mut self.contribution, identity);
+            // Of days that belong together, once they are over, the oddest is judged.
+            if let (Some(daily), Some(reading)) = (&mut identity.daily, drip)
+                && let Some(drip) = &mut daily.drip
+                && let Some(surprise) = drip.end_run(reading.surprise)
+            {
+                let is_raised = is_drip || drip.goes_on(daily.day);
+                let oddest = Reading { surprise, ..*reading };
+                judge(context, &mut self.contribution, (&oddest, is_raised));
+            }
             self.state_bytes = (self.state_bytes + identity.state_bytes()).saturating_sub(before);
             self.touched.add(slot as u32);
         }
@@ -59,14 +83,14 @@ impl Partition {
 pub(super) fn note(
     context: &Context<'_>,
     identity: &mut Identity,
-    open: &OpenWindow,
+    open: &mut OpenWindow,
     findings: &mut Vec<Finding>,
 ) {
     if identity.daily.is_none() {
         identity.daily = Daily::of(identity.days, open);
     }
     let Some(daily) = &mut identity.daily else { return };
-    daily.note(open);
+    open.objects_new = daily.note(open, identity.days <= 1);
     let readings = read(context, identity, open);
     if readings.is_empty() {
         return;
@@ -85,21 +109,29 @@ fn read(context: &Context<'_>, identity: &Identity, open: &OpenWindow) -> Vec<Re
 }
 
 /// Takes a day's reading into the calibration; what raised counts as just at the cut.
-fn judge(context: &Context<'_>, into: &mut Contribution, reading: &Reading, is_raised: bool) {
+fn judge(context: &Context<'_>, into: &mut Contribution, (reading, is_raised): (&Reading, bool)) {
     let index = reading.detector as usize;
     if let Some(judged) = into.judged.get_mut(index) {
         *judged += 1;
     }
     if let Some(surprises) = into.surprises.get_mut(index) {
-        let cut = is_raised.then(|| context.calibration.surprise_at(reading.detector, context.cut));
+        let cut = is_raised.then(|| {
+            context.calibration.surprise_at(reading.detector, context.cut_of(reading.detector))
+        });
         let surprise = reading.surprise.max(0.0);
         surprises.push(cut.map_or(surprise, |cut| surprise.min(cut)) as f32);
     }
 }
 
 /// Learns the day and ends it.
-fn learn(identity: &mut Identity) {
+fn learn(context: &Context<'_>, into: &mut Contribution, identity: &mut Identity) {
     let Some(daily) = &mut identity.daily else { return };
+    let is_drip = daily.raised.iter().any(|it| it.detector == Detector::SlowDrip);
+    if let Some(drip) = &mut daily.drip {
+        let is_odd = (!context.plan.learns_all).then_some(daily.is_odd);
+        let trend = &context.population.trend;
+        drip.learn(daily.day, (is_odd, is_drip), trend, &mut into.growth);
+    }
     let is_beat = daily.raised.iter().any(|it| it.detector == Detector::Cadence);
     let is_habit = daily.beat.learn(daily.day, &daily.rhythm, daily.is_odd, is_beat);
     daily.end(!daily.is_odd && (daily.raised.is_empty() || is_habit));

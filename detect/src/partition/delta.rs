@@ -1,10 +1,12 @@
 //! What of a partition changed since its last export, as it is written and taken in again.
 
+use super::admission::Admission;
 use super::{Partition, Sampled};
 use crate::identity::Identity;
 use crate::population::Contribution;
 use crate::rows::Rows;
 use crate::snapshot::plain::Plain;
+use crate::watch::Notes;
 use model::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -12,27 +14,31 @@ use serde::{Deserialize, Serialize};
 ///
 /// Whoever is new stands behind those that were there, at the next slot.
 #[derive(Deserialize, Serialize)]
-pub(crate) struct Delta<One, Beside, Sample> {
+pub(crate) struct Delta<One, Beside, Noted, Sample, Room> {
     identities: Vec<(u32, One)>,
     /// Where the list of active identities goes on, and how.
     active: (u32, Vec<u32>),
     contribution: Beside,
+    notes: Noted,
     /// `None` if the hour was not closed.
     sample: Option<Sample>,
     windows: <Rows as Plain>::As,
     signals: <Rows as Plain>::As,
     findings: <Vec<Finding> as Plain>::As,
     state_bytes: usize,
-    overflowed_calls: u64,
+    /// `None` if nothing of it changed.
+    admission: Option<Room>,
     day: i32,
 }
 
 /// What is read.
-pub(crate) type Read = Delta<Identity, Contribution, Vec<Sampled>>;
+pub(crate) type Read = Delta<Identity, Contribution, Notes, Vec<Sampled>, Admission>;
 
 impl Partition {
     /// What changed since [`Partition::settle`]; `None` if nothing did.
-    pub(crate) fn delta(&self) -> Option<Delta<&Identity, &Contribution, &[Sampled]>> {
+    pub(crate) fn delta(
+        &self,
+    ) -> Option<Delta<&Identity, &Contribution, &Notes, &[Sampled], &Admission>> {
         if !self.touched.is_any() {
             return None;
         }
@@ -45,12 +51,13 @@ impl Partition {
             identities: identities.collect(),
             active: (from as u32, tail.to_vec()),
             contribution: &self.contribution,
+            notes: &self.notes,
             sample: self.touched.is_closed().then_some(self.sample.as_slice()),
             windows: self.windows.to_plain(),
             signals: self.signals.to_plain(),
             findings: self.findings.to_plain(),
             state_bytes: self.state_bytes,
-            overflowed_calls: self.overflowed_calls,
+            admission: self.admission.is_touched.then_some(&self.admission),
             day: self.day,
         })
     }
@@ -73,6 +80,7 @@ impl Partition {
         self.active.truncate(from as usize);
         self.active.extend(tail);
         self.contribution = delta.contribution;
+        self.notes = delta.notes;
         if let Some(sample) = delta.sample {
             self.sample = sample;
         }
@@ -80,7 +88,9 @@ impl Partition {
         self.signals = Rows::from_plain(delta.signals).ok_or(NO_ROWS)?;
         self.findings = Plain::from_plain(delta.findings).ok_or("a finding is none")?;
         self.state_bytes = delta.state_bytes;
-        self.overflowed_calls = delta.overflowed_calls;
+        if let Some(admission) = delta.admission {
+            self.admission = admission;
+        }
         self.day = delta.day;
         Ok(())
     }
@@ -88,6 +98,7 @@ impl Partition {
     /// Everything so far was exported.
     pub(crate) fn settle(&mut self) {
         self.touched.clear();
+        self.admission.is_touched = false;
         self.active_written = self.active.len();
     }
 }

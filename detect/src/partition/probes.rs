@@ -53,10 +53,11 @@ pub(super) fn rank(
     signals: &mut Rows,
 ) {
     readings.clear();
-    injection::read_spans(&context.view(identity, open), readings);
+    let view = context.view(identity, open);
+    injection::read_spans(&view, readings);
     for reading in readings.iter() {
         let score = context.calibration.score(reading.detector, reading.surprise);
-        let entity = detectors::entity(reading, open, context.endpoints);
+        let entity = detectors::entity(&view, reading);
         signals.push_signal(identity, entity, reading, score);
     }
 }

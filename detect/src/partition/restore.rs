@@ -26,6 +26,9 @@ impl Partition {
         if !self.identities.iter().all(Identity::is_sound) {
             return Err("the habits of an identity are not in order");
         }
+        if !self.admission.is_sound() {
+            return Err("what is counted beyond the budget is of another size");
+        }
         let mut active = self.active.clone();
         active.sort_unstable();
         let with_windows = self.identities.iter().enumerate().filter(|(_, it)| it.open.is_some());

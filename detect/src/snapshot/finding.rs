@@ -4,7 +4,8 @@ use super::plain::{self, Plain, Source};
 use crate::detectors;
 use crate::identity::BASELINE_STATES;
 use model::{
-    Contributor, Evidence, Finding, FindingId, Origin, Position, PrincipalType, Severity, Time,
+    Contributor, Evidence, Finding, FindingId, LinkKind, Links, Origin, Position, PrincipalType,
+    Severity, Time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ pub(crate) struct EvidencePlain {
     bytes_out: Option<u64>,
     client_address: Option<String>,
     agent: Option<String>,
+    links: [u64; LinkKind::ALL.len()],
     #[serde(with = "plain")]
     position: Position,
     input: Option<String>,
@@ -27,9 +29,18 @@ impl Plain for Evidence {
     type As = EvidencePlain;
 
     fn to_plain(&self) -> EvidencePlain {
-        let Self { time, request, status, bytes_out, client_address, agent, position, input } =
-            self.clone();
-        EvidencePlain { time, request, status, bytes_out, client_address, agent, position, input }
+        let it = self.clone();
+        EvidencePlain {
+            time: it.time,
+            request: it.request,
+            status: it.status,
+            bytes_out: it.bytes_out,
+            client_address: it.client_address,
+            agent: it.agent,
+            links: it.links.0,
+            position: it.position,
+            input: it.input,
+        }
     }
 
     fn from_plain(it: EvidencePlain) -> Option<Self> {
@@ -40,6 +51,7 @@ impl Plain for Evidence {
             bytes_out: it.bytes_out,
             client_address: it.client_address,
             agent: it.agent,
+            links: Links(it.links),
             position: it.position,
             input: it.input,
         })
@@ -84,7 +96,7 @@ pub(crate) struct FindingPlain {
     detected_at: Time,
     #[serde(with = "plain")]
     severity: Severity,
-    numbers: [f64; 5],
+    numbers: [f64; 6],
     history_days: f64,
     history_n: u64,
     peers_n: u64,
@@ -122,7 +134,7 @@ impl Plain for Finding {
             window_end: it.window_end,
             detected_at: it.detected_at,
             severity: it.severity,
-            numbers: [it.score, it.surprise, it.observed, it.expected, it.upper],
+            numbers: [it.score, it.surprise, it.observed, it.expected, it.upper, it.risk_score],
             history_days: it.history_days,
             history_n: it.history_n,
             peers_n: it.peers_n,
@@ -142,7 +154,7 @@ impl Plain for Finding {
         // What the pipeline says of itself is no part of detection.
         let Origin::Detector(detector) = it.detector else { return None };
         let about = detectors::about(detector);
-        let [score, surprise, observed, expected, upper] = it.numbers;
+        let [score, surprise, observed, expected, upper, risk_score] = it.numbers;
         Some(Self {
             id: it.id,
             revision: it.revision,
@@ -158,6 +170,7 @@ impl Plain for Finding {
             window_end: it.window_end,
             detected_at: it.detected_at,
             severity: it.severity,
+            risk_score,
             score,
             surprise,
             observed,

@@ -33,6 +33,24 @@ pub(crate) fn deserialize<'de, T: Plain, D: Deserializer<'de>>(from: D) -> Resul
         .ok_or_else(|| D::Error::custom("no state has such a value"))
 }
 
+/// Lists of such a type go by endpoint and are mostly empty: one that is as at first is one byte.
+macro_rules! plain_unless_default {
+    ($name:ident) => {
+        impl $crate::snapshot::plain::Plain for $name {
+            type As = Option<Self>;
+
+            fn to_plain(&self) -> Self::As {
+                (*self != Self::default()).then_some(*self)
+            }
+
+            fn from_plain(plain: Self::As) -> Option<Self> {
+                Some(plain.unwrap_or_default())
+            }
+        }
+    };
+}
+pub(crate) use plain_unless_default;
+
 impl<T: Plain> Plain for Option<T> {
     type As = Option<T::As>;
 
@@ -233,9 +251,11 @@ mod tests {
         let all: Vec<_> = detectors.chain(kinds).chain(severities).collect();
         assert_eq!(
             all.join(" "),
-            "object_enumeration egress_spike first_seen_endpoint auth_failures denied_probing \
-             secret_harvesting machine_speed injection write_burst runaway_loop dormant cadence \
-             joint_outlier not_itself \
+            "object_enumeration egress_spike first_seen_endpoint foreign_object \
+             unauthenticated_success new_network auth_failures denied_probing \
+             secret_harvesting tool_drift toxic_flow machine_speed slow_drip sequence \
+             delegation injection exposure_change write_burst runaway_loop dormant inventory \
+             key_fanout cadence agent_graph identity_explosion joint_outlier not_itself \
              user service consumer application api_key client mtls session ip anonymous \
              info low medium high critical"
         );

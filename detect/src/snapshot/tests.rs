@@ -1,6 +1,7 @@
 //! Detection that is interrupted gives what it would have given, and damage gives errors.
 
 mod chain;
+mod flood;
 mod forgetting;
 mod stream;
 

@@ -176,8 +176,10 @@ pub(super) const SIGNATURES: &[Signature] = &[
     of(PathTraversal, "/etc/shadow", Check::File),
     of(PathTraversal, "/etc/hosts", Check::File),
     of(PathTraversal, "/proc/self/", Check::File),
-    of(PathTraversal, "win.ini", Check::File),
-    of(PathTraversal, "boot.ini", Check::File),
+    of(PathTraversal, "/win.ini", Check::File),
+    of(PathTraversal, "\\win.ini", Check::File),
+    of(PathTraversal, "/boot.ini", Check::File),
+    of(PathTraversal, "\\boot.ini", Check::File),
     of(PathTraversal, "c:\\windows", Check::Is),
     of(PathTraversal, "web-inf/web.xml", Check::Is),
     of(Command, "cat /", Check::Shell),
@@ -246,8 +248,8 @@ impl Check {
         let (left, right) = (before(text, start), after(text, end));
         match self {
             Self::Is => true,
-            Self::Broken => is_broken(left),
-            Self::Called => is_broken(left) && is_value(right),
+            Self::Broken => is_broken(text, start, end),
+            Self::Called => is_broken(text, start, end) && is_value(right),
             Self::Compared => {
                 let from = usize::from(text.get(end - 1).is_some_and(|it| is_quote(*it)));
                 !is_word(byte_before(text, start)) && compares(after(text, end - from))
@@ -261,7 +263,9 @@ impl Check {
             }
             Self::Stacked => left.ends_with(b";") && first_word(right).len() > 1,
             Self::FromTable => {
-                matches!(last_word(left), b"from" | b"join") && has(left, "select", left.len())
+                is_apart(text, start)
+                    && matches!(last_word(left), b"from" | b"join")
+                    && has(left, "select", left.len())
             }
             Self::Ordered => {
                 let digits = right.iter().take_while(|it| it.is_ascii_digit()).count();
@@ -302,28 +306,31 @@ fn byte_before(text: &[u8], start: usize) -> u8 {
     start.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(0)
 }
 
-/// Whether a text ends where a value or an expression does, so that something else may begin.
-fn is_broken(left: &[u8]) -> bool {
-    let byte = left.last().copied().unwrap_or(b' ');
-    let word = last_word(left);
-    matches!(
-        byte,
-        b'\''
-            | b'"'
-            | b')'
-            | b'('
-            | b','
-            | b';'
-            | b'|'
-            | b'*'
-            | b'^'
-            | b'>'
-            | b'{'
-            | b'`'
-            | b'\0'
-            | b'}'
-            | b'@'
-    ) || matches!(word, b"or" | b"and" | b"xor" | b"select" | b"exec" | b"when" | b"then" | b"else")
+/// Whether the text before a signature ends where a value or an expression does, so that something else
+/// may begin. A word does that only if it stands apart: `or sleep(`, not `floor.xp_cmdshell`.
+fn is_broken(text: &[u8], start: usize, end: usize) -> bool {
+    let left = before(text, start);
+    match left.last().copied().unwrap_or(b' ') {
+        b'\'' | b'"' | b')' | b'(' | b',' | b';' | b'|' | b'*' | b'^' | b'>' | b'{' | b'`'
+        | b'\0' | b'}' => true,
+        // PHP's sign that a call's errors are not to be said.
+        b'@' => text.get(start..end).is_some_and(|it| it.ends_with(b"(")),
+        _ => is_apart(text, start) && is_joint(last_word(left)),
+    }
+}
+
+/// Words of SQL behind which an expression begins.
+fn is_joint(word: &[u8]) -> bool {
+    matches!(word, b"or" | b"and" | b"xor" | b"select" | b"exec" | b"when" | b"then" | b"else")
+}
+
+/// Whether a space parts a signature from the word before it, or that word from what is before it where
+/// the signature begins with a sign (`1 or@@version`).
+fn is_apart(text: &[u8], start: usize) -> bool {
+    let left = text.get(..start).unwrap_or_default();
+    let is_sign = text.get(start).is_some_and(|it| !is_word(*it));
+    let outside = left.len() - if is_sign { last_word(left).len() } else { 0 };
+    byte_before(text, outside) == b' '
 }
 
 fn is_value(right: &[u8]) -> bool {

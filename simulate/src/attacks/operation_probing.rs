@@ -4,44 +4,9 @@ use super::{Plot, Raid, Stage};
 use crate::agents::Skill;
 use crate::calendar::ns;
 use crate::endpoints as api;
-use crate::endpoints::Endpoint;
+use crate::endpoints::REFUSED;
 use crate::objects::{Focus, any_customer};
 use crate::truth::Strength;
-
-/// What the agent may not do.
-static REFUSED: [&Endpoint; 31] = [
-    &api::AUDIT,
-    &api::KEYS,
-    &api::KEY_NEW,
-    &api::KEY_END,
-    &api::FLAGS,
-    &api::FLAGS_PUT,
-    &api::ROLES,
-    &api::ROLES_NEW,
-    &api::ROLES_END,
-    &api::USER_NEW,
-    &api::CUSTOMER_NEW,
-    &api::CUSTOMER_PATCH,
-    &api::CUSTOMER_END,
-    &api::NOTE_NEW,
-    &api::ORDER_NEW,
-    &api::ORDER_PATCH,
-    &api::ORDER_END,
-    &api::RETURN_NEW,
-    &api::PRODUCT_PUT,
-    &api::PRODUCT_END,
-    &api::PRICE_PUT,
-    &api::STOCK_PUT,
-    &api::SHIPMENT_NEW,
-    &api::SHIPMENT_PATCH,
-    &api::INVOICES,
-    &api::INVOICE_NEW,
-    &api::PAYMENTS,
-    &api::PAYMENT_NEW,
-    &api::REFUND_NEW,
-    &api::EXPORT,
-    &api::TICKET_PATCH,
-];
 
 pub(super) fn plan(stage: &mut Stage<'_>) -> Option<Raid> {
     let agent = stage.cast.agent(|it| it.skill == Skill::Research)?;

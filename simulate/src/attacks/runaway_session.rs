@@ -21,7 +21,7 @@ pub(super) fn plan(stage: &mut Stage<'_>) -> Option<Raid> {
     let plot = Plot {
         name: "session_at_machine_speed",
         detector: "machine_speed",
-        also: &["egress_spike", "joint_outlier", "not_itself"],
+        also: &["egress_spike", "joint_outlier", "not_itself", "sequence"],
         principal: client.caller.principal().to_owned(),
         story: "a care worker's session makes 1,900 calls a minute for three minutes".to_owned(),
         strength: Strength::Loud,

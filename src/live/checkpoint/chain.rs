@@ -4,7 +4,7 @@ use super::{CHANGES_MAX, CheckpointError, Head, Name, Part, Pointer, object};
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The folder of all groups' checkpoints.
@@ -12,6 +12,9 @@ const STATE: &str = "state";
 
 /// Checkpoints that are kept with all that they build on: the committed one, and those to fall back to.
 pub(super) const KEPT: usize = 3;
+/// Days of which one state is kept.
+const DAYS_KEPT: i64 = 7;
+const S_PER_DAY: i64 = 86_400;
 /// A whole object is written when the changes together are larger than one part in so many of it.
 const WHOLE_PART: u64 = 2;
 /// Objects of a chain that are followed: other versions may write longer ones.
@@ -187,13 +190,20 @@ impl Checkpoints {
 
     /// The names of all objects with their pointers, the latest first; foreign names are left out.
     pub(crate) async fn list(&self) -> Result<Vec<(Name, Pointer)>, CheckpointError> {
+        let listed = self.listed().await?;
+        Ok(listed.into_iter().map(|(name, pointer, _)| (name, pointer)).collect())
+    }
+
+    /// The same, each with the day on which it was written, since the epoch.
+    async fn listed(&self) -> Result<Vec<(Name, Pointer, i64)>, CheckpointError> {
         let mut objects = self.store.list(Some(&self.folder));
         let mut all = Vec::new();
         while let Some(object) = objects.try_next().await.map_err(|error| self.failed(&error))? {
+            let day = object.last_modified.timestamp().div_euclid(S_PER_DAY);
             let key = String::from(object.location);
             if let Some(name) = Name::read(&key) {
                 let hash = name.hash.clone();
-                all.push((name, Pointer { key, hash }));
+                all.push((name, Pointer { key, hash }, day));
             }
             if all.len() >= LISTED_MAX {
                 break;
@@ -203,16 +213,27 @@ impl Checkpoints {
         Ok(all)
     }
 
-    /// Removes the objects that none of the last checkpoints builds on.
+    /// Removes the objects that none of the last checkpoints builds on, but of each of the last days
+    /// its first whole one: a baseline may be taken back to it.
     ///
     /// This process's own come first, whatever others are there: those of a branch that was given up
     /// may have higher epochs. Of a chain all objects lie between its first and its last epoch.
     pub(crate) async fn prune(&self) -> Result<(), CheckpointError> {
-        let listed = self.list().await?;
-        let others = listed.iter().map(|(name, _)| name).filter(|name| !self.own.contains(name));
+        let listed = self.listed().await?;
+        let today = listed.iter().map(|(_, _, day)| *day).max().unwrap_or_default();
+        let mut of_days = BTreeMap::new();
+        for (name, _, day) in listed.iter().filter(|(name, ..)| name.first == name.epoch) {
+            if *day > today - DAYS_KEPT {
+                // The latest come first, so that the first of a day is the last that is seen.
+                of_days.insert(day, name);
+            }
+        }
+        let is_of_day = |name: &Name| of_days.values().any(|it| *it == name);
+        let others = listed.iter().map(|(name, ..)| name).filter(|name| !self.own.contains(name));
         let kept = self.own.iter().chain(others.take(KEPT.saturating_sub(self.own.len())));
         let Some(lowest) = kept.map(|name| name.first).min() else { return Ok(()) };
-        for (_, pointer) in listed.iter().filter(|(name, _)| name.epoch < lowest) {
+        let is_old = |name: &Name| name.epoch < lowest && !is_of_day(name);
+        for (_, pointer, _) in listed.iter().filter(|(name, ..)| is_old(name)) {
             let Ok(path) = Path::parse(&pointer.key) else { continue };
             match self.store.delete(&path).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}

@@ -4,7 +4,7 @@ use super::*;
 use crate::live::checkpoint::{Checkpoints, Head};
 use detect::{Item, Settings, Task as Work};
 use model::limit::PARTITIONS;
-use model::time::{NS_PER_H, NS_PER_S};
+use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
 use model::{EndpointSource, Event, EventBatch, Int, PrincipalTrust, PrincipalType, Text, Time};
 use std::sync::Arc;
 use std::time::Instant;
@@ -72,14 +72,20 @@ impl World {
             let name = texts.get(event, Text::Endpoint).unwrap_or("");
             self.templates.assign(event, name);
         }
-        let mut items: Vec<Vec<Item<'_>>> = vec![Vec::new(); PARTITIONS];
-        for event in &batch.events {
-            items[event.partition()].push(Item::Call(&batch, event));
-        }
         let engine = &mut self.detection.engine;
         engine.open(batch.events[0].time);
         let endpoints = self.templates.endpoints();
-        engine.tasks(endpoints, &items, closes).into_iter().for_each(Work::run);
+        let minute = |event: &Event| event.time.floor(NS_PER_MIN);
+        let mut minutes = batch.events.chunk_by(|a, b| minute(a) == minute(b)).peekable();
+        while let Some(events) = minutes.next() {
+            let mut items: Vec<Vec<Item<'_>>> = vec![Vec::new(); PARTITIONS];
+            for event in events {
+                items[event.partition()].push(Item::Call(&batch, event));
+            }
+            engine.tick(events[0].time, endpoints);
+            let closes = closes && minutes.peek().is_none();
+            engine.tasks(endpoints, &items, closes).into_iter().for_each(Work::run);
+        }
         if closes {
             drop(engine.exchange(endpoints, true).unwrap());
         }

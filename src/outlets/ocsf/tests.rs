@@ -6,7 +6,7 @@ use crate::keeper::Keeper;
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
 use ingest::endpoint::Templates;
-use model::{Contributor, Detector, FindingId, Position};
+use model::{Contributor, Detector, FindingId, Links, Position};
 use std::path::{Path, PathBuf};
 use store::{RunId, Store};
 
@@ -98,6 +98,7 @@ fn hostile(text: &str) -> Finding {
         bytes_out: None,
         client_address: Some(text.to_owned()),
         agent: Some(text.to_owned()),
+        links: Links::default(),
         position: Position { source: 0, line: 3 },
         input: Some(text.to_owned()),
     };
@@ -117,6 +118,7 @@ fn hostile(text: &str) -> Finding {
         window_end: start.plus(3_600 * NS_PER_S),
         detected_at: start.plus(NS_PER_S),
         severity: Severity::Critical,
+        risk_score: 42.5,
         score: 1e9,
         surprise: 12.0,
         observed: 1.0 / 3.0,

@@ -10,6 +10,7 @@ WHERE
     AND CAST(found.severity, 'Int8') >= {severity_min:Int64}
     AND ({detector:String} = '' OR found.detector = {detector:String})
     AND ({principal_id:String} = '' OR found.principal_id = {principal_id:String})
+    AND ({with_suppressed:Int64} = 1 OR found.suppressed_by IS NULL)
 ORDER BY
     found.severity DESC,
     found.score DESC,

@@ -7,6 +7,7 @@ WHERE
     AND CASE found.severity WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 ELSE 1 END >= $severity_min
     AND ($detector = '' OR found.detector = $detector)
     AND ($principal_id = '' OR found.principal_id = $principal_id)
+    AND ($with_suppressed = 1 OR found.suppressed_by IS NULL)
 ORDER BY
     CASE found.severity WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 ELSE 1 END DESC,
     found.score DESC,

@@ -36,7 +36,12 @@ impl Target {
     pub(crate) fn of(table: Table) -> Self {
         let month_of = match table {
             Table::Findings | Table::Signals | Table::Windows => Some("window_start"),
-            Table::Identities | Table::Endpoints | Table::Audit => None,
+            Table::Operations => Some("day_start"),
+            Table::Incidents
+            | Table::Identities
+            | Table::Endpoints
+            | Table::Audit
+            | Table::Feedback => None,
         };
         Self { name: table.as_str(), schema: table.schema(), month_of }
     }

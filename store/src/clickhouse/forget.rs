@@ -5,23 +5,25 @@
 
 use crate::clickhouse::client::Client;
 use crate::error::StoreError;
-use crate::forget::{Erased, Forgetting, SCRUBBED, audit_row};
+use crate::forget::{Erased, Forgetting, SAID, SCRUBBED, audit_row};
 use crate::reader::{Value, Values};
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
 use model::mention::FORGOTTEN;
 
 /// The tables with rows of identities, in the order in which they are emptied.
-const OWN: [&str; 5] = ["signals", "windows", "findings_daily", "findings", "identities"];
+const OWN: [&str; 7] =
+    ["signals", "windows", "operations", "findings_daily", "findings", "feedback", "identities"];
 /// Days of others whose findings named somebody and are summed up anew; more is an error, before
 /// anything is changed.
 const DAYS_MAX: usize = 10_000;
 /// The result that an audit says until all is done.
 const BEGUN: &str = "begun";
 
-/// What stands between the statements' parts: each text that may name somebody.
-fn any_text(condition: impl Fn(&str) -> String) -> String {
-    SCRUBBED.map(condition).join(" OR ")
+/// Which rows have a text in one of these columns that names somebody.
+fn naming(columns: &[&str]) -> String {
+    let named = columns.iter().map(|column| format!("match({column}, {{pattern:String}})"));
+    named.collect::<Vec<_>>().join(" OR ")
 }
 
 impl Client {
@@ -37,9 +39,11 @@ impl Client {
             let removed = self.number(&sql, &own).await?;
             erased.push(Erased { removed, ..Erased::nothing(table) });
         }
-        let named = any_text(|column| format!("match({column}, {{pattern:String}})"));
+        let (named, said) = (naming(&SCRUBBED), naming(&SAID));
         for (table, column, condition) in [
             ("findings", "changed", named.as_str()),
+            ("feedback", "changed", said.as_str()),
+            ("feedback", "left", "match(ifNull(entity, ''), {pattern:String})"),
             ("findings", "left", "match(entity, {pattern:String})"),
             ("signals", "left", "match(entity, {pattern:String})"),
         ] {
@@ -91,22 +95,12 @@ impl Client {
 
     /// Takes the names out of others' findings, and out of what was summed up from them.
     async fn scrub(&self, who: &Forgetting, days: &[Values]) -> Result<(), StoreError> {
+        self.scrub_texts("feedback", &SAID, who).await?;
         if days.is_empty() {
             return Ok(());
         }
+        self.scrub_texts("findings", &SCRUBBED, who).await?;
         let on_cluster = self.on_cluster()?;
-        // Twice: what stands between two names belongs to the first.
-        let once = |of: &str| {
-            format!("replaceRegexpAll({of}, {{pattern:String}}, '\\\\1{FORGOTTEN}\\\\2')")
-        };
-        let columns = SCRUBBED.map(|column| format!("{column} = {}", once(&once(column))));
-        let named = any_text(|column| format!("match({column}, {{pattern:String}})"));
-        let update = format!(
-            "ALTER TABLE findings{on_cluster} UPDATE {} \
-             WHERE principal_id != {{principal_id:String}} AND ({named})",
-            columns.join(", ")
-        );
-        self.execute_with(&update, &values(who)).await?;
         // A state cannot be changed: it is made again from the findings.
         for day in days {
             let key = "tenant_id = {tenant_id:String} AND principal_id = {principal_id:String}";
@@ -128,9 +122,31 @@ impl Client {
         Ok(())
     }
 
+    /// Takes the names out of texts of rows that are others'.
+    async fn scrub_texts(
+        &self,
+        table: &str,
+        columns: &[&str],
+        who: &Forgetting,
+    ) -> Result<(), StoreError> {
+        // Twice: what stands between two names belongs to the first.
+        let once = |of: &str| {
+            format!("replaceRegexpAll({of}, {{pattern:String}}, '\\\\1{FORGOTTEN}\\\\2')")
+        };
+        let changes: Vec<_> =
+            columns.iter().map(|column| format!("{column} = {}", once(&once(column)))).collect();
+        let update = format!(
+            "ALTER TABLE {table}{} UPDATE {} WHERE principal_id != {{principal_id:String}} AND ({})",
+            self.on_cluster()?,
+            changes.join(", "),
+            naming(columns),
+        );
+        self.execute_with(&update, &values(who)).await
+    }
+
     /// The days of others whose findings name somebody.
     async fn days_that_name(&self, who: &Forgetting) -> Result<Vec<Values>, StoreError> {
-        let named = any_text(|column| format!("match({column}, {{pattern:String}})"));
+        let named = naming(&SCRUBBED);
         let sql = format!(
             "SELECT DISTINCT tenant_id, principal_id, toString(toDate(window_start)) AS day \
              FROM findings WHERE principal_id != {{principal_id:String}} AND ({named}) \
@@ -146,7 +162,7 @@ impl Client {
         Ok(days)
     }
 
-    async fn audit(&self, row: &RecordBatch) -> Result<(), StoreError> {
+    pub(crate) async fn audit(&self, row: &RecordBatch) -> Result<(), StoreError> {
         let text = |name: &'static str| {
             let column = row.column_by_name(name).and_then(|it| it.as_string_opt::<i32>());
             (name, Value::Text(column.map_or("", |column| column.value(0)).to_owned()))

@@ -10,8 +10,8 @@ const ROLES: &str = include_str!("../../migrations/roles.sql");
 /// The roles of one tenant.
 const TENANT: &str = include_str!("../../migrations/roles_tenant.sql");
 
-/// Makes the roles `habitus_writer`, `habitus_analyst`, `habitus_grafana` and `habitus_privacy`, and for each tenant a
-/// role `habitus_grafana_<tenant>` that sees no other tenant's rows.
+/// Makes the roles `habitus_writer`, `habitus_analyst`, `habitus_grafana`, `habitus_privacy` and
+/// `habitus_feedback`, and for each tenant a role `habitus_grafana_<tenant>` that sees no other tenant's rows.
 ///
 /// The client's user must have the right to grant. What is there already stays as it is. Names of
 /// tenants take letters, digits and `_`.
@@ -70,8 +70,15 @@ mod tests {
         let granted = texts.iter().filter(|it| it.contains("GRANT") && it.contains("_acme"));
         for grant in granted {
             let table = grant.split("ON db.").nth(1).unwrap().split(' ').next().unwrap();
-            let is_view =
-                ["findings_current", "identity_timeline", "identity_risk"].contains(&table);
+            let is_view = [
+                "findings_current",
+                "findings_latest",
+                "incidents_current",
+                "feedback_in_force",
+                "identity_timeline",
+                "identity_risk",
+            ]
+            .contains(&table);
             assert!(is_view || restriction.contains(&format!("db.{table}")), "{grant}");
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Each test makes a database of its own, so that tests do not see each other's rows.
 
+use crate::clickhouse::migration::MIGRATIONS;
 use crate::clickhouse::{Client, Health, Plaintext, Settings, Sink, migrate, quote, verify};
 use crate::error::StoreError;
 use crate::tests::sample::{finding, rows};
@@ -74,19 +75,24 @@ async fn migrations_are_applied_once_and_checked() {
     let error = verify(&client).await.unwrap_err();
     assert!(matches!(error, StoreError::SchemaOld { found: 0, .. }), "{error}");
     let applied = migrate(&client, None).await.unwrap();
-    assert_eq!(applied.len(), 10);
+    assert_eq!(applied.len(), MIGRATIONS.len());
     assert_eq!(applied[1].name, "0002_findings");
     verify(&client).await.unwrap();
     assert_eq!(migrate(&client, None).await.unwrap(), []);
 
     client
-        .execute(
-            "ALTER TABLE schema_migrations DELETE WHERE version = 10 SETTINGS mutations_sync = 2",
-        )
+        .execute(&format!(
+            "ALTER TABLE schema_migrations DELETE WHERE version = {} SETTINGS mutations_sync = 2",
+            MIGRATIONS.len()
+        ))
         .await
         .unwrap();
     let error = verify(&client).await.unwrap_err().to_string();
-    assert!(error.contains("version 9") && error.contains("habitus migrate"), "{error}");
+    assert!(
+        error.contains(&format!("version {}", MIGRATIONS.len() - 1))
+            && error.contains("habitus migrate"),
+        "{error}"
+    );
     assert_eq!(migrate(&client, None).await.unwrap().len(), 1, "a half-done migration is repeated");
 
     let record = |version: u32, checksum: &str| {
@@ -137,7 +143,7 @@ async fn a_finding_comes_back_as_it_went_in() {
     found.detected_at = found.detected_at.plus(123_456_000);
     sink.findings(std::slice::from_ref(&found)).await.unwrap();
     let wanted = crate::finding::rows(std::slice::from_ref(&found)).unwrap();
-    for view in ["findings", "findings_current"] {
+    for view in ["findings", "findings_latest"] {
         let (schema, read) = client.query(&format!("SELECT * FROM {view}")).await.unwrap();
         assert_eq!(lines(&read), lines(std::slice::from_ref(&wanted)), "{view}");
         let types: Vec<_> = schema.fields().iter().map(|it| it.data_type().clone()).collect();

@@ -134,7 +134,7 @@ impl Store {
     }
 
     /// The writer's lock, after whoever commits right now: a service does so every few seconds.
-    async fn wait_to_write(&self) -> Result<Arc<Lock>, StoreError> {
+    pub(crate) async fn wait_to_write(&self) -> Result<Arc<Lock>, StoreError> {
         let mut tries = 0;
         loop {
             let dir = self.dir().to_owned();

@@ -10,6 +10,8 @@ use std::sync::Arc;
 /// The columns of a finding that may name somebody else: texts, not keys.
 pub(crate) const SCRUBBED: [&str; 5] =
     ["sentence", "counterfactual", "contributors", "evidence", "evidence_sql"];
+/// The same of feedback.
+pub(crate) const SAID: [&str; 2] = ["given_by", "reason"];
 /// The columns that hold the path of an endpoint.
 const PATHS: [&str; 2] = ["entity", "endpoint"];
 
@@ -37,7 +39,7 @@ pub(crate) fn sorted(
     let removed = (batch.num_rows() - rows.num_rows()) as u64;
     let mut is_changed = vec![false; rows.num_rows()];
     let mut columns = rows.columns().to_vec();
-    for name in SCRUBBED {
+    for name in SCRUBBED.into_iter().chain(SAID) {
         let Some(column) = texts(&rows, name) else { continue };
         let scrubbed: Vec<_> = column.iter().map(|text| mentions.replaced(text?)).collect();
         for (is_changed, scrubbed) in is_changed.iter_mut().zip(&scrubbed) {

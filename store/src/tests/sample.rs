@@ -6,7 +6,8 @@ use arrow::array::{
 use arrow::datatypes::DataType;
 use model::tables::Table;
 use model::{
-    Contributor, Detector, Evidence, Finding, FindingId, Position, PrincipalType, Severity, Time,
+    Contributor, Detector, Evidence, Finding, FindingId, Links, Position, PrincipalType, Severity,
+    Time,
 };
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub(crate) fn finding(number: u32, revision: u64) -> Finding {
         window_end: start.plus(3_600_000_000_000),
         detected_at: start.plus(1_000_000_000 * i64::from(number)),
         severity: Severity::High,
+        risk_score: 42.5,
         score: 1000.0 + f64::from(number),
         surprise: 9.5,
         observed: 812.0,
@@ -56,6 +58,7 @@ pub(crate) fn finding(number: u32, revision: u64) -> Finding {
             bytes_out: Some(4096),
             client_address: Some("203.0.113.7".into()),
             agent: None,
+            links: Links::default(),
             position: Position { source: 0, line: 17 },
             input: Some("access.log".to_owned()),
         }],

@@ -29,7 +29,9 @@ fn check(error: &str, parts: &[&str]) {
 async fn an_error_names_what_is_wrong_and_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;
-    let tables = "findings, signals, windows, identities, endpoints, audit, findings_current, identity_timeline";
+    let tables = "findings, incidents, signals, windows, identities, endpoints, audit, feedback, operations, \
+                  findings_latest, feedback_in_force, findings_current, incidents_current, \
+                  identity_timeline";
     for (sql, part) in [
         ("SELECT scor FROM findings", "no column scor; near it are findings.score"),
         ("SELECT 1 / 0", "ivide by zero"),
@@ -134,7 +136,13 @@ async fn the_current_finding_is_the_highest_revision_with_all_columns() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;
     let (schema, _) = store.query("SELECT * FROM findings_current").await.unwrap();
-    assert_eq!(schema.fields(), Table::Findings.schema().fields());
+    let of_findings = Table::Findings.schema();
+    let (shared, said) = schema.fields().split_at(of_findings.fields().len());
+    assert_eq!(shared, &of_findings.fields()[..]);
+    let said: Vec<_> = said.iter().map(|it| it.name().as_str()).collect();
+    assert_eq!(said, ["feedback_id", "verdict", "suppressed_by", "suppressed_until"]);
+    let (latest, _) = store.query("SELECT * FROM findings_latest").await.unwrap();
+    assert_eq!(latest.fields(), of_findings.fields());
     let sql = "SELECT sentence FROM findings_current ORDER BY sentence";
     assert_eq!(answer(&store, sql).await, "finding 1 in revision 3\nfinding 2 in revision 1");
 }

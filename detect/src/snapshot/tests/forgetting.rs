@@ -36,6 +36,19 @@ fn nothing_of_the_state_names_who_was_forgotten() {
 }
 
 #[test]
+fn nothing_of_a_graph_names_an_agent_that_was_forgotten() {
+    let batch = events(26);
+    let mut run = Run::new(&batch, &|_| false);
+    run.through(211);
+    let mut engine = run.engine;
+    for name in ["desk", "buyer"] {
+        assert!(holds(&engine.export().unwrap(), name));
+        engine.forget(name);
+        assert!(!holds(&engine.export().unwrap(), name), "{name}");
+    }
+}
+
+#[test]
 fn who_is_not_known_changes_nothing() {
     let batch = events(3);
     let mut run = Run::new(&batch, &|_| false);

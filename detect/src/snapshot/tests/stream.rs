@@ -47,7 +47,11 @@ pub(super) fn events(hours: u64) -> EventBatch {
             ordinary(&mut batch, hour, identity);
         }
         match hour {
-            25 => harvest(&mut batch),
+            24 => pass_on(&mut batch, 24),
+            25 => {
+                harvest(&mut batch);
+                pass_on(&mut batch, 25);
+            }
             26 => sweep(&mut batch),
             27 => guess(&mut batch),
             28 => take_over(&mut batch),
@@ -93,6 +97,21 @@ fn harvest(batch: &mut EventBatch) {
     }
 }
 
+/// Two identities have a planner work for them, which has others work for it, with errors that follow.
+fn pass_on(batch: &mut EventBatch, hour: u64) {
+    let servers = ["stock-mcp", "mail-mcp", "crm-mcp"];
+    for call in 0..60 {
+        let status = if call % 5 == 3 { 500 } else { 200 };
+        let time = at(hour, 1_500_000 + call * 7_000);
+        let mut event = event(batch, time, 3 + 6 * (call % 2), 1, (status, 300));
+        let chain = ["planner, buyer", "planner, desk"][call as usize / 2 % 2];
+        batch.set_text(&mut event, Text::ActorChain, chain);
+        batch.set_text(&mut event, Text::McpServer, servers[call as usize % 3]);
+        batch.set_text(&mut event, Text::TraceId, &format!("{:032x}", call / 20));
+        batch.events.push(event);
+    }
+}
+
 /// An address fails to authenticate under many names, and then succeeds under one.
 fn guess(batch: &mut EventBatch) {
     for call in 0..300 {
@@ -125,7 +144,7 @@ pub(super) fn at(hour: u64, ms: u64) -> Time {
     START.plus(hour as i64 * NS_PER_H + ms as i64 * 1_000_000)
 }
 
-fn call_of(
+pub(super) fn call_of(
     batch: &mut EventBatch,
     time: Time,
     identity: u64,
@@ -223,6 +242,7 @@ impl<'a> Run<'a> {
                 let (now, later) = rest.split_at(rest.partition_point(|it| it.time < end));
                 self.part(now, !later.is_empty(), false);
                 if let Some(next) = later.first() {
+                    self.end_operations(Some(next.time));
                     self.engine.open(next.time);
                     self.step();
                 }
@@ -243,6 +263,9 @@ impl<'a> Run<'a> {
                     event,
                 ));
             }
+            if let Some(note) = Router::actor(self.batch, event) {
+                items[note.partition].push(Item::Acted(note.source, self.batch, event));
+            }
         }
         self.engine.tasks(&self.endpoints, &items, closes).into_iter().for_each(crate::Task::run);
         self.step();
@@ -258,6 +281,14 @@ impl<'a> Run<'a> {
         self.step();
     }
 
+    fn end_operations(&mut self, next: Option<Time>) {
+        let mut keep = |rows| -> Result<(), arrow::error::ArrowError> {
+            self.left.rows.push(rows);
+            Ok(())
+        };
+        self.engine.end_operations(next, &self.endpoints, &mut keep).unwrap();
+    }
+
     /// Two endpoints become one after ten hours.
     fn fold(&mut self) {
         if self.engine.hour() == Some(START.plus(9 * NS_PER_H)) {
@@ -270,7 +301,8 @@ impl<'a> Run<'a> {
     /// Closes the last hour.
     pub(super) fn finish(mut self) -> Left {
         self.part(&[], true, true);
-        self.left.rows.extend(self.engine.identities(&self.endpoints).unwrap());
+        self.end_operations(None);
+        self.left.rows.extend(self.engine.identities(&self.endpoints).map(Result::unwrap));
         self.left.rows.push(self.engine.endpoints(&self.endpoints).unwrap());
         self.left.state = [self.engine.export().unwrap(), self.router.export().unwrap()];
         self.left

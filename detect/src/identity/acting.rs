@@ -1,0 +1,161 @@
+//! For whom an agent acts: what is kept of it between its hours.
+
+use crate::snapshot::plain::{self, Plain};
+use crate::statistics::Moments;
+use model::Time;
+use serde::{Deserialize, Serialize};
+
+/// Subjects that are kept of one agent; the one that it did not act for for longest goes.
+const SUBJECTS_MAX: usize = 512;
+
+/// Somebody whom an agent acted for, as a hash.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct Subject {
+    key: u32,
+    /// When it did last, in days since 1970.
+    day: u16,
+}
+
+/// The habits of an agent that acts for others.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Acting {
+    #[serde(with = "plain")]
+    subjects: Subjects,
+    /// Distinct subjects of a learned hour.
+    pub(crate) per_hour: Moments,
+    pub(crate) most: u32,
+    /// Subjects of learned hours, decayed, and those of them that were new.
+    pairs: f32,
+    novel: f32,
+    /// Learned hours, and calls in them.
+    pub(crate) hours: u32,
+    pub(crate) calls: u64,
+    /// Most actors in a chain that was learned.
+    pub(crate) deepest: u8,
+    #[serde(with = "plain")]
+    pub(crate) first: Time,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Subjects(Vec<Subject>);
+
+const fn key_of(subject: u64) -> u32 {
+    // The high bits chose the partition: both halves.
+    (subject ^ (subject >> 32)) as u32
+}
+
+impl Acting {
+    pub(crate) fn new(first: Time) -> Self {
+        Self {
+            subjects: Subjects::default(),
+            per_hour: Moments::default(),
+            most: 0,
+            pairs: 0.0,
+            novel: 0.0,
+            hours: 0,
+            calls: 0,
+            deepest: 0,
+            first,
+        }
+    }
+
+    /// Whether it acted for somebody before, as far as that is kept.
+    pub(crate) fn knows(&self, subject: u64) -> bool {
+        let key = key_of(subject);
+        self.subjects.0.iter().any(|it| it.key == key)
+    }
+
+    /// How many subjects are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.subjects.0.len()
+    }
+
+    /// The chance that a subject of an hour is new, from how often one was.
+    pub(crate) fn p_new(&self) -> f64 {
+        (f64::from(self.novel) + 0.5) / (f64::from(self.pairs) + 1.0)
+    }
+
+    /// Learns an hour's subjects.
+    pub(crate) fn learn(&mut self, subjects: impl Iterator<Item = u64>, day: u16) {
+        for subject in subjects {
+            self.pairs += 1.0;
+            self.novel += f32::from(u8::from(self.note(subject, day)));
+        }
+    }
+
+    /// Notes a subject, of an hour that may not be learned: it is new no more; whether it was.
+    pub(crate) fn note(&mut self, subject: u64, day: u16) -> bool {
+        let (key, all) = (key_of(subject), &mut self.subjects.0);
+        if let Some(known) = all.iter_mut().find(|it| it.key == key) {
+            known.day = known.day.max(day);
+            return false;
+        }
+        if all.len() >= SUBJECTS_MAX {
+            let oldest = all.iter().enumerate().min_by_key(|(index, it)| (it.day, *index));
+            if let Some(index) = oldest.map(|(index, _)| index) {
+                all.remove(index);
+            }
+        } else if all.len() == all.capacity() {
+            all.reserve_exact((all.len() / 4).max(2));
+        }
+        all.push(Subject { key, day });
+        true
+    }
+
+    /// Forgets a part of how often; the subjects stay.
+    pub(crate) fn decay(&mut self, factor: f32) {
+        self.per_hour.decay(factor);
+        self.pairs *= factor;
+        self.novel *= factor;
+    }
+
+    /// Forgets somebody by the hashes that they had.
+    pub(crate) fn forget(&mut self, hashes: &[u64]) {
+        self.subjects.0.retain(|it| !hashes.iter().any(|hash| key_of(*hash) == it.key));
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.subjects.0.len() * size_of::<Subject>()
+    }
+}
+
+impl Plain for Subjects {
+    type As = Vec<Subject>;
+
+    fn to_plain(&self) -> Self::As {
+        self.0.clone()
+    }
+
+    fn from_plain(plain: Self::As) -> Option<Self> {
+        (plain.len() <= SUBJECTS_MAX).then_some(Self(plain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_help_desk_expects_new_people_and_an_assistant_does_not() {
+        let (mut desk, mut assistant) =
+            (Acting::new(Time::from_ns(0)), Acting::new(Time::from_ns(0)));
+        for hour in 0..100_u64 {
+            desk.learn((hour * 10..hour * 10 + 10).map(|it| it << 7), 1);
+            assistant.learn([7, 8].into_iter(), 1);
+        }
+        assert!(desk.p_new() > 0.99 && assistant.p_new() < 0.02, "{}", assistant.p_new());
+        assert_eq!((desk.kept(), assistant.kept()), (SUBJECTS_MAX, 2));
+    }
+
+    #[test]
+    fn who_was_not_acted_for_for_longest_makes_room_and_the_forgotten_go() {
+        let mut acting = Acting::new(Time::from_ns(0));
+        for subject in 0..SUBJECTS_MAX as u64 {
+            assert!(acting.note(subject, subject as u16));
+        }
+        assert!(!acting.note(0, 900) && acting.note(9_999, 901));
+        assert!(acting.knows(0) && !acting.knows(1) && acting.knows(9_999));
+        acting.forget(&[9_999]);
+        assert!(!acting.knows(9_999));
+    }
+}

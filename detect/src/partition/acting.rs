@@ -1,0 +1,78 @@
+//! Calls on behalf of others, on their way through the partition of whoever acts.
+
+use super::{Partition, take_open, tools};
+use crate::alarm::{self, Alarm};
+use crate::delegation;
+use crate::engine::Context;
+use crate::identity::{Acting, Identity};
+use crate::open_window::{Acted, Crossed, OpenWindow};
+use crate::population::Contribution;
+use model::{Event, EventBatch, PrincipalType};
+
+impl Partition {
+    /// Takes a call that one of its identities made for somebody else, who may be of another partition.
+    ///
+    /// It is the other's call, and counted there: here it is only noted for whom it was.
+    pub(super) fn acted(
+        &mut self,
+        context: &Context<'_>,
+        actor: u64,
+        (batch, event): (&EventBatch, &Event),
+    ) {
+        let Some(name) = delegation::actor_of(batch, event) else { return };
+        let who = (name, PrincipalType::Service, "actor");
+        let slot = self.find(actor, name);
+        let slot = slot.unwrap_or_else(|| self.admit(context, actor, who, (batch, event)));
+        let Some(identity) = self.identities.get_mut(slot as usize) else { return };
+        if identity.is_overflow() {
+            return;
+        }
+        self.touched.add(slot);
+        let mut open = take_open(context, (identity, slot), &mut self.active, || self.spare.pop());
+        let now = event.time.max(open.start);
+        identity.last_seen = identity.last_seen.max(now);
+        if open.calls == 0 {
+            open.last = open.last.max(now);
+        }
+        let mut crossed = Crossed::default();
+        let acted = open.acted.get_or_insert_with(|| Box::new(Acted::new(now)));
+        acted.add(identity.acting.as_deref(), (batch, event), now, &mut crossed);
+        let endpoint = context.endpoints.resolve(event.endpoint_id);
+        tools::add(identity, &mut open, (batch, event), (endpoint, now), &mut crossed);
+        if !open.raised.is_empty() {
+            alarm::add_acted(&mut open, batch, event);
+        }
+        if !crossed.is_empty() {
+            let alarm = Alarm { batch, event, endpoint, now };
+            alarm::sound(context, identity, &mut open, crossed, Some(&alarm), &mut self.findings);
+        }
+        identity.open = Some(open);
+    }
+}
+
+/// Learns for whom an agent acted in a closed hour, or only notes it: then they are new no more.
+pub(super) fn learn(
+    contribution: &mut Contribution,
+    identity: &mut Identity,
+    open: &OpenWindow,
+    is_learned: bool,
+) {
+    let Some(acted) = &open.acted else { return };
+    let day = open.start.day_number() as u16;
+    let acting = identity.acting.get_or_insert_with(|| Box::new(Acting::new(acted.first)));
+    if !is_learned {
+        acted.subjects.hashes().for_each(|subject| _ = acting.note(subject, day));
+        return;
+    }
+    let before = (acting.hours > 0).then_some(acting.deepest);
+    acting.deepest = acting.deepest.max(acted.depth);
+    let agents = &mut contribution.agents;
+    agents.deepen(before, Some(acting.deepest));
+    acting.hours += 1;
+    acting.calls += u64::from(acted.calls);
+    let count = acted.subjects.len();
+    acting.per_hour.add(count as f64, 1.0);
+    acting.most = acting.most.max(count as u32);
+    agents.subjects.add(count as f64, 1.0);
+    acting.learn(acted.subjects.hashes(), day);
+}

@@ -1,0 +1,54 @@
+//! What a closed hour says of ordinary traffic: its surprises, as the calibration takes them.
+
+use super::learn::Suspect;
+use crate::detectors::Reading;
+use crate::engine::Context;
+use crate::identity::Identity;
+use crate::open_window::OpenWindow;
+use crate::population::Contribution;
+use model::Detector;
+
+/// Takes each detector's oddest reading: only windows that had anything to read count.
+///
+/// What is rare and goes on, for hours or night after night, counts once; what raised counts as just at
+/// the cut, because an attack must not become what is ordinary; and who grows a little each day is no
+/// measure of how much is large.
+pub(super) fn take(
+    context: &Context<'_>,
+    contribution: &mut Contribution,
+    (identity, open): (&mut Identity, &OpenWindow),
+    readings: &[Reading],
+) {
+    let suspect = Suspect::of(context, identity);
+    let mut left = readings;
+    while let Some(detector) = left.first().map(|reading| reading.detector) {
+        let many = left.iter().take_while(|reading| reading.detector == detector).count();
+        let (of_this, rest) = left.split_at(many);
+        left = rest;
+        let oddest = of_this.iter().map(|reading| reading.surprise as f32).reduce(f32::max);
+        let Some(oddest) = oddest.filter(|_| !suspect.bars(detector)) else { continue };
+        if !is_occasion(context, identity, open, (detector, oddest)) {
+            continue;
+        }
+        if let Some(surprises) = contribution.surprises.get_mut(detector as usize) {
+            let is_raised = open.raised.iter().any(|it| it.detector == detector);
+            let cut = is_raised
+                .then(|| context.calibration.surprise_at(detector, context.cut_of(detector)));
+            surprises.push(cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0));
+        }
+    }
+}
+
+/// Whether a reading is not one more of an occasion that counted already.
+fn is_occasion(
+    context: &Context<'_>,
+    identity: &mut Identity,
+    open: &OpenWindow,
+    (detector, surprise): (Detector, f32),
+) -> bool {
+    if !context.calibration.is_rare(detector, surprise) {
+        return true;
+    }
+    let rare = identity.rare.get_or_insert_default();
+    rare.counts(detector, surprise, open.start.hour_number())
+}

@@ -1,0 +1,284 @@
+//! The deny feed: beside detection, on a thread of its own, kept up from what the store holds.
+//!
+//! Whatever was told before, and by which process, the store alone says whom to deny: so a restart,
+//! feedback, forgetting and another process that takes over need nothing of their own.
+
+use super::TOPIC;
+use super::deny::{Found, List, entry_text, key_text};
+use crate::columns::{numbers, texts};
+use crate::commands::{Failure, Setting};
+use crate::operation::health::State;
+use crate::operation::metrics::Metric;
+use crate::operation::{Operation, log};
+use crate::render::plain;
+use connect::{Producer, Record};
+use hyper::body::Bytes;
+use model::time::{NS_PER_D, NS_PER_S};
+use model::{PrincipalType, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use store::{Question, Reader, Value};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+/// How often the store is asked where nothing was found: after so long feedback shows.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether something was found.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Findings that are read; further ones, which are older, are left out.
+const FOUND_MAX: usize = 20_000;
+/// How long ago an entry may have expired that a topic is told of when this process begins to lead.
+const GONE_NS: i64 = 7 * NS_PER_D;
+/// Nanoseconds in one microsecond.
+const NS_PER_US: i64 = 1_000;
+/// Digits of the mark of a list's content.
+const MARK_DIGITS: usize = 32;
+
+/// The list as it is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) body: Bytes,
+    /// Of its content, in quotes.
+    pub(crate) mark: String,
+}
+
+/// Where the list is served from; nothing before the store was read.
+pub(crate) type Served = watch::Receiver<Option<Arc<Page>>>;
+
+/// Says that something critical was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Waker(Arc<AtomicBool>);
+
+impl Waker {
+    pub(crate) fn wake(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Keeps the feed up.
+#[derive(Debug)]
+struct Feed {
+    reader: Reader,
+    runtime: Handle,
+    topic: Option<Producer>,
+    expire_ns: i64,
+    operation: Arc<Operation>,
+    page: watch::Sender<Option<Arc<Page>>>,
+    wall: fn() -> Time,
+    /// What the store said last.
+    found: Option<Vec<Found>>,
+    /// What the topic was told of, by the texts of keys.
+    told: BTreeMap<String, String>,
+    is_leading: bool,
+    /// What is wrong, as it was said.
+    trouble: Option<String>,
+    is_full: bool,
+}
+
+/// What reads the time that passes, and the time of day.
+type Clocks = (fn() -> Instant, fn() -> Time);
+
+/// Starts the feed, if it is configured.
+///
+/// # Errors
+///
+/// The store cannot be opened, or the topic is not there.
+pub(crate) fn open(
+    setting: &Setting,
+    operation: &Arc<Operation>,
+    stop: &Arc<AtomicBool>,
+    (now, wall): Clocks,
+) -> Result<Option<Waker>, Failure> {
+    let settings = &setting.config.response.deny;
+    if settings.is_off() {
+        return Ok(None);
+    }
+    let topic = match settings.topic.as_str() {
+        "" => None,
+        topic => Some(Producer::open(&setting.config.kafka.client()?, topic, TOPIC)?),
+    };
+    let (page, served) = watch::channel(None);
+    if settings.http && operation.deny.set(served).is_err() {
+        return Err("the deny feed is served twice; report this as a defect".into());
+    }
+    let feed = Feed {
+        reader: setting.reader()?,
+        runtime: setting.runtime.clone(),
+        topic,
+        expire_ns: i64::from(settings.expire_seconds) * NS_PER_S,
+        operation: Arc::clone(operation),
+        page,
+        wall,
+        found: None,
+        told: BTreeMap::new(),
+        is_leading: false,
+        trouble: None,
+        is_full: false,
+    };
+    let waker = Waker(Arc::new(AtomicBool::new(false)));
+    let (woken, stop) = (waker.clone(), Arc::clone(stop));
+    // Its topic may not answer for seconds: nothing of detection waits for that.
+    std::thread::Builder::new()
+        .name("deny feed".to_owned())
+        .spawn(move || feed.run(&woken, &stop, now))
+        .map_err(|error| format!("the deny feed cannot be started: {error}"))?;
+    Ok(Some(waker))
+}
+
+impl Feed {
+    fn run(mut self, woken: &Waker, stop: &AtomicBool, now: fn() -> Instant) {
+        let mut asked: Option<Instant> = None;
+        while !stop.load(Ordering::Relaxed) {
+            let is_woken = woken.0.swap(false, Ordering::Relaxed);
+            let is_due = asked.is_none_or(|at| now().saturating_duration_since(at) >= ASK_EVERY);
+            if is_woken || is_due {
+                asked = Some(now());
+                let trouble = self.round().err().map(|error| plain(&error.to_string()));
+                self.note(trouble);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Says what is wrong once, and when it is over.
+    fn note(&mut self, trouble: Option<String>) {
+        if trouble.is_some() {
+            self.operation.metrics.add(Metric::DenyFailures, &[], 1);
+        }
+        if trouble == self.trouble {
+            return;
+        }
+        match &trouble {
+            Some(why) => log::warn(&format!("the deny feed: {why}; it is tried again")),
+            None => log::info("the deny feed goes on", &[]),
+        }
+        self.trouble = trouble;
+    }
+
+    /// Asks the store, and tells what has changed. What it said last goes on to expire where it does
+    /// not answer.
+    fn round(&mut self) -> Result<(), Failure> {
+        let now = (self.wall)();
+        let asked = self.ask(now);
+        let unread = match asked {
+            Ok(found) => {
+                self.found = Some(found);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        if let Some(found) = &self.found {
+            let us = |ns: i64| ns.div_euclid(NS_PER_US);
+            let list = List::of(found, us(now.ns()), us(self.expire_ns));
+            self.serve(&list)?;
+            self.tell(&list)?;
+        }
+        unread.map_or(Ok(()), Err)
+    }
+
+    fn ask(&self, now: Time) -> Result<Vec<Found>, Failure> {
+        let since = now.plus(-self.expire_ns).plus(-GONE_NS);
+        let values = vec![
+            ("since_us", Value::Int(since.ns().div_euclid(NS_PER_US))),
+            ("rows_max", Value::Int(FOUND_MAX as i64)),
+        ];
+        let (_, answer) = self.runtime.block_on(self.reader.ask(Question::Critical, values))?;
+        let mut found = Vec::new();
+        for batch in &answer {
+            let ids = texts(batch, "finding_id")?;
+            let (tenants, principals) = (texts(batch, "tenant_id")?, texts(batch, "principal_id")?);
+            let (kinds, entities) = (texts(batch, "principal_type")?, texts(batch, "entity")?);
+            let (detectors, sentences) = (texts(batch, "detector")?, texts(batch, "sentence")?);
+            let evidence = texts(batch, "evidence")?;
+            let (at, suppressed) =
+                (numbers(batch, "detected_us")?, numbers(batch, "is_suppressed")?);
+            found.extend((0..batch.num_rows()).map(|row| Found {
+                finding_id: ids.value(row).to_owned(),
+                tenant_id: tenants.value(row).to_owned(),
+                principal_id: principals.value(row).to_owned(),
+                kind: PrincipalType::from_name(kinds.value(row)),
+                entity: entities.value(row).to_owned(),
+                detector: detectors.value(row).to_owned(),
+                detected_us: at.value(row),
+                sentence: sentences.value(row).to_owned(),
+                evidence: evidence.value(row).to_owned(),
+                is_suppressed: suppressed.value(row) != 0,
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Puts the list where it is served from.
+    fn serve(&mut self, list: &List) -> Result<(), Failure> {
+        let metrics = &self.operation.metrics;
+        metrics.set(Metric::DenyEntries, &[], list.entries.len() as i64);
+        metrics.set(Metric::DenyLeftOut, &[], list.left_out as i64);
+        if list.left_out > 0 && !self.is_full {
+            log::warn(&format!(
+                "the deny feed has {} entries and no room for {} more, which would expire first",
+                list.entries.len(),
+                list.left_out
+            ));
+        }
+        self.is_full = list.left_out > 0;
+        let body = list.json()?;
+        let hash = blake3::hash(&body).to_hex();
+        let mark = format!("\"{}\"", hash.get(..MARK_DIGITS).unwrap_or_default());
+        self.page.send_if_modified(|page| {
+            if page.as_ref().is_some_and(|it| it.mark == mark) {
+                return false;
+            }
+            *page = Some(Arc::new(Page { body: Bytes::from(body), mark }));
+            true
+        });
+        Ok(())
+    }
+
+    /// Tells the topic what it does not know yet; only the process that leads does.
+    fn tell(&mut self, list: &List) -> Result<(), Failure> {
+        let Some(topic) = &self.topic else { return Ok(()) };
+        let is_leading = matches!(
+            self.operation.health.state(),
+            State::Leading | State::WaitingForStore | State::HeldBack
+        );
+        if !is_leading {
+            self.is_leading = false;
+            return Ok(());
+        }
+        let mut told =
+            if self.is_leading { std::mem::take(&mut self.told) } else { BTreeMap::new() };
+        let mut wanted = BTreeMap::new();
+        for (key, entry) in &list.entries {
+            wanted.insert(key_text(key)?, entry_text(key, entry)?);
+        }
+        if !self.is_leading {
+            // Others may have told of these before; nobody else takes them back.
+            for key in &list.gone {
+                told.insert(key_text(key)?, String::new());
+            }
+        }
+        let gone = told.keys().filter(|key| !wanted.contains_key(*key));
+        let gone = gone.map(|key| Record {
+            key: Some(key.as_bytes()),
+            is_tombstone: true,
+            ..Record::default()
+        });
+        let new = wanted.iter().filter(|(key, value)| told.get(*key) != Some(*value));
+        let new = new.map(|(key, value)| Record {
+            key: Some(key.as_bytes()),
+            value: value.as_bytes(),
+            headers: vec![("content-type", "application/json".to_owned())],
+            ..Record::default()
+        });
+        let records: Vec<_> = gone.chain(new).collect();
+        if let Err(error) = if records.is_empty() { Ok(()) } else { topic.send(records) } {
+            // Some of it may be there: all of it is told again.
+            self.told = told;
+            return Err(error.into());
+        }
+        (self.told, self.is_leading) = (wanted, true);
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! What a finding observed, counted again from the raw lines, detector by detector.
+
+use super::Claim;
+use super::log::{HOUR_MS, Line};
+use super::words::{after, between};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Counts a finding's observed value again from the lines of a log, which may be fewer than those that
+/// it was found in; nothing where a log alone cannot tell, which is what models say.
+pub(super) fn observed(claim: &Claim<'_>, lines: &[Line]) -> Option<f64> {
+    let own: Vec<&Line> = lines.iter().filter(|it| it.who() == claim.principal).collect();
+    let hour: Vec<&Line> = own.iter().copied().filter(|it| claim.has(it)).collect();
+    Some(match &*claim.detector {
+        "object_enumeration" => {
+            let read = hour.iter().filter(|it| it.is_ok() && it.is_of(&claim.entity));
+            distinct(read.map(|it| &*it.path))
+        }
+        "egress_spike" => hour.iter().filter_map(|it| it.bytes_out).sum::<u64>() as f64,
+        "foreign_object" => foreign(claim, lines).len() as f64,
+        "unauthenticated_success" => {
+            let without = |it: &&Line| {
+                claim.has(it)
+                    && it.named.is_empty()
+                    && (200..300).contains(&it.status)
+                    && it.is_of(&claim.entity)
+            };
+            lines.iter().filter(without).count() as f64
+        }
+        "new_network" => {
+            let known: BTreeSet<_> =
+                own.iter().filter(|it| it.ms < claim.start_ms).map(|it| it.network()).collect();
+            distinct(hour.iter().map(|it| it.network()).filter(|it| !known.contains(it)))
+        }
+        "auth_failures" => hour.iter().filter(|it| matches!(it.status, 401 | 407)).count() as f64,
+        "denied_probing" => {
+            let refused = hour.iter().filter(|it| matches!(it.status, 403 | 404));
+            distinct(refused.map(|it| (&*it.method, &*it.path)))
+        }
+        "secret_harvesting" => {
+            let secret = |it: &&&Line| it.is_ok() && is_secret(it);
+            distinct(hour.iter().filter(secret).map(|it| (&*it.tool, &*it.path, resource(it))))
+        }
+        "tool_drift" => new_tools(claim, lines).len() as f64,
+        "machine_speed" => {
+            let span = after(&claim.sentence, " calls in ").value * 1_000.0;
+            let from = super::log::ms(first_word(&claim.sentence, " from "));
+            let within = |it: &&&Line| (from..from + span as i64).contains(&it.ms);
+            hour.iter().filter(within).count() as f64
+        }
+        "delegation" => subjects(claim, lines).len() as f64,
+        "injection" => {
+            let odd =
+                |it: &&&Line| claim.case.has_line(it.number, &it.text) && it.is_of(&claim.entity);
+            hour.iter().filter(odd).count() as f64
+        }
+        "write_burst" => {
+            let changed =
+                |it: &&&Line| it.is_ok() && matches!(&*it.method, "PUT" | "PATCH" | "DELETE");
+            distinct(hour.iter().filter(changed).map(|it| &*it.path))
+        }
+        "dormant" if claim.unit == "days silent" => silence_days(claim, &own)?,
+        "key_fanout" => {
+            let there = lines.iter().filter(|it| claim.has(it) && it.address == claim.principal);
+            distinct(there.filter(|it| !it.named.is_empty()).map(|it| &*it.named))
+        }
+        "agent_graph" if claim.unit.starts_with("first-seen") => {
+            new_edges(claim, lines).len() as f64
+        }
+        _ => return None,
+    })
+}
+
+/// Whether a call names a secret, by words of the corpora.
+pub(super) fn is_secret(line: &Line) -> bool {
+    const NAMES: [&str; 6] = ["/secret", "api-keys", ".env", "id_rsa", "credentials", ".pem"];
+    NAMES.iter().any(|name| line.path.contains(name) || resource(line).contains(name))
+}
+
+/// What tells one resource of a tool from another.
+fn resource(line: &Line) -> &str {
+    line.text
+        .split_once("\"resource_uri\":\"")
+        .map_or("", |(_, rest)| rest.split('"').next().unwrap_or_default())
+}
+
+fn first_word<'a>(text: &'a str, mark: &str) -> &'a str {
+    let tail = text.split_once(mark).map_or("", |it| it.1);
+    tail.split([' ', ';', ',']).next().unwrap_or_default()
+}
+
+pub(super) fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> f64 {
+    all.collect::<BTreeSet<_>>().len() as f64
+}
+
+/// Objects of the finding's hour that somebody else alone had read until then, with those readers.
+pub(super) fn foreign<'a>(claim: &Claim<'_>, lines: &'a [Line]) -> BTreeMap<&'a str, &'a str> {
+    let mut readers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut found = BTreeMap::new();
+    for line in lines.iter().filter(|it| it.method == "GET" && it.is_ok()) {
+        let before = readers.entry(&*line.path).or_default();
+        if claim.has(line)
+            && line.who() == claim.principal
+            && line.is_of(&claim.entity)
+            && let (1, Some(other)) = (before.len(), before.first().copied())
+            && other != claim.principal
+        {
+            found.insert(&*line.path, other);
+        }
+        before.insert(line.who());
+    }
+    found
+}
+
+/// Whom a call with a tool is charged to: the agent, else whoever called.
+fn tool_user(line: &Line) -> &str {
+    line.agents().last().copied().unwrap_or_else(|| line.who())
+}
+
+/// Tools that are called in the finding's hour, and were not before.
+pub(super) fn new_tools<'a>(claim: &Claim<'_>, lines: &'a [Line]) -> BTreeSet<(&'a str, &'a str)> {
+    let used = lines.iter().filter(|it| !it.tool.is_empty() && tool_user(it) == claim.principal);
+    let (mut known, mut new) = (BTreeSet::new(), BTreeSet::new());
+    for line in used {
+        let tool = (&*line.server, &*line.tool);
+        if line.ms < claim.start_ms {
+            known.insert(tool);
+        } else if claim.has(line) && !known.contains(&tool) {
+            new.insert(tool);
+        }
+    }
+    new
+}
+
+/// On whose behalf the agent acted in the finding's hour.
+pub(super) fn subjects<'a>(claim: &Claim<'_>, lines: &'a [Line]) -> BTreeSet<&'a str> {
+    let acted = |it: &&Line| {
+        claim.has(it) && it.who() != claim.principal && it.agents().contains(&&*claim.principal)
+    };
+    lines.iter().filter(acted).map(Line::who).collect()
+}
+
+/// From whom to whom a call went: through its agents in their order, to a tool's server in the end.
+pub(super) fn edges(line: &Line) -> Vec<(String, String)> {
+    let mut path: Vec<_> = line.agents().into_iter().map(str::to_owned).collect();
+    if path.is_empty() {
+        path.push(line.who().to_owned());
+    }
+    if !line.server.is_empty() {
+        path.push(line.server.clone());
+    }
+    path.dedup();
+    path.windows(2).map(|it| (it[0].clone(), it[1].clone())).collect()
+}
+
+/// Edges from the finding's agent in its hour that never were before.
+pub(super) fn new_edges(claim: &Claim<'_>, lines: &[Line]) -> BTreeSet<(String, String)> {
+    let of = |before: bool| -> BTreeSet<_> {
+        let here =
+            lines.iter().filter(|it| if before { it.ms < claim.start_ms } else { claim.has(it) });
+        here.flat_map(edges).filter(|(from, _)| *from == claim.principal).collect()
+    };
+    let known = of(true);
+    of(false).into_iter().filter(|it| !known.contains(it)).collect()
+}
+
+/// Days between the hour of the last call before the silence and the first hour after it.
+fn silence_days(claim: &Claim<'_>, own: &[&Line]) -> Option<f64> {
+    let since = super::log::ms(first_word(&claim.sentence, "since the hour of "));
+    let hour = |it: &&&Line| it.ms.div_euclid(HOUR_MS) * HOUR_MS;
+    let back = own.iter().map(|it| hour(&it)).find(|it| *it > since)?;
+    let last = own.iter().map(|it| hour(&it)).filter(|it| *it < back).max()?;
+    let _said = between(&claim.sentence, "silent for ", " ");
+    Some((back - last) as f64 / (24 * HOUR_MS) as f64)
+}
