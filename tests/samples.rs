@@ -39,6 +39,18 @@ pub(crate) fn auc(scored: &[(f64, bool)]) -> f64 {
     (ranks - positives * (positives + 1.0) / 2.0) / (positives * negatives)
 }
 
+/// The mean of the precision at each positive, ties counted against it.
+pub(crate) fn average_precision(scored: &[(f64, bool)]) -> f64 {
+    let mut sorted = scored.to_vec();
+    sorted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let places = (1..).zip(&sorted).filter(|(_, (_, label))| *label).map(|(place, _)| place);
+    let precisions: Vec<_> = (1..)
+        .zip(places)
+        .map(|(hits, place): (u32, u32)| f64::from(hits) / f64::from(place))
+        .collect();
+    precisions.iter().sum::<f64>() / precisions.len() as f64
+}
+
 /// The largest share of positives found while at most `alarms` of the negatives are flagged.
 pub(crate) fn hit_rate(scored: &[(f64, bool)], alarms: f64) -> f64 {
     let mut sorted = scored.to_vec();
@@ -65,5 +77,7 @@ fn a_perfect_ranking_has_an_area_of_one_and_ties_count_half() {
     let is = |got: f64, wanted: f64| assert!((got - wanted).abs() < 1e-12, "{got}, not {wanted}");
     is(auc(&[(1.0, false), (2.0, true), (3.0, true)]), 1.0);
     is(auc(&[(1.0, false), (1.0, true)]), 0.5);
+    is(average_precision(&[(3.0, true), (2.0, false), (1.0, true)]), f64::midpoint(1.0, 2.0 / 3.0));
+    is(average_precision(&[(1.0, true), (1.0, false)]), 0.5);
     is(hit_rate(&[(3.0, true), (2.0, false), (1.0, true)], 0.0), 0.5);
 }

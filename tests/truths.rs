@@ -193,8 +193,7 @@ impl<'a> Claim<'a> {
             Shown::Sum(column) => has(values(column).iter().sum()),
             Shown::Rows => has(rows.len() as f64),
             Shown::Gap => {
-                facts::gap_days(self).is_some_and(has)
-                    || values("endpoints_distinct").into_iter().any(has)
+                facts::gap_days(self).is_some_and(has) || values("observed").into_iter().any(has)
             }
             Shown::Day(column) => {
                 !values(column).is_empty() || rows.iter().any(|it| it.get(column).is_some())

@@ -204,12 +204,28 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
     }
 }
 
+/// Appends what detectors read in each five minutes of a closed window, for a ranking: none of it is raised.
+pub(crate) fn read_spans(view: &View<'_>, out: &mut Vec<Reading>) {
+    if view.identity.is_overflow() {
+        return;
+    }
+    if view.plan.is_enabled(Detector::Injection) {
+        injection::read_spans(view, out);
+    }
+    if view.plan.is_enabled(Detector::MachineSpeed) {
+        machine_speed::read_spans(view, out);
+    }
+    if view.plan.is_enabled(Detector::WriteBurst) {
+        write_burst::read_spans(view, out);
+    }
+}
+
 /// Detectors that read days instead of hours.
 pub(crate) const OF_DAYS: [Detector; 2] = [Detector::SlowDrip, Detector::Cadence];
 
 /// What a detector of days reads in the day as it stands.
 pub(crate) fn read_day(detector: Detector, view: &View<'_>) -> Option<Reading> {
-    if !view.plan.enabled.get(detector as usize).copied().unwrap_or(false) {
+    if !view.plan.is_enabled(detector) {
         return None;
     }
     match detector {

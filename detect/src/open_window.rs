@@ -13,6 +13,7 @@ mod forget;
 mod loops;
 mod objects;
 mod origins;
+mod pace;
 mod probes;
 mod secrets;
 mod sources;
@@ -26,7 +27,8 @@ pub(crate) use flows::{Flows, LastRead};
 pub(crate) use forget::forget_in;
 pub(crate) use objects::ObjectSet;
 pub(crate) use origins::{NewOrigin, Origin, Origins, Whence, family, family_key};
-pub(crate) use probes::{Probed, Probes, SPAN_NS as PROBE_SPAN_NS};
+pub(crate) use pace::Paces;
+pub(crate) use probes::{Probed, Probes};
 pub(crate) use secrets::{Agent, Place, Secrets};
 pub(crate) use steps::{Pair, Steps};
 pub(crate) use tools::{CALLS_MIN as TOOL_CALLS_MIN, HOURS_MIN as TOOL_HOURS_MIN, ToolUse, Tools};
@@ -43,7 +45,10 @@ use serde::{Deserialize, Serialize};
 use sources::NO_MINUTE;
 
 /// The lengths of the sub-windows in which calls are counted.
-pub(crate) const SPEED_SPANS_NS: [i64; 3] = [10 * NS_PER_S, NS_PER_MIN, 10 * NS_PER_MIN];
+pub(crate) const SPEED_SPANS_NS: [i64; 3] = [10 * NS_PER_S, NS_PER_MIN, SPAN_NS];
+/// The length of the spans of an hour that are ranked, and how many it has.
+pub(crate) const SPAN_NS: i64 = 5 * NS_PER_MIN;
+const SPANS: usize = 12;
 /// Distinct values that are told apart in one set; beyond it a count says "at least".
 pub(crate) const DISTINCT_MAX: usize = 8_192;
 /// Endpoints whose objects are counted in one hour.
@@ -209,6 +214,7 @@ pub(crate) struct OpenWindow {
     #[serde(with = "plain")]
     pub(crate) gaps: Octaves,
     pub(crate) speeds: [Speed; 3],
+    pub(crate) paces: Paces,
     /// Sum over calls of ln p(endpoint | others) − ln p(endpoint | this identity).
     pub(crate) log_ratio: f64,
     /// Sum over calls of −log2 p(endpoint | this identity).
@@ -273,6 +279,7 @@ impl OpenWindow {
             durations: Octaves::from_octave(10),
             gaps: Octaves::from_octave(20),
             speeds: [Speed::default(); 3],
+            paces: Paces::default(),
             log_ratio: 0.0,
             surprisal_bits: 0.0,
             waking: Waking::new(),
@@ -337,6 +344,7 @@ impl OpenWindow {
         self.last = now;
         self.calls += 1;
         self.add_speed(now, &mut crossed);
+        self.paces.add(self.start, now);
         let status = event.status();
         self.add_status(event, status, now, &mut crossed);
         self.add_sizes(event, &mut crossed);

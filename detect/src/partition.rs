@@ -9,6 +9,7 @@ mod learn;
 mod probes;
 mod restore;
 mod sources;
+mod spans;
 mod tools;
 mod touched;
 
@@ -281,7 +282,8 @@ impl Partition {
         let is_idle = open.calls == 0;
         let is_many = identity.is_overflow();
         let asked = |detector: &&Detector| {
-            !is_many && !is_idle || matches!(detector, Detector::Delegation | Detector::ToolDrift)
+            let is_of_others = matches!(detector, Detector::Delegation | Detector::ToolDrift);
+            !is_many && (!is_idle || is_of_others)
         };
         for detector in Detector::ALL.iter().filter(asked) {
             detectors::read(*detector, &view, &mut readings);
@@ -299,7 +301,7 @@ impl Partition {
         for reading in &readings {
             let ranks_all =
                 matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
-            // Injection ranks five minutes at a time, below.
+            // Injection ranks spans, below.
             let is_hourly = reading.detector != Detector::Injection;
             if is_hourly && (ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN) {
                 let score = context.calibration.score(reading.detector, reading.surprise);
@@ -307,7 +309,7 @@ impl Partition {
                 self.signals.push_signal(identity, entity, reading, score);
             }
         }
-        probes::rank(context, (identity, &open), &mut readings, &mut self.signals);
+        spans::rank(context, (identity, &open), &mut readings, &mut self.signals);
         self.readings = readings;
         if !is_idle && !is_many {
             days::note(context, identity, &mut open, &mut self.findings);
@@ -446,7 +448,10 @@ fn add_texts(
     let source = (network, open.add_source(network, hash(Text::UserAgentOriginal)));
     sources::add(identity, open, (batch, event), (endpoint, now), source, crossed);
     if let Some(method) = batch.text(event, Text::HttpRequestMethod) {
-        open.writes += u32::from(matches!(method, "POST" | "PUT" | "PATCH" | "DELETE"));
+        if matches!(method, "POST" | "PUT" | "PATCH" | "DELETE") {
+            open.writes += 1;
+            open.paces.add_write(open.start, now);
+        }
         if write_burst::is_change(method) {
             let path = hash(Text::UrlPath).unwrap_or(0);
             is_change = open.changes.add(event, (method, path), now, crossed);

@@ -49,8 +49,8 @@ pub(crate) enum Measure {
     CallsPer10S,
     /// Calls in an active window of 1 min.
     CallsPerMin,
-    /// Calls in an active window of 10 min.
-    CallsPer10Min,
+    /// Calls in an active window of 5 min.
+    CallsPer5Min,
     /// Distinct endpoints refused in an active hour.
     DeniedPerHour,
     /// Failed authentications in an active hour.
@@ -65,10 +65,12 @@ pub(crate) enum Measure {
     ForeignPerHour,
     /// −log2 of the chance of a step from endpoint to endpoint: the means of twenty steps.
     BitsPerStep,
+    /// Calls by POST, PUT, PATCH or DELETE in an active hour.
+    WritesPerHour,
 }
 
 impl Measure {
-    pub(crate) const COUNT: usize = 10;
+    pub(crate) const COUNT: usize = 11;
 }
 
 /// Fewest members of a peer group that may stand for the peers.

@@ -303,7 +303,7 @@ fn peak(lines: &[&Line], span_s: f64) -> f64 {
 pub(super) fn is_slow(claim: &Claim<'_>, lines: &[Line]) -> bool {
     let hour = lines.iter().filter(|it| it.who() == claim.principal && claim.has(it));
     let hour: Vec<_> = hour.collect();
-    let limits = [(" calls in 10 s", 10.0), (" in 60 s", 60.0), (" in 10 min", 600.0)];
+    let limits = [(" calls in 10 s", 10.0), (" in 60 s", 60.0), (" in 5 min", 300.0)];
     limits
         .iter()
         .all(|(mark, span_s)| peak(&hour, *span_s) <= before(&claim.counterfactual, mark).value)

@@ -5,7 +5,8 @@
 mod tests;
 
 use super::{
-    About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, hourly, later, windows_sql,
+    About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, hourly, later, ranked_sql,
+    windows_sql,
 };
 use super::{egress_spike, machine_speed};
 use crate::classes::{Class, Marks};
@@ -392,7 +393,12 @@ fn born(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             number((reading.law.value_at(cut) - 1.0).max(f64::from(most.max(BREADTH_MIN - 1)))),
         ),
         contributors: by_endpoint(view, |calls| f64::from(u32::from(calls.is_accepted))),
-        evidence_sql: windows_sql(view, "endpoints_distinct, endpoints_new, requests"),
+        // Endpoints that nobody else uses are in a window's count and not in what was observed.
+        evidence_sql: ranked_sql(
+            view,
+            Detector::Dormant,
+            &["endpoints_distinct", "endpoints_new", "requests"],
+        ),
         danger: ABOUT.danger,
     }
 }

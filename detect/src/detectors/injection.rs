@@ -2,7 +2,7 @@
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later};
 use crate::explain::{bytes, history, number, own_most, percent, quote, span, subject};
-use crate::open_window::{OpenWindow, PROBE_SPAN_NS, Probed, SOURCES_MAX};
+use crate::open_window::{OpenWindow, Probed, SOURCES_MAX, SPAN_NS};
 use crate::population::Answers;
 use crate::statistics::moments::smallest;
 use crate::statistics::tail::{binomial, largest_of, seen_before, together};
@@ -106,21 +106,18 @@ pub(crate) fn read(view: &View<'_>, out: &mut Vec<Reading>) {
 
 /// The same of every five minutes that had any, by the law of a whole hour: rows to rank by.
 pub(crate) fn read_spans(view: &View<'_>, out: &mut Vec<Reading>) {
-    if !view.plan.enabled.get(Detector::Injection as usize).copied().unwrap_or(false) {
-        return;
-    }
     let sets = view.open.probes.as_ref().map(|probes| probes.sets.as_slice()).unwrap_or_default();
     for probed in sets {
         let Some((law, most, hours)) = law(view, probed) else { continue };
         for (index, span) in probed.spans.iter().enumerate().filter(|(_, span)| span.calls > 0) {
-            let start = view.open.start.plus(index as i64 * PROBE_SPAN_NS);
+            let start = view.open.start.plus(index as i64 * SPAN_NS);
             let observed = f64::from(span.calls);
             let outcome = largest_of(f64::from(span.oddest), observed);
             out.push(Reading {
                 detector: Detector::Injection,
                 entity: Some(probed.endpoint),
                 start,
-                end: start.plus(PROBE_SPAN_NS),
+                end: start.plus(SPAN_NS),
                 observed,
                 expected: law.mean,
                 surprise: surprise(&law, observed, most, hours, outcome),

@@ -1,12 +1,13 @@
-//! Volume at machine speed: more calls in 10 s, 1 min or 10 min than this identity ever makes.
+//! Volume at machine speed: more calls in 10 s, 1 min or 5 min than this identity ever makes.
 
 use super::{
     About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, later, most, ranked_sql,
     tripwire,
 };
 use crate::explain::{history, number, own_most, span, subject};
-use crate::open_window::{OpenWindow, SPEED_SPANS_NS};
+use crate::open_window::{OpenWindow, SPAN_NS, SPEED_SPANS_NS};
 use crate::population::Measure;
+use crate::statistics::Predictive;
 use crate::statistics::tail::{largest_of, seen_before};
 use model::{Detector, Time};
 
@@ -18,9 +19,9 @@ pub(crate) const ABOUT: About = About {
     attack: &["T1499.003", "T1496"],
 };
 
-const MEASURES: [Measure; 3] = [Measure::CallsPer10S, Measure::CallsPerMin, Measure::CallsPer10Min];
+const MEASURES: [Measure; 3] = [Measure::CallsPer10S, Measure::CallsPerMin, Measure::CallsPer5Min];
 /// Counts below these are never a finding, whatever the history: a page with its images makes as many.
-const CALLS_MIN: [u32; 3] = [30, 60, 150];
+const CALLS_MIN: [u32; 3] = [30, 60, 120];
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     let mut oddest: Option<Reading> = None;
@@ -29,10 +30,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         let windows = f64::from(speed.closed.n) + if speed.calls > 0 { 1.0 } else { 0.0 };
         // The peak is the largest of the hour's windows, and of three lengths.
         let n = windows.max(view.spans_per_hour(measure)).max(1.0) * MEASURES.len() as f64;
-        let mut surprise = largest_of(law.surprise(f64::from(speed.peak)), n);
-        if speed.peak <= most(view, measure) {
-            surprise = seen_before(surprise, f64::from(view.identity.learned));
-        }
+        let surprise = surprise(view, measure, speed.peak, (&law, n));
         let reading = Reading {
             detector: Detector::MachineSpeed,
             entity: None,
@@ -50,6 +48,38 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         }
     }
     oddest
+}
+
+fn surprise(view: &View<'_>, measure: Measure, calls: u32, (law, n): (&Predictive, f64)) -> f64 {
+    let surprise = largest_of(law.surprise(f64::from(calls)), n);
+    if calls <= most(view, measure) {
+        return seen_before(surprise, f64::from(view.identity.learned));
+    }
+    surprise
+}
+
+/// The same of every five minutes of the hour, each as one of them: rows to rank by.
+pub(crate) fn read_spans(view: &View<'_>, out: &mut Vec<Reading>) {
+    let measure = Measure::CallsPer5Min;
+    let Some(law) = view.population.predictive(view.identity, measure) else { return };
+    let spans = view.open.paces.active(view.open.start);
+    let n = (spans.count() as f64).max(view.spans_per_hour(measure)) * MEASURES.len() as f64;
+    for (start, pace) in view.open.paces.active(view.open.start) {
+        let observed = f64::from(pace.calls);
+        if observed <= law.mean {
+            continue;
+        }
+        out.push(Reading {
+            detector: Detector::MachineSpeed,
+            entity: None,
+            start,
+            end: start.plus(SPAN_NS),
+            observed,
+            expected: law.mean,
+            surprise: surprise(view, measure, pace.calls, (&law, n)),
+            law: Law::Count(law, n),
+        });
+    }
 }
 
 pub(crate) fn may_raise(reading: &Reading) -> bool {

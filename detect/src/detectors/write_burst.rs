@@ -1,12 +1,13 @@
 //! Write burst: many different objects changed or deleted in an hour.
 
 use super::{
-    About, Reading, UPPER_SURPRISE, View, Words, by_endpoint, hourly, later, most, tripwire,
+    About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, hourly, later, most, tripwire,
     windows_sql,
 };
 use crate::explain::{history, number, own_most, span, subject};
-use crate::open_window::{DISTINCT_MAX, OpenWindow};
+use crate::open_window::{DISTINCT_MAX, OpenWindow, SPAN_NS};
 use crate::population::Measure;
+use crate::statistics::tail::seen_before;
 use model::Detector;
 
 pub(crate) const ABOUT: About = About {
@@ -32,6 +33,29 @@ pub(crate) const fn is_change(method: &str) -> bool {
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     let count = view.open.changes.objects.len() as u32;
     hourly(view, Detector::WriteBurst, Measure::ChangedPerHour, count)
+}
+
+/// How many calls of every five minutes made, changed or deleted anything, by the law of a whole hour: rows
+/// to rank by. Here a POST counts too: where nobody ever writes, one is odd, though it destroys nothing.
+pub(crate) fn read_spans(view: &View<'_>, out: &mut Vec<Reading>) {
+    let measure = Measure::WritesPerHour;
+    let Some(law) = view.population.predictive(view.identity, measure) else { return };
+    for (start, pace) in view.open.paces.active(view.open.start).filter(|(_, it)| it.writes > 0) {
+        let mut surprise = law.surprise(f64::from(pace.writes));
+        if pace.writes <= most(view, measure) {
+            surprise = seen_before(surprise, f64::from(view.identity.learned));
+        }
+        out.push(Reading {
+            detector: Detector::WriteBurst,
+            entity: None,
+            start,
+            end: start.plus(SPAN_NS),
+            observed: f64::from(pace.writes),
+            expected: law.mean,
+            surprise,
+            law: Law::Count(law, 1.0),
+        });
+    }
 }
 
 pub(crate) fn may_raise(reading: &Reading) -> bool {

@@ -1,18 +1,14 @@
 //! Calls of the hour with signs of injection, by endpoint, and how they were answered.
 
 use super::distinct::Distinct;
-use super::{Call, Crossed, SOURCES_MAX};
+use super::{Call, Crossed, SOURCES_MAX, SPAN_NS, SPANS};
 use crate::population::Answers;
 use crate::snapshot::plain;
-use model::time::NS_PER_MIN;
 use model::{Detector, EndpointId, Event, Finding, InjectionClass, Int, Time};
 use serde::{Deserialize, Serialize};
 
 /// Endpoints whose probes are told apart in one hour.
 const PROBED_MAX: usize = 32;
-/// The length of the spans in which they are counted, and how many an hour has.
-pub(crate) const SPAN_NS: i64 = 5 * NS_PER_MIN;
-pub(crate) const SPANS: usize = 12;
 /// Calls with signs of injection at which the detector looks first.
 const TRIPWIRE: u32 = 3;
 /// The surprise of an answer that is worth a look at once.
@@ -164,6 +160,7 @@ impl Probed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::time::NS_PER_MIN;
     use model::{Event, InjectionClasses};
 
     #[test]

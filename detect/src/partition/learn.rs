@@ -316,7 +316,7 @@ fn learn_counts(
             sums.merge(moments, weight);
         }
     };
-    let speeds = [Measure::CallsPer10S, Measure::CallsPerMin, Measure::CallsPer10Min];
+    let speeds = [Measure::CallsPer10S, Measure::CallsPerMin, Measure::CallsPer5Min];
     for (measure, speed) in speeds.into_iter().zip(&open.speeds) {
         add(measure, &speed.closed, speed.peak);
     }
@@ -325,6 +325,7 @@ fn learn_counts(
         (Measure::DeniedPerHour, open.denied.len() as u32),
         (Measure::FailuresPerHour, open.failures),
         (Measure::ChangedPerHour, open.changes.objects.len() as u32),
+        (Measure::WritesPerHour, open.writes),
         (Measure::SecretsPerHour, open.secrets.as_ref().map_or(0, |it| it.resources.len() as u32)),
     ];
     add(Measure::BitsPerStep, &open.steps.blocks, sequence::kept(open));

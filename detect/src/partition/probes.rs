@@ -1,12 +1,10 @@
-//! Calls with signs of injection on their way through a partition: counted, ranked, learned.
+//! Calls with signs of injection on their way through a partition: counted, learned.
 
 use super::text_hash;
-use crate::detectors::{self, Reading, injection};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::open_window::{Call, Crossed, OpenWindow};
 use crate::population::Contribution;
-use crate::rows::Rows;
 use model::{EndpointId, Event, EventBatch, Text, Time};
 
 /// Adds a call, if its target has such signs.
@@ -42,22 +40,5 @@ pub(super) fn learn(
     }
     if count > 0 {
         identity.probing.get_or_insert_default().learn(endpoint, count, weight);
-    }
-}
-
-/// Adds a row for each five minutes of a closed hour that had any.
-pub(super) fn rank(
-    context: &Context<'_>,
-    (identity, open): (&Identity, &OpenWindow),
-    readings: &mut Vec<Reading>,
-    signals: &mut Rows,
-) {
-    readings.clear();
-    let view = context.view(identity, open);
-    injection::read_spans(&view, readings);
-    for reading in readings.iter() {
-        let score = context.calibration.score(reading.detector, reading.surprise);
-        let entity = detectors::entity(&view, reading);
-        signals.push_signal(identity, entity, reading, score);
     }
 }
