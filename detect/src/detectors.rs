@@ -109,8 +109,9 @@ pub(crate) enum Law {
     Mean { centre: f64, scale: f64, freedom: f64, n: f64 },
     /// A count whose first has the surprise `first` and each further one `each`; the oddest of `n`.
     Hurdle { first: f64, each: f64, n: f64 },
-    /// The statistic is proportional to the surprise: observed = exp(surprise · unit).
-    Ratio(f64),
+    /// The statistic is proportional to the surprise beyond what was there before: observed =
+    /// exp((surprise − before) · unit).
+    Ratio { unit: f64, before: f64 },
     /// The statistic has no inverse that a reader could use; only this value is known of it, that
     /// 99.9 % of ordinary windows stay under.
     Bound(f64),
@@ -458,7 +459,7 @@ impl Law {
                 let single = first + (count - 1.0) * each;
                 crate::statistics::tail::largest_of(single, *n) >= surprise
             }),
-            Self::Ratio(unit) => (surprise * unit).exp(),
+            Self::Ratio { unit, before } => ((surprise - before).max(0.0) * unit).exp(),
             Self::Bound(upper) => *upper,
         }
     }

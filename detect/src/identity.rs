@@ -1,6 +1,7 @@
 //! One identity's habits: what is kept of it between its windows.
 
 mod acting;
+mod estranged;
 mod flowing;
 mod foreign;
 mod networks;
@@ -11,6 +12,7 @@ mod recurrence;
 mod tools;
 
 pub(crate) use acting::Acting;
+pub(crate) use estranged::Estranged;
 pub(crate) use flowing::{AllFlowing, Flowing};
 pub(crate) use foreign::{DAYS as FOREIGN_DAYS, Foreign};
 pub(crate) use networks::{Networks, tag};
@@ -266,6 +268,7 @@ pub(crate) struct Identity {
     pub(crate) learned: u32,
     pub(crate) withheld: u32,
     pub(crate) recurrence: Recurrence,
+    pub(crate) estranged: Estranged,
     /// Made by the first window that is rare for anybody's.
     pub(crate) rare: Option<Box<RareOccasions>>,
     pub(crate) silence: Silence,
@@ -321,6 +324,7 @@ impl Identity {
             learned: 0,
             withheld: 0,
             recurrence: Recurrence::default(),
+            estranged: Estranged::default(),
             rare: None,
             silence: Silence::new(),
             profile: Profile::default(),
@@ -482,6 +486,7 @@ impl Identity {
         known.len() <= PROFILE_ENDPOINTS_MAX
             && known.is_sorted_by(|a, b| a.endpoint < b.endpoint)
             && self.objects.len() <= OBJECT_ENDPOINTS_MAX
+            && self.estranged.is_sound()
             && self.daily.as_ref().is_none_or(|daily| daily.is_sound())
             && self.operations.as_ref().is_none_or(|it| it.is_sound())
             && self.open.as_ref().is_none_or(|open| {

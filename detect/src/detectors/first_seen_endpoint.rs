@@ -7,6 +7,7 @@ use crate::explain::{fine_percent, history, number, quote, small, subject};
 use crate::open_window::Call;
 use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
+use model::time::NS_PER_D;
 use model::{Contributor, Detector};
 
 pub(crate) const ABOUT: About = About {
@@ -21,6 +22,10 @@ pub(crate) const ABOUT: About = About {
 const CALLS_MIN: u64 = 100;
 /// Active days that stand in for peers.
 const DAYS_MIN: u16 = 3;
+/// How much likelier a second new endpoint is that peers do not use, once there was a first.
+const COMPANY: f64 = 3.0;
+/// Further first calls that add to the surprise of the oddest.
+const FURTHER_MAX: usize = 3;
 /// Peers that stand in for active days.
 const PEERS_MIN: u32 = 20;
 
@@ -45,7 +50,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         .max_by(|(a, x), (b, y)| x.total_cmp(y).then(b.at.cmp(&a.at)))?;
     // Every call of the hour is a chance to do something new: of a whole hour, however young it is.
     let calls = view.calls_per_hour();
-    let surprise = largest_of(single, calls);
+    let surprise = largest_of(single, calls) + further(view, oddest);
     let expected = p_new * calls;
     let poisson = Predictive { mean: expected.max(1e-6), variance: expected.max(1e-6) };
     Some(Reading {
@@ -58,6 +63,33 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         surprise,
         law: Law::Bound(poisson.quantile(UPPER_SURPRISE)),
     })
+}
+
+/// What further first calls of the hour add, if they too are to administration, access or bulk.
+///
+/// Who does one new thing does another: that there are several says little. But each is as rare among
+/// peers as the share of them that use it, and few do something new at several such places.
+fn further(view: &View<'_>, oddest: &Call) -> f64 {
+    if !is_grave(view, oddest) {
+        return 0.0;
+    }
+    let others = view.open.novel.iter().filter(|it| it.endpoint != oddest.endpoint);
+    let others = others.filter(|it| is_grave(view, it));
+    let rarities = others.map(|novel| {
+        let usage = view.population.usage(view.identity, novel.endpoint);
+        -(COMPANY * usage).log10()
+    });
+    let mut rarities: Vec<_> = rarities.filter(|it| *it > 0.0).collect();
+    rarities.sort_by(|a, b| b.total_cmp(a));
+    rarities.iter().take(FURTHER_MAX).sum()
+}
+
+/// Whether a first call is to an endpoint of administration, access or bulk that is not itself new: what a
+/// deploy brings comes in company.
+fn is_grave(view: &View<'_>, novel: &Call) -> bool {
+    let habit = view.population.endpoint(novel.endpoint);
+    view.classes.of(novel.endpoint).has(Class::Privileged)
+        && habit.is_some_and(|it| view.open.start.since(it.first_seen) >= NS_PER_D)
 }
 
 /// How rare the endpoint is among peers, times how little business anyone has there; ½ says nothing.
@@ -81,11 +113,15 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let status = novel.map_or(0, |novel| novel.status);
     let answered = if status == 0 { String::new() } else { format!(" (answered {status})") };
     let at = novel.map_or(reading.start, |novel| novel.at);
+    let several = match view.open.novel.iter().filter(|it| is_grave(view, it)).count() {
+        0 | 1 => String::new(),
+        count => format!(", {count} of them to endpoints of administration, access or bulk"),
+    };
     Words {
         sentence: format!(
             "{} called {name} for the first time at {at}{answered}, after {} calls learned in earlier hours, to {} other endpoints; \
              {} of {} peers use it; it tries something new in {} of its calls, so {} are expected in \
-             an hour like this and {} were seen; {}.",
+             an hour like this and {} were seen{several}; {}.",
             subject(view.identity),
             number(view.identity.calls_learned(view.open) as f64),
             number(view.identity.profile.used() as f64),

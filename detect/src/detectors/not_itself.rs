@@ -4,7 +4,9 @@
 //! this identity). Times the effective number of calls it is a log likelihood ratio, and by Markov's
 //! inequality the chance of a ratio of at least r, were it the identity, is at most 1/r: the
 //! surprise is the ratio's log10. Calls come in runs, so n of them weigh as n / (1 + (n − 1) ρ)
-//! independent ones (the design effect of Kish, Survey Sampling, 1965, §8.2).
+//! independent ones (the design effect of Kish, Survey Sampling, 1965, §8.2). Hours in a row that look
+//! like somebody else's add up: the product of likelihood ratios is one, and half of what the hours
+//! before say is carried on, because they are of one task.
 
 use super::{About, Law, Reading, View, Words};
 use crate::explain::{history, number, percent, quote, subject};
@@ -55,6 +57,13 @@ pub(crate) fn of_call(
 /// Weight of everyone's mix for an identity without endpoints of its own, in calls.
 const ESCAPE_MIN: f64 = 10.0;
 
+/// A closed hour is one of a run that looks like somebody else's, or ends it.
+pub(crate) fn note(identity: &mut Identity, open: &OpenWindow) {
+    if identity.learned >= LEARNED_MIN && open.calls > 0 {
+        identity.estranged.add(open.start.hour_number(), of_hour(open));
+    }
+}
+
 /// The share (0 to 1) of a window's calls to learn: little from calls that look like somebody else's.
 pub(crate) fn gate(identity: &Identity, open: &OpenWindow) -> f64 {
     if identity.learned < LEARNED_MIN || open.calls == 0 {
@@ -77,13 +86,31 @@ pub(crate) fn strangest(
     Some((most.1.endpoint, most.1.calls))
 }
 
+/// How many independent calls so many of an hour weigh.
+fn effective(calls: f64) -> f64 {
+    calls / (1.0 + (calls - 1.0) * RUN_CORRELATION)
+}
+
+/// What an hour's calls alone say, as surprise; below 0 where they are likelier from the identity itself.
+fn of_hour(open: &OpenWindow) -> f64 {
+    let calls = f64::from(open.calls.max(1));
+    open.log_ratio / calls * effective(calls) / LN_10
+}
+
+/// What the hours before said, where they look like somebody else's too, and how many there were.
+fn carried(view: &View<'_>) -> (f64, u16) {
+    view.identity.estranged.before(view.open.start.hour_number())
+}
+
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     let calls = f64::from(view.open.calls);
     if calls == 0.0 || view.population.mix_total <= 0.0 {
         return None;
     }
     let mean = view.open.log_ratio / calls;
-    let effective = calls / (1.0 + (calls - 1.0) * RUN_CORRELATION);
+    let alone = of_hour(view.open);
+    // An hour of its own is no part of a run, whatever came before.
+    let before = if alone > 0.0 { carried(view).0 } else { 0.0 };
     Some(Reading {
         detector: Detector::NotItself,
         entity: None,
@@ -91,8 +118,8 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         end: view.open.end(),
         observed: mean.exp(),
         expected: 1.0,
-        surprise: mean * effective / LN_10,
-        law: Law::Ratio(LN_10 / effective),
+        surprise: alone + before,
+        law: Law::Ratio { unit: LN_10 / effective(calls), before },
     })
 }
 
@@ -135,11 +162,16 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         .filter(|known| view.open.endpoints.iter().any(|seen| seen.endpoint == known.endpoint))
         .count();
     let calls = f64::from(view.open.calls);
+    let before = match carried(view).1 {
+        0 => String::new(),
+        1 => "; so were those of the active hour before".to_owned(),
+        hours => format!("; so were those of the {hours} active hours before"),
+    };
     Words {
         sentence: format!(
             "{}'s last {} calls are, call for call, {} times likelier from anyone else than from it \
              (expected: at most 1): {} ({}) go to endpoints that are not among its habits, and it used {used} of \
-             its {} most usual ones; {}.",
+             its {} most usual ones{before}; {}.",
             subject(view.identity),
             number(calls),
             number(reading.observed),

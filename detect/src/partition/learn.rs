@@ -57,6 +57,7 @@ pub(super) fn learn(
     let learns_all = context.plan.learns_all;
     note_operations(context, identity, open);
     let hour = open.start.hour_number();
+    not_itself::note(identity, open);
     let (weight, is_itself) =
         if learns_all { (1.0, true) } else { belief(context, identity, open) };
     let raised = open.raised.iter().filter(|it| it.detector != Detector::NotItself);
