@@ -158,7 +158,8 @@ pub(crate) fn add_success(open: &mut OpenWindow, batch: &EventBatch, event: &Eve
 
 /// What was raised, as far as a habit of it goes.
 pub(crate) fn recurring(raised: &Raised) -> Recurring {
-    recurrence_of(raised.detector, raised.entity, raised.magnitude)
+    let once = recurrence_of(raised.detector, raised.entity, raised.magnitude);
+    Recurring { is_silent: raised.is_silent, ..once }
 }
 
 fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64) -> Recurring {
@@ -167,7 +168,7 @@ fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64)
         Detector::ObjectEnumeration | Detector::ForeignObject | Detector::Sequence
     );
     let endpoint = entity.filter(|_| is_kept);
-    Recurring { detector, endpoint, magnitude }
+    Recurring { detector, endpoint, magnitude, is_silent: false }
 }
 
 fn magnitude_of(reading: &Reading) -> f64 {

@@ -195,6 +195,7 @@ fn belief(context: &Context<'_>, identity: &mut Identity, open: &OpenWindow) -> 
         detector: Detector::NotItself,
         endpoint: Some(context.endpoints.resolve(endpoint)),
         magnitude: f64::from(calls),
+        is_silent: false,
     };
     if identity.recurrence.note(std::iter::once(strange), open.start.hour_number()) {
         return (1.0, true);
