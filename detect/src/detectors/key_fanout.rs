@@ -219,7 +219,8 @@ impl Sources {
         (self.is_all_touched, self.touched) = (true, BTreeSet::new());
         let mut judged = 0;
         for id in std::mem::take(&mut self.singles).into_keys() {
-            judged += u64::from(is_known(context, &everyone));
+            // Whoever comes in a flood is no measure of ordinary addresses.
+            judged += u64::from(!context.is_flooded && is_known(context, &everyone));
             known.learn_single(id);
         }
         for (id, mut hour) in std::mem::take(&mut self.hours) {

@@ -167,7 +167,7 @@ fn note_operations(context: &Context<'_>, identity: &mut Identity, open: &OpenWi
 
 /// Whether an hour says nothing of what one identity does: it is that of many, or of somebody who came
 /// with many others. Peers are not to be those that a flood is made of.
-fn is_of_flood(context: &Context<'_>, identity: &Identity) -> bool {
+pub(super) fn is_of_flood(context: &Context<'_>, identity: &Identity) -> bool {
     identity.is_overflow() || (context.is_flooded && identity.hours <= 1)
 }
 
