@@ -505,7 +505,7 @@ impl Identity {
             + self.probing.as_ref().map_or(0, |probing| probing.bytes())
             + self.recurrence.bytes()
             + self.rare.as_ref().map_or(0, |it| size_of::<RareOccasions>() + it.bytes())
-            + self.flowing.as_ref().map_or(0, |_| size_of::<Flowing>())
+            + self.flowing.as_ref().map_or(0, |flowing| flowing.bytes())
             + self.foreign.as_ref().map_or(0, |_| size_of::<Foreign>())
             + self.networks.heap_bytes()
             + self.acting.as_ref().map_or(0, |acting| acting.bytes())

@@ -216,7 +216,7 @@ fn learn_anyway(
         learn_foreign(&mut *identity, open);
     }
     if let Some(flows) = open.flows.as_ref().filter(|flows| flows.reads > 0) {
-        identity.flowing.get_or_insert_default().learn(flows, is_learned);
+        identity.flowing.get_or_insert_default().learn(flows, open.end(), is_learned);
         if is_learned {
             contribution.flowing.learn(flows);
         }
