@@ -506,7 +506,7 @@ impl Identity {
             + self.recurrence.bytes()
             + self.rare.as_ref().map_or(0, |it| size_of::<RareOccasions>() + it.bytes())
             + self.flowing.as_ref().map_or(0, |flowing| flowing.bytes())
-            + self.foreign.as_ref().map_or(0, |_| size_of::<Foreign>())
+            + self.foreign.as_ref().map_or(0, |foreign| foreign.bytes())
             + self.networks.heap_bytes()
             + self.acting.as_ref().map_or(0, |acting| acting.bytes())
             + self.tools.as_ref().map_or(0, |tools| tools.bytes())

@@ -3,7 +3,7 @@
 use super::{acting, probes, sources, tools};
 use crate::alarm;
 use crate::control;
-use crate::detectors::{dormant, egress_spike, not_itself, sequence};
+use crate::detectors::{dormant, egress_spike, foreign_object, not_itself, sequence};
 use crate::engine::Context;
 use crate::identity::{Identity, Operations, Recurring};
 use crate::open_window::OpenWindow;
@@ -213,7 +213,7 @@ fn learn_anyway(
     let is_learned = weight > 0.0;
     dormant::learn(contribution, identity, open, is_learned);
     if open.calls > 0 {
-        learn_foreign(&mut *identity, open);
+        learn_foreign(context, &mut *identity, open);
     }
     if let Some(flows) = open.flows.as_ref().filter(|flows| flows.reads > 0) {
         identity.flowing.get_or_insert_default().learn(flows, open.end(), is_learned);
@@ -253,11 +253,12 @@ fn learn_steps(
     }
 }
 
-/// Notes how many objects of others an hour had: of the days, whatever became of the hour.
-fn learn_foreign(identity: &mut Identity, open: &OpenWindow) {
+/// Notes the objects of others that an hour had: of the days, whatever became of the hour.
+fn learn_foreign(context: &Context<'_>, identity: &mut Identity, open: &OpenWindow) {
     let day = open.start.day_number();
     if open.foreign > 0 || identity.foreign.is_some() {
-        identity.foreign.get_or_insert_default().add(day, open.foreign);
+        let marks = foreign_object::marks(&context.view(identity, open));
+        identity.foreign.get_or_insert_default().add(day, open.foreign, &marks);
     }
     if identity.foreign.as_ref().is_some_and(|it| it.is_over(day)) {
         identity.foreign = None;

@@ -100,6 +100,11 @@ impl Owners {
         self.by_endpoint.get(endpoint.0 as usize).copied().filter(|it| it.is_private)
     }
 
+    /// 32 bits that stand for an object, whatever part of them the sample holds.
+    pub(crate) fn mark(endpoint: EndpointId, object: u64) -> u32 {
+        half(key_of(endpoint, object))
+    }
+
     /// Whose an object of a private endpoint is, to `reader`.
     pub(crate) fn whose(&self, endpoint: EndpointId, object: u64, reader: u64) -> Whose {
         let key = key_of(endpoint, object);
