@@ -10,8 +10,11 @@ use model::{
     Time,
 };
 
-/// Findings that one identity may raise in one hour; further ones stay signals.
+/// Endpoints about which one detector may raise findings of an identity in one hour; further ones stay
+/// signals. Each detector has its own room, so that a noisy one hides no graver one.
 const RAISED_MAX: usize = 16;
+/// The same over all detectors.
+const RAISED_ALL_MAX: usize = RAISED_MAX * Detector::ALL.len();
 /// Successes after failures that are shown as evidence.
 const SUCCESSES_SHOWN: u32 = 3;
 
@@ -158,7 +161,8 @@ pub(crate) fn add_success(open: &mut OpenWindow, batch: &EventBatch, event: &Eve
 
 /// What was raised, as far as a habit of it goes.
 pub(crate) fn recurring(raised: &Raised) -> Recurring {
-    recurrence_of(raised.detector, raised.entity, raised.magnitude)
+    let once = recurrence_of(raised.detector, raised.entity, raised.magnitude);
+    Recurring { is_silent: raised.is_silent, ..once }
 }
 
 fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64) -> Recurring {
@@ -167,7 +171,7 @@ fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64)
         Detector::ObjectEnumeration | Detector::ForeignObject | Detector::Sequence
     );
     let endpoint = entity.filter(|_| is_kept);
-    Recurring { detector, endpoint, magnitude }
+    Recurring { detector, endpoint, magnitude, is_silent: false }
 }
 
 fn magnitude_of(reading: &Reading) -> f64 {
@@ -232,7 +236,7 @@ fn raise(
     let once = recurrence_of(reading.detector, reading.entity, magnitude);
     let is_silent = identity.recurrence.goes_on(once, hour);
     // Only endpoints are many; what is said of the identity as a whole is never crowded out.
-    let is_full = reading.entity.is_some() && open.raised.len() >= RAISED_MAX;
+    let is_full = reading.entity.is_some() && is_full(&open.raised, reading.detector);
     let notes = open.notes;
     let before = open.raised.iter().position(|raised| is_of(raised, reading));
     let (index, is_first) =
@@ -279,6 +283,12 @@ fn raise(
         let said = finding(context, &context.view(identity, open), reading, raised);
         findings.push(Finding { is_first, ..said });
     }
+}
+
+/// Whether a detector has no room for a finding about one endpoint more.
+fn is_full(raised: &[Raised], detector: Detector) -> bool {
+    raised.len() >= RAISED_ALL_MAX
+        || raised.iter().filter(|it| it.detector == detector).count() >= RAISED_MAX
 }
 
 /// Of a day that is open: raises what was not raised yet, and revises what has grown since; in silence if
@@ -500,5 +510,28 @@ pub(crate) fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
         ]),
         position: event.position,
         input: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detector_that_found_much_leaves_room_for_the_others() {
+        let raised = |endpoint| Raised {
+            detector: Detector::Injection,
+            entity: Some(EndpointId(endpoint)),
+            id: FindingId([0; 16]),
+            detected_at: Time::from_ns(0),
+            evidence: Vec::new(),
+            surprise: 9.0,
+            magnitude: 1.0,
+            is_silent: false,
+            notes: 0,
+        };
+        let all: Vec<_> = (0..RAISED_MAX as u32).map(raised).collect();
+        assert!(is_full(&all, Detector::Injection));
+        assert!(!is_full(&all, Detector::ForeignObject) && !is_full(&all, Detector::ToxicFlow));
     }
 }

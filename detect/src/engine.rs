@@ -1,6 +1,7 @@
 //! The engine: partitions, what they share, and the exchange between them at hour boundaries.
 
 mod forget;
+mod judged;
 mod operations;
 mod order;
 mod state;
@@ -28,6 +29,7 @@ use crate::watch::{At, Closed, Notes, Watch};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
+use judged::Judged;
 use model::limit::PARTITIONS;
 use model::tables::Table;
 use model::time::{NS_PER_D, NS_PER_H, NS_PER_MIN};
@@ -185,8 +187,8 @@ pub struct Engine {
     elapsed_ns: i64,
     cut: f64,
     windows: u64,
-    /// Windows that detectors judged, each detector's counted.
-    judged: u64,
+    /// Windows that detectors judged.
+    judged: Judged,
     folds_seen: u32,
     /// There was an exchange since the last export; no part of the state.
     is_exchanged: bool,
@@ -215,7 +217,7 @@ impl Engine {
             elapsed_ns: 0,
             cut,
             windows: 0,
-            judged: 0,
+            judged: Judged::default(),
             folds_seen: 0,
             is_exchanged: false,
         }
@@ -333,7 +335,7 @@ impl Engine {
             partition.note_exchange();
             self.windows += partition.contribution.windows;
             for (detector, judged) in Detector::ALL.iter().zip(&mut partition.contribution.judged) {
-                self.judged += *judged;
+                self.judged.add(*judged);
                 self.calibration.judge(*detector, std::mem::take(judged));
             }
             for (detector, surprises) in
@@ -400,7 +402,7 @@ impl Engine {
         let answered = |endpoint| answered(&self.partitions, endpoint);
         let closed = self.watch.close(&At { context: &context, answered: &answered });
         closed.calibrate(&mut self.calibration, self.cut);
-        self.judged += closed.judged.iter().map(|(_, windows)| windows).sum::<u64>();
+        self.judged.add(closed.judged.iter().map(|(_, windows)| windows).sum());
         closed
     }
 
@@ -409,9 +411,10 @@ impl Engine {
         // Time in which there was a log: a gap counts for a day at most, so that one old clock does
         // not stretch the budget over years.
         let before = self.counted.replace(now).unwrap_or(now);
-        self.elapsed_ns += now.since(before).clamp(0, NS_PER_D);
-        let days = (self.elapsed_ns as f64 / NS_PER_D as f64).max(1.0);
-        let judged = self.judged as f64 / days;
+        let passed = now.since(before).clamp(0, NS_PER_D);
+        self.elapsed_ns += passed;
+        self.judged.pass(passed);
+        let judged = self.judged.per_day();
         self.cut = self.plan.windows_per_finding_min.max(judged / self.plan.findings_per_day);
     }
 

@@ -285,15 +285,20 @@ impl Partition {
             let is_of_others = matches!(detector, Detector::Delegation | Detector::ToolDrift);
             !is_many && (!is_idle || is_of_others)
         };
+        // A flood is no measure of what is ordinary: it must raise nobody's cut.
+        let is_measure = !learn::is_of_flood(context, identity);
         for detector in Detector::ALL.iter().filter(asked) {
             detectors::read(*detector, &view, &mut readings);
-            if detectors::could_read(*detector, &view)
+            if is_measure
+                && detectors::could_read(*detector, &view)
                 && let Some(judged) = self.contribution.judged.get_mut(*detector as usize)
             {
                 *judged += 1;
             }
         }
-        judged::take(context, &mut self.contribution, (identity, &open), &readings);
+        if is_measure {
+            judged::take(context, &mut self.contribution, (identity, &open), &readings);
+        }
         let joint = readings.iter().find(|reading| reading.detector == Detector::JointOutlier);
         open.joint_surprise = joint.map_or(0.0, |reading| reading.surprise as f32);
         self.contribution.windows += 1;

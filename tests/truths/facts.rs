@@ -282,12 +282,26 @@ fn toxic_flow(about: &About<'_>) {
         let mark = if about.says(" in session ") { " in session " } else { ", " };
         about.is_time(" for the first time at ", mark, first);
     }
-    let of = between(&claim.sentence, " sensitive reads of ", " (");
-    let reads: Vec<_> = about.hour.iter().filter(|it| it.is_of(of) && it.ms <= first.ms).collect();
-    let gap = (first.ms - reads.last().unwrap().ms) as f64 / 1_000.0;
-    about.is_before(" after the last of ", gap);
-    about.is_after(" after the last of ", reads.len() as f64);
     assert!(!here.is_empty(), "{}", claim.sentence);
+    let is_one = about.says(" sensitive read of ");
+    let mark = if is_one { " sensitive read of " } else { " sensitive reads of " };
+    let of = between(&claim.sentence, mark, " (");
+    // Those of one endpoint in one session; a call without one belongs to any.
+    let may_belong = |it: &&Line| {
+        let is_same = it.session == first.session;
+        it.is_of(of) && (is_same || it.session.is_empty() || first.session.is_empty())
+    };
+    let so_far = about.hour.iter().copied().filter(|it| it.ms <= first.ms);
+    let reads: Vec<_> = so_far.filter(may_belong).collect();
+    let last = *reads.last().unwrap();
+    about.is_before(" after the last of ", (first.ms - last.ms) as f64 / 1_000.0);
+    let count = reads.iter().filter(|it| it.session == last.session).count();
+    let at_least = " after the last of at least ";
+    if about.says(at_least) {
+        assert!(after(&claim.sentence, at_least).value <= count as f64, "{}", claim.sentence);
+    } else {
+        about.is_after(" after the last of ", count as f64);
+    }
 }
 
 /// The most calls of any span, which stand at their multiples.

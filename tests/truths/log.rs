@@ -28,6 +28,7 @@ pub(super) struct Line {
     pub(super) chain: Vec<String>,
     pub(super) server: String,
     pub(super) tool: String,
+    pub(super) session: String,
 }
 
 impl Line {
@@ -124,6 +125,7 @@ fn json(text: &str) -> Option<Line> {
         chain: chain.map(str::to_owned).collect(),
         server: text(&["/mcp_server"]),
         tool: text(&["/tool_name"]),
+        session: text(&["/session_id"]),
         ..Line::default()
     })
 }

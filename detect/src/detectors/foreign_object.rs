@@ -3,8 +3,8 @@
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, windows_sql};
 use crate::explain::{counted, history, number, small, span, subject};
 use crate::identity::FOREIGN_DAYS;
-use crate::open_window::{Distinct, ObjectSet};
-use crate::population::{Measure, Whose};
+use crate::open_window::{DISTINCT_MAX, Distinct, ObjectSet};
+use crate::population::{Measure, Owners, Whose};
 use crate::statistics::moments::Sums;
 use crate::statistics::tail::{largest_of, seen_before};
 use crate::statistics::{Moments, Predictive};
@@ -24,21 +24,41 @@ const OBJECTS_MIN: f64 = 5.0;
 /// The hour, the day and the week are looked at.
 const LOOKS: f64 = 3.0;
 
-/// The objects of a set that somebody else alone has read, and how many others those are of.
+/// The objects of a set that somebody else alone has read, each with whom.
+fn each_foreign(view: &View<'_>, set: &ObjectSet) -> impl Iterator<Item = (u64, u32)> {
+    let (owners, reader) = (&view.population.owners, view.identity.hash);
+    let is_private = owners.privacy(set.endpoint).is_some();
+    let objects = set.objects.iter().filter(move |_| is_private);
+    objects.filter_map(move |object| match owners.whose(set.endpoint, object, reader) {
+        Whose::Foreign(other) => Some((object, other)),
+        Whose::Own | Whose::Unknown => None,
+    })
+}
+
+/// How many objects of a set somebody else alone has read, and how many others those are of.
 fn foreign_in(view: &View<'_>, set: &ObjectSet) -> (u32, u32) {
-    let owners = &view.population.owners;
-    if owners.privacy(set.endpoint).is_none() {
-        return (0, 0);
-    }
     let mut others = Distinct::default();
     let mut count = 0;
-    for object in set.objects.iter() {
-        if let Whose::Foreign(other) = owners.whose(set.endpoint, object, view.identity.hash) {
-            count += 1;
-            others.add(u64::from(other), crate::open_window::DISTINCT_MAX);
-        }
+    for (_, other) in each_foreign(view, set) {
+        count += 1;
+        others.add(u64::from(other), DISTINCT_MAX);
     }
     (count, others.len() as u32)
+}
+
+/// Marks of the objects of others in the open hour, over all endpoints: sorted, each once.
+pub(crate) fn marks(view: &View<'_>) -> Vec<u32> {
+    let mut marks = Vec::new();
+    if !view.identity.kind.is_given() {
+        return marks;
+    }
+    for set in &view.open.objects {
+        let each = each_foreign(view, set);
+        marks.extend(each.map(|(object, _)| Owners::mark(set.endpoint, object)));
+    }
+    marks.sort_unstable();
+    marks.dedup();
+    marks
 }
 
 /// The objects of others in the open hour, over all endpoints.
@@ -79,7 +99,9 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         surprise: largest_of(surprise, LOOKS),
         law: Law::Count(law, LOOKS),
     };
-    let longer = [1, FOREIGN_DAYS].into_iter().filter_map(|days| of_days(view, &hour, days));
+    let these = if view.identity.foreign.is_some() { marks(view) } else { Vec::new() };
+    let of_days = |days| of_days(view, &hour, &these, days);
+    let longer = [1, FOREIGN_DAYS].into_iter().filter_map(of_days);
     longer.chain([hour]).max_by(|a, b| a.surprise.total_cmp(&b.surprise))
 }
 
@@ -104,8 +126,8 @@ fn law(view: &View<'_>, own: &Moments) -> Option<Predictive> {
 }
 
 /// The same of the last days, today among them: the laws of their hours added up, as if they were
-/// independent, and as they were before.
-fn of_days(view: &View<'_>, hour: &Reading, days: usize) -> Option<Reading> {
+/// independent, and as they were before; of the objects each counts once, those of the hour among them.
+fn of_days(view: &View<'_>, hour: &Reading, these: &[u32], days: usize) -> Option<Reading> {
     let past = view.identity.foreign.as_ref()?;
     let today = view.open.start.day_number();
     let (objects, hours) = past.last(today, days);
@@ -117,7 +139,8 @@ fn of_days(view: &View<'_>, hour: &Reading, days: usize) -> Option<Reading> {
     before.n = (before.n - hours as f32).max(0.0);
     (before.sum, before.squares) = (before.sum * kept, before.squares * kept);
     let law = law(view, &before)?;
-    let (count, hours) = (f64::from(objects) + hour.observed, f64::from(hours) + 1.0);
+    let count = f64::from(past.beside(today, days, these)) + hour.observed;
+    let hours = f64::from(hours) + 1.0;
     let law = Predictive { mean: law.mean * hours, variance: law.variance * hours };
     let first = i64::from(today) - days as i64 + 1;
     Some(Reading {
@@ -168,6 +191,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         }
         _ => String::new(),
     };
+    let is_part = !is_hour && view.identity.foreign.as_ref().is_some_and(|it| it.is_full());
+    let at_least = if is_part { "at least " } else { "" };
     let unit = if is_hour { "an active hour" } else { "as many active hours" };
     let contributors =
         parts.iter().take(Finding::CONTRIBUTORS_MAX).map(|((count, _), at)| Contributor {
@@ -177,8 +202,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         });
     Words {
         sentence: format!(
-            "{} read {} {when}{sampled} that until then somebody else alone had read{hour}: most at \
-             {name}, of {} in this hour, where {} of the {} objects that are read often have one \
+            "{} read {at_least}{} {when}{sampled} that until then somebody else alone had read{hour}: \
+             most at {name}, of {} in this hour, where {} of the {} objects that are read often have one \
              reader; {} are expected in {unit} and 99.9 % of such stay under {}; {}.",
             subject(view.identity),
             counted(reading.observed as u64, "object"),

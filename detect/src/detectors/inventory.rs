@@ -27,6 +27,9 @@ const RELEASE_MIN: usize = 3;
 const THINGS_MAX: usize = 1_024;
 /// What is looked at of an hour: how many are new, and whether one of them is odd in one of three ways.
 const LOOKS: f64 = 4.0;
+/// An hour with a finding counts for as many times what 99.9 % of hours stay under, at most: releases that
+/// come again become ordinary in a few steps, each of which was told.
+const COUNTED: f64 = 2.0;
 /// How much rarer a name is that says administration, access or bulk.
 const PRIVILEGED: f64 = 30.0;
 
@@ -80,8 +83,11 @@ impl NewThings {
         let is_settled = context.logged_h >= LOGGED_H_MIN;
         closed.judged.push((Detector::Inventory, u64::from(is_settled)));
         self.say(at, 1, findings);
+        let mut most = None;
         if let Some(mut read) = read(at, &self.things) {
             read.told.is_raised = self.raised.is_some();
+            let bound = (COUNTED * read.told.upper).max(RELEASE_MIN as f64);
+            most = read.told.is_raised.then_some(bound);
             closed.said.push(read.told);
         }
         let mut hosts: Vec<u64> = self.things.values().filter_map(|it| it.new_host).collect();
@@ -93,6 +99,7 @@ impl NewThings {
             mcp: self.things.values().filter(|it| it.is_mcp).count() as u32,
             day: context.hour.day_number(),
             logged_h: context.logged_h,
+            most,
         };
         let missed = self.missed;
         *self = Self { missed, ..Self::default() };

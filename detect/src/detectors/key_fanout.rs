@@ -76,16 +76,16 @@ struct Habit {
     #[serde(with = "plain")]
     last_seen: Time,
     occasions: u8,
-    /// The last hour with a finding, and the most identities in those that followed each other.
+    /// The last hour with a finding, and how many identities there were when it was said last: hours
+    /// that only go on add nothing, or what creeps would never be said.
     raised_hour: i32,
-    raised_most: u32,
+    said: u32,
 }
 
 impl Habit {
     /// Whether an hour only goes on with what was said of the one before.
     fn goes_on(&self, now: Time, count: usize) -> bool {
-        self.raised_hour >= now.hour_number() - 1
-            && (count as f64) < GROWTH * f64::from(self.raised_most)
+        self.raised_hour >= now.hour_number() - 1 && (count as f64) < GROWTH * f64::from(self.said)
     }
 }
 
@@ -219,7 +219,8 @@ impl Sources {
         (self.is_all_touched, self.touched) = (true, BTreeSet::new());
         let mut judged = 0;
         for id in std::mem::take(&mut self.singles).into_keys() {
-            judged += u64::from(is_known(context, &everyone));
+            // Whoever comes in a flood is no measure of ordinary addresses.
+            judged += u64::from(!context.is_flooded && is_known(context, &everyone));
             known.learn_single(id);
         }
         for (id, mut hour) in std::mem::take(&mut self.hours) {
@@ -227,11 +228,12 @@ impl Sources {
             let habit = known.habits.get(&id);
             let read = read(context, &everyone, &hour, habit);
             judged += u64::from(read.is_some());
-            let mut is_odd = false;
+            let (mut is_odd, mut is_said) = (false, false);
             if let Some((mut told, law)) = read {
                 is_odd = told.may_raise(context) && count >= IDENTITIES_MIN;
                 let goes_on = habit.is_some_and(|habit| habit.goes_on(context.hour, count));
-                if is_odd && !goes_on {
+                is_said = is_odd && !goes_on;
+                if is_said {
                     let is_first = hour.raised.said_at == 0;
                     hour.raised.said_at = count as u64;
                     let revision = (count as u64 + 1, is_first);
@@ -240,7 +242,7 @@ impl Sources {
                 told.is_raised = is_odd;
                 closed.said.push(told);
             }
-            known.learn(id, hour.place, context.hour, (count as u32, is_odd));
+            known.learn(id, hour.place, context.hour, (count as u32, is_odd, is_said));
         }
         closed.judged.push((Detector::KeyFanout, judged));
     }
@@ -315,7 +317,13 @@ impl Addresses {
     }
 
     /// Learns an hour of an address; one that raised a finding only at the third occasion.
-    fn learn(&mut self, id: u64, place: Place, now: Time, (count, is_odd): (u32, bool)) {
+    fn learn(
+        &mut self,
+        id: u64,
+        place: Place,
+        now: Time,
+        (count, is_odd, is_said): (u32, bool, bool),
+    ) {
         if !is_odd {
             self.everyone.add(f64::from(count), 1.0);
         }
@@ -330,12 +338,13 @@ impl Addresses {
             last_seen: now,
             occasions: 0,
             raised_hour: i32::MIN,
-            raised_most: 0,
+            said: 0,
         });
         habit.last_seen = now;
         if is_odd {
-            let goes_on = habit.raised_hour == now.hour_number() - 1;
-            habit.raised_most = if goes_on { habit.raised_most.max(count) } else { count };
+            if is_said {
+                habit.said = count;
+            }
             habit.raised_hour = now.hour_number();
             habit.occasions = habit.occasions.saturating_add(1);
             if habit.occasions < OCCASIONS_MIN {
@@ -475,16 +484,27 @@ fn finding(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::time::NS_PER_H;
 
     #[test]
     fn an_hour_that_raised_is_learned_at_the_third_occasion() {
         let (mut addresses, now) = (Addresses::default(), Time::from_ns(0));
         let place: Place = (Box::default(), "192.0.2.1".into());
         for occasion in 1..=OCCASIONS_MIN {
-            addresses.learn(7, place.clone(), now, (40, true));
+            addresses.learn(7, place.clone(), now, (40, true, true));
             assert_eq!(addresses.habits[&7].most > 0, occasion == OCCASIONS_MIN, "{occasion}");
         }
         assert!(addresses.everyone.n <= 0.0, "an attack is not what everyone does");
+    }
+
+    #[test]
+    fn what_creeps_is_said_again_once_it_has_grown_by_a_quarter() {
+        let (mut addresses, hour) = (Addresses::default(), |at: i64| Time::from_ns(at * NS_PER_H));
+        let place: Place = (Box::default(), "192.0.2.1".into());
+        addresses.learn(7, place.clone(), hour(100), (40, true, true));
+        assert!(addresses.habits[&7].goes_on(hour(101), 49));
+        addresses.learn(7, place, hour(101), (49, true, false));
+        assert!(!addresses.habits[&7].goes_on(hour(102), 50), "silent hours do not raise the bar");
     }
 
     #[test]

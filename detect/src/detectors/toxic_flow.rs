@@ -60,7 +60,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let endpoint = reading.entity.unwrap_or_default();
     let name = view.endpoints.name(endpoint);
     let everyone = &view.population.flowing;
-    let own = view.identity.flowing.as_deref().copied().unwrap_or_default();
+    let own = view.identity.flowing.as_ref();
+    let (own_hours, own_flows) = own.map_or((0.0, 0.0), |it| (it.hours, it.flows));
     let peers = view.population.peers(view.identity);
     let Some(sent) = view.open.flows.as_ref().and_then(|flows| flows.sent.as_ref()) else {
         return Words::none(ABOUT.danger);
@@ -70,17 +71,20 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
         Agent::Unknown => String::new(),
     };
     let session = sent.session.as_ref().map_or_else(String::new, |it| format!(" in session {it}"));
-    let reads = if sent.reads == 0 {
+    let reads = if sent.read.reads == 0 {
         "a call".to_owned()
     } else {
-        format!("the last of {}", counted(u64::from(sent.reads), "sensitive read"))
+        let at_least = if sent.is_part { "at least " } else { "" };
+        let reads = counted(u64::from(sent.read.reads), "sensitive read");
+        format!("the last of {at_least}{reads}")
     };
+    let within = if sent.read.session == 0 { "" } else { " in one session" };
     let size =
         if sent.bytes == 0 { String::new() } else { format!(" with {}", bytes(sent.bytes as f64)) };
     Words {
         sentence: format!(
             "{}{agent} called {name} (of the class `egress`) for the first time at {}{session}, {} after \
-             {reads} of {} (of the class `sensitive` or `secret`): {}{size} so far; in {} of the {} \
+             {reads} of {} (of the class `sensitive` or `secret`){within}: {}{size} so far; in {} of the {} \
              hours of identities with such reads a call out came within 30 min, in {} of its own {}; \
              it tries something new in {} of its calls, and {} of {} use that endpoint; {}.",
             subject(view.identity),
@@ -90,8 +94,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             counted(u64::from(sent.calls), "call"),
             number(everyone.flows),
             number(everyone.hours),
-            number(f64::from(own.flows)),
-            number(f64::from(own.hours)),
+            number(f64::from(own_flows)),
+            number(f64::from(own_hours)),
             fine_percent(view.identity.profile.p_new()),
             number(f64::from(peers.users_of(endpoint))),
             counted(u64::from(super::peers_of(view)), "peer"),

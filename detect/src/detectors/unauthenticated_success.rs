@@ -51,7 +51,9 @@ struct Hour {
 struct Past {
     last_hour: i32,
     hours: u16,
-    calls_most: u64,
+    /// How many there were when it was said last: hours that only go on add nothing, or what creeps
+    /// would never be said.
+    said: u64,
 }
 
 /// Every endpoint that answered without credentials in this hour.
@@ -124,7 +126,8 @@ impl Openings {
                 continue;
             };
             let is_odd = told.may_raise(context) && calls >= CALLS_MIN;
-            if is_odd && !goes_on(opened.0.get(&place), context.hour, calls) {
+            let is_said = is_odd && !goes_on(opened.0.get(&place), context.hour, calls);
+            if is_said {
                 let is_first = hour.raised.said_at == 0;
                 hour.raised.said_at = calls;
                 // What was said by the last call of the hour is said again as the whole of it.
@@ -138,7 +141,7 @@ impl Openings {
             }
             told.is_raised = is_odd;
             closed.said.push(told);
-            if !is_odd || opened.is_meant(place, context.hour, calls) {
+            if !is_odd || opened.is_meant(place, context.hour, is_said.then_some(calls)) {
                 closed.believed.push((endpoint, calls));
             }
         }
@@ -161,17 +164,18 @@ impl Openings {
 }
 
 impl Opened {
-    /// Notes an hour with a finding; whether the endpoint has been open for so long that it is meant.
-    fn is_meant(&mut self, place: Place, now: Time, calls: u64) -> bool {
+    /// Notes an hour with a finding, and how many calls were said, if any were; whether the endpoint has
+    /// been open for so long that it is meant.
+    fn is_meant(&mut self, place: Place, now: Time, said: Option<u64>) -> bool {
         if self.0.len() >= PLACES_MAX && !self.0.contains_key(&place) {
             return false;
         }
         let hour = now.hour_number();
         let past = self.0.entry(place);
-        let past = past.or_insert(Past { last_hour: hour - 1, hours: 0, calls_most: 0 });
+        let past = past.or_insert(Past { last_hour: hour - 1, hours: 0, said: 0 });
         past.hours = if past.last_hour == hour - 1 { past.hours.saturating_add(1) } else { 1 };
         past.last_hour = hour;
-        past.calls_most = past.calls_most.max(calls);
+        past.said = said.unwrap_or(past.said);
         past.hours >= HOURS_MAX
     }
 }
@@ -179,7 +183,7 @@ impl Opened {
 /// Whether an hour only goes on with what was said of the one before.
 fn goes_on(past: Option<&Past>, now: Time, calls: u64) -> bool {
     past.is_some_and(|past| {
-        past.last_hour == now.hour_number() - 1 && (calls as f64) < GROWTH * past.calls_most as f64
+        past.last_hour == now.hour_number() - 1 && (calls as f64) < GROWTH * past.said as f64
     })
 }
 
@@ -297,8 +301,18 @@ mod tests {
     #[test]
     fn what_goes_on_is_quiet_until_it_grows() {
         let now = Time::from_ns(100 * model::time::NS_PER_H);
-        let past = Past { last_hour: 99, hours: 1, calls_most: 100 };
+        let past = Past { last_hour: 99, hours: 1, said: 100 };
         assert!(goes_on(Some(&past), now, 120) && !goes_on(Some(&past), now, 130));
         assert!(!goes_on(Some(&Past { last_hour: 98, ..past }), now, 1) && !goes_on(None, now, 1));
+    }
+
+    #[test]
+    fn hours_that_were_not_said_do_not_hide_the_growth() {
+        let hour = |at: i64| Time::from_ns(at * model::time::NS_PER_H);
+        let (place, mut opened): (Place, _) = ((Box::default(), 7), Opened::default());
+        opened.is_meant(place.clone(), hour(100), Some(100));
+        opened.is_meant(place.clone(), hour(101), None);
+        let past = opened.0.get(&place);
+        assert!(goes_on(past, hour(102), 124) && !goes_on(past, hour(102), 125));
     }
 }

@@ -1,6 +1,7 @@
 //! The engine's state in parts, whole or only what changed, and back.
 
 use super::Engine;
+use super::judged::Judged;
 use crate::calibration::Calibration;
 use crate::control::ChangeWindow;
 use crate::detectors::key_fanout::ReadChange;
@@ -35,7 +36,7 @@ struct Centre<Shared, Watched, Sources, Held> {
     elapsed_ns: i64,
     cut: f64,
     windows: u64,
-    judged: u64,
+    judged: Judged,
     folds_seen: u32,
     /// `None` if there was no exchange.
     shared: Option<Shared>,

@@ -5,7 +5,8 @@ use crate::statistics::Moments;
 use model::Time;
 use serde::{Deserialize, Serialize};
 
-/// Subjects that are kept of one agent; the one that it did not act for for longest goes.
+/// Subjects that are kept of one agent; of those that were only noted, else of all, the one goes that it
+/// did not act for for longest.
 const SUBJECTS_MAX: usize = 512;
 
 /// Somebody whom an agent acted for, as a hash.
@@ -14,6 +15,8 @@ struct Subject {
     key: u32,
     /// When it did last, in days since 1970.
     day: u16,
+    /// In an hour that was learned; takes no room beside the day.
+    is_learned: bool,
 }
 
 /// The habits of an agent that acts for others.
@@ -79,26 +82,31 @@ impl Acting {
     pub(crate) fn learn(&mut self, subjects: impl Iterator<Item = u64>, day: u16) {
         for subject in subjects {
             self.pairs += 1.0;
-            self.novel += f32::from(u8::from(self.note(subject, day)));
+            self.novel += f32::from(u8::from(self.note(subject, day, true)));
         }
     }
 
-    /// Notes a subject, of an hour that may not be learned: it is new no more; whether it was.
-    pub(crate) fn note(&mut self, subject: u64, day: u16) -> bool {
+    /// Notes a subject, of an hour that may not be learned: it is new no more, if there is room for it;
+    /// whether it was.
+    ///
+    /// Who is only noted takes no learned one's place: nobody can make a habit forgotten so.
+    pub(crate) fn note(&mut self, subject: u64, day: u16, is_learned: bool) -> bool {
         let (key, all) = (key_of(subject), &mut self.subjects.0);
         if let Some(known) = all.iter_mut().find(|it| it.key == key) {
             known.day = known.day.max(day);
+            known.is_learned |= is_learned;
             return false;
         }
         if all.len() >= SUBJECTS_MAX {
-            let oldest = all.iter().enumerate().min_by_key(|(index, it)| (it.day, *index));
-            if let Some(index) = oldest.map(|(index, _)| index) {
-                all.remove(index);
-            }
+            let may_go = |it: &Subject| is_learned || !it.is_learned;
+            let oldest = all.iter().enumerate().filter(|(_, it)| may_go(it));
+            let oldest = oldest.min_by_key(|(index, it)| (it.is_learned, it.day, *index));
+            let Some(index) = oldest.map(|(index, _)| index) else { return true };
+            all.remove(index);
         } else if all.len() == all.capacity() {
             all.reserve_exact((all.len() / 4).max(2));
         }
-        all.push(Subject { key, day });
+        all.push(Subject { key, day, is_learned });
         true
     }
 
@@ -151,11 +159,22 @@ mod tests {
     fn who_was_not_acted_for_for_longest_makes_room_and_the_forgotten_go() {
         let mut acting = Acting::new(Time::from_ns(0));
         for subject in 0..SUBJECTS_MAX as u64 {
-            assert!(acting.note(subject, subject as u16));
+            assert!(acting.note(subject, subject as u16, true));
         }
-        assert!(!acting.note(0, 900) && acting.note(9_999, 901));
+        assert!(!acting.note(0, 900, true) && acting.note(9_999, 901, true));
         assert!(acting.knows(0) && !acting.knows(1) && acting.knows(9_999));
         acting.forget(&[9_999]);
         assert!(!acting.knows(9_999));
+    }
+
+    #[test]
+    fn those_of_an_attack_take_no_learned_ones_place() {
+        let mut acting = Acting::new(Time::from_ns(0));
+        acting.learn([7, 8].into_iter(), 1);
+        (100..900).for_each(|subject| _ = acting.note(subject, 2, false));
+        assert!(acting.knows(7) && acting.knows(8) && acting.kept() == SUBJECTS_MAX);
+        acting.learn([9].into_iter(), 3);
+        assert!(acting.knows(7) && acting.knows(9), "those that were noted go first");
+        assert_eq!(size_of::<Subject>(), 8);
     }
 }

@@ -1,21 +1,24 @@
 //! How often calls out came after sensitive reads of an identity: kept of those that read such things.
 
 use crate::open_window::{Flows, LastRead};
+use model::Time;
 use serde::{Deserialize, Serialize};
 
 /// Hours with sensitive reads, and what came of them.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Flowing {
-    /// The last sensitive read.
-    pub(crate) last: Option<LastRead>,
+    /// The last sensitive reads of the last hour with any, as far as a call out of the next one may belong
+    /// to them: nearly always one or none.
+    pub(crate) last: Box<[LastRead]>,
     /// Hours with any, and those of them with a call out after one; decayed.
     pub(crate) hours: f32,
     pub(crate) flows: f32,
 }
 
 impl Flowing {
-    pub(crate) fn learn(&mut self, flows: &Flows, is_learned: bool) {
-        self.last = flows.last.or(self.last);
+    /// Takes in the flows of an hour that had sensitive reads, and its end.
+    pub(crate) fn learn(&mut self, flows: &Flows, end: Time, is_learned: bool) {
+        self.last = flows.carried(end);
         if is_learned {
             self.hours += 1.0;
             self.flows += f32::from(u8::from(flows.calls > 0));
@@ -25,6 +28,10 @@ impl Flowing {
     pub(crate) fn decay(&mut self, factor: f32) {
         self.hours *= factor;
         self.flows *= factor;
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.last)
     }
 }
 

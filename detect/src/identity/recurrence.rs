@@ -40,6 +40,8 @@ pub(crate) struct Recurring {
     pub(crate) endpoint: Option<EndpointId>,
     /// How much of it: the observed value per second of its window, whatever its law became.
     pub(crate) magnitude: f64,
+    /// Nobody was told, because it only went on.
+    pub(crate) is_silent: bool,
 }
 
 impl Recurring {
@@ -61,6 +63,8 @@ struct Occasions {
     last_hour: i32,
     /// The largest magnitude that was raised before.
     magnitude: f32,
+    /// The magnitude when it was said last: silent hours add nothing, or what creeps would never be said.
+    said: f32,
 }
 
 /// How often detectors of volume and order raised a finding, on occasions that are not one another's next hour.
@@ -76,12 +80,12 @@ pub(crate) struct Recurrence(Vec<Occasions>);
 impl Recurrence {
     /// Whether a finding only goes on with what was said of the hour before.
     ///
-    /// A condition that lasts is one finding, until it has grown by a quarter.
+    /// A condition that lasts is one finding, until it has grown by a quarter since it was said.
     pub(crate) fn goes_on(&self, raised: Recurring, hour: i32) -> bool {
         self.0.iter().any(|it| {
             it.is_of(raised)
                 && hour == it.last_hour + 1
-                && raised.magnitude < GROWTH * f64::from(it.magnitude)
+                && raised.magnitude < GROWTH * f64::from(it.said)
         })
     }
 
@@ -107,6 +111,7 @@ impl Recurrence {
                 count: 1,
                 last_hour: hour,
                 magnitude: one.magnitude as f32,
+                said: if one.is_silent { 0.0 } else { one.magnitude as f32 },
             };
             let Some(before) = self.0.iter_mut().find(|it| it.is_of(one)) else {
                 self.keep(now);
@@ -125,6 +130,9 @@ impl Recurrence {
             let is_alike = one.magnitude < GROWTH * f64::from(before.magnitude);
             all &= before.count >= OCCASIONS_MIN && is_alike;
             before.magnitude = before.magnitude.max(now.magnitude);
+            if !one.is_silent {
+                before.said = now.said;
+            }
             before.last_hour = hour;
         }
         all
@@ -158,7 +166,12 @@ mod tests {
 
     #[test]
     fn the_third_occasion_makes_a_habit_and_one_long_one_does_not() {
-        let of = |detector, magnitude| Recurring { detector, endpoint: None, magnitude };
+        let of = |detector, magnitude| Recurring {
+            detector,
+            endpoint: None,
+            magnitude,
+            is_silent: false,
+        };
         let speed = || std::iter::once(of(Detector::MachineSpeed, 9.0));
         let mut recurrence = Recurrence::default();
         assert!((100..120).all(|hour| !recurrence.note(speed(), hour)), "one long occasion");
@@ -173,11 +186,31 @@ mod tests {
     }
 
     #[test]
+    fn what_creeps_is_said_again_once_it_has_grown_by_a_quarter() {
+        let of = |magnitude, is_silent| Recurring {
+            detector: Detector::EgressSpike,
+            endpoint: None,
+            magnitude,
+            is_silent,
+        };
+        let (mut recurrence, mut magnitude) = (Recurrence::default(), 100.0);
+        let mut said = 0;
+        for hour in 100..120 {
+            let is_silent = recurrence.goes_on(of(magnitude, false), hour);
+            said += u32::from(!is_silent);
+            recurrence.note(std::iter::once(of(magnitude, is_silent)), hour);
+            magnitude *= 1.24;
+        }
+        assert_eq!(said, 10, "at first, and in every second hour");
+    }
+
+    #[test]
     fn a_job_of_the_night_is_a_habit_after_three_nights() {
         let of = |endpoint, magnitude| Recurring {
             detector: Detector::NotItself,
             endpoint: Some(EndpointId(endpoint)),
             magnitude,
+            is_silent: false,
         };
         let mut recurrence = Recurrence::default();
         let mut night = |endpoint, hours: &[i32]| {
@@ -198,8 +231,8 @@ mod tests {
         let mut recurrence = Recurrence::default();
         for endpoint in 0..1_000 {
             let endpoint = Some(EndpointId(endpoint));
-            let sweep =
-                Recurring { detector: Detector::ObjectEnumeration, endpoint, magnitude: 1.0 };
+            let detector = Detector::ObjectEnumeration;
+            let sweep = Recurring { detector, endpoint, magnitude: 1.0, is_silent: false };
             recurrence.note(std::iter::once(sweep), endpoint.map_or(0, |it| it.0 as i32));
         }
         assert_eq!(recurrence.0.len(), KINDS_MAX);
@@ -209,7 +242,7 @@ mod tests {
     fn a_habit_at_one_endpoint_says_nothing_of_another() {
         let sweep = |endpoint| {
             let (detector, endpoint) = (Detector::ObjectEnumeration, Some(EndpointId(endpoint)));
-            Recurring { detector, endpoint, magnitude: 30.0 }
+            Recurring { detector, endpoint, magnitude: 30.0, is_silent: false }
         };
         let mut recurrence = Recurrence::default();
         for hour in [10, 20, 30] {
@@ -222,7 +255,8 @@ mod tests {
 
     #[test]
     fn an_order_a_skipped_step_and_a_sweep_are_three_matters() {
-        let of = |detector, endpoint| Recurring { detector, endpoint, magnitude: 1.0 };
+        let of =
+            |detector, endpoint| Recurring { detector, endpoint, magnitude: 1.0, is_silent: false };
         let (here, mut recurrence) = (Some(EndpointId(1)), Recurrence::default());
         for hour in [10, 20, 30] {
             recurrence.note(std::iter::once(of(Detector::Sequence, here)), hour);

@@ -5,7 +5,8 @@ use crate::statistics::Moments;
 use model::mention::Mentions;
 use serde::{Deserialize, Serialize};
 
-/// Tools that are kept of one agent; the one that was not used for longest goes.
+/// Tools that are kept of one agent; of those that were only noted, else of all, the one goes that was not
+/// used for longest.
 const TOOLS_MAX: usize = 64;
 
 /// A tool of a server, by the hashes of their names.
@@ -61,6 +62,8 @@ pub(crate) struct Used<'a> {
     pub(crate) calls: u32,
     /// The mean of ln(1 + bytes), where any request had a size.
     pub(crate) size: Option<f64>,
+    /// Any call was answered other than with an error: what never was may not exist.
+    pub(crate) is_answered: bool,
 }
 
 impl KnownTools {
@@ -94,10 +97,14 @@ impl KnownTools {
         let is_first = self.hours <= 0.0;
         let (mut is_novel, mut is_shadow) = (false, false);
         for used in used {
+            if !used.is_answered {
+                self.note(used, day, false, &mut tell);
+                continue;
+            }
             self.calls += used.calls as f32;
             let is_known = self.get(used.key).is_some();
             is_shadow |= !is_known && self.elsewhere(used.key).is_some();
-            let Some(known) = self.note(used, day, &mut tell) else { continue };
+            let Some(known) = self.note(used, day, true, &mut tell) else { continue };
             is_novel |= known.hours <= 0.0;
             if known.hours <= 0.0 {
                 tell(known.key, 1);
@@ -114,19 +121,26 @@ impl KnownTools {
         (is_novel, is_novel && is_shadow)
     }
 
-    /// Notes a tool of an hour that may not be learned: it is new no more.
+    /// Notes a tool of an hour that may not be learned: it is new no more, if there is room for it.
+    ///
+    /// What is only noted takes no learned one's place: nobody can make a habit forgotten so.
     pub(crate) fn note(
         &mut self,
         used: Used<'_>,
         day: u16,
+        is_learned: bool,
         mut tell: impl FnMut(ToolKey, i32),
     ) -> Option<&mut KnownTool> {
         let all = &mut self.known.0;
         let found = all.iter().position(|it| it.key == used.key);
-        let index = found.unwrap_or_else(|| {
+        let index = if let Some(index) = found {
+            index
+        } else {
             if all.len() >= TOOLS_MAX {
-                let oldest = all.iter().enumerate().min_by_key(|(index, it)| (it.day, *index));
-                let index = oldest.map_or(0, |(index, _)| index);
+                let may_go = |it: &KnownTool| is_learned || it.hours <= 0.0;
+                let oldest = all.iter().enumerate().filter(|(_, it)| may_go(it));
+                let oldest = oldest.min_by_key(|(index, it)| (it.hours > 0.0, it.day, *index));
+                let (index, _) = oldest?;
                 let gone = all.remove(index);
                 if gone.hours > 0.0 {
                     tell(gone.key, -1);
@@ -142,7 +156,7 @@ impl KnownTools {
                 said: 0.0,
             });
             all.len() - 1
-        });
+        };
         let known = all.get_mut(index)?;
         known.day = known.day.max(day);
         Some(known)
@@ -192,7 +206,8 @@ mod tests {
     use super::*;
 
     fn used(server: u32, tool: u32) -> Used<'static> {
-        Used { key: ToolKey { server, tool }, name: "a/b", calls: 4, size: Some(5.0) }
+        let key = ToolKey { server, tool };
+        Used { key, name: "a/b", calls: 4, size: Some(5.0), is_answered: true }
     }
 
     #[test]
@@ -218,5 +233,25 @@ mod tests {
         }
         assert_eq!((tools.known().len(), users), (TOOLS_MAX, TOOLS_MAX as i32));
         assert!(tools.get(ToolKey { server: 1, tool: 0 }).is_none());
+    }
+
+    #[test]
+    fn invented_tools_take_no_learned_ones_place() {
+        let (mut tools, mut users) = (KnownTools::default(), 0);
+        tools.learn([used(1, 1)].into_iter(), 1, |_, change| users += change);
+        for tool in 100..200 {
+            tools.note(used(1, tool), 2, false, |_, change| users += change);
+        }
+        let refused = (200..300).map(|tool| Used { is_answered: false, ..used(1, tool) });
+        tools.learn(refused, 3, |_, change| users += change);
+        let habit = tools.get(ToolKey { server: 1, tool: 1 });
+        assert!(habit.is_some_and(|it| it.hours > 0.0), "however many come");
+        assert_eq!((tools.known().len(), users), (TOOLS_MAX, 1));
+        tools.learn([used(1, 2)].into_iter(), 4, |_, change| users += change);
+        assert!(
+            tools.get(ToolKey { server: 1, tool: 1 }).is_some(),
+            "those that were noted go first"
+        );
+        assert_eq!(users, 2);
     }
 }

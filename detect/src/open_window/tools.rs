@@ -4,7 +4,7 @@ use super::{Call, Crossed};
 use crate::identity::{KnownTools, ToolKey, Used};
 use crate::partition::text_hash;
 use model::mention::Mentions;
-use model::{Detector, EndpointId, Event, EventBatch, Text, Time};
+use model::{Detector, EndpointId, Event, EventBatch, Int, Text, Time};
 use serde::{Deserialize, Serialize};
 
 /// Tools that are told apart in one hour.
@@ -34,6 +34,8 @@ pub(crate) struct ToolUse {
     /// Requests with a size, and the sum of ln(1 + bytes) over them.
     pub(crate) sized: u32,
     sum: f64,
+    /// Any call was answered other than with an error.
+    is_answered: bool,
     /// The agent has a history of tools, and this one is not among those kept.
     pub(crate) is_new: bool,
     pub(crate) sample: Call,
@@ -63,6 +65,7 @@ impl Tools {
                     calls: 0,
                     sized: 0,
                     sum: 0.0,
+                    is_answered: false,
                     is_new,
                     sample: Call::of(batch, event, endpoint, now),
                 });
@@ -72,6 +75,8 @@ impl Tools {
         };
         let Some(used) = self.all.get_mut(index) else { return };
         used.calls += 1;
+        let is_rpc_error = event.int(Int::RpcErrorCode).is_some_and(|code| code != 0);
+        used.is_answered |= !is_rpc_error && event.status().is_none_or(|status| status < 400);
         if let Some(bytes) = event.bytes_in().filter(|bytes| *bytes > 0) {
             used.sized += 1;
             used.sum += (bytes as f64).ln_1p();
@@ -90,6 +95,7 @@ impl Tools {
             name: &it.name,
             calls: it.calls,
             size: it.size(),
+            is_answered: it.is_answered,
         })
     }
 

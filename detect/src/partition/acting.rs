@@ -61,7 +61,7 @@ pub(super) fn learn(
     let day = open.start.day_number() as u16;
     let acting = identity.acting.get_or_insert_with(|| Box::new(Acting::new(acted.first)));
     if !is_learned {
-        acted.subjects.hashes().for_each(|subject| _ = acting.note(subject, day));
+        acted.subjects.hashes().for_each(|subject| _ = acting.note(subject, day, false));
         return;
     }
     let before = (acting.hours > 0).then_some(acting.deepest);

@@ -3,7 +3,7 @@
 use super::{acting, probes, sources, tools};
 use crate::alarm;
 use crate::control;
-use crate::detectors::{dormant, egress_spike, not_itself, sequence};
+use crate::detectors::{dormant, egress_spike, foreign_object, not_itself, sequence};
 use crate::engine::Context;
 use crate::identity::{Identity, Operations, Recurring};
 use crate::open_window::OpenWindow;
@@ -168,7 +168,7 @@ fn note_operations(context: &Context<'_>, identity: &mut Identity, open: &OpenWi
 
 /// Whether an hour says nothing of what one identity does: it is that of many, or of somebody who came
 /// with many others. Peers are not to be those that a flood is made of.
-fn is_of_flood(context: &Context<'_>, identity: &Identity) -> bool {
+pub(super) fn is_of_flood(context: &Context<'_>, identity: &Identity) -> bool {
     identity.is_overflow() || (context.is_flooded && identity.hours <= 1)
 }
 
@@ -196,6 +196,7 @@ fn belief(context: &Context<'_>, identity: &mut Identity, open: &OpenWindow) -> 
         detector: Detector::NotItself,
         endpoint: Some(context.endpoints.resolve(endpoint)),
         magnitude: f64::from(calls),
+        is_silent: false,
     };
     if identity.recurrence.note(std::iter::once(strange), open.start.hour_number()) {
         return (1.0, true);
@@ -213,10 +214,10 @@ fn learn_anyway(
     let is_learned = weight > 0.0;
     dormant::learn(contribution, identity, open, is_learned);
     if open.calls > 0 {
-        learn_foreign(&mut *identity, open);
+        learn_foreign(context, &mut *identity, open);
     }
     if let Some(flows) = open.flows.as_ref().filter(|flows| flows.reads > 0) {
-        identity.flowing.get_or_insert_default().learn(flows, is_learned);
+        identity.flowing.get_or_insert_default().learn(flows, open.end(), is_learned);
         if is_learned {
             contribution.flowing.learn(flows);
         }
@@ -253,11 +254,12 @@ fn learn_steps(
     }
 }
 
-/// Notes how many objects of others an hour had: of the days, whatever became of the hour.
-fn learn_foreign(identity: &mut Identity, open: &OpenWindow) {
+/// Notes the objects of others that an hour had: of the days, whatever became of the hour.
+fn learn_foreign(context: &Context<'_>, identity: &mut Identity, open: &OpenWindow) {
     let day = open.start.day_number();
     if open.foreign > 0 || identity.foreign.is_some() {
-        identity.foreign.get_or_insert_default().add(day, open.foreign);
+        let marks = foreign_object::marks(&context.view(identity, open));
+        identity.foreign.get_or_insert_default().add(day, open.foreign, &marks);
     }
     if identity.foreign.as_ref().is_some_and(|it| it.is_over(day)) {
         identity.foreign = None;

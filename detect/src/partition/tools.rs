@@ -1,6 +1,6 @@
 //! Calls of tools, on their way through a partition: noted, learned.
 
-use crate::identity::Identity;
+use crate::identity::{Identity, ToolKey};
 use crate::open_window::{Crossed, OpenWindow};
 use crate::population::Contribution;
 use model::{Detector, EndpointId, Event, EventBatch, Text, Time};
@@ -39,7 +39,8 @@ pub(super) fn learn(
     } else {
         let is_said = open.raised.iter().any(|it| it.detector == Detector::ToolDrift);
         for used in tools.used() {
-            let known = known.note(used, day, |key, change| users.add(key.both(), change));
+            let tell = |key: ToolKey, change| users.add(key.both(), change);
+            let known = known.note(used, day, false, tell);
             let (Some(known), Some(size), true) = (known, used.size, is_said) else { continue };
             let off = |size: f64| (size - known.sizes.mean()).abs();
             if known.said <= 0.0 || off(size) > off(f64::from(known.said)) {

@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 
 /// Hosts that are remembered.
 const HOSTS_MAX: usize = 65_536;
+/// Hosts of an hour with a finding that are remembered: a caller may write what it likes into `Host`.
+const HOSTS_RAISED_MAX: usize = 64;
+/// New hosts that such an hour counts for.
+const HOSTS_RAISED_COUNTED: f64 = 1.0;
 /// Days after which a host that was not called is forgotten.
 const KEPT_DAYS: i32 = 400;
 /// Hours of log before new things are counted: at first everything is new.
@@ -36,6 +40,9 @@ pub(crate) struct New {
     pub(crate) day: i32,
     /// Hours with a log before it.
     pub(crate) logged_h: u32,
+    /// As many new endpoints as it counts for at most, where it raised a finding: an alarm must not be
+    /// what the next one is measured by.
+    pub(crate) most: Option<f64>,
 }
 
 impl Inventory {
@@ -50,14 +57,20 @@ impl Inventory {
 
     /// Takes in an hour.
     pub(crate) fn learn(&mut self, new: &New) {
-        if new.logged_h >= SETTLED_H {
-            let hosts = new.hosts.len() as f64;
-            self.endpoints_new.add(f64::from(new.endpoints), 1.0);
-            self.hosts_new.add(hosts, 1.0);
-            self.things += f64::from(new.endpoints) + hosts;
-            self.things_mcp += f64::from(new.mcp);
+        let (mut endpoints, mut hosts) = (f64::from(new.endpoints), new.hosts.len() as f64);
+        let (mut mcp, mut remembered) = (f64::from(new.mcp), HOSTS_MAX);
+        if let Some(most) = new.most {
+            (endpoints, hosts) = (endpoints.min(most), hosts.min(HOSTS_RAISED_COUNTED));
+            (mcp, remembered) = (mcp.min(endpoints + hosts), HOSTS_RAISED_MAX);
         }
-        for host in &new.hosts {
+        if new.logged_h >= SETTLED_H {
+            self.endpoints_new.add(endpoints, 1.0);
+            self.hosts_new.add(hosts, 1.0);
+            self.things += endpoints + hosts;
+            self.things_mcp += mcp;
+        }
+        self.missed += new.hosts.len().saturating_sub(remembered) as u64;
+        for host in new.hosts.iter().take(remembered) {
             if self.hosts.len() < HOSTS_MAX {
                 self.hosts.insert(*host, new.day);
             } else {
@@ -116,6 +129,28 @@ mod tests {
         assert!(inventory.is_known(7));
         inventory.age(1.0, 20 + KEPT_DAYS);
         assert!(!inventory.is_known(7));
+    }
+
+    #[test]
+    fn an_hour_with_a_finding_does_not_become_what_is_ordinary() {
+        let mut inventory = Inventory::default();
+        for _ in 0..200 {
+            inventory.learn(&New { logged_h: 200, ..New::default() });
+        }
+        let raised = New {
+            endpoints: 900,
+            hosts: (0..1_024).collect(),
+            mcp: 900,
+            logged_h: 200,
+            most: Some(3.0),
+            ..New::default()
+        };
+        inventory.learn(&raised);
+        assert!(inventory.hosts_expected() < 0.01, "{}", inventory.hosts_expected());
+        assert!((inventory.endpoints_new.sum - 3.0).abs() < 1e-9);
+        assert!((inventory.things - 4.0).abs() < 1e-9 && inventory.mcp_share() <= 1.0);
+        assert_eq!(inventory.hosts.len(), HOSTS_RAISED_MAX);
+        assert_eq!(inventory.missed() as usize, 1_024 - HOSTS_RAISED_MAX);
     }
 
     #[test]

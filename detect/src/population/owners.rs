@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Objects that are kept.
 const OBJECTS_MAX: usize = 262_144;
+/// With fewer than this the sample is of twice as many objects again.
+const OBJECTS_FEW: usize = OBJECTS_MAX / 4;
 /// Days after which an object that was not read is forgotten.
 const KEPT_DAYS: i32 = 30;
 /// Hours of identities in which an object must have been read to say whose it is, and to be judged by.
@@ -71,6 +73,11 @@ pub(crate) struct Owners {
     table: Table,
     /// Only objects whose key ends in so many zeros are kept.
     thinned: u32,
+    /// Only those whose key ends in so many are anybody's. They are fewer for a while after more are kept:
+    /// who reads one first after that need not be who always read it.
+    settled: u32,
+    /// The day from which on the others are kept.
+    widened_day: i32,
     by_endpoint: Vec<Privacy>,
 }
 
@@ -100,10 +107,15 @@ impl Owners {
         self.by_endpoint.get(endpoint.0 as usize).copied().filter(|it| it.is_private)
     }
 
+    /// 32 bits that stand for an object, whatever part of them the sample holds.
+    pub(crate) fn mark(endpoint: EndpointId, object: u64) -> u32 {
+        half(key_of(endpoint, object))
+    }
+
     /// Whose an object of a private endpoint is, to `reader`.
     pub(crate) fn whose(&self, endpoint: EndpointId, object: u64, reader: u64) -> Whose {
         let key = key_of(endpoint, object);
-        if !self.keeps(key) {
+        if key.trailing_zeros() < self.settled {
             return Whose::Unknown;
         }
         match self.table.0.get(&key) {
@@ -114,9 +126,9 @@ impl Owners {
         }
     }
 
-    /// The share of objects that the sample holds, 0 to 1.
+    /// The share of objects of which it is known whose they are, 0 to 1.
     pub(crate) fn sampled_share(&self) -> f64 {
-        (-f64::from(self.thinned)).exp2()
+        (-f64::from(self.settled)).exp2()
     }
 
     /// Takes in who read what in an hour, in any order, and judges the endpoints anew.
@@ -147,8 +159,19 @@ impl Owners {
         self.judge();
     }
 
+    /// Forgets what was not read for long, and keeps more again where that leaves room.
     pub(crate) fn age(&mut self, day: i32) {
         self.table.0.retain(|_, owned| day - owned.last_day < KEPT_DAYS);
+        // Whoever did not read an object for so long would be forgotten as its reader: from then on what
+        // was not in the sample is known as well as what was.
+        if self.settled > self.thinned && day - self.widened_day >= KEPT_DAYS {
+            self.settled = self.thinned;
+            self.judge();
+        }
+        if self.settled == self.thinned && self.thinned > 0 && self.table.0.len() < OBJECTS_FEW {
+            self.thinned -= 1;
+            self.widened_day = day;
+        }
     }
 
     /// Follows the folds of the templates: an object of a folded endpoint is another's.
@@ -168,13 +191,17 @@ impl Owners {
 
     fn thin(&mut self) {
         self.thinned += 1;
+        self.settled = self.settled.max(self.thinned);
         let thinned = self.thinned;
         self.table.0.retain(|key, _| key.trailing_zeros() >= thinned);
     }
 
     fn judge(&mut self) {
         self.by_endpoint.clear();
-        for owned in self.table.0.values().filter(|it| it.hours >= HOURS_JUDGED_MIN) {
+        let settled = self.settled;
+        let is_known = |key: u64| key.trailing_zeros() >= settled;
+        let known = self.table.0.iter().filter(|(key, _)| is_known(**key));
+        for (_, owned) in known.filter(|(_, it)| it.hours >= HOURS_JUDGED_MIN) {
             let index = owned.endpoint as usize;
             if self.by_endpoint.len() <= index {
                 self.by_endpoint.resize(index + 1, Privacy::default());
@@ -259,5 +286,30 @@ mod tests {
         back.learn(all.into_iter().rev().collect());
         assert_eq!(forth.table.to_plain(), back.table.to_plain());
         assert!((forth.sampled_share() - 0.5).abs() < 1e-9 && forth.table.0.len() < 140_000);
+    }
+
+    #[test]
+    fn what_was_not_in_the_sample_is_nobodys_until_its_reader_would_have_come() {
+        let mut owners = Owners::default();
+        owners.thin();
+        let is_left_out = |object: &u64| key_of(AT, *object).trailing_zeros() == 0;
+        let object = (0..).find(is_left_out).unwrap();
+        let read = |owners: &mut Owners, day| {
+            owners.learn(vec![Access::new(AT, object, reader(9), day)]);
+        };
+        read(&mut owners, 1);
+        assert!(owners.table.0.is_empty(), "half of the objects are kept");
+        owners.age(2);
+        assert!(owners.thinned == 0 && owners.settled == 1);
+        read(&mut owners, 3);
+        read(&mut owners, 20);
+        assert_eq!(owners.whose(AT, object, reader(8)), Whose::Unknown, "it may be the other's");
+        assert!((owners.sampled_share() - 0.5).abs() < 1e-9);
+        owners.age(2 + KEPT_DAYS - 1);
+        assert_eq!(owners.whose(AT, object, reader(8)), Whose::Unknown);
+        owners.age(2 + KEPT_DAYS);
+        assert_eq!(owners.whose(AT, object, reader(8)), Whose::Foreign(9));
+        owners.thin();
+        assert_eq!(owners.whose(AT, object, reader(8)), Whose::Unknown);
     }
 }
