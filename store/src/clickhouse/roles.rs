@@ -14,16 +14,23 @@ const TENANT: &str = include_str!("../../migrations/roles_tenant.sql");
 /// `habitus_feedback`, and for each tenant a role `habitus_grafana_<tenant>` that sees no other tenant's rows.
 ///
 /// The client's user must have the right to grant. What is there already stays as it is. Names of
-/// tenants take letters, digits and `_`.
+/// tenants take letters, digits and `_`. Yields the names of the roles.
 pub async fn grant(
     client: &Client,
     cluster: Option<&str>,
     tenants: &[&str],
-) -> Result<(), StoreError> {
-    for statement in texts(client.settings().database(), cluster, tenants)? {
-        client.execute(&statement).await?;
+) -> Result<Vec<String>, StoreError> {
+    let statements = texts(client.settings().database(), cluster, tenants)?;
+    for statement in &statements {
+        client.execute(statement).await?;
     }
-    Ok(())
+    Ok(statements.iter().filter_map(|statement| role(statement)).collect())
+}
+
+/// The name of the role that a statement makes, if it makes one.
+fn role(statement: &str) -> Option<String> {
+    let name = statement.strip_prefix("CREATE ROLE IF NOT EXISTS ")?.split_whitespace().next()?;
+    Some(name.trim_matches('`').to_owned())
 }
 
 pub(crate) fn texts(
@@ -47,6 +54,8 @@ pub(crate) fn texts(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clickhouse::stub::{Reply, serve};
+    use crate::clickhouse::{Plaintext, Settings};
 
     #[test]
     fn no_placeholder_is_left_and_every_tenant_is_restricted() {
@@ -81,6 +90,31 @@ mod tests {
             .contains(&table);
             assert!(is_view || restriction.contains(&format!("db.{table}")), "{grant}");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_statement_reaches_the_server_in_its_order() {
+        let wanted = texts("db", None, &["acme"]).unwrap();
+        let (port, asked) = serve(&vec![Reply::Says(200, None, ""); wanted.len()]);
+        // The stub's queue may be shorter than all that is asked.
+        let asked = std::thread::spawn(move || asked.into_iter().collect::<Vec<_>>());
+        let url = format!("clickhouse://127.0.0.1:{port}/db");
+        let client = Client::new(Settings::parse(&url, Plaintext::Refused).unwrap()).unwrap();
+        let roles = grant(&client, None, &["acme"]).await.unwrap();
+        let asked = asked.join().unwrap();
+        let asked: Vec<_> = asked.iter().map(|it| std::str::from_utf8(&it.body).unwrap()).collect();
+        assert_eq!(asked, wanted);
+        assert_eq!(
+            roles,
+            [
+                "habitus_writer",
+                "habitus_analyst",
+                "habitus_grafana",
+                "habitus_privacy",
+                "habitus_feedback",
+                "habitus_grafana_acme",
+            ]
+        );
     }
 
     #[test]
