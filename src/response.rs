@@ -55,7 +55,8 @@ impl Deny {
         ))
     }
 
-    const fn is_off(&self) -> bool {
+    /// Whether nobody is told.
+    pub(crate) const fn is_off(&self) -> bool {
         self.topic.is_empty() && !self.http
     }
 }

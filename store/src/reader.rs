@@ -89,7 +89,7 @@ impl Question {
     ];
 
     /// The text for a directory, and the one for a server.
-    const fn texts(self) -> (&'static str, &'static str) {
+    pub(crate) const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Findings => texts!("findings"),
             Self::Suppressed => texts!("suppressed"),

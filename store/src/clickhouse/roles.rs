@@ -54,8 +54,58 @@ pub(crate) fn texts(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clickhouse::migration::MIGRATIONS;
     use crate::clickhouse::stub::{Reply, serve};
     use crate::clickhouse::{Plaintext, Settings};
+    use crate::reader::Question;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    /// Adds the tables and views that a text reads, and those beneath the views.
+    fn add_read(text: &str, read: &mut BTreeSet<String>) {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let words: Vec<_> = lines.flat_map(str::split_whitespace).collect();
+        for (before, name) in words.iter().zip(words.iter().skip(1)) {
+            let name = name.trim_end_matches([')', ',']);
+            if !["FROM", "JOIN"].contains(before) || name.starts_with('(') {
+                continue;
+            }
+            if read.insert(name.to_owned())
+                && let Some(view) = view(name)
+            {
+                add_read(&view, read);
+            }
+        }
+    }
+
+    /// The last definition of a view.
+    fn view(name: &str) -> Option<String> {
+        let mut all = MIGRATIONS.iter().flat_map(|it| statements(&filled(it.text, "")));
+        all.rfind(|text| {
+            let head = text.lines().next().unwrap_or_default();
+            head.contains(" VIEW ") && head.split_whitespace().next_back() == Some(name)
+        })
+    }
+
+    /// The questions that the program asks by itself: those in its sources beside the commands, which
+    /// ask as the person who runs them.
+    fn asked() -> BTreeSet<String> {
+        let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../src")];
+        let mut asked = BTreeSet::new();
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                let inside = fs::read_dir(&path).unwrap().map(|it| it.unwrap().path());
+                open.extend(inside.filter(|it| !it.ends_with("src/commands")));
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let named = text.split("Question::").skip(1);
+            let ends = |c: char| !c.is_ascii_alphanumeric();
+            asked.extend(named.map(|it| it.split(ends).next().unwrap_or_default().to_owned()));
+        }
+        asked
+    }
 
     #[test]
     fn no_placeholder_is_left_and_every_tenant_is_restricted() {
@@ -115,6 +165,30 @@ mod tests {
                 "habitus_grafana_acme",
             ]
         );
+    }
+
+    #[test]
+    fn a_writer_may_read_what_the_service_asks_and_what_a_replay_shows() {
+        let mut asked = asked();
+        assert!(asked.contains("Critical"), "{asked:?}");
+        asked.extend(["Findings", "Verdicts"].map(str::to_owned));
+        let mut read = BTreeSet::new();
+        for name in asked {
+            let question = Question::ALL.into_iter().find(|it| format!("{it:?}") == name).unwrap();
+            add_read(question.texts().1, &mut read);
+        }
+        for beneath in ["feedback", "feedback_in_force", "findings"] {
+            assert!(read.contains(beneath), "{read:?}");
+        }
+        let texts = texts("db", None, &[]).unwrap();
+        let of = texts.iter().filter_map(|text| text.strip_suffix(" TO habitus_writer"));
+        let granted: BTreeSet<_> = of
+            .filter_map(|text| text.split_once("SELECT ON db."))
+            .map(|(_, table)| table)
+            .collect();
+        for table in &read {
+            assert!(granted.contains(table.as_str()), "{table} is not among {granted:?}");
+        }
     }
 
     #[test]
