@@ -20,12 +20,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use store::{Question, Reader, Value};
+use store::{Mark, Question, Reader, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// How often the store is asked where nothing was found: after so long feedback shows.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How often it is asked while something critical is found again and again.
+const WAKE_EVERY: Duration = Duration::from_secs(1);
+/// How often a directory is asked that is as it was: what was said of a finding may be over.
+const ASK_ANYWAY: Duration = Duration::from_mins(1);
 /// How often it is looked whether something was found.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Findings that are read; further ones, which are older, are left out.
@@ -83,6 +87,10 @@ struct Feed {
     wall: fn() -> Time,
     /// Set when the service is to stop.
     stop: Arc<AtomicBool>,
+    /// It is served over HTTP, by every process.
+    is_served: bool,
+    /// When the store was asked last, and what it was then.
+    seen: Option<(Instant, Mark)>,
     /// What the store said last.
     found: Option<Vec<Found>>,
     /// What may lie in the topic, by the texts of keys; empty where it is not known what is said there.
@@ -137,6 +145,8 @@ pub(crate) fn open(
         now,
         wall,
         stop: Arc::clone(stop),
+        is_served: settings.http,
+        seen: None,
         found: None,
         told: BTreeMap::new(),
         is_leading: false,
@@ -158,9 +168,12 @@ impl Feed {
         let now = self.now;
         let mut asked: Option<Instant> = None;
         while !self.stop.load(Ordering::Relaxed) {
-            let is_woken = woken.0.swap(false, Ordering::Relaxed);
-            let is_due = asked.is_none_or(|at| now().saturating_duration_since(at) >= ASK_EVERY);
-            if is_woken || is_due {
+            let is_woken = woken.0.load(Ordering::Relaxed);
+            let since = asked.map(|at| now().saturating_duration_since(at));
+            if is_due(since, is_woken) {
+                if woken.0.swap(false, Ordering::Relaxed) {
+                    self.seen = None;
+                }
                 asked = Some(now());
                 let trouble = self.round().err().map(|error| plain(&error.to_string()));
                 self.note(trouble);
@@ -184,29 +197,55 @@ impl Feed {
         self.trouble = trouble;
     }
 
+    /// Whether this process tells the topic.
+    fn leads(&self) -> bool {
+        let state = self.operation.health.state();
+        let is_leader = matches!(state, State::Leading | State::WaitingForStore | State::HeldBack);
+        self.topic.is_some() && is_leader
+    }
+
     /// Asks the store, and tells what has changed. What it said last goes on to expire where it does
     /// not answer.
     fn round(&mut self) -> Result<(), Failure> {
+        let leads = self.leads();
+        let begins = leads && !self.is_leading;
+        self.is_leading &= leads;
+        if !leads && !self.is_served {
+            // Nobody hears it: whoever begins to lead asks anew.
+            return Ok(());
+        }
         let now = (self.wall)();
-        let asked = self.ask(now);
-        let unread = match asked {
-            Ok(found) => {
-                self.found = Some(found);
-                None
-            }
-            Err(error) => Some(error),
-        };
+        let unread = self.read(now, begins).err();
         if let Some(found) = &self.found {
             let us = |ns: i64| ns.div_euclid(NS_PER_US);
             let list = List::of(found, us(now.ns()), us(self.expire_ns));
             self.serve(&list)?;
-            self.tell(&list)?;
+            // To begin with, it must be known what was over before.
+            if leads && (!begins || unread.is_none()) {
+                self.tell(&list)?;
+            }
         }
         unread.map_or(Ok(()), Err)
     }
 
-    fn ask(&self, now: Time) -> Result<Vec<Found>, Failure> {
-        let since = now.plus(-self.expire_ns).plus(-GONE_NS);
+    /// Asks the store, unless it is as it was a moment ago.
+    fn read(&mut self, now: Time, begins: bool) -> Result<(), Failure> {
+        let (moment, mark) = ((self.now)(), self.reader.mark());
+        let is_as_it_was = self.seen.is_some_and(|(at, seen)| {
+            mark == Some(seen) && moment.saturating_duration_since(at) < ASK_ANYWAY
+        });
+        if is_as_it_was && !begins {
+            return Ok(());
+        }
+        self.seen = None;
+        self.found = Some(self.ask(now, begins)?);
+        self.seen = mark.map(|mark| (moment, mark));
+        Ok(())
+    }
+
+    /// Asks for what may be open; whoever begins to lead asks for what is over since a while too.
+    fn ask(&self, now: Time, begins: bool) -> Result<Vec<Found>, Failure> {
+        let since = now.plus(-self.expire_ns).plus(if begins { -GONE_NS } else { 0 });
         let values = vec![
             ("since_us", Value::Int(since.ns().div_euclid(NS_PER_US))),
             ("rows_max", Value::Int(FOUND_MAX as i64)),
@@ -266,14 +305,6 @@ impl Feed {
     /// Tells the topic what it does not know yet; only the process that leads does.
     fn tell(&mut self, list: &List) -> Result<(), Failure> {
         let Some(topic) = &self.topic else { return Ok(()) };
-        let is_leading = matches!(
-            self.operation.health.state(),
-            State::Leading | State::WaitingForStore | State::HeldBack
-        );
-        if !is_leading {
-            self.is_leading = false;
-            return Ok(());
-        }
         if !self.is_leading {
             // Others may have told of these before; nobody else takes them back.
             let there = topic.read(&self.stop, self.now).into_iter();
@@ -320,6 +351,11 @@ impl Topic {
         let keys = live.into_iter().filter_map(|key| String::from_utf8(key).ok());
         keys.filter(|key| is_key(key)).collect()
     }
+}
+
+/// Whether the store is to be asked, so long after it was asked last.
+fn is_due(since: Option<Duration>, is_woken: bool) -> bool {
+    since.is_none_or(|since| since >= if is_woken { WAKE_EVERY } else { ASK_EVERY })
 }
 
 /// What brings a topic from what may lie there to what is wanted.
@@ -384,6 +420,14 @@ mod tests {
         check(&told, &[("a", "1"), ("b", "1"), ("c", "1")], &[]);
         // Whatever lies there when this process begins to lead is told again, or taken back.
         check(&map(&[("a", ""), ("x", "")]), &[("a", "1")], &[("a", "1"), ("x", "-")]);
+    }
+
+    #[test]
+    fn the_store_is_asked_once_a_second_at_most() {
+        let asked = |ms: u64, is_woken| is_due(Some(Duration::from_millis(ms)), is_woken);
+        assert!(is_due(None, false), "at once when it begins");
+        assert!(!asked(999, true) && asked(1_000, true));
+        assert!(!asked(4_999, false) && asked(5_000, false));
     }
 
     #[test]
