@@ -266,6 +266,12 @@ pub(crate) struct Migrate {
     /// The cluster whose servers all get the tables, replicated.
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: Option<String>,
+    /// Also make the roles of users: who may write, ask, look at dashboards, forget, give feedback.
+    #[arg(long)]
+    pub(crate) roles: bool,
+    /// Also make a dashboard role that sees this tenant's rows only; may be given again.
+    #[arg(long, value_name = "NAME", requires = "roles")]
+    pub(crate) tenant: Vec<String>,
 }
 
 /// How quickly simulated lines come.

@@ -112,7 +112,7 @@ impl Config {
         let setting = |why: String| ConfigError::Setting { path: path.into(), why };
         config.detect.check().map_err(|error| setting(error.to_string()))?;
         config.ingest.check([0; 32]).map_err(|error| setting(error.to_string()))?;
-        config.response.deny.check().map_err(setting)?;
+        config.response.deny.check(config.ingest.pseudonymize).map_err(setting)?;
         Ok(config)
     }
 
@@ -137,6 +137,20 @@ mod tests {
         check("[detekt]\n", "unknown field `detekt`");
         check("[detect]\ndisabled = ['egres']", "`egres`");
         check("[ingest]\ntrusted_proxies = ['ten']", "`ten`");
+    }
+
+    #[test]
+    fn nobody_is_denied_by_a_name_that_no_gateway_knows() {
+        let why = "response.deny names whom a gateway is to refuse";
+        for wish in ["http = true", "topic = 'denied'"] {
+            check(&format!("[ingest]\npseudonymize = true\n[response.deny]\n{wish}\n"), why);
+        }
+        for text in [
+            "[ingest]\npseudonymize = true\n[response.deny]\nexpire_seconds = 60\n",
+            "[ingest]\npseudonymize = false\n[response.deny]\nhttp = true\n",
+        ] {
+            Config::parse(text, Path::new("habitus.toml")).unwrap();
+        }
     }
 
     #[test]

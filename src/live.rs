@@ -41,7 +41,7 @@ use crate::pipeline::{Passed, Stage};
 use crate::workers;
 use breaker::Breaker;
 use checkpoint::{CheckpointError, Checkpoints, Head};
-use control::Control;
+use control::{Board, Control};
 use dead_letters::DeadLetters;
 use detect::{Extent, Plan};
 use done::Spent;
@@ -153,6 +153,8 @@ pub(crate) struct Live<'a> {
     upkeep: Upkeep,
     /// When it was last asked whether somebody is to be forgotten.
     looked: Option<Instant>,
+    /// What is announced, as it was read last.
+    board: Board,
     /// What came while what came before was parsed.
     upcoming: Option<Next>,
 }
@@ -189,6 +191,7 @@ impl<'a> Live<'a> {
             ahead: 0,
             upkeep: Upkeep::default(),
             looked: None,
+            board: Board::default(),
         }
     }
 
@@ -263,6 +266,7 @@ impl<'a> Live<'a> {
         self.parts.dead_letters.forget();
         self.parts.keeper.forget();
         self.parts.checkpoints.forget();
+        self.board.look_again();
         self.parts.operation.health.enter(Doing::StandingBy);
     }
 
@@ -524,8 +528,7 @@ impl<'a> Live<'a> {
         // What the store has goes out by the other ways, before anything says that it is done.
         self.deliver(Delivery::Whole)?;
         crate::hold("delivered");
-        let orders = self.obey()?;
-        let asked = self.forget_asked()?;
+        let (orders, asked) = self.heed(began)?;
         let Some(mind) = self.mind.as_mut() else { return Ok(()) };
         let exporting = now();
         let resume = mind.places.hold(&mind.order);

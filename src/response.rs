@@ -42,8 +42,15 @@ impl Default for Deny {
 }
 
 impl Deny {
-    /// What is wrong with it, if anything is.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// What is wrong with it, if anything is; what is told is of no use where names are pseudonyms.
+    pub(crate) fn check(&self, is_pseudonymous: bool) -> Result<(), String> {
+        if is_pseudonymous && !self.is_off() {
+            return Err(
+                "response.deny names whom a gateway is to refuse, and with ingest.pseudonymize that \
+                 is a pseudonym, which no gateway knows: turn one of the two off"
+                    .to_owned(),
+            );
+        }
         if EXPIRE_SECONDS.contains(&self.expire_seconds) {
             return Ok(());
         }
@@ -55,7 +62,8 @@ impl Deny {
         ))
     }
 
-    const fn is_off(&self) -> bool {
+    /// Whether nobody is told.
+    pub(crate) const fn is_off(&self) -> bool {
         self.topic.is_empty() && !self.http
     }
 }

@@ -45,6 +45,7 @@ fn the_help_of_every_command() {
         "query",
         "identity",
         "privileges",
+        "migrate",
         "feedback",
         "baseline",
         "change-window",

@@ -180,3 +180,23 @@ fn a_service_freezes_thaws_resets_and_takes_back_baselines() {
     let missing = place.run(&["baseline", "freeze", "nobody-at-all"]);
     assert!(missing.code != 0 && missing.err.contains("no identity is called"), "{}", missing.err);
 }
+
+#[test]
+fn no_more_changes_are_announced_than_a_service_reads() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("store/checkpoints")).unwrap();
+    let add = |reason: &str| {
+        let span = ["--from", "2026-04-02T06:00", "--until", "2026-04-02T09:00"];
+        place.run(&[&["change-window", "add", "--reason", reason][..], &span].concat())
+    };
+    let said = add("one");
+    assert_eq!(said.code, 0, "{}", said.err);
+    let folder = place.path("store/checkpoints/control/habitus/changes");
+    for number in 1..256 {
+        std::fs::copy(folder.join(said.out.trim()), folder.join(format!("copy-{number}"))).unwrap();
+    }
+    let refused = add("another");
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    assert!(refused.err.contains("habitus change-window remove"), "{}", refused.err);
+    assert_eq!(add("one").code, 0, "it is announced already");
+}

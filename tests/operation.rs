@@ -2,8 +2,8 @@
 
 pub(crate) mod service;
 
-use crate::habitus::{Place, root};
-use crate::services::{self, ClickHouse, Kafka, Record};
+use crate::habitus::{Place, Said, root};
+use crate::services::{self, ClickHouse, Fault, Kafka, Record};
 use serde_json::Value;
 use service::{Metrics, Service, configure, until};
 use std::collections::{BTreeMap, BTreeSet};
@@ -269,6 +269,27 @@ fn hours(from: usize, to: usize) -> Vec<String> {
     day.iter().filter(is_within).cloned().collect()
 }
 
+/// A user who may write, and not ask what the deny feed does, is told of before the service starts.
+#[track_caller]
+fn the_deny_feed_is_tried(server: &mut ClickHouse, check: impl Fn(&str) -> Said) {
+    const NO_GRANT: Fault = Fault::Says(
+        497,
+        "Code: 497. DB::Exception: habitus: Not enough privileges. To execute this query, it's \
+         necessary to have the grant SELECT ON findings_current. (ACCESS_DENIED)",
+    );
+    let wished = "[response.deny]\nhttp = true\n";
+    server.fault(1, NO_GRANT, "found.severity = 'critical'");
+    let said = check(wished);
+    assert_eq!((said.code, server.faults()), (1, 1), "{}{}", said.out, said.err);
+    assert!(said.out.contains("grant habitus_writer"), "{}", said.out);
+    let said = check(wished);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.contains("GET /deny, the store answers"), "{}", said.out);
+    let said = check("");
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(!said.out.contains("deny feed"), "{}", said.out);
+}
+
 #[test]
 fn a_store_that_is_away_makes_it_unready_and_not_dead() {
     const TEST: &str = "a_store_that_is_away_makes_it_unready_and_not_dead";
@@ -290,6 +311,10 @@ fn a_store_that_is_away_makes_it_unready_and_not_dead() {
     let said = check();
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert!(said.out.contains("its tables are of this version"), "{}", said.out);
+    the_deny_feed_is_tried(&mut server, |more| {
+        configure(&place, kafka, &topic, more);
+        check()
+    });
 
     let service = Service::start(&place, &["--store", &url]);
     let ready = |what: &str, expected: u16| {

@@ -2,7 +2,7 @@
 
 use crate::habitus::{Place, Said};
 use crate::operation::service::{Service, configure, until};
-use crate::services::{self, Kafka};
+use crate::services::{self, Kafka, Record};
 use model::{Detector, Evidence, Finding, FindingId, PrincipalType, Severity, Time};
 use rdkafka::message::Message as _;
 use serde_json::{Value, json};
@@ -186,6 +186,33 @@ async fn the_deny_feed_is_told_and_taken_back() {
     // Another start says the same, from the store alone.
     let service = Service::start(&place, &[]);
     wait_for(&service, &[victim_at]);
+    service.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_store_no_longer_has_is_taken_back_by_whoever_leads() {
+    const TEST: &str = "what_the_store_no_longer_has_is_taken_back_by_whoever_leads";
+    let Some(kafka) = services::kafka(TEST) else { return };
+    let (source, topic) = (services::unique("deny_left_source"), services::unique("deny_left"));
+    kafka.create_topic(&source, 1, &[]);
+    kafka.create_topic(&topic, 2, &[("cleanup.policy", "compact")]);
+    let key = |value: &str| json!(["identity", "default", value]).to_string();
+    let (forgotten, open, other) = (key("forgotten"), key("app-7"), "somebody else's");
+    let keys = [forgotten.as_str(), open.as_str(), other];
+    kafka.produce(
+        &topic,
+        keys.map(|key| Record { key: Some(key.as_bytes()), payload: b"{}", ..Record::default() }),
+    );
+    let place = filled(&[finding(1, "app-7", PrincipalType::Consumer, 20)]).await;
+    configure(&place, kafka, &source, &format!("[response.deny]\ntopic = \"{topic}\"\n"));
+    let service = Service::start(&place, &[]);
+    until("the topic has what the store has", || {
+        let told = told(kafka, &topic);
+        let is_taken_back = told[&forgotten].is_none();
+        let is_told = told[&open].as_ref().is_some_and(|it| it["kind"] == "identity");
+        (is_taken_back && is_told).then_some(()).ok_or_else(|| format!("{told:?}"))
+    });
+    assert_eq!(told(kafka, &topic)[other], Some(json!({})), "it is none of ours");
     service.stop();
 }
 

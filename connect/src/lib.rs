@@ -1,5 +1,6 @@
 //! What reaches outside and is shared: Kafka client settings, HTTP with TLS, secrets.
 
+pub mod compacted;
 pub mod http;
 pub mod kafka;
 pub mod producer;

@@ -4,7 +4,7 @@ use super::{Ended, Failure, Setting, baseline, time_of};
 use crate::cli::{Announce, ChangeWindows, ChangeWindowsAction};
 use crate::live::control::Control;
 use crate::render::{self, plain};
-use detect::{ChangeWindow, Scope};
+use detect::{CHANGE_WINDOWS_MAX, ChangeWindow, Scope};
 use std::io::Write as _;
 
 /// Announces a change, lists them, or takes one back.
@@ -31,12 +31,24 @@ fn add(setting: &Setting, controls: &[Control], it: &Announce) -> Result<Ended, 
     if let Some(why) = window.fault() {
         return Err(format!("the change window {why}").into());
     }
+    for control in controls {
+        let known = setting.runtime.block_on(control.changes())?;
+        // What is announced already is announced again, and takes no place.
+        if known.len() >= CHANGE_WINDOWS_MAX && known.iter().all(|(_, it)| *it != window) {
+            return Err(format!(
+                "{CHANGE_WINDOWS_MAX} change windows are announced, and there may be no more: take one \
+                 back that is over with `habitus change-window remove ID`; `habitus change-window \
+                 list` has them"
+            )
+            .into());
+        }
+    }
     let mut name = String::new();
     for control in controls {
         name = setting.runtime.block_on(control.announce(&window))?;
     }
     writeln!(std::io::stdout().lock(), "{name}")?;
-    crate::note("announced: nothing is learned in it, from the service's next epoch on");
+    crate::note("announced: nothing is learned in it, from an epoch's end within seconds on");
     Ok(Ended::Done)
 }
 

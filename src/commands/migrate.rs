@@ -1,10 +1,10 @@
-//! `habitus migrate`: the tables of a ClickHouse server.
+//! `habitus migrate`: the tables of a ClickHouse server, and the roles of its users.
 
 use super::{Ended, Failure, Setting};
 use crate::cli::Migrate;
 use std::io::Write as _;
 
-/// Makes or renews the tables.
+/// Makes or renews the tables, and the roles where they are wished.
 pub(crate) fn run(setting: &Setting, args: &Migrate) -> Result<Ended, Failure> {
     let client = setting.server()?.ok_or(
         "only a server has tables to make: give it as --store clickhouse://user@host/database",
@@ -23,5 +23,14 @@ pub(crate) fn run(setting: &Setting, args: &Migrate) -> Result<Ended, Failure> {
             _ => "the tables are those of this version".to_owned(),
         }
     )?;
+    if args.roles {
+        let tenants: Vec<_> = args.tenant.iter().map(String::as_str).collect();
+        let granted = store::clickhouse::grant(&client, cluster, &tenants);
+        let roles = setting.runtime.block_on(granted)?;
+        crate::note(&format!(
+            "the roles are there: {}; grant them to the users that you make",
+            roles.join(", ")
+        ));
+    }
     Ok(Ended::Done)
 }

@@ -84,7 +84,12 @@ impl Live<'_> {
         }
         self.looked = Some(now);
         let requests = &self.parts.requests;
-        Ok(!self.parts.runtime.block_on(requests.pending())?.is_empty() || self.is_ordered()?)
+        let is_asked =
+            !self.parts.runtime.block_on(requests.pending())?.is_empty() || self.is_ordered()?;
+        if is_asked {
+            self.board.look_again();
+        }
+        Ok(is_asked)
     }
 
     /// Forgets, in memory, who is to be forgotten; their fingerprints.

@@ -7,6 +7,7 @@ use ingest::format::FormatId;
 use ingest::source::kafka::probe::probe;
 use object_store::ObjectStoreExt as _;
 use std::path::{Path, PathBuf};
+use store::{Question, Value};
 
 /// Asks the brokers for the topics, and tries to read at their ends; `None` if no topic is named.
 pub(crate) fn source(setting: &Setting) -> Option<Result<String, Failure>> {
@@ -50,13 +51,29 @@ pub(crate) fn dead_letters(setting: &Setting) -> Option<Result<String, Failure>>
     })
 }
 
-/// Sees whether the topic of the deny feed is there; `None` if none is named.
+/// Sees whether the topic of the deny feed is there, and asks the store what the feed asks: its user
+/// may be one that only writes. `None` if the feed is off.
 pub(crate) fn deny(setting: &Setting) -> Option<Result<String, Failure>> {
-    let topic = setting.config.response.deny.topic.as_str();
-    (!topic.is_empty()).then(|| {
-        let client = setting.config.kafka.client()?;
-        drop(connect::Producer::open(&client, topic, crate::response::TOPIC)?);
-        Ok(topic.to_owned())
+    let deny = &setting.config.response.deny;
+    (!deny.is_off()).then(|| {
+        let mut found = Vec::new();
+        if !deny.topic.is_empty() {
+            let client = setting.config.kafka.client()?;
+            drop(connect::Producer::open(&client, &deny.topic, crate::response::TOPIC)?);
+            found.push(deny.topic.as_str());
+        }
+        if deny.http {
+            found.push("GET /deny");
+        }
+        // A directory that is not there yet is made by the service.
+        if setting.server.is_some() || setting.store.exists() {
+            let reader = setting.reader()?;
+            // From the end of time on there is nothing: the answer costs the server next to nothing.
+            let values = vec![("since_us", Value::Int(i64::MAX)), ("rows_max", Value::Int(1))];
+            drop(setting.runtime.block_on(reader.ask(Question::Critical, values))?);
+            found.push("the store answers");
+        }
+        Ok(found.join(", "))
     })
 }
 

@@ -3,7 +3,7 @@
 //! What failed to authenticate only ever names where it came from: anybody may claim any name.
 
 use model::{Detector, PrincipalType, Time};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries of the feed; beyond that those that expire first are left out, and counted.
@@ -14,7 +14,7 @@ const CREDENTIAL: &str = "credential:";
 const NS_PER_US: i64 = 1_000;
 
 /// What kind of thing is denied.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// A principal, by its id.
@@ -103,6 +103,11 @@ fn written<'a>((kind, tenant, value): &'a Key, entry: &'a Entry) -> Written<'a> 
 /// The key of a record: a JSON array, so that no two are written alike.
 pub(crate) fn key_text((kind, tenant, value): &Key) -> Result<String, serde_json::Error> {
     serde_json::to_string(&(kind, tenant, value))
+}
+
+/// Whether a text is one that [`key_text`] writes: another's key in the topic is left alone.
+pub(crate) fn is_key(text: &str) -> bool {
+    serde_json::from_str::<Key>(text).is_ok()
 }
 
 /// The value of a record.
@@ -309,5 +314,9 @@ mod tests {
             .map(|key| key_text(&key).unwrap());
         assert_eq!(texts.iter().collect::<BTreeSet<_>>().len(), 4, "{texts:?}");
         assert_eq!(key_text(&key("default", "::1")).unwrap(), r#"["source","default","::1"]"#);
+        assert!(texts.iter().all(|text| is_key(text)));
+        for other in ["", "app-7", "null", r#"["source","a"]"#, r#"["thing","a","b"]"#] {
+            assert!(!is_key(other), "{other}");
+        }
     }
 }

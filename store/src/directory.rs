@@ -11,8 +11,16 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use model::tables::Table;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use std::{fs, io};
 use tokio::task::spawn_blocking;
+
+/// What tells one visible state of a directory from another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Mark {
+    modified: SystemTime,
+    bytes: u64,
+}
 
 /// A directory of Parquet files, one run beside the other, read with SQL; cheap to clone.
 #[derive(Clone, Debug)]
@@ -58,6 +66,13 @@ impl Store {
     /// The store's directory, as an absolute path.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// What changes with every commit; nothing where it cannot be said. Commits within one tick of
+    /// the file system's clock may look alike: whoever relies on it looks again after a while.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        let manifest = fs::metadata(self.dir.join(layout::MANIFEST)).ok()?;
+        Some(Mark { modified: manifest.modified().ok()?, bytes: manifest.len() })
     }
 
     /// A writer of the run; it takes the store's lock with its first write.

@@ -44,7 +44,7 @@ mod writer;
 mod tests;
 
 pub use compact::{Compacted, EPOCHS_OPEN, Keep};
-pub use directory::Store;
+pub use directory::{Mark, Store};
 pub use error::StoreError;
 pub use feedback::{Feedback, Scope, Verdict};
 pub use forget::{Erased, Forgetting, fingerprint, forget_letters, forget_text};

@@ -4,7 +4,7 @@
 //! only ever a parameter of it, which the engine takes as a value.
 
 use crate::clickhouse::Client;
-use crate::directory::Store;
+use crate::directory::{Mark, Store};
 use crate::error::StoreError;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -89,7 +89,7 @@ impl Question {
     ];
 
     /// The text for a directory, and the one for a server.
-    const fn texts(self) -> (&'static str, &'static str) {
+    pub(crate) const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Findings => texts!("findings"),
             Self::Suppressed => texts!("suppressed"),
@@ -154,6 +154,15 @@ impl Reader {
         match self {
             Self::Directory(store) => store.query_with(parquet, values).await,
             Self::Server(client) => client.query_with(clickhouse, &values).await,
+        }
+    }
+
+    /// What changes with every commit to a directory; nothing of a server, which cannot say it
+    /// cheaply. What a question answers may change without it where it asks for the time.
+    pub fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Directory(store) => store.mark(),
+            Self::Server(_) => None,
         }
     }
 

@@ -108,6 +108,32 @@ fn certificates_of_servers_are_believed_or_named_in_one_line() {
     says(&place, &url(good), &["clickhouse.ca_file: cannot read /no/ca"]);
 }
 
+/// Roles are made after the tables and only where they are wished; a tenant's is one of them.
+#[track_caller]
+fn roles_are_asked_for(server: &mut ClickHouse, place: &Place, url: &str) {
+    const FIRST: &str = "CREATE SETTINGS PROFILE IF NOT EXISTS habitus_analyst";
+    let mut migrate = |more: &[&str]| {
+        server.fault(1, NO_GRANT, FIRST);
+        let mut child = super::start(place, &[&["migrate", "--store", url], more].concat());
+        let code = super::wait(&mut child, super::PATIENCE);
+        let (out, err) = super::output(&mut child);
+        (code, out, err, server.faults())
+    };
+    let (code, out, err, faults) = migrate(&[]);
+    assert_eq!((code, faults), (0, 0), "{err}");
+    assert!(out.contains("0001_schema_migrations"), "{out}");
+    let (code, out, err, faults) = migrate(&["--roles"]);
+    assert_eq!((code, faults), (1, 1), "{err}");
+    assert!(out.contains("nothing to do") && err.contains("does not allow user"), "{out}{err}");
+    // Whatever is wrong with a name is said before anything is asked.
+    let (code, _, err, faults) = migrate(&["--roles", "--tenant", "acme", "--tenant", "a'b"]);
+    assert_eq!((code, faults), (1, 0), "{err}");
+    assert!(err.contains("the name of a tenant"), "{err}");
+    let (code, _, err, _) = migrate(&["--tenant", "acme"]);
+    assert!(code == 2 && err.contains("--roles"), "{err}");
+    server.fault(0, NO_GRANT, "");
+}
+
 #[test]
 fn a_server_that_refuses_is_named_in_one_line() {
     let Some(mut server) = ClickHouse::start_own("a_server_that_refuses_is_named_in_one_line")
@@ -130,6 +156,7 @@ fn a_server_that_refuses_is_named_in_one_line() {
     let url_new = url("refused_new");
     refused(&place, &["migrate", "--store", &url_new], &words);
     server.fault(0, READ_ONLY, "");
+    roles_are_asked_for(&mut server, &place, &url("with_roles"));
     // An unknown database, and one without tables.
     let missing = ["is no database with the tables of habitus", "habitus migrate"];
     refused(&place, &[&ask[..], &[&url("nowhere")]].concat(), &missing);

@@ -14,16 +14,23 @@ const TENANT: &str = include_str!("../../migrations/roles_tenant.sql");
 /// `habitus_feedback`, and for each tenant a role `habitus_grafana_<tenant>` that sees no other tenant's rows.
 ///
 /// The client's user must have the right to grant. What is there already stays as it is. Names of
-/// tenants take letters, digits and `_`.
+/// tenants take letters, digits and `_`. Yields the names of the roles.
 pub async fn grant(
     client: &Client,
     cluster: Option<&str>,
     tenants: &[&str],
-) -> Result<(), StoreError> {
-    for statement in texts(client.settings().database(), cluster, tenants)? {
-        client.execute(&statement).await?;
+) -> Result<Vec<String>, StoreError> {
+    let statements = texts(client.settings().database(), cluster, tenants)?;
+    for statement in &statements {
+        client.execute(statement).await?;
     }
-    Ok(())
+    Ok(statements.iter().filter_map(|statement| role(statement)).collect())
+}
+
+/// The name of the role that a statement makes, if it makes one.
+fn role(statement: &str) -> Option<String> {
+    let name = statement.strip_prefix("CREATE ROLE IF NOT EXISTS ")?.split_whitespace().next()?;
+    Some(name.trim_matches('`').to_owned())
 }
 
 pub(crate) fn texts(
@@ -47,6 +54,58 @@ pub(crate) fn texts(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clickhouse::migration::MIGRATIONS;
+    use crate::clickhouse::stub::{Reply, serve};
+    use crate::clickhouse::{Plaintext, Settings};
+    use crate::reader::Question;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    /// Adds the tables and views that a text reads, and those beneath the views.
+    fn add_read(text: &str, read: &mut BTreeSet<String>) {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let words: Vec<_> = lines.flat_map(str::split_whitespace).collect();
+        for (before, name) in words.iter().zip(words.iter().skip(1)) {
+            let name = name.trim_end_matches([')', ',']);
+            if !["FROM", "JOIN"].contains(before) || name.starts_with('(') {
+                continue;
+            }
+            if read.insert(name.to_owned())
+                && let Some(view) = view(name)
+            {
+                add_read(&view, read);
+            }
+        }
+    }
+
+    /// The last definition of a view.
+    fn view(name: &str) -> Option<String> {
+        let mut all = MIGRATIONS.iter().flat_map(|it| statements(&filled(it.text, "")));
+        all.rfind(|text| {
+            let head = text.lines().next().unwrap_or_default();
+            head.contains(" VIEW ") && head.split_whitespace().next_back() == Some(name)
+        })
+    }
+
+    /// The questions that the program asks by itself: those in its sources beside the commands, which
+    /// ask as the person who runs them.
+    fn asked() -> BTreeSet<String> {
+        let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../src")];
+        let mut asked = BTreeSet::new();
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                let inside = fs::read_dir(&path).unwrap().map(|it| it.unwrap().path());
+                open.extend(inside.filter(|it| !it.ends_with("src/commands")));
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let named = text.split("Question::").skip(1);
+            let ends = |c: char| !c.is_ascii_alphanumeric();
+            asked.extend(named.map(|it| it.split(ends).next().unwrap_or_default().to_owned()));
+        }
+        asked
+    }
 
     #[test]
     fn no_placeholder_is_left_and_every_tenant_is_restricted() {
@@ -80,6 +139,55 @@ mod tests {
             ]
             .contains(&table);
             assert!(is_view || restriction.contains(&format!("db.{table}")), "{grant}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_statement_reaches_the_server_in_its_order() {
+        let wanted = texts("db", None, &["acme"]).unwrap();
+        let (port, asked) = serve(&vec![Reply::Says(200, None, ""); wanted.len()]);
+        // The stub's queue may be shorter than all that is asked.
+        let asked = std::thread::spawn(move || asked.into_iter().collect::<Vec<_>>());
+        let url = format!("clickhouse://127.0.0.1:{port}/db");
+        let client = Client::new(Settings::parse(&url, Plaintext::Refused).unwrap()).unwrap();
+        let roles = grant(&client, None, &["acme"]).await.unwrap();
+        let asked = asked.join().unwrap();
+        let asked: Vec<_> = asked.iter().map(|it| std::str::from_utf8(&it.body).unwrap()).collect();
+        assert_eq!(asked, wanted);
+        assert_eq!(
+            roles,
+            [
+                "habitus_writer",
+                "habitus_analyst",
+                "habitus_grafana",
+                "habitus_privacy",
+                "habitus_feedback",
+                "habitus_grafana_acme",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_writer_may_read_what_the_service_asks_and_what_a_replay_shows() {
+        let mut asked = asked();
+        assert!(asked.contains("Critical"), "{asked:?}");
+        asked.extend(["Findings", "Verdicts"].map(str::to_owned));
+        let mut read = BTreeSet::new();
+        for name in asked {
+            let question = Question::ALL.into_iter().find(|it| format!("{it:?}") == name).unwrap();
+            add_read(question.texts().1, &mut read);
+        }
+        for beneath in ["feedback", "feedback_in_force", "findings"] {
+            assert!(read.contains(beneath), "{read:?}");
+        }
+        let texts = texts("db", None, &[]).unwrap();
+        let of = texts.iter().filter_map(|text| text.strip_suffix(" TO habitus_writer"));
+        let granted: BTreeSet<_> = of
+            .filter_map(|text| text.split_once("SELECT ON db."))
+            .map(|(_, table)| table)
+            .collect();
+        for table in &read {
+            assert!(granted.contains(table.as_str()), "{table} is not among {granted:?}");
         }
     }
 

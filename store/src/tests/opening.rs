@@ -19,6 +19,18 @@ async fn a_store_keeps_its_key_and_its_rows() {
 }
 
 #[tokio::test]
+async fn a_commit_changes_the_mark_and_a_question_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = store(dir.path()).await;
+    let empty = made.mark().unwrap();
+    write(&made, &run("a"), 2, 1).await.unwrap();
+    let filled = made.mark().unwrap();
+    assert_ne!(filled, empty);
+    assert_eq!(count(&made, "findings").await, 2);
+    assert_eq!(made.mark().unwrap(), filled);
+}
+
+#[tokio::test]
 async fn a_given_key_is_kept_and_no_other_is_taken_later() {
     let dir = tempfile::tempdir().unwrap();
     let made = Store::create(dir.path(), Some([3; 32]), KEY).await.unwrap();
