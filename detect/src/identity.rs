@@ -405,7 +405,7 @@ impl Identity {
         if let Some(operations) = &mut self.operations {
             operations.follow(endpoints);
         }
-        if let Some(last) = self.flowing.as_mut().and_then(|it| it.last.as_mut()) {
+        for last in self.flowing.iter_mut().flat_map(|it| &mut it.last) {
             last.endpoint = endpoints.resolve(last.endpoint);
         }
         if let Some(probing) = &mut self.probing {
