@@ -32,7 +32,7 @@ fn hours(from: u32, until: u32) -> String {
 
 fn identities(place: &Place) -> Vec<Value> {
     let sql = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY principal_id ORDER BY \
-               last_seen DESC, requests DESC, windows_learned + windows_withheld DESC) AS place \
+               last_seen DESC, stated_at DESC, requests DESC) AS place \
                FROM identities) WHERE place = 1 ORDER BY principal_id";
     let said = place.run(&["query", sql, "--output", "ndjson"]);
     if said.code == 0 { said.rows() } else { Vec::new() }

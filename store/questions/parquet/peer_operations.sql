@@ -7,7 +7,7 @@ WITH states AS (
         peer_group,
         row_number() OVER (
             PARTITION BY principal_id
-            ORDER BY last_seen DESC, requests DESC, active_hours DESC, state_bytes DESC
+            ORDER BY last_seen DESC, stated_at DESC, requests DESC, active_hours DESC, state_bytes DESC
         ) AS place
     FROM identities
     WHERE tenant_id = $tenant_id AND principal_id <> $principal_id
