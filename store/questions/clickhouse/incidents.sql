@@ -30,7 +30,7 @@ SELECT
     incident.first_detected_at AS first_detected_at,
     incident.last_detected_at AS last_detected_at,
     incident.findings AS findings,
-    substring(named.principals, 1, 400) AS principals,
+    substringUTF8(named.principals, 1, 400) AS principals,
     incident.sentence AS sentence
 FROM incidents_current AS incident
 LEFT JOIN named ON named.incident_id = incident.incident_id
