@@ -12,21 +12,38 @@ WITH states AS (
     FROM identities
     WHERE tenant_id = $tenant_id AND principal_id <> $principal_id
 ),
+days AS (
+    -- Of rows of the same day the one counts that has more calls, and all of it.
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY principal_id, endpoint, day_start
+            ORDER BY
+                requests DESC,
+                requests_accepted DESC,
+                requests_in_findings DESC,
+                endpoint_source
+        ) AS place
+    FROM operations
+    WHERE
+        tenant_id = $tenant_id
+        AND principal_id <> $principal_id
+        AND CAST(day_start AS BIGINT) >= $since_us
+        AND CAST(day_start AS BIGINT) < $until_us
+),
 used AS (
-    SELECT DISTINCT done.principal_id, done.endpoint, done.endpoint_source
-    FROM operations AS done
+    SELECT DISTINCT done.principal_id, done.endpoint
+    FROM days AS done
     INNER JOIN states ON states.principal_id = done.principal_id
     WHERE
         states.place = 1
+        AND done.place = 1
         AND (
             ($peer_group >= 0 AND states.peer_group = $peer_group)
             OR ($peer_group < 0 AND states.principal_type = $principal_type)
         )
-        AND done.tenant_id = $tenant_id
         AND done.requests_accepted > 0
         AND done.endpoint_source NOT IN ('unrouted', 'overflow')
-        AND CAST(done.day_start AS BIGINT) >= $since_us
-        AND CAST(done.day_start AS BIGINT) < $until_us
 )
 SELECT '' AS endpoint, count(DISTINCT principal_id) AS peers
 FROM used

@@ -84,3 +84,49 @@ async fn an_incident_has_the_identities_of_all_that_were_merged_into_it() {
     let said = ask(&store, Question::Incidents, values, &["incident_id", "principals"]).await;
     assert_eq!(said, [format!("{} | amy, ann, bob, cid", id(3))]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_day_that_two_runs_wrote_the_row_with_more_calls_counts_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    for (name, done) in [
+        ("a", [("GET /a", "lexical", ["10", "2", "0"]), ("GET /b", "lexical", ["9", "0", "0"])]),
+        ("b", [("GET /a", "learned", ["8", "8", "8"]), ("GET /b", "lexical", ["4", "4", "0"])]),
+    ] {
+        let mut writer = store.writer(&run(name));
+        for (endpoint, source, [requests, accepted, odd]) in done {
+            let values = [
+                ("tenant_id", "default"),
+                ("principal_id", "peer"),
+                ("endpoint", endpoint),
+                ("endpoint_source", source),
+                ("requests", requests),
+                ("requests_accepted", accepted),
+                ("requests_in_findings", odd),
+            ];
+            writer.write(Table::Operations, row(Table::Operations, &values)).await.unwrap();
+        }
+        let state = [("tenant_id", "default"), ("principal_id", "peer"), ("peer_group", "3")];
+        writer.write(Table::Identities, row(Table::Identities, &state)).await.unwrap();
+        writer.commit().await.unwrap();
+    }
+    let of = |who: &str| {
+        vec![
+            ("tenant_id", "default".into()),
+            ("principal_id", who.into()),
+            ("since_us", Value::Int(0)),
+            ("until_us", Value::Int(i64::MAX)),
+        ]
+    };
+    let mut values = of("peer");
+    values.push(("rows_max", Value::Int(10)));
+    let names =
+        ["endpoint", "endpoint_source", "requests", "requests_accepted", "requests_in_findings"];
+    let said = ask(&store, Question::Operations, values, &names).await;
+    assert_eq!(said, ["GET /a | lexical | 10 | 2 | 0", "GET /b | lexical | 9 | 0 | 0"]);
+    // What was only refused is used by nobody, whatever the other run says.
+    let mut values = of("asked");
+    values.extend([("peer_group", Value::Int(3)), ("principal_type", "user".into())]);
+    let said = ask(&store, Question::PeerOperations, values, &["endpoint", "peers"]).await;
+    assert_eq!(said, [" | 1", "GET /a | 1"]);
+}
