@@ -1,8 +1,11 @@
 //! What an identity used of what it may use, and what would be enough for it.
 
 mod envoy;
+mod names;
 mod path;
 mod rego;
+
+pub(crate) use names::{Names, renamed};
 
 use model::time::NS_PER_D;
 use model::{EndpointSource, Time};

@@ -5,7 +5,9 @@ use super::{Ended, Failure, Setting, identity, span_us};
 use crate::cli::{OutputFormat, Privileges, Suggest};
 use crate::columns::{numbers, texts};
 use crate::figures::counted;
-use crate::privileges::{HELD_DAYS, OfDay, Profile, Suggestion, Whose, date, profile};
+use crate::privileges::{
+    HELD_DAYS, Names, OfDay, Profile, Suggestion, Whose, date, profile, renamed,
+};
 use crate::render::{self, plain};
 use arrow::array::{Array as _, ArrayRef, Int64Array, RecordBatch, StringArray};
 use model::EndpointSource;
@@ -32,11 +34,35 @@ struct Asked {
     group: i64,
 }
 
+/// An operation that peers use.
+#[derive(Debug)]
+struct Used {
+    operation: String,
+    source: EndpointSource,
+    /// The numbers of the first and the last day on which one of them used it.
+    days: (i64, i64),
+    peers: u64,
+}
+
 /// Which operations how many peers use.
 #[derive(Debug, Default)]
 struct Peers {
     all: u64,
     by_operation: BTreeMap<String, u64>,
+}
+
+impl Peers {
+    /// The operations under the names of now.
+    fn of(all: u64, used: Vec<Used>, now: &BTreeMap<String, String>) -> Self {
+        let mut by_operation: BTreeMap<String, u64> = BTreeMap::new();
+        for it in used {
+            let name = now.get(&it.operation).cloned().unwrap_or(it.operation);
+            // Who used a name that was taken over may use the template as well: at least so many do.
+            let most = by_operation.entry(name).or_default();
+            *most = it.peers.max(*most);
+        }
+        Self { all, by_operation }
+    }
 }
 
 /// Shows the privileges of one identity.
@@ -56,6 +82,12 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
     let held = known.end - HELD_DAYS;
     let read = days.start.min(held)..days.end.max(known.end);
     let rows = rows(setting, &reader, &asked, &read)?;
+    let (peers, used) = match args.suggest {
+        Some(_) => (0, Vec::new()),
+        None => used(setting, &reader, &asked, &days)?,
+    };
+    let now = taken_over(&rows, &used);
+    let rows = renamed(rows, &now);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if let Some(suggest) = args.suggest {
         let made = Suggestion::of(&asked.whose, &rows, &days, known.end);
@@ -68,7 +100,7 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
         out.flush()?;
         return Ok(Ended::Done);
     }
-    let peers = peers(setting, &reader, &asked, &days)?;
+    let peers = Peers::of(peers, used, &now);
     let done = profile(&rows, &days);
     let sentence = plain(&sentence(&asked, &done, &peers, &days));
     let batch = table(&done, &peers, args.all)?;
@@ -204,13 +236,25 @@ fn rows(
     Ok(rows)
 }
 
-/// What its peers used on those days.
-fn peers(
+/// The names of what it and its peers did that a template took over, and the templates.
+fn taken_over(rows: &[OfDay], used: &[Used]) -> BTreeMap<String, String> {
+    let mut names = Names::default();
+    for row in rows {
+        names.add(&row.operation, row.source, (row.day, row.day));
+    }
+    for it in used {
+        names.add(&it.operation, it.source, it.days);
+    }
+    names.taken_over()
+}
+
+/// How many peers used anything on those days, and what.
+fn used(
     setting: &Setting,
     reader: &Reader,
     asked: &Asked,
     days: &Range<i64>,
-) -> Result<Peers, Failure> {
+) -> Result<(u64, Vec<Used>), Failure> {
     let of = vec![
         ("tenant_id", Value::Text(asked.whose.tenant_id.clone())),
         ("principal_id", Value::Text(asked.whose.principal_id.clone())),
@@ -220,18 +264,28 @@ fn peers(
         ("until_us", Value::Int(days.end.saturating_mul(US_PER_D))),
     ];
     let (_, answer) = setting.runtime.block_on(reader.ask(Question::PeerOperations, of))?;
-    let mut peers = Peers::default();
+    let (mut all, mut used) = (0, Vec::new());
     for batch in &answer {
         let (names, counts) = (texts(batch, "endpoint")?, numbers(batch, "peers")?);
+        let sources = texts(batch, "endpoint_source")?;
+        let (first, last) = (numbers(batch, "first_us")?, numbers(batch, "last_us")?);
         for row in 0..batch.num_rows() {
-            let count = counts.value(row).max(0) as u64;
-            match names.value(row) {
-                "" => peers.all = count,
-                name => drop(peers.by_operation.insert(name.to_owned(), count)),
+            let peers = counts.value(row).max(0) as u64;
+            if names.value(row).is_empty() {
+                all = peers;
+                continue;
             }
+            let day = |of: &Int64Array| of.value(row).div_euclid(US_PER_D);
+            let source = EndpointSource::from_name(sources.value(row));
+            used.push(Used {
+                operation: names.value(row).to_owned(),
+                source: source.unwrap_or(EndpointSource::Overflow),
+                days: (day(&first), day(&last)),
+                peers,
+            });
         }
     }
-    Ok(peers)
+    Ok((all, used))
 }
 
 /// All of it in one sentence.
