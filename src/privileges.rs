@@ -133,6 +133,8 @@ pub(crate) struct Allowed<'a> {
     pub(crate) method: Option<&'a str>,
     /// The paths that it stands for, as a regular expression.
     pub(crate) path: Option<String>,
+    /// What is refused although it fits: an expression that is looked for anywhere in the path.
+    pub(crate) except: Option<&'static str>,
     pub(crate) days: u64,
     pub(crate) calls: u64,
     pub(crate) last_day: String,
@@ -223,6 +225,7 @@ fn allowed<'a>(done: &Profile<'a>) -> Vec<Allowed<'a>> {
         Allowed {
             operation: name,
             method,
+            except: path.as_deref().and_then(path::except),
             path,
             days: done.days,
             calls: done.calls,
