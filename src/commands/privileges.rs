@@ -6,7 +6,7 @@ use crate::cli::{OutputFormat, Privileges, Suggest};
 use crate::columns::{numbers, texts};
 use crate::figures::counted;
 use crate::privileges::{
-    HELD_DAYS, Names, OfDay, Profile, Suggestion, Whose, date, profile, renamed,
+    HELD_DAYS, Names, OfDay, Profile, Suggestion, Tells, Whose, date, is_path, profile, renamed,
 };
 use crate::render::{self, plain};
 use arrow::array::{Array as _, ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -90,7 +90,12 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
     let rows = renamed(rows, &now);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if let Some(suggest) = args.suggest {
-        let made = Suggestion::of(&asked.whose, &rows, &days, known.end);
+        let tells: Tells = match suggest {
+            Suggest::Envoy => is_path,
+            // Whoever reads these may tell operations by their names.
+            Suggest::Json | Suggest::Rego => |_, _| true,
+        };
+        let made = Suggestion::of(&asked.whose, &rows, &days, known.end, tells);
         let text = match (suggest, &args.principal) {
             (Suggest::Json, _) => made.json()?,
             (Suggest::Envoy, Some(who)) => made.envoy(who),
