@@ -142,6 +142,14 @@ fn asked(setting: &Setting, reader: &Reader, args: &Privileges) -> Result<Asked,
             });
         }
     }
+    if found.is_empty() {
+        return Err(format!(
+            "{} has no state in {reader} yet: it is written where the hour of its calls ends; ask \
+             again then",
+            plain(&id)
+        )
+        .into());
+    }
     let tenants: Vec<_> = found.iter().map(|it| plain(&it.whose.tenant_id)).collect();
     let tenants = tenants.join(", ");
     if let Some(tenant) = &args.tenant {
@@ -177,16 +185,17 @@ fn known_days(setting: &Setting, reader: &Reader, asked: &Asked) -> Result<Range
     Ok(day(number("first_us")?)..day(number("last_us")?) + 1)
 }
 
-/// The days of a profile: those of the span, or the last that there is something of.
+/// The days of a profile: those of the span that there is something of, or the last ones.
 fn days_of((since, until): (i64, i64), known: &Range<i64>) -> Result<Range<i64>, Failure> {
     let end = if until == i64::MAX {
         known.end
     } else {
         until.div_euclid(US_PER_D) + i64::from(until.rem_euclid(US_PER_D) > 0)
     };
-    let start =
-        if since == i64::MIN { known.start.max(end - DAYS) } else { since.div_euclid(US_PER_D) };
-    if start < end && start < known.end && known.start < end {
+    let end = end.min(known.end);
+    let start = if since == i64::MIN { end - DAYS } else { since.div_euclid(US_PER_D) };
+    let start = start.max(known.start);
+    if start < end {
         return Ok(start..end);
     }
     Err(format!(
@@ -379,6 +388,10 @@ mod tests {
         assert_eq!(days_of((i64::MIN, i64::MAX), &(0..123)).unwrap(), 33..123);
         let (since, until) = (101 * US_PER_D + 5, 110 * US_PER_D + 5);
         assert_eq!(days_of((since, until), &known).unwrap(), 101..111);
+        // Days that nothing is known of are none of a profile.
+        assert_eq!(days_of((0, i64::MAX), &known).unwrap(), 100..123);
+        assert_eq!(days_of((-5 * US_PER_D, 900 * US_PER_D), &known).unwrap(), 100..123);
+        assert_eq!(days_of((i64::MIN, 900 * US_PER_D), &(0..123)).unwrap(), 33..123);
         for span in [(123 * US_PER_D, i64::MAX), (i64::MIN, 100 * US_PER_D)] {
             let error = days_of(span, &known).unwrap_err().to_string();
             assert!(error.contains("from 1970-04-11 to 1970-05-03"), "{error}");
