@@ -22,6 +22,8 @@ use store::{Question, Reader, Value};
 const DAYS: i64 = 90;
 /// Rows that are read of one identity, an operation and a day each: 90 days of all that one may have.
 const ROWS_MAX: usize = 250_000;
+/// What the ids begin with that `ingest.pseudonymize` makes.
+const PSEUDONYM: &str = "pseudonym:";
 /// Microseconds of a day.
 const US_PER_D: i64 = NS_PER_D / 1_000;
 
@@ -77,6 +79,9 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
     let typed = span_us(&args.span)?;
     let reader = setting.reader()?;
     let asked = asked(setting, &reader, args)?;
+    if args.suggest.is_some() {
+        refuse_pseudonym(&asked.whose.principal_id)?;
+    }
     let known = known_days(setting, &reader, &asked)?;
     let days = days_of(typed, &known)?;
     let held = known.end - HELD_DAYS;
@@ -118,6 +123,19 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
         crate::note(&sentence);
     }
     Ok(Ended::Done)
+}
+
+/// A policy is held at who calls, and nobody calls by a pseudonym: it would bind nobody.
+fn refuse_pseudonym(id: &str) -> Result<(), Failure> {
+    if !id.starts_with(PSEUDONYM) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is a pseudonym, which no gateway knows, so that a policy for it would bind nobody: replay \
+         the log without ingest.pseudonymize into a store of its own, and ask for the policy there",
+        plain(id)
+    )
+    .into())
 }
 
 /// The identity that is meant, of the tenant that is meant.
@@ -396,6 +414,13 @@ mod tests {
             let error = days_of(span, &known).unwrap_err().to_string();
             assert!(error.contains("from 1970-04-11 to 1970-05-03"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_pseudonym_gets_no_policy() {
+        assert!(refuse_pseudonym("shop-3").is_ok());
+        let error = refuse_pseudonym("pseudonym:5f0c").unwrap_err().to_string();
+        assert!(error.contains("would bind nobody") && error.contains("pseudonymize"), "{error}");
     }
 
     #[test]
