@@ -1,8 +1,11 @@
 //! What an identity used of what it may use, and what would be enough for it.
 
 mod envoy;
+mod names;
 mod path;
 mod rego;
+
+pub(crate) use names::{Names, renamed};
 
 use model::time::NS_PER_D;
 use model::{EndpointSource, Time};
@@ -130,6 +133,8 @@ pub(crate) struct Allowed<'a> {
     pub(crate) method: Option<&'a str>,
     /// The paths that it stands for, as a regular expression.
     pub(crate) path: Option<String>,
+    /// What is refused although it fits: an expression that is looked for anywhere in the path.
+    pub(crate) except: Option<&'static str>,
     pub(crate) days: u64,
     pub(crate) calls: u64,
     pub(crate) last_day: String,
@@ -153,13 +158,30 @@ pub(crate) struct Held<'a> {
     /// All calls of those days.
     pub(crate) calls: u64,
     pub(crate) blocked_calls: u64,
+    /// Of the others those of routes: what was called below one, if it is a prefix, is not known.
+    pub(crate) route_calls: u64,
     /// The most called first.
     pub(crate) operations: Vec<Blocked<'a>>,
 }
 
+/// Whether a form of a suggestion can tell an operation that it allows from others.
+pub(crate) type Tells = fn(&str, EndpointSource) -> bool;
+
+/// Whether an operation is a method and a path, which is all that some forms can tell apart.
+pub(crate) fn is_path(operation: &str, source: EndpointSource) -> bool {
+    path::of(operation, source).is_some()
+}
+
 impl<'a> Suggestion<'a> {
-    /// What would be enough, by the days of a span; `end` is the day after the last of the store.
-    pub(crate) fn of(whose: &'a Whose, rows: &'a [OfDay], days: &Range<i64>, end: i64) -> Self {
+    /// What would be enough, by the days of a span, in a form that tells some operations apart; `end` is
+    /// the day after the last of the store.
+    pub(crate) fn of(
+        whose: &'a Whose,
+        rows: &'a [OfDay],
+        days: &Range<i64>,
+        end: i64,
+        tells: Tells,
+    ) -> Self {
         let done = profile(rows, days);
         let held = end - HELD_DAYS..end;
         let before = days.start..days.end.min(held.start);
@@ -170,11 +192,11 @@ impl<'a> Suggestion<'a> {
             from: date(days.start),
             to: date(days.end - 1),
             allow: allowed(&done),
-            left_out: blocked(&done, &done),
-            would_have_blocked: Held::of(rows, &held, &done),
+            left_out: blocked(&done, &done, tells),
+            would_have_blocked: Held::of(rows, &held, &done, tells),
             made_before_would_have_blocked: made_before
                 .filter(is_known)
-                .map(|before| Held::of(rows, &held, &before)),
+                .map(|before| Held::of(rows, &held, &before, tells)),
         }
     }
 
@@ -220,6 +242,7 @@ fn allowed<'a>(done: &Profile<'a>) -> Vec<Allowed<'a>> {
         Allowed {
             operation: name,
             method,
+            except: path.as_deref().and_then(path::except),
             path,
             days: done.days,
             calls: done.calls,
@@ -230,12 +253,17 @@ fn allowed<'a>(done: &Profile<'a>) -> Vec<Allowed<'a>> {
 }
 
 /// What of some days the privileges of others do not cover, the most called first.
-fn blocked<'a>(of: &Profile<'a>, by: &Profile<'_>) -> Vec<Blocked<'a>> {
+fn blocked<'a>(of: &Profile<'a>, by: &Profile<'_>, tells: Tells) -> Vec<Blocked<'a>> {
     let mut all: Vec<_> = of
         .iter()
         .filter_map(|(name, done)| {
             let why = match by.get(name) {
-                Some(known) if known.is_allowed() && done.is_one() => return None,
+                Some(known) if known.is_allowed() && done.is_one() => {
+                    if tells(name, known.source) {
+                        return None;
+                    }
+                    "no method and path"
+                }
                 Some(known) => known.why_not(),
                 None if !done.is_one() => done.why_not(),
                 None => "not called before",
@@ -248,14 +276,23 @@ fn blocked<'a>(of: &Profile<'a>, by: &Profile<'_>) -> Vec<Blocked<'a>> {
 }
 
 impl<'a> Held<'a> {
-    fn of(rows: &'a [OfDay], days: &Range<i64>, by: &Profile<'_>) -> Self {
+    fn of(rows: &'a [OfDay], days: &Range<i64>, by: &Profile<'_>, tells: Tells) -> Self {
         let done = profile(rows, days);
-        let operations = blocked(&done, by);
+        let operations = blocked(&done, by, tells);
+        let mut routes: BTreeMap<&str, u64> = done
+            .iter()
+            .filter(|(name, it)| path::may_be_prefix(name, it.source))
+            .map(|(name, it)| (*name, it.calls))
+            .collect();
+        for it in &operations {
+            routes.remove(it.operation);
+        }
         Self {
             from: date(days.start),
             to: date(days.end - 1),
             calls: done.values().map(|it| it.calls).sum(),
             blocked_calls: operations.iter().map(|it| it.calls).sum(),
+            route_calls: routes.values().sum(),
             operations,
         }
     }
@@ -274,7 +311,13 @@ impl<'a> Held<'a> {
         let named = self.operations.iter().take(NAMED_MAX).map(one);
         let rest = self.operations.len().saturating_sub(NAMED_MAX);
         let rest = (rest > 0).then(|| format!("  and {rest} other operations"));
-        std::iter::once(first).chain(named).chain(rest).collect()
+        let routes = self.route_calls;
+        let routes = (routes > 0).then(|| {
+            format!(
+                "  not known: {routes} of the other calls went to routes, or to paths below them"
+            )
+        });
+        std::iter::once(first).chain(named).chain(rest).chain(routes).collect()
     }
 }
 
@@ -354,7 +397,7 @@ mod tests {
     #[test]
     fn allowed_is_what_was_accepted_outside_of_hours_with_findings() {
         let (whose, rows) = (whose("app-7"), rows());
-        let made = Suggestion::of(&whose, &rows, &(95..123), 123);
+        let made = Suggestion::of(&whose, &rows, &(95..123), 123, |_, _| true);
         let names: Vec<_> = made.allow.iter().map(|it| it.operation).collect();
         assert_eq!(names, ["GET /invoices", "GET /orders/{int}", "POST /pay"]);
         let left: Vec<_> =
@@ -375,13 +418,49 @@ mod tests {
     fn a_suggestion_that_knows_nothing_of_the_days_is_held_at_them_too() {
         let (whose, mut rows) = (whose("app-7"), rows());
         rows.iter_mut().take(3).for_each(|row| row.day -= 60);
-        let made = Suggestion::of(&whose, &rows, &(33..123), 123);
+        let made = Suggestion::of(&whose, &rows, &(33..123), 123, |_, _| true);
         assert_eq!(made.would_have_blocked.blocked_calls, 85);
         let before = made.made_before_would_have_blocked.unwrap();
         assert_eq!((before.calls, before.blocked_calls), (90, 90), "nothing of then is called now");
         assert!(before.operations.iter().any(|it| it.why == "not called before"));
-        let late = Suggestion::of(&whose, &rows, &(93..123), 123);
+        let late = Suggestion::of(&whose, &rows, &(93..123), 123, |_, _| true);
         assert!(late.made_before_would_have_blocked.is_none(), "there is nothing earlier in it");
+    }
+
+    #[test]
+    fn what_a_form_cannot_tell_apart_is_blocked_by_it() {
+        let whose = whose("app-7");
+        let rows = vec![
+            day("GET /orders/{int}", 120, (7, 7, 0)),
+            day("mcp tools/call search", 121, (5, 5, 0)),
+        ];
+        let blocked = |tells: Tells| {
+            let held = Suggestion::of(&whose, &rows, &(95..123), 123, tells).would_have_blocked;
+            let why: Vec<_> = held.operations.iter().map(|it| it.why).collect();
+            (held.blocked_calls, why)
+        };
+        assert_eq!(blocked(|_, _| true), (0, vec![]));
+        assert_eq!(blocked(is_path), (5, vec!["no method and path"]));
+    }
+
+    #[test]
+    fn what_was_called_below_a_route_is_not_known() {
+        let whose = whose("app-7");
+        let route = |operation: &str, calls| OfDay {
+            source: EndpointSource::Route,
+            ..day(operation, 120, (calls, calls, 0))
+        };
+        let rows = vec![
+            route("GET /orders", 7),
+            route("GET /files/*", 20),
+            OfDay { accepted: 0, ..route("GET /refused", 300) },
+            day("GET /about", 121, (4_000, 4_000, 0)),
+        ];
+        let made = Suggestion::of(&whose, &rows, &(95..123), 123, is_path);
+        let held = &made.would_have_blocked;
+        assert_eq!((held.blocked_calls, held.route_calls), (300, 7));
+        let words = made.words().join("\n");
+        assert!(words.contains("not known: 7 of the other calls went to routes"), "{words}");
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn hours(from: u32, until: u32) -> String {
 
 fn identities(place: &Place) -> Vec<Value> {
     let sql = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY principal_id ORDER BY \
-               last_seen DESC, requests DESC, windows_learned + windows_withheld DESC) AS place \
+               last_seen DESC, stated_at DESC, requests DESC) AS place \
                FROM identities) WHERE place = 1 ORDER BY principal_id";
     let said = place.run(&["query", sql, "--output", "ndjson"]);
     if said.code == 0 { said.rows() } else { Vec::new() }
@@ -147,9 +147,9 @@ fn a_service_freezes_thaws_resets_and_takes_back_baselines() {
     ]);
     assert_eq!(said.code, 0, "{}", said.err);
     let id = said.out.trim().to_owned();
-    let listed = place.run(&["change-window", "list", "--output", "ndjson"]).rows();
-    assert_eq!(listed.len(), 1);
-    assert_eq!((text(&listed[0], "id"), text(&listed[0], "reason")), (id.as_str(), "a test"));
+    let said = place.run(&["change-window", "list", "--output", "json"]).out;
+    let [listed]: [Value; 1] = serde_json::from_str(&said).unwrap();
+    assert_eq!((text(&listed, "id"), text(&listed, "reason")), (id.as_str(), "a test"));
     // Taken up with the next epoch, before the hours that it is about are judged.
     order(&["thaw", "shop-9"]);
     append(30, 40);

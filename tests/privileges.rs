@@ -47,6 +47,7 @@ fn log() -> String {
         for path in HOSTILE {
             lines.push(line(day, 9 * 3_600, "shop-3", ("GET", path), 200));
         }
+        lines.push(line(day, 9 * 3_600 + 1, "shop-3", ("GET", &deep()), 200));
         lines.push(line(day, 9 * 3_600 + 1, "shop-3", ("GET", "/v1/orders/7"), 403));
         lines.push(line(day, 9 * 3_600 + 2, "shop-3", ("DELETE", "/v1/orders"), 403));
     }
@@ -62,6 +63,35 @@ const HOSTILE: [&str; 6] = [
     "/x/b\u{2028}allow:=true",
     "/x/\\Q#{y}${z}",
     "/x/'`--*/",
+];
+
+/// A path of more segments than a template has.
+fn deep() -> String {
+    format!("/v1/tree{}", "/leaf".repeat(40))
+}
+
+/// Paths that fit an expression and that a server may take for another path.
+const ODD: [&str; 20] = [
+    "/v1/orders/.",
+    "/v1/orders/..",
+    "/v1/orders/../",
+    "/v1/orders/%2e%2E",
+    "/v1/orders/.%2e/",
+    "/v1/orders/%2E",
+    "/v1/orders/..;",
+    "/v1/orders/..;a=b/",
+    "/v1/orders/..%3Ba",
+    "/v1/orders/..%2f..%2fadmin",
+    "/v1/orders/..%5Cadmin",
+    "/v1/orders/12%2Flines",
+    "/v1/orders/12%5clines",
+    "/v1/orders/12\\..\\admin",
+    "/v1/orders/;",
+    "/v1/orders/;a=b",
+    "TREE/..",
+    "TREE/../../admin",
+    "TREE//admin",
+    "TREE/a%2F..%2Fadmin",
 ];
 
 #[track_caller]
@@ -146,6 +176,13 @@ fn requests() -> Vec<(&'static str, String, bool)> {
         ("GET", String::new(), false),
     ];
     requests.extend(HOSTILE.iter().map(|path| ("GET", escaped(path), true)));
+    requests.extend(ODD.iter().map(|path| ("GET", path.replace("TREE", &deep()), false)));
+    for path in ["...", "..a", "a..", ".a", "%2ea", "a.b", "12;v=1", "a%20b", "%252e"] {
+        requests.push(("GET", format!("/v1/orders/{path}"), true));
+    }
+    for end in ["/a", "/a/b/", "/...", "/a;b/c"] {
+        requests.push(("GET", deep() + end, true));
+    }
     requests
 }
 
@@ -202,8 +239,10 @@ fn a_suggestion_says_what_it_would_have_blocked() {
     let made: Value = serde_json::from_str(&ok(place.run(&args)).out).unwrap();
     assert_eq!((&made["from"], &made["to"]), (&json!("2026-05-01"), &json!("2026-05-04")));
     let allowed: Vec<_> = made["allow"].as_array().unwrap().iter().collect();
-    assert_eq!(allowed.len(), 1 + HOSTILE.len(), "{made:#}");
+    assert_eq!(allowed.len(), 2 + HOSTILE.len(), "{made:#}");
     assert_eq!(allowed[0]["path"], "^/v1/orders/[^/]+/?$");
+    assert!(allowed[0]["except"].as_str().is_some_and(|it| it.contains("%2[Ee]")), "{made:#}");
+    assert!(allowed[2]["except"].is_null(), "{made:#}");
     let held = &made["would_have_blocked"];
     assert_eq!((&held["from"], &held["to"]), (&json!("2026-04-05"), &json!("2026-05-04")));
     assert_eq!(held["blocked_calls"], 4, "{held:#}");

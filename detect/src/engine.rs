@@ -503,11 +503,13 @@ impl Engine {
         const ROWS_MAX: usize = 65_536;
         let context = context!(self, endpoints);
         let now = self.minute.unwrap_or_default();
+        // The minute stands still while nobody calls; the hour that ends does not.
+        let stated_at = self.hour.map_or(now, |hour| hour.plus(NS_PER_H));
         let mut all = self.partitions.iter().flat_map(|partition| &partition.identities);
         std::iter::from_fn(move || {
             let mut rows = Rows::of(Table::Identities);
             for identity in all.by_ref().take(ROWS_MAX) {
-                rows.push_identity(identity, &context, now);
+                rows.push_identity(identity, &context, (now, stated_at));
             }
             (rows.len() > 0).then(|| rows.finish())
         })

@@ -296,8 +296,13 @@ impl Rows {
         ]);
     }
 
-    /// Adds a row to `identities`.
-    pub(crate) fn push_identity(&mut self, identity: &Identity, context: &Context<'_>, now: Time) {
+    /// Adds a row to `identities`: the state at `stated_at`, its risk as of `now`.
+    pub(crate) fn push_identity(
+        &mut self,
+        identity: &Identity,
+        context: &Context<'_>,
+        (now, stated_at): (Time, Time),
+    ) {
         let profile = &identity.profile;
         let mut usual: Vec<_> = profile.known().iter().collect();
         usual.sort_by(|a, b| b.calls().total_cmp(&a.calls()).then(a.endpoint.cmp(&b.endpoint)));
@@ -326,6 +331,7 @@ impl Rows {
             Value::Text(identity.baseline_state()),
             Value::Time(identity.first_seen),
             Value::Time(identity.last_seen),
+            Value::Time(stated_at),
             Value::Count(identity.calls as i64),
             identity.hours.into(),
             profile.known().len().into(),

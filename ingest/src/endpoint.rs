@@ -17,3 +17,4 @@ pub use lexical::{Lexical, hash, template};
 pub use route::route_object;
 pub use segment::{SegmentKind, classify};
 pub use snapshot::{STATE_VERSION, SnapshotError};
+pub use trie::stands_for;

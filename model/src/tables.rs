@@ -248,6 +248,7 @@ fn identities() -> Vec<Field> {
         text("baseline_state"),
         time("first_seen"),
         time("last_seen"),
+        time("stated_at"),
         count("requests"),
         count("active_hours"),
         count("endpoints_known"),

@@ -4,8 +4,11 @@ use super::{Ended, Failure, Setting, baseline, time_of};
 use crate::cli::{Announce, ChangeWindows, ChangeWindowsAction};
 use crate::live::control::Control;
 use crate::render::{self, plain};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::error::ArrowError;
 use detect::{CHANGE_WINDOWS_MAX, ChangeWindow, Scope};
 use std::io::Write as _;
+use std::sync::Arc;
 
 /// Announces a change, lists them, or takes one back.
 pub(crate) fn run(setting: &Setting, args: &ChangeWindows) -> Result<Ended, Failure> {
@@ -53,42 +56,31 @@ fn add(setting: &Setting, controls: &[Control], it: &Announce) -> Result<Ended, 
 }
 
 fn list(setting: &Setting, controls: &[Control]) -> Result<Ended, Failure> {
-    let Some(control) = controls.first() else { return Ok(Ended::Done) };
-    let changes = setting.runtime.block_on(control.changes())?;
+    let changes = match controls.first() {
+        Some(control) => setting.runtime.block_on(control.changes())?,
+        None => Vec::new(),
+    };
+    let batch = table(&changes)?;
     let mut out = std::io::stdout().lock();
-    if setting.output != crate::cli::OutputFormat::Table {
-        for (id, it) in &changes {
-            let said = serde_json::json!({
-                "id": id,
-                "from": it.from.to_string(),
-                "until": it.until.to_string(),
-                "identities": it.scope.identities,
-                "endpoints": it.scope.endpoints,
-                "reason": it.reason,
-            });
-            writeln!(out, "{said}")?;
-        }
-        return Ok(Ended::Done);
-    }
-    let mut table = render::new_table();
-    table.set_header(["id", "from", "until", "identities", "endpoints", "reason"]);
-    for (id, it) in &changes {
-        let all = |list: &[String]| {
-            if list.is_empty() { "all".to_owned() } else { plain(&list.join(", ")) }
-        };
-        let (from, until) = (it.from.to_string(), it.until.to_string());
-        let scope = &it.scope;
-        let row = [
-            id.clone(),
-            from,
-            until,
-            all(&scope.identities),
-            all(&scope.endpoints),
-            plain(&it.reason),
-        ];
-        table.add_row(row);
-    }
-    Ok(writeln!(out, "{table}").map(|()| Ended::Done)?)
+    render::rows(&mut out, setting.output, &batch.schema(), &[batch])?;
+    Ok(out.flush().map(|()| Ended::Done)?)
+}
+
+/// A row for each change.
+fn table(changes: &[(String, ChangeWindow)]) -> Result<RecordBatch, ArrowError> {
+    let texts = |of: &dyn Fn(&(String, ChangeWindow)) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(changes.iter().map(of)))
+    };
+    // Without a pattern all are meant, as the pattern says that fits anything.
+    let all = |list: &[String]| if list.is_empty() { "*".to_owned() } else { list.join(", ") };
+    RecordBatch::try_from_iter_with_nullable([
+        ("id", texts(&|(id, _)| id.clone()), false),
+        ("from", texts(&|(_, it)| it.from.to_string()), false),
+        ("until", texts(&|(_, it)| it.until.to_string()), false),
+        ("identities", texts(&|(_, it)| all(&it.scope.identities)), false),
+        ("endpoints", texts(&|(_, it)| all(&it.scope.endpoints)), false),
+        ("reason", texts(&|(_, it)| it.reason.clone()), false),
+    ])
 }
 
 fn remove(setting: &Setting, controls: &[Control], id: &str) -> Result<Ended, Failure> {
@@ -108,4 +100,37 @@ fn remove(setting: &Setting, controls: &[Control], id: &str) -> Result<Ended, Fa
         plain(id)
     )
     .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::OutputFormat;
+    use model::Time;
+
+    fn shown(changes: &[(String, ChangeWindow)], format: OutputFormat) -> String {
+        let (mut out, batch) = (Vec::<u8>::new(), table(changes).unwrap());
+        render::rows(&mut out, format, &batch.schema(), &[batch]).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_list_is_what_was_asked_for_whether_there_are_any_or_not() {
+        assert_eq!(shown(&[], OutputFormat::Json), "[]\n");
+        assert_eq!(shown(&[], OutputFormat::Ndjson), "");
+        let head = "id,from,until,identities,endpoints,reason\n";
+        assert_eq!(shown(&[], OutputFormat::Csv), head);
+        let window = ChangeWindow {
+            from: Time::from_ns(0),
+            until: Time::from_ns(3_600_000_000_000),
+            scope: Scope { identities: vec!["a".into(), "b*".into()], ..Scope::default() },
+            reason: "=a move".into(),
+        };
+        let changes = [("5f0c".to_owned(), window)];
+        let row = "5f0c,1970-01-01T00:00:00Z,1970-01-01T01:00:00Z,\"a, b*\",*,'=a move\n";
+        assert_eq!(shown(&changes, OutputFormat::Csv), format!("{head}{row}"));
+        let json: serde_json::Value =
+            serde_json::from_str(&shown(&changes, OutputFormat::Json)).unwrap();
+        assert_eq!(json[0]["identities"], "a, b*");
+    }
 }

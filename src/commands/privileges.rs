@@ -5,7 +5,9 @@ use super::{Ended, Failure, Setting, identity, span_us};
 use crate::cli::{OutputFormat, Privileges, Suggest};
 use crate::columns::{numbers, texts};
 use crate::figures::counted;
-use crate::privileges::{HELD_DAYS, OfDay, Profile, Suggestion, Whose, date, profile};
+use crate::privileges::{
+    HELD_DAYS, Names, OfDay, Profile, Suggestion, Tells, Whose, date, is_path, profile, renamed,
+};
 use crate::render::{self, plain};
 use arrow::array::{Array as _, ArrayRef, Int64Array, RecordBatch, StringArray};
 use model::EndpointSource;
@@ -20,6 +22,8 @@ use store::{Question, Reader, Value};
 const DAYS: i64 = 90;
 /// Rows that are read of one identity, an operation and a day each: 90 days of all that one may have.
 const ROWS_MAX: usize = 250_000;
+/// What the ids begin with that `ingest.pseudonymize` makes.
+const PSEUDONYM: &str = "pseudonym:";
 /// Microseconds of a day.
 const US_PER_D: i64 = NS_PER_D / 1_000;
 
@@ -32,11 +36,35 @@ struct Asked {
     group: i64,
 }
 
+/// An operation that peers use.
+#[derive(Debug)]
+struct Used {
+    operation: String,
+    source: EndpointSource,
+    /// The numbers of the first and the last day on which one of them used it.
+    days: (i64, i64),
+    peers: u64,
+}
+
 /// Which operations how many peers use.
 #[derive(Debug, Default)]
 struct Peers {
     all: u64,
     by_operation: BTreeMap<String, u64>,
+}
+
+impl Peers {
+    /// The operations under the names of now.
+    fn of(all: u64, used: Vec<Used>, now: &BTreeMap<String, String>) -> Self {
+        let mut by_operation: BTreeMap<String, u64> = BTreeMap::new();
+        for it in used {
+            let name = now.get(&it.operation).cloned().unwrap_or(it.operation);
+            // Who used a name that was taken over may use the template as well: at least so many do.
+            let most = by_operation.entry(name).or_default();
+            *most = it.peers.max(*most);
+        }
+        Self { all, by_operation }
+    }
 }
 
 /// Shows the privileges of one identity.
@@ -51,14 +79,28 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
     let typed = span_us(&args.span)?;
     let reader = setting.reader()?;
     let asked = asked(setting, &reader, args)?;
+    if args.suggest.is_some() {
+        refuse_pseudonym(&asked.whose.principal_id)?;
+    }
     let known = known_days(setting, &reader, &asked)?;
     let days = days_of(typed, &known)?;
     let held = known.end - HELD_DAYS;
     let read = days.start.min(held)..days.end.max(known.end);
     let rows = rows(setting, &reader, &asked, &read)?;
+    let (peers, used) = match args.suggest {
+        Some(_) => (0, Vec::new()),
+        None => used(setting, &reader, &asked, &days)?,
+    };
+    let now = taken_over(&rows, &used);
+    let rows = renamed(rows, &now);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if let Some(suggest) = args.suggest {
-        let made = Suggestion::of(&asked.whose, &rows, &days, known.end);
+        let tells: Tells = match suggest {
+            Suggest::Envoy => is_path,
+            // Whoever reads these may tell operations by their names.
+            Suggest::Json | Suggest::Rego => |_, _| true,
+        };
+        let made = Suggestion::of(&asked.whose, &rows, &days, known.end, tells);
         let text = match (suggest, &args.principal) {
             (Suggest::Json, _) => made.json()?,
             (Suggest::Envoy, Some(who)) => made.envoy(who),
@@ -68,7 +110,7 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
         out.flush()?;
         return Ok(Ended::Done);
     }
-    let peers = peers(setting, &reader, &asked, &days)?;
+    let peers = Peers::of(peers, used, &now);
     let done = profile(&rows, &days);
     let sentence = plain(&sentence(&asked, &done, &peers, &days));
     let batch = table(&done, &peers, args.all)?;
@@ -81,6 +123,19 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
         crate::note(&sentence);
     }
     Ok(Ended::Done)
+}
+
+/// A policy is held at who calls, and nobody calls by a pseudonym: it would bind nobody.
+fn refuse_pseudonym(id: &str) -> Result<(), Failure> {
+    if !id.starts_with(PSEUDONYM) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is a pseudonym, which no gateway knows, so that a policy for it would bind nobody: replay \
+         the log without ingest.pseudonymize into a store of its own, and ask for the policy there",
+        plain(id)
+    )
+    .into())
 }
 
 /// The identity that is meant, of the tenant that is meant.
@@ -104,6 +159,14 @@ fn asked(setting: &Setting, reader: &Reader, args: &Privileges) -> Result<Asked,
                 group: numbers(batch, "peer_group")?.value(row),
             });
         }
+    }
+    if found.is_empty() {
+        return Err(format!(
+            "{} has no state in {reader} yet: it is written where the hour of its calls ends; ask \
+             again then",
+            plain(&id)
+        )
+        .into());
     }
     let tenants: Vec<_> = found.iter().map(|it| plain(&it.whose.tenant_id)).collect();
     let tenants = tenants.join(", ");
@@ -140,16 +203,17 @@ fn known_days(setting: &Setting, reader: &Reader, asked: &Asked) -> Result<Range
     Ok(day(number("first_us")?)..day(number("last_us")?) + 1)
 }
 
-/// The days of a profile: those of the span, or the last that there is something of.
+/// The days of a profile: those of the span that there is something of, or the last ones.
 fn days_of((since, until): (i64, i64), known: &Range<i64>) -> Result<Range<i64>, Failure> {
     let end = if until == i64::MAX {
         known.end
     } else {
         until.div_euclid(US_PER_D) + i64::from(until.rem_euclid(US_PER_D) > 0)
     };
-    let start =
-        if since == i64::MIN { known.start.max(end - DAYS) } else { since.div_euclid(US_PER_D) };
-    if start < end && start < known.end && known.start < end {
+    let end = end.min(known.end);
+    let start = if since == i64::MIN { end - DAYS } else { since.div_euclid(US_PER_D) };
+    let start = start.max(known.start);
+    if start < end {
         return Ok(start..end);
     }
     Err(format!(
@@ -204,13 +268,25 @@ fn rows(
     Ok(rows)
 }
 
-/// What its peers used on those days.
-fn peers(
+/// The names of what it and its peers did that a template took over, and the templates.
+fn taken_over(rows: &[OfDay], used: &[Used]) -> BTreeMap<String, String> {
+    let mut names = Names::default();
+    for row in rows {
+        names.add(&row.operation, row.source, (row.day, row.day));
+    }
+    for it in used {
+        names.add(&it.operation, it.source, it.days);
+    }
+    names.taken_over()
+}
+
+/// How many peers used anything on those days, and what.
+fn used(
     setting: &Setting,
     reader: &Reader,
     asked: &Asked,
     days: &Range<i64>,
-) -> Result<Peers, Failure> {
+) -> Result<(u64, Vec<Used>), Failure> {
     let of = vec![
         ("tenant_id", Value::Text(asked.whose.tenant_id.clone())),
         ("principal_id", Value::Text(asked.whose.principal_id.clone())),
@@ -220,18 +296,28 @@ fn peers(
         ("until_us", Value::Int(days.end.saturating_mul(US_PER_D))),
     ];
     let (_, answer) = setting.runtime.block_on(reader.ask(Question::PeerOperations, of))?;
-    let mut peers = Peers::default();
+    let (mut all, mut used) = (0, Vec::new());
     for batch in &answer {
         let (names, counts) = (texts(batch, "endpoint")?, numbers(batch, "peers")?);
+        let sources = texts(batch, "endpoint_source")?;
+        let (first, last) = (numbers(batch, "first_us")?, numbers(batch, "last_us")?);
         for row in 0..batch.num_rows() {
-            let count = counts.value(row).max(0) as u64;
-            match names.value(row) {
-                "" => peers.all = count,
-                name => drop(peers.by_operation.insert(name.to_owned(), count)),
+            let peers = counts.value(row).max(0) as u64;
+            if names.value(row).is_empty() {
+                all = peers;
+                continue;
             }
+            let day = |of: &Int64Array| of.value(row).div_euclid(US_PER_D);
+            let source = EndpointSource::from_name(sources.value(row));
+            used.push(Used {
+                operation: names.value(row).to_owned(),
+                source: source.unwrap_or(EndpointSource::Overflow),
+                days: (day(&first), day(&last)),
+                peers,
+            });
         }
     }
-    Ok(peers)
+    Ok((all, used))
 }
 
 /// All of it in one sentence.
@@ -320,10 +406,21 @@ mod tests {
         assert_eq!(days_of((i64::MIN, i64::MAX), &(0..123)).unwrap(), 33..123);
         let (since, until) = (101 * US_PER_D + 5, 110 * US_PER_D + 5);
         assert_eq!(days_of((since, until), &known).unwrap(), 101..111);
+        // Days that nothing is known of are none of a profile.
+        assert_eq!(days_of((0, i64::MAX), &known).unwrap(), 100..123);
+        assert_eq!(days_of((-5 * US_PER_D, 900 * US_PER_D), &known).unwrap(), 100..123);
+        assert_eq!(days_of((i64::MIN, 900 * US_PER_D), &(0..123)).unwrap(), 33..123);
         for span in [(123 * US_PER_D, i64::MAX), (i64::MIN, 100 * US_PER_D)] {
             let error = days_of(span, &known).unwrap_err().to_string();
             assert!(error.contains("from 1970-04-11 to 1970-05-03"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_pseudonym_gets_no_policy() {
+        assert!(refuse_pseudonym("shop-3").is_ok());
+        let error = refuse_pseudonym("pseudonym:5f0c").unwrap_err().to_string();
+        assert!(error.contains("would bind nobody") && error.contains("pseudonymize"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::{NAMED_MAX, Suggestion, ascii};
 use crate::cli::Who;
+use std::collections::BTreeMap;
 
 /// The text as a string of YAML, all of it ASCII.
 fn quoted(text: &str) -> String {
@@ -35,22 +36,46 @@ impl Suggestion<'_> {
         text.extend([format!("      {}:\n", quoted(&format!("habitus-{}", self.name())))]);
         text.extend([format!("        principals:\n        - {}\n", principal(who, self))]);
         text += "        permissions:\n";
-        let mut rules = String::new();
-        for allowed in &self.allow {
-            if let (Some(method), Some(path)) = (allowed.method, &allowed.path) {
-                rules.extend([format!(
-                    "              - and_rules:\n                  rules:\n                  \
-                     - header: {{name: \":method\", string_match: {{exact: {}}}}}\n                  \
-                     - url_path: {{path: {{safe_regex: {{regex: {}}}}}}}\n",
-                    quoted(method),
-                    quoted(path),
-                )]);
-            }
-        }
+        let rules = self.rules();
         if rules.is_empty() {
             text += "        - any: true\n";
         } else {
             text += "        - not_rule:\n            or_rules:\n              rules:\n";
+            text += &rules;
+        }
+        text
+    }
+
+    /// What is allowed, apart by what is refused although it fits.
+    fn rules(&self) -> String {
+        let mut by_except: BTreeMap<Option<&str>, String> = BTreeMap::new();
+        for it in &self.allow {
+            if let (Some(method), Some(path)) = (it.method, &it.path) {
+                // Behind an exception the rules stand deeper.
+                let pad = " ".repeat(if it.except.is_some() { 22 } else { 14 });
+                by_except.entry(it.except).or_default().extend([format!(
+                    "{pad}- and_rules:\n{pad}    rules:\n\
+                     {pad}    - header: {{name: \":method\", string_match: {{exact: {}}}}}\n\
+                     {pad}    - {}\n",
+                    quoted(method),
+                    url_path(path),
+                )]);
+            }
+        }
+        let mut text = String::new();
+        for (except, rules) in by_except {
+            if let Some(except) = except {
+                // An expression is of the whole path. It stays far below the 100 instructions that
+                // Envoy's engine compiles by default.
+                let except = url_path(&format!("(?s).*(?:{except}).*"));
+                let pad = " ".repeat(14);
+                text.extend([format!(
+                    "{pad}- and_rules:\n{pad}    rules:\n\
+                     {pad}    # What a server may take for another path.\n\
+                     {pad}    - not_rule: {{{except}}}\n\
+                     {pad}    - or_rules:\n{pad}        rules:\n",
+                )]);
+            }
             text += &rules;
         }
         text
@@ -74,6 +99,11 @@ impl Suggestion<'_> {
     }
 }
 
+/// The paths that an expression fits.
+fn url_path(pattern: &str) -> String {
+    format!("url_path: {{path: {{safe_regex: {{regex: {}}}}}}}", quoted(pattern))
+}
+
 fn principal(who: &Who, of: &Suggestion<'_>) -> String {
     let id = quoted(&of.whose.principal_id);
     match who {
@@ -93,17 +123,41 @@ fn principal(who: &Who, of: &Suggestion<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::is_path;
     use super::super::tests::{day, whose};
     use super::*;
 
     #[test]
     fn whoever_used_nothing_is_refused_everything() {
         let (whose, rows) = (whose("a\"b"), vec![day("mcp tools/call x", 10, (1, 1, 0))]);
-        let made = Suggestion::of(&whose, &rows, &(0..11), 11);
+        let made = Suggestion::of(&whose, &rows, &(0..11), 11, is_path);
         let text = made.envoy(&Who::Header("x-user".into()));
         assert!(text.contains("\n        permissions:\n        - any: true\n"), "{text}");
         assert!(text.contains("#   mcp tools/call x\n"), "{text}");
+        assert!(text.contains("# It would have blocked 1 of 1 calls"), "{text}");
         assert!(text.contains(r#"{name: "x-user", string_match: {exact: "a\"b"}}"#), "{text}");
+    }
+
+    #[test]
+    fn a_path_with_room_for_anything_has_an_exception() {
+        let rows = vec![
+            day("GET /about", 10, (1, 1, 0)),
+            day("GET /files/{var}", 10, (1, 1, 0)),
+            day("PUT /files/{var}", 10, (1, 1, 0)),
+        ];
+        let whose = whose("app-7");
+        let made = Suggestion::of(&whose, &rows, &(0..11), 11, is_path);
+        let text = made.envoy(&Who::Header("x-user".into()));
+        let (fixed, open) = text.split_once("- not_rule: {url_path:").unwrap();
+        assert!(
+            fixed.contains("\n              - and_rules:\n") && fixed.contains("/about"),
+            "{text}"
+        );
+        let rules = "\n                  - or_rules:\n                      rules:\n                      \
+                     - and_rules:\n                          rules:\n                          \
+                     - header:";
+        assert!(open.contains(rules), "{text}");
+        assert_eq!(open.matches("/files/").count(), 2, "{text}");
     }
 
     #[test]

@@ -34,6 +34,15 @@ const PLACEHOLDERS: [&str; 19] = [
 const MORE: &str = "/{more}";
 /// Any one segment, or what is left of one.
 const SEGMENT: &str = "[^/]+";
+/// What a server may take for another path than the one that was allowed: empty segments, and `.` and
+/// `..` in any way of writing them.
+const ODD: &str = concat!(
+    r"/[/;]|",
+    r"(?:[/\\]|%2[Ff]|%5[Cc])(?:\.|%2[Ee]){1,2}(?:[/\\;]|%2[Ff]|%5[Cc]|%3[Bb]|$)",
+);
+/// The same, and whatever may separate segments beside the slash.
+const ODD_OR_ESCAPED: &str =
+    concat!(r"/[/;]|\\|%2[Ff]|%5[Cc]|", r"/(?:\.|%2[Ee]){1,2}(?:[/;]|%3[Bb]|$)",);
 
 /// The method of an operation and the paths that it stands for; `None` if it is not a method and a path.
 pub(super) fn of(operation: &str, source: EndpointSource) -> Option<(&str, String)> {
@@ -50,6 +59,24 @@ pub(super) fn of(operation: &str, source: EndpointSource) -> Option<(&str, Strin
     // A slash at the end is no other operation.
     pattern.push_str(if is_open || path == "/" { "$" } else { "/?$" });
     Some((method, pattern))
+}
+
+/// What is refused although it fits the expression of a path: another one, which is looked for anywhere
+/// in the path. `None` where the path has no room for it.
+pub(super) fn except(pattern: &str) -> Option<&'static str> {
+    // What stands for itself is written otherwise than these: dots, brackets and stars are escaped.
+    if ![SEGMENT, ".*", "/.+"].iter().any(|it| pattern.contains(it)) {
+        return None;
+    }
+    let pattern = pattern.to_ascii_lowercase();
+    let is_escaped = ["%2f", "%5c", "%5[cc]"].iter().any(|it| pattern.contains(it));
+    Some(if is_escaped { ODD } else { ODD_OR_ESCAPED })
+}
+
+/// Whether it is the gateway's route and has no tail: a gateway may take that for a prefix.
+pub(super) fn may_be_prefix(operation: &str, source: EndpointSource) -> bool {
+    source == EndpointSource::Route
+        && of(operation, source).is_some_and(|(_, pattern)| !pattern.ends_with(".*$"))
 }
 
 /// A template of the parser's own: whatever is no placeholder of it stands for itself, since whoever
@@ -201,5 +228,27 @@ mod tests {
         check("GET {unrouted}", EndpointSource::Unrouted, None);
         check("_OTHER /a", EndpointSource::Lexical, None);
         check("listOrders", EndpointSource::Operation, None);
+    }
+
+    #[test]
+    fn a_path_with_room_for_anything_has_an_exception() {
+        let found = |operation: &str, source| {
+            let (_, pattern) = of(operation, source).unwrap();
+            except(&pattern)
+        };
+        let (lexical, route) = (EndpointSource::Lexical, EndpointSource::Route);
+        for operation in ["GET /", "GET /v1.2/a", "GET /a/.*", "GET /a/[^b]+", "GET /a%2Fb\\c"] {
+            assert_eq!(found(operation, lexical), None, "{operation}");
+        }
+        for operation in ["GET /a/{int}", "GET /img/{var}.png", "GET /a/{more}"] {
+            assert_eq!(found(operation, lexical), Some(ODD_OR_ESCAPED), "{operation}");
+        }
+        for operation in ["GET /a/:b", "GET /a/{b+}", "GET /a/*/b"] {
+            assert_eq!(found(operation, route), Some(ODD_OR_ESCAPED), "{operation}");
+        }
+        // Where what was used has escaped slashes itself, only the segments are looked at.
+        for operation in ["GET /a%2Fb/{int}", "GET /a\\b/{int}", "GET /%5Ca/{int}/{more}"] {
+            assert_eq!(found(operation, lexical), Some(ODD), "{operation}");
+        }
     }
 }

@@ -1,4 +1,5 @@
--- The latest state of each identity: a replay from further back does not replace a later state.
+-- The latest state of each identity: a replay from further back does not replace a later state, and
+-- of two of them that were seen last at the same time the one stays that was written last.
 -- Not partitioned by time, since a state that moved to another month could not be merged away.
 CREATE TABLE IF NOT EXISTS identities{on_cluster}
 (
@@ -10,6 +11,7 @@ CREATE TABLE IF NOT EXISTS identities{on_cluster}
     baseline_state LowCardinality(String),
     first_seen DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     last_seen DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    stated_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     requests Int64 CODEC(T64, ZSTD(1)),
     active_hours Int64 CODEC(T64, ZSTD(1)),
     endpoints_known Int64 CODEC(T64, ZSTD(1)),

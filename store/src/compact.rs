@@ -414,10 +414,13 @@ fn merging(table: Table, keep: Keep) -> String {
             format!("SELECT DISTINCT {columns} FROM {name} ORDER BY {order}")
         }
         Table::Identities | Table::Endpoints => {
-            // Counts only grow, so that of two states of one instant the later has more of them.
-            let later: Vec<_> = ["last_seen", "requests"]
+            // A service states again what was not seen since. Of endpoints no row says when; their
+            // counts only grow, so that of two states of one instant the later has more of them.
+            let times = ["last_seen", "stated_at", "requests"];
+            let later: Vec<_> = times
                 .into_iter()
-                .chain(all().filter(|it| !first.contains(it)))
+                .filter(|it| all().any(|column| column == *it))
+                .chain(all().filter(|it| !first.contains(it) && !times.contains(it)))
                 .map(|column| format!("{column} DESC"))
                 .collect();
             let days = keep.states_days;

@@ -53,7 +53,8 @@ pub enum Question {
     Critical,
     /// How many peers use which endpoint: those in `peer_group`, or where it is −1 those of
     /// `principal_type`; the row without an endpoint counts them all. `tenant_id`, `principal_id`,
-    /// `since_us`, `until_us`.
+    /// `since_us`, `until_us`. Columns `endpoint`, `endpoint_source`, `first_us` and `last_us` (the
+    /// days on which some peer used it), `peers`.
     PeerOperations,
 }
 

@@ -6,6 +6,7 @@ mod crash;
 mod feedback;
 mod forgetting;
 mod opening;
+mod questions;
 pub(crate) mod sample;
 mod sql;
 

@@ -91,6 +91,27 @@ pub(super) fn variable(word: &str, files: bool) -> String {
     }
 }
 
+/// Whether a learned template stands for what had this name before it was learned: both are methods
+/// and paths of the same length, and only words differ, which the template has as variables.
+pub fn stands_for(template: &str, name: &str) -> bool {
+    let (Some((method, path)), Some((of, named))) =
+        (template.split_once(' '), name.split_once(' '))
+    else {
+        return false;
+    };
+    let is_folded = |label: &str, word: &str| {
+        label.starts_with(VARIABLE)
+            && is_word(word)
+            && (variable(word, true) == label || variable(word, false) == label)
+    };
+    method == of
+        && path != named
+        && segments(path).count() == segments(named).count()
+        && segments(path)
+            .zip(segments(named))
+            .all(|(label, word)| label == word || is_folded(label, word))
+}
+
 /// The segments of a template that starts with a slash.
 pub(super) fn segments(template: &str) -> impl Iterator<Item = &str> + Clone {
     template.split('/').skip(1).filter(|segment| !segment.is_empty())

@@ -1,7 +1,18 @@
--- Incidents with the identities of their findings, the most severe and latest first.
-WITH
+-- Incidents with the identities of their findings, the most severe and latest first. A finding keeps
+-- the incident that it was raised in, which may have been merged into one that was merged itself: it
+-- counts for all of them. Two runs may each have merged the other's: the steps have a limit.
+WITH RECURSIVE
     places AS (
-        SELECT incident_id, coalesce(merged_into, incident_id) AS place FROM incidents_current
+        SELECT incident_id, coalesce(merged_into, incident_id) AS place, CAST(1, 'Int64') AS steps
+        FROM incidents_current
+        UNION ALL
+        SELECT
+            places.incident_id AS incident_id,
+            assumeNotNull(next.merged_into) AS place,
+            CAST(places.steps + 1, 'Int64') AS steps
+        FROM places
+        INNER JOIN incidents_current AS next ON next.incident_id = places.place
+        WHERE next.merged_into IS NOT NULL AND places.steps < 64
     ),
     named AS (
         SELECT
@@ -19,7 +30,7 @@ SELECT
     incident.first_detected_at AS first_detected_at,
     incident.last_detected_at AS last_detected_at,
     incident.findings AS findings,
-    substring(named.principals, 1, 400) AS principals,
+    substringUTF8(named.principals, 1, 400) AS principals,
     incident.sentence AS sentence
 FROM incidents_current AS incident
 LEFT JOIN named ON named.incident_id = incident.incident_id

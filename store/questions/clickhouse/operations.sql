@@ -1,5 +1,5 @@
 -- What an identity did at which endpoint on which day. Of rows of the same day, which several runs may
--- have written, the one counts that knows most of it.
+-- have written, the one counts that has more calls: the table keeps no other.
 SELECT
     done.endpoint AS endpoint,
     CAST(max(done.endpoint_source), 'String') AS endpoint_source,

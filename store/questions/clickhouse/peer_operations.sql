@@ -1,7 +1,12 @@
--- How many peers of an identity use which operation: those of its group, or without one those of its
--- kind. The row without an endpoint counts the peers that used any.
+-- How many peers of an identity use which operation, and from which day until which: those of its
+-- group, or without one those of its kind. The row without an endpoint counts the peers that used any.
 WITH used AS (
-    SELECT DISTINCT done.principal_id AS who, done.endpoint AS what
+    SELECT
+        done.principal_id AS who,
+        done.endpoint AS what,
+        CAST(max(done.endpoint_source), 'String') AS source,
+        min(toUnixTimestamp64Micro(done.day_start)) AS first_day,
+        max(toUnixTimestamp64Micro(done.day_start)) AS last_day
     FROM operations AS done
     WHERE
         done.tenant_id = {tenant_id:String}
@@ -20,13 +25,24 @@ WITH used AS (
         AND done.endpoint_source NOT IN ('unrouted', 'overflow')
         AND toUnixTimestamp64Micro(done.day_start) >= {since_us:Int64}
         AND toUnixTimestamp64Micro(done.day_start) < {until_us:Int64}
+    GROUP BY who, what
 )
-SELECT endpoint, peers
+SELECT endpoint, endpoint_source, first_us, last_us, peers
 FROM (
-    SELECT '' AS endpoint, CAST(uniqExact(who), 'Int64') AS peers
+    SELECT
+        '' AS endpoint,
+        '' AS endpoint_source,
+        CAST(0, 'Int64') AS first_us,
+        CAST(0, 'Int64') AS last_us,
+        CAST(uniqExact(who), 'Int64') AS peers
     FROM used
     UNION ALL
-    SELECT what AS endpoint, CAST(uniqExact(who), 'Int64') AS peers
+    SELECT
+        what AS endpoint,
+        max(source) AS endpoint_source,
+        min(first_day) AS first_us,
+        max(last_day) AS last_us,
+        CAST(uniqExact(who), 'Int64') AS peers
     FROM used
     GROUP BY what
 )

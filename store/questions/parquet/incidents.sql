@@ -1,6 +1,17 @@
--- Incidents with the identities of their findings, the most severe and latest first.
-WITH places AS (
-    SELECT incident_id, COALESCE(merged_into, incident_id) AS place FROM incidents_current
+-- Incidents with the identities of their findings, the most severe and latest first. A finding keeps
+-- the incident that it was raised in, which may have been merged into one that was merged itself: it
+-- counts for all of them. Two runs may each have merged the other's: the steps have a limit.
+WITH RECURSIVE places AS (
+    SELECT incident_id, COALESCE(merged_into, incident_id) AS place, 1 AS steps
+    FROM incidents_current
+    UNION ALL
+    SELECT
+        places.incident_id,
+        COALESCE(next.merged_into, next.incident_id) AS place,
+        places.steps + 1 AS steps
+    FROM places
+    INNER JOIN incidents_current AS next ON next.incident_id = places.place
+    WHERE next.merged_into IS NOT NULL AND places.steps < 64
 ),
 named AS (
     SELECT

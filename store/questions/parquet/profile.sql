@@ -1,11 +1,12 @@
--- What is normal for an identity: of each tenant the latest state, whatever run wrote it.
+-- What is normal for an identity: of each tenant the latest state, whatever run wrote it. A service
+-- writes the state of who is silent too, with the same `last_seen`.
 SELECT * EXCEPT (place)
 FROM (
     SELECT
         *,
         row_number() OVER (
             PARTITION BY tenant_id
-            ORDER BY last_seen DESC, requests DESC, active_hours DESC, state_bytes DESC
+            ORDER BY last_seen DESC, stated_at DESC, requests DESC, active_hours DESC, state_bytes DESC
         ) AS place
     FROM identities
     WHERE principal_id = $principal_id

@@ -4,9 +4,12 @@ use super::sample::{finding, rows};
 use super::{answer, count, run, store, write};
 use crate::compact::{EPOCHS_OPEN, Prepared, publish};
 use crate::manifest::Manifest;
-use crate::{Keep, RunId, Store};
+use crate::{Keep, Question, Reader, RunId, Store};
+use arrow::array::{ArrayRef, AsArray as _, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::Int64Type;
 use model::tables::Table;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// Everything that the views say, to the byte.
@@ -154,6 +157,53 @@ async fn a_crash_after_any_step_of_a_compaction_leaves_one_state() {
             break;
         }
     }
+}
+
+/// The state of one identity that was seen last long ago, as it was stated in that hour.
+fn state(hour: i64, group: i64) -> RecordBatch {
+    let batch = rows(Table::Identities, 0, 1);
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| -> ArrayRef {
+        match field.name().as_str() {
+            "stated_at" => {
+                let at = vec![1_772_359_200_000_000 + hour * 3_600_000_000];
+                Arc::new(TimestampMicrosecondArray::from(at).with_timezone("UTC"))
+            }
+            "peer_group" => Arc::new(Int64Array::from(vec![group])),
+            _ => Arc::clone(column),
+        }
+    });
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap()
+}
+
+/// The peer group that the identity's profile says.
+async fn group_of(store: &Store, who: &str) -> i64 {
+    let reader = Reader::Directory(store.clone());
+    let asked = reader.ask(Question::Profile, vec![("principal_id", who.into())]).await;
+    let (_, batches) = asked.unwrap();
+    let all: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    assert_eq!(all, 1, "{who}");
+    let batch = batches.iter().find(|batch| batch.num_rows() > 0).unwrap();
+    batch.column_by_name("peer_group").unwrap().as_primitive::<Int64Type>().value(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_who_is_silent_the_state_counts_that_was_stated_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    // The latest is neither the first nor the last one written, and has no larger group.
+    for (number, hour, group) in [(1, 2, 3), (2, 3, 1), (3, 1, 7)] {
+        let mut writer = store.writer(&RunId::epoch("one", number)).patient();
+        writer.write(Table::Identities, state(hour, group)).await.unwrap();
+        writer.commit().await.unwrap();
+    }
+    settle(&store, "one", 3).await;
+    let who = "value 0 of column 1";
+    assert_eq!(group_of(&store, who).await, 1);
+    while !store.compact(Keep::default(), soon(), true).await.unwrap().is_nothing() {}
+    let sql = format!("SELECT count(*) FROM identities WHERE principal_id = '{who}'");
+    assert_eq!(answer(&store, &sql).await, "2", "the merged, and that of the epoch that is open");
+    assert_eq!(group_of(&store, who).await, 1);
 }
 
 fn copy(from: &Path, to: &Path) {

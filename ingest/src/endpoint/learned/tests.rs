@@ -191,3 +191,25 @@ fn the_same_calls_give_the_same_endpoints() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_template_stands_for_the_words_that_it_took_over() {
+    for (template, name, expected) in [
+        ("GET /blog/{var}", "GET /blog/hello", true),
+        ("GET /blog/{var}/{int}", "GET /blog/hello/{int}", true),
+        ("GET /img/{var}.png", "GET /img/cat.png", true),
+        ("GET /u/{var}/repos/{var}", "GET /u/{var}/repos/habits", true),
+        ("GET /blog/{var}", "GET /blog/{var}", false),
+        ("GET /blog/{var}", "POST /blog/hello", false),
+        ("GET /blog/{var}", "GET /blog/search", false),
+        ("GET /blog/{var}", "GET /blog/{int}", false),
+        ("GET /blog/{var}", "GET /blog/hello/more", false),
+        ("GET /blog/{var}", "GET /blog", false),
+        ("GET /img/{var}.png", "GET /img/cat.jpg", false),
+        ("GET /{var}", "GET {unrouted}", false),
+        ("GET /{var}", "listOrders", false),
+    ] {
+        let found = crate::endpoint::stands_for(template, name);
+        assert_eq!(found, expected, "{template} for {name}");
+    }
+}
