@@ -185,6 +185,11 @@ pub(crate) fn quote(text: &str) -> String {
     format!(r"replace('{}', '\\', substr('\\', 1, 1))", quoted.replace('\\', r"\\"))
 }
 
+/// The condition of a query for the rows of one identity: what it is called is a tenant's own matter.
+pub(crate) fn whose(tenant: &str, principal: &str) -> String {
+    format!("tenant_id = {} AND principal_id = {}", quote(tenant), quote(principal))
+}
+
 /// An incident in one sentence; of whom it is stands in its findings.
 pub(crate) fn incident(incident: &Incident) -> String {
     let findings = counted(incident.findings() as u64, "finding");
@@ -222,6 +227,7 @@ mod tests {
     #[test]
     fn a_literal_does_not_end_early_in_any_dialect() {
         assert_eq!(quote("o'brien"), "'o''brien'");
+        assert_eq!(whose("o'b", "a"), "tenant_id = 'o''b' AND principal_id = 'a'");
         let quoted = quote(r"x\' OR 1=1 --");
         assert_eq!(quoted, r"replace('x\\'' OR 1=1 --', '\\', substr('\\', 1, 1))");
     }

@@ -1,9 +1,9 @@
 //! First-time endpoint, rare among peers: how seldom this identity does new things, times how few
 //! of its peers do this one.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of, whose};
 use crate::classes::Class;
-use crate::explain::{fine_percent, history, number, quote, small, subject};
+use crate::explain::{fine_percent, history, number, small, subject};
 use crate::open_window::Call;
 use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
@@ -112,9 +112,9 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             .collect(),
         evidence_sql: format!(
             "SELECT window_start, endpoints_new, endpoints_distinct, requests FROM windows \
-             WHERE principal_id = {} AND window_start <= TIMESTAMP '{}' \
+             WHERE {} AND window_start <= TIMESTAMP '{}' \
              ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+            whose(view),
             view.open.start,
         ),
         danger: match (view.classes.of(endpoint).has(Class::Privileged), status) {

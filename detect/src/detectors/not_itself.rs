@@ -6,8 +6,8 @@
 //! surprise is the ratio's log10. Calls come in runs, so n of them weigh as n / (1 + (n − 1) ρ)
 //! independent ones (the design effect of Kish, Survey Sampling, 1965, §8.2).
 
-use super::{About, Law, Reading, View, Words};
-use crate::explain::{history, number, percent, quote, subject};
+use super::{About, Law, Reading, View, Words, whose};
+use crate::explain::{history, number, percent, subject};
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
 use crate::population::Population;
@@ -163,9 +163,9 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             .collect(),
         evidence_sql: format!(
             "SELECT window_start, observed, surprise, score FROM signals \
-             WHERE detector = 'not_itself' AND principal_id = {} AND window_start <= TIMESTAMP '{}' \
+             WHERE detector = 'not_itself' AND {} AND window_start <= TIMESTAMP '{}' \
              ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+            whose(view),
             view.open.start,
         ),
         danger: ABOUT.danger,

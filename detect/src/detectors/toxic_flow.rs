@@ -1,7 +1,7 @@
 //! Toxic flow: something sensitive is read, and soon after something is sent out.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words};
-use crate::explain::{bytes, counted, fine_percent, history, number, quote, span, subject};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, whose};
+use crate::explain::{bytes, counted, fine_percent, history, number, span, subject};
 use crate::open_window::Agent;
 use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
@@ -108,8 +108,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
         }],
         evidence_sql: format!(
             "SELECT window_start, entity, observed, expected, surprise FROM signals WHERE detector = 'toxic_flow' \
-             AND principal_id = {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+             AND {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+            whose(view),
             view.open.start,
         ),
         danger: ABOUT.danger,
