@@ -15,6 +15,7 @@ use crate::rows::Rows;
 use crate::snapshot::plain;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
+use model::mention::FORGOTTEN;
 use model::tables::Table;
 use model::time::{NS_PER_H, NS_PER_MIN};
 use model::{Detector, Finding, FindingId, LinkKind, Origin, Severity, Time};
@@ -459,7 +460,8 @@ fn links_of(finding: &Finding) -> (Option<u64>, Vec<Link>) {
                 links.insert((kind as u8, key));
             }
         }
-        if let Some(agent) = &evidence.agent {
+        // Those who were forgotten are not all one.
+        if let Some(agent) = evidence.agent.as_deref().filter(|it| *it != FORGOTTEN) {
             links.insert((LinkKind::Identity as u8, key_of(&finding.tenant_id, agent)));
         }
     }

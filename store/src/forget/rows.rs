@@ -4,7 +4,9 @@ use crate::forget::Forgetting;
 use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use arrow::error::ArrowError;
+use model::Origin;
 use model::mention::Mentions;
+use model::tables::Table;
 use std::sync::Arc;
 
 /// The columns of a finding that may name somebody else: texts, not keys.
@@ -12,8 +14,10 @@ pub(crate) const SCRUBBED: [&str; 5] =
     ["sentence", "counterfactual", "contributors", "evidence", "evidence_sql"];
 /// The same of feedback.
 pub(crate) const SAID: [&str; 2] = ["given_by", "reason"];
+/// The column that names somebody where its detector is of no endpoint.
+const ENTITY: &str = "entity";
 /// The columns that hold the path of an endpoint.
-const PATHS: [&str; 2] = ["entity", "endpoint"];
+const PATHS: [&str; 2] = [ENTITY, "endpoint"];
 
 /// What is to become of a batch.
 #[derive(Debug)]
@@ -25,23 +29,27 @@ pub(crate) struct Sorted {
     pub(crate) left: u64,
 }
 
-/// Takes somebody out of a batch of any table.
+/// Takes somebody out of a batch of a table.
 pub(crate) fn sorted(
+    table: Table,
     batch: &RecordBatch,
     who: &Forgetting,
     mentions: &Mentions,
 ) -> Result<Sorted, ArrowError> {
-    let kept = match texts(batch, "principal_id") {
-        Some(ids) => ids.iter().map(|id| Some(id != Some(who.id.as_str()))).collect(),
-        None => BooleanArray::from(vec![true; batch.num_rows()]),
-    };
+    let kept: BooleanArray = (0..batch.num_rows())
+        .map(|row| Some(is_kept(table, batch, row, (who, mentions))))
+        .collect();
     let rows = filter_record_batch(batch, &kept)?;
     let removed = (batch.num_rows() - rows.num_rows()) as u64;
     let mut is_changed = vec![false; rows.num_rows()];
     let mut columns = rows.columns().to_vec();
-    for name in SCRUBBED.into_iter().chain(SAID) {
+    for name in SCRUBBED.into_iter().chain(SAID).chain([ENTITY]) {
         let Some(column) = texts(&rows, name) else { continue };
-        let scrubbed: Vec<_> = column.iter().map(|text| mentions.replaced(text?)).collect();
+        let scrub = |(row, text): (usize, Option<&str>)| {
+            let is_text = name != ENTITY || names_somebody(&rows, row);
+            mentions.replaced(text.filter(|_| is_text)?)
+        };
+        let scrubbed: Vec<_> = column.iter().enumerate().map(scrub).collect();
         for (is_changed, scrubbed) in is_changed.iter_mut().zip(&scrubbed) {
             *is_changed |= scrubbed.is_some();
         }
@@ -53,17 +61,76 @@ pub(crate) fn sorted(
             *slot = new;
         }
     }
-    let paths: Vec<_> = PATHS.iter().filter_map(|name| texts(&rows, name)).collect();
+    let rows = RecordBatch::try_new(rows.schema(), columns)?;
     let names = |row: usize| {
-        let named = |path: &&StringArray| path.is_valid(row) && mentions.are_in(path.value(row));
-        paths.iter().any(named)
+        let mut paths = PATHS.iter().filter_map(|name| text(&rows, name, row));
+        paths.any(|path| mentions.are_in(path))
     };
     let left = (0..rows.num_rows()).filter(|row| names(*row)).count() as u64;
     let changed = is_changed.into_iter().filter(|it| *it).count() as u64;
-    let rows = RecordBatch::try_new(rows.schema(), columns)?;
     Ok(Sorted { rows, removed, changed, left })
+}
+
+/// Whether a row stays. Of a signal the entity is part of the key: where it names somebody, it goes.
+fn is_kept(
+    table: Table,
+    batch: &RecordBatch,
+    row: usize,
+    (who, mentions): (&Forgetting, &Mentions),
+) -> bool {
+    let is_own = text(batch, "principal_id", row) == Some(who.id.as_str());
+    let names = table == Table::Signals
+        && names_somebody(batch, row)
+        && text(batch, ENTITY, row).is_some_and(|entity| mentions.are_in(entity));
+    !is_own && !names
+}
+
+/// Whether the row's entity is no endpoint.
+fn names_somebody(batch: &RecordBatch, row: usize) -> bool {
+    let detector = text(batch, "detector", row).and_then(Origin::from_name);
+    detector.is_some_and(Origin::names_somebody)
+}
+
+fn text<'a>(batch: &'a RecordBatch, name: &str, row: usize) -> Option<&'a str> {
+    let column = texts(batch, name)?;
+    column.is_valid(row).then(|| column.value(row))
 }
 
 fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {
     batch.column_by_name(name)?.as_string_opt::<i32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::{DataType, Field, Schema};
+    use model::Time;
+
+    /// Detectors and entities, of somebody else.
+    fn batch() -> RecordBatch {
+        let rows = [
+            ("agent_graph", Some("ann→files")),
+            ("agent_graph", Some("annex→files")),
+            ("sequence", Some("GET /users/ann")),
+            ("runaway_loop", None),
+        ];
+        let fields = ["detector", ENTITY].map(|name| Field::new(name, DataType::Utf8, true));
+        let detectors: StringArray = rows.iter().map(|it| Some(it.0)).collect();
+        let entities: StringArray = rows.iter().map(|it| it.1).collect();
+        let columns: Vec<ArrayRef> = vec![Arc::new(detectors), Arc::new(entities)];
+        RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns).unwrap()
+    }
+
+    #[test]
+    fn an_entity_that_is_no_endpoint_loses_the_name() {
+        let (id, actor) = ("ann".to_owned(), "root".to_owned());
+        let who = Forgetting { id, name: None, at: Time::default(), actor, result: "done" };
+        let found = sorted(Table::Findings, &batch(), &who, &who.mentions()).unwrap();
+        assert_eq!((found.removed, found.changed, found.left), (0, 1, 1));
+        assert_eq!(text(&found.rows, ENTITY, 0), Some("[forgotten]→files"));
+        assert_eq!(text(&found.rows, ENTITY, 1), Some("annex→files"));
+        assert_eq!(text(&found.rows, ENTITY, 3), None);
+        let signals = sorted(Table::Signals, &batch(), &who, &who.mentions()).unwrap();
+        assert_eq!((signals.removed, signals.changed, signals.left), (1, 0, 1));
+    }
 }
