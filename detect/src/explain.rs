@@ -173,6 +173,11 @@ pub(crate) fn own_most(identity: &Identity, what: &str, most: &str) -> String {
     }
 }
 
+/// What is to be added to a first time, where not all that an identity ever called is kept.
+pub(crate) fn as_far_as_kept(identity: &Identity) -> &'static str {
+    if identity.profile.is_partial() { ", as far as is kept" } else { "" }
+}
+
 /// A text as SQL that means the same in every store.
 ///
 /// A backslash is itself in standard SQL, and escapes in ClickHouse's, where it could end the literal

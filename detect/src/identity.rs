@@ -130,6 +130,11 @@ impl Profile {
         self.calls(endpoint) >= f64::from(USED_CALLS_MIN)
     }
 
+    /// Whether endpoints that were called may be missing from it: some made room, or found none.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.dropped > 0 || self.known.len() >= PROFILE_ENDPOINTS_MAX
+    }
+
     /// How many endpoints anything was learned of.
     pub(crate) fn used(&self) -> usize {
         self.known.iter().filter(|known| known.is_used()).count()
@@ -548,6 +553,7 @@ mod tests {
         }
         assert_eq!(profile.known().len(), PROFILE_ENDPOINTS_MAX);
         assert_eq!(profile.dropped, 10);
+        assert!(profile.is_partial() && !Profile::default().is_partial());
         assert!(profile.calls(EndpointId(0)) < 0.5 && profile.calls(EndpointId(100)) > 1.0);
     }
 

@@ -454,7 +454,7 @@ fn novelty(
     if first.accepted && !identity.profile.was_accepted(call.endpoint) {
         open.novel_accepted += 1;
         if open.novel.len() < NOVEL_MAX {
-            open.novel.push(call);
+            open.novel.push(Call { is_late: !first.call, ..call });
             crossed.add(Detector::FirstSeenEndpoint);
         }
     }

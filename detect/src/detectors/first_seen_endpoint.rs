@@ -3,7 +3,7 @@
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of, whose};
 use crate::classes::Class;
-use crate::explain::{fine_percent, history, number, small, subject};
+use crate::explain::{as_far_as_kept, fine_percent, history, number, small, subject};
 use crate::open_window::Call;
 use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
@@ -81,12 +81,21 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let status = novel.map_or(0, |novel| novel.status);
     let answered = if status == 0 { String::new() } else { format!(" (answered {status})") };
     let at = novel.map_or(reading.start, |novel| novel.at);
+    // Whoever was refused there before did call.
+    let was_refused =
+        novel.is_some_and(|novel| novel.is_late) || view.identity.profile.calls(endpoint) > 0.0;
+    let called = if was_refused {
+        format!("was first accepted at {name} at {at}")
+    } else {
+        format!("called {name} for the first time at {at}")
+    };
     Words {
         sentence: format!(
-            "{} called {name} for the first time at {at}{answered}, after {} calls learned in earlier hours, to {} other endpoints; \
+            "{} {called}{answered}{}, after {} calls learned in earlier hours, to {} other endpoints; \
              {} of {} peers use it; it tries something new in {} of its calls, so {} are expected in \
              an hour like this and {} were seen; {}.",
             subject(view.identity),
+            as_far_as_kept(view.identity),
             number(view.identity.calls_learned(view.open) as f64),
             number(view.identity.profile.used() as f64),
             number(f64::from(peers.users_of(endpoint))),
