@@ -417,10 +417,10 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
     let identity = view.identity;
     let (window_start, window_end) = window_of(view.open, reading);
     let (history_n, peers_n, baseline_state) = detectors::rests_on(reading.detector, view);
-    let acted = view.open.acted.as_ref().map_or(0, |acted| acted.calls);
     Finding {
         id: raised.id,
-        revision: identity.calls + u64::from(view.open.notes) + u64::from(acted),
+        // Neither begins again, so that a finding of a day grows over its hours.
+        revision: identity.calls + identity.heard,
         is_first: true,
         tenant_id: identity.tenant().to_owned(),
         principal_id: Some(identity.name.to_string()),

@@ -319,6 +319,7 @@ impl Incidents {
 
     /// Closes what nothing was added to for long, at an hour's end.
     pub(crate) fn close(&mut self, now: Time) {
+        let links = self.links.len();
         self.is_touched |= !self.open.is_empty();
         let is_over = |last: Time| now.since(last) > OPEN_NS;
         for (id, mut incident) in self.open.extract_if(.., |_, it| is_over(it.last)) {
@@ -327,7 +328,8 @@ impl Incidents {
             self.rows.push_incident(id, &incident);
         }
         self.links.retain(|_, place| !is_over(place.last));
-        self.risks.age(now);
+        // Also without an open incident.
+        self.is_touched |= self.risks.age(now) || self.links.len() < links;
     }
 
     /// Whether an identity has an incident that was open at a time.

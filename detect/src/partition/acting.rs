@@ -39,6 +39,7 @@ impl Partition {
         if open.calls == 0 {
             open.last = open.last.max(now);
         }
+        identity.heard += 1;
         let mut crossed = Crossed::default();
         let acted = open.acted.get_or_insert_with(|| Box::new(Acted::new(now)));
         acted.add(identity.acting.as_deref(), (batch, event), now, &mut crossed);

@@ -21,6 +21,7 @@ impl Partition {
             let name = name.or(batch.text(event, Text::PrincipalId)).unwrap_or_default();
             open.add_success(event.principal_hash, name);
             open.notes += 1;
+            identity.heard += 1;
             open.last = open.last.max(event.time);
             alarm::add_success(&mut open, batch, event);
             // Whoever alternates failures and successes gets a revision now and then, not at each.
