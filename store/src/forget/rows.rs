@@ -36,18 +36,21 @@ pub(crate) fn sorted(
     who: &Forgetting,
     mentions: &Mentions,
 ) -> Result<Sorted, ArrowError> {
-    let kept: BooleanArray = (0..batch.num_rows())
-        .map(|row| Some(is_kept(table, batch, row, (who, mentions))))
-        .collect();
+    let about = About::of(batch);
+    // Of a signal the entity is part of the key: where it names somebody, the row goes.
+    let names = |row| table == Table::Signals && about.names(row, mentions);
+    let is_kept = |row| cell(about.ids, row) != Some(who.id.as_str()) && !names(row);
+    let kept: BooleanArray = (0..batch.num_rows()).map(|row| Some(is_kept(row))).collect();
     let rows = filter_record_batch(batch, &kept)?;
     let removed = (batch.num_rows() - rows.num_rows()) as u64;
+    let about = About::of(&rows);
     let mut is_changed = vec![false; rows.num_rows()];
     let mut columns = rows.columns().to_vec();
     for name in SCRUBBED.into_iter().chain(SAID).chain([ENTITY]) {
         let Some(column) = texts(&rows, name) else { continue };
         let scrub = |(row, text): (usize, Option<&str>)| {
-            let is_text = name != ENTITY || names_somebody(&rows, row);
-            mentions.replaced(text.filter(|_| is_text)?)
+            let without = mentions.replaced(text?);
+            without.filter(|_| name != ENTITY || about.is_of_somebody(row))
         };
         let scrubbed: Vec<_> = column.iter().enumerate().map(scrub).collect();
         for (is_changed, scrubbed) in is_changed.iter_mut().zip(&scrubbed) {
@@ -62,38 +65,46 @@ pub(crate) fn sorted(
         }
     }
     let rows = RecordBatch::try_new(rows.schema(), columns)?;
+    let paths: Vec<_> = PATHS.iter().map(|name| texts(&rows, name)).collect();
     let names = |row: usize| {
-        let mut paths = PATHS.iter().filter_map(|name| text(&rows, name, row));
-        paths.any(|path| mentions.are_in(path))
+        let mut named = paths.iter().filter_map(|path| cell(*path, row));
+        named.any(|path| mentions.are_in(path))
     };
     let left = (0..rows.num_rows()).filter(|row| names(*row)).count() as u64;
     let changed = is_changed.into_iter().filter(|it| *it).count() as u64;
     Ok(Sorted { rows, removed, changed, left })
 }
 
-/// Whether a row stays. Of a signal the entity is part of the key: where it names somebody, it goes.
-fn is_kept(
-    table: Table,
-    batch: &RecordBatch,
-    row: usize,
-    (who, mentions): (&Forgetting, &Mentions),
-) -> bool {
-    let is_own = text(batch, "principal_id", row) == Some(who.id.as_str());
-    let names = table == Table::Signals
-        && names_somebody(batch, row)
-        && text(batch, ENTITY, row).is_some_and(|entity| mentions.are_in(entity));
-    !is_own && !names
+/// The columns that say whom and what a row is about, as far as its table has them.
+struct About<'a> {
+    ids: Option<&'a StringArray>,
+    detectors: Option<&'a StringArray>,
+    entities: Option<&'a StringArray>,
 }
 
-/// Whether the row's entity is no endpoint.
-fn names_somebody(batch: &RecordBatch, row: usize) -> bool {
-    let detector = text(batch, "detector", row).and_then(Origin::from_name);
-    detector.is_some_and(Origin::names_somebody)
+impl<'a> About<'a> {
+    fn of(batch: &'a RecordBatch) -> Self {
+        let of = |name| texts(batch, name);
+        Self { ids: of("principal_id"), detectors: of("detector"), entities: of(ENTITY) }
+    }
+
+    /// Whether the row's entity is no endpoint and names somebody.
+    fn names(&self, row: usize, mentions: &Mentions) -> bool {
+        cell(self.entities, row).is_some_and(|entity| mentions.are_in(entity))
+            && self.is_of_somebody(row)
+    }
+
+    /// Whether the row's entity is no endpoint.
+    fn is_of_somebody(&self, row: usize) -> bool {
+        let detector = cell(self.detectors, row).and_then(Origin::from_name);
+        detector.is_some_and(Origin::names_somebody)
+    }
 }
 
-fn text<'a>(batch: &'a RecordBatch, name: &str, row: usize) -> Option<&'a str> {
-    let column = texts(batch, name)?;
-    column.is_valid(row).then(|| column.value(row))
+/// The text in a row, if it has one.
+fn cell(column: Option<&StringArray>, row: usize) -> Option<&str> {
+    let column = column.filter(|column| column.is_valid(row))?;
+    Some(column.value(row))
 }
 
 fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {
@@ -121,15 +132,19 @@ mod tests {
         RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns).unwrap()
     }
 
+    fn entity(sorted: &Sorted, row: usize) -> Option<&str> {
+        cell(texts(&sorted.rows, ENTITY), row)
+    }
+
     #[test]
     fn an_entity_that_is_no_endpoint_loses_the_name() {
         let (id, actor) = ("ann".to_owned(), "root".to_owned());
         let who = Forgetting { id, name: None, at: Time::default(), actor, result: "done" };
         let found = sorted(Table::Findings, &batch(), &who, &who.mentions()).unwrap();
         assert_eq!((found.removed, found.changed, found.left), (0, 1, 1));
-        assert_eq!(text(&found.rows, ENTITY, 0), Some("[forgotten]→files"));
-        assert_eq!(text(&found.rows, ENTITY, 1), Some("annex→files"));
-        assert_eq!(text(&found.rows, ENTITY, 3), None);
+        assert_eq!(entity(&found, 0), Some("[forgotten]→files"));
+        assert_eq!(entity(&found, 1), Some("annex→files"));
+        assert_eq!(entity(&found, 3), None);
         let signals = sorted(Table::Signals, &batch(), &who, &who.mentions()).unwrap();
         assert_eq!((signals.removed, signals.changed, signals.left), (1, 0, 1));
     }
