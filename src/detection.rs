@@ -107,12 +107,12 @@ impl Detection {
             if let Some(note) = self.router.see(batch, event)
                 && let Some(list) = items.get_mut(note.partition)
             {
-                list.push(Item::SuccessAfterFailure(note.source, batch, event));
+                list.push(note.item(batch, event));
             }
             if let Some(note) = Router::actor(batch, event)
                 && let Some(list) = items.get_mut(note.partition)
             {
-                list.push(Item::Acted(note.source, batch, event));
+                list.push(note.item(batch, event));
             }
         }
         let tasks = self.engine.tasks(at.templates.endpoints(), &items, closes);

@@ -123,6 +123,14 @@ fn reads_take_whatever_is_typed_as_a_text() {
         assert!(shown.contains("1 requests to 1 endpoints"), "{who:?}: {shown}");
         both.check(&["findings", "--identity", who]);
     }
+    // As the queries that show evidence have these names.
+    for (who, literal) in [
+        ("back\\slash", r"replace('back\\slash', '\\', substr('\\', 1, 1))"),
+        ("a\\' OR 1=1 --", r"replace('a\\'' OR 1=1 --', '\\', substr('\\', 1, 1))"),
+    ] {
+        let sql = format!("SELECT principal_id FROM identities WHERE principal_id = {literal}");
+        assert!(both.check(&["query", &sql]).contains(who), "{who}");
+    }
     for typed in ["' OR ''='", "\\", "\\' OR 1 --", "%", "nobody", "o'b", ""] {
         both.check(&["findings", "--identity", typed]);
         both.check(&["identity", typed]);

@@ -3,6 +3,7 @@
 use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, write_burst};
 use crate::engine::Context;
 use crate::identity::{Identity, Recurring};
+use crate::incidents::key_of;
 use crate::open_window::{Call, Crossed, OpenWindow, Raised};
 use model::time::{NS_PER_D, NS_PER_H, NS_PER_S};
 use model::{
@@ -426,10 +427,10 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
     let identity = view.identity;
     let (window_start, window_end) = window_of(view.open, reading);
     let (history_n, peers_n, baseline_state) = detectors::rests_on(reading.detector, view);
-    let acted = view.open.acted.as_ref().map_or(0, |acted| acted.calls);
     Finding {
         id: raised.id,
-        revision: identity.calls + u64::from(view.open.notes) + u64::from(acted),
+        // Neither begins again, so that a finding of a day grows over its hours.
+        revision: identity.calls + identity.heard,
         is_first: true,
         tenant_id: identity.tenant().to_owned(),
         principal_id: Some(identity.name.to_string()),
@@ -488,7 +489,9 @@ pub(crate) fn severity(score: f64, danger: f64) -> Severity {
 pub(crate) fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
     let text = |column| batch.text(event, column);
     let method = text(Text::HttpRequestMethod).or(text(Text::RpcMethod)).unwrap_or("-");
-    let hash = |column| text(column).map_or(0, crate::partition::text_hash);
+    let tenant = text(Text::TenantId).unwrap_or("default");
+    // What two tenants call alike is not the same.
+    let hash = |column| text(column).map_or(0, |it| key_of(tenant, it));
     let target =
         text(Text::UrlPath).or(text(Text::HttpRoute)).or(text(Text::Endpoint)).unwrap_or("-");
     Evidence {
@@ -499,14 +502,11 @@ pub(crate) fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
         client_address: text(Text::ClientAddress).map(str::to_owned),
         agent: text(Text::AgentId).or(text(Text::AgentName)).map(str::to_owned),
         links: Links([
-            crate::incidents::key_of(
-                text(Text::TenantId).unwrap_or("default"),
-                text(Text::PrincipalId).unwrap_or_default(),
-            ),
+            key_of(tenant, text(Text::PrincipalId).unwrap_or_default()),
             hash(Text::CredentialId),
             hash(Text::SessionId),
             hash(Text::TraceId),
-            event.object.map_or(0, |object| object ^ event.endpoint_hash),
+            event.object.map_or(0, |object| object ^ key_of(tenant, "") ^ event.endpoint_hash),
         ]),
         position: event.position,
         input: None,
@@ -533,5 +533,22 @@ mod tests {
         let all: Vec<_> = (0..RAISED_MAX as u32).map(raised).collect();
         assert!(is_full(&all, Detector::Injection));
         assert!(!is_full(&all, Detector::ForeignObject) && !is_full(&all, Detector::ToxicFlow));
+    }
+
+    #[test]
+    fn what_two_tenants_call_alike_links_nothing() {
+        let links = |tenant: &str| {
+            let mut batch = EventBatch::default();
+            let mut event = Event::at(Time::from_ns(0));
+            batch.set_text(&mut event, Text::TenantId, tenant);
+            for column in [Text::PrincipalId, Text::CredentialId, Text::SessionId, Text::TraceId] {
+                batch.set_text(&mut event, column, "same");
+            }
+            event.object = Some(7);
+            evidence_of(&batch, &event).links
+        };
+        assert_eq!(links("a"), links("a"));
+        let shared = links("a").0.into_iter().filter(|it| links("b").0.contains(it)).count();
+        assert_eq!(shared, 0);
     }
 }

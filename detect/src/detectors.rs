@@ -36,6 +36,7 @@ pub(crate) mod write_burst;
 
 use crate::calibration::Calibration;
 use crate::classes::ClassTable;
+use crate::explain::quote;
 use crate::identity::Identity;
 use crate::models::Models;
 use crate::open_window::OpenWindow;
@@ -503,12 +504,17 @@ pub(crate) fn tripwire(view: &View<'_>, measure: Measure, min: u32) -> u32 {
     law.map_or(u32::MAX, |law| min.max(law.three_sigma().ceil() as u32))
 }
 
+/// The condition of a query for the identity's rows.
+pub(crate) fn whose(view: &View<'_>) -> String {
+    crate::explain::whose(view.identity.tenant(), &view.identity.name)
+}
+
 /// A query over the identity's hours, the one in question first.
 pub(crate) fn windows_sql(view: &View<'_>, columns: &str) -> String {
     format!(
-        "SELECT window_start, {columns} FROM windows WHERE principal_id = {} \
+        "SELECT window_start, {columns} FROM windows WHERE {} \
          AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
-        crate::explain::quote(&view.identity.name),
+        whose(view),
         view.open.start,
     )
 }
@@ -521,12 +527,14 @@ pub(crate) fn ranked_sql(view: &View<'_>, detector: Detector, columns: &[&str]) 
     format!(
         "SELECT windows.window_start AS window_start, signals.observed AS observed, \
          signals.expected AS expected, {} FROM windows LEFT JOIN signals \
-         ON signals.principal_id = windows.principal_id AND date_trunc('hour', signals.window_start) = windows.window_start \
-         AND signals.detector = '{}' WHERE windows.principal_id = {} \
+         ON signals.tenant_id = windows.tenant_id AND signals.principal_id = windows.principal_id \
+         AND date_trunc('hour', signals.window_start) = windows.window_start \
+         AND signals.detector = '{}' WHERE windows.tenant_id = {} AND windows.principal_id = {} \
          AND windows.window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
         columns.join(", "),
         detector.as_str(),
-        crate::explain::quote(&view.identity.name),
+        quote(view.identity.tenant()),
+        quote(&view.identity.name),
         view.open.start,
     )
 }

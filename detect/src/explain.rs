@@ -173,9 +173,26 @@ pub(crate) fn own_most(identity: &Identity, what: &str, most: &str) -> String {
     }
 }
 
-/// A text as an SQL literal.
+/// What is to be added to a first time, where not all that an identity ever called is kept.
+pub(crate) fn as_far_as_kept(identity: &Identity) -> &'static str {
+    if identity.profile.is_partial() { ", as far as is kept" } else { "" }
+}
+
+/// A text as SQL that means the same in every store.
+///
+/// A backslash is itself in standard SQL, and escapes in ClickHouse's, where it could end the literal
+/// early. So each is written twice, which the one reads as two and the other as one, and two become one.
 pub(crate) fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let quoted = text.replace('\'', "''");
+    if !quoted.contains('\\') {
+        return format!("'{quoted}'");
+    }
+    format!(r"replace('{}', '\\', substr('\\', 1, 1))", quoted.replace('\\', r"\\"))
+}
+
+/// The condition of a query for the rows of one identity: what it is called is a tenant's own matter.
+pub(crate) fn whose(tenant: &str, principal: &str) -> String {
+    format!("tenant_id = {} AND principal_id = {}", quote(tenant), quote(principal))
 }
 
 /// An incident in one sentence; of whom it is stands in its findings.
@@ -210,6 +227,13 @@ mod tests {
         assert_eq!(percent(0.002), "0.2 %");
         assert_eq!(odds(23_456.0, 1e5), "about 1 in 23\u{202f}000 windows of ordinary traffic");
         assert_eq!(odds(6e7, 900.0), "not expected once in the 900 windows judged so far");
+    }
+
+    #[test]
+    fn a_literal_does_not_end_early_in_any_dialect() {
         assert_eq!(quote("o'brien"), "'o''brien'");
+        assert_eq!(whose("o'b", "a"), "tenant_id = 'o''b' AND principal_id = 'a'");
+        let quoted = quote(r"x\' OR 1=1 --");
+        assert_eq!(quoted, r"replace('x\\'' OR 1=1 --', '\\', substr('\\', 1, 1))");
     }
 }

@@ -132,6 +132,11 @@ impl Profile {
         self.calls(endpoint) >= f64::from(USED_CALLS_MIN)
     }
 
+    /// Whether endpoints that were called may be missing from it: some made room, or found none.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.dropped > 0 || self.known.len() >= PROFILE_ENDPOINTS_MAX
+    }
+
     /// How many endpoints anything was learned of.
     pub(crate) fn used(&self) -> usize {
         self.known.iter().filter(|known| known.is_used()).count()
@@ -261,6 +266,8 @@ pub(crate) struct Identity {
     #[serde(with = "plain")]
     pub(crate) last_seen: Time,
     pub(crate) calls: u64,
+    /// What it was told beside its calls: successes after failures, calls that it made for others.
+    pub(crate) heard: u64,
     pub(crate) days: u16,
     pub(crate) last_day: i32,
     pub(crate) decayed_day: i32,
@@ -317,6 +324,7 @@ impl Identity {
             first_seen,
             last_seen: first_seen,
             calls: 0,
+            heard: 0,
             days: 0,
             last_day: i32::MIN,
             decayed_day: first_seen.day_number(),
@@ -369,8 +377,11 @@ impl Identity {
         let open_calls = now.open.as_ref().map_or(0, |it| u64::from(it.calls));
         self.withheld_calls = now.calls.saturating_sub(open_calls + learned);
         self.calls = now.calls;
+        self.heard = now.heard;
         (self.tenant, self.label, self.group) = (now.tenant, now.label, now.group);
-        (self.last_seen, self.last_day) = (now.last_seen, now.last_day);
+        (self.source, self.last_seen, self.last_day) = (now.source, now.last_seen, now.last_day);
+        // It was not silent meanwhile, and its open hour may be one of an awakening.
+        self.silence = now.silence.after(self.silence.kept);
         (self.is_frozen, self.open) = (now.is_frozen, now.open);
         self.operations = now.operations;
     }
@@ -553,7 +564,18 @@ mod tests {
         }
         assert_eq!(profile.known().len(), PROFILE_ENDPOINTS_MAX);
         assert_eq!(profile.dropped, 10);
+        assert!(profile.is_partial() && !Profile::default().is_partial());
         assert!(profile.calls(EndpointId(0)) < 0.5 && profile.calls(EndpointId(100)) > 1.0);
+    }
+
+    #[test]
+    fn who_begins_anew_is_the_same_and_was_not_silent() {
+        let mut identity = Identity::new("a", 1, PrincipalType::User, Time::from_ns(0));
+        (identity.source, identity.calls, identity.heard) = ("kong.consumer.id", 7, 3);
+        identity.silence.next(500);
+        identity.restore(None);
+        assert_eq!((identity.source, identity.silence.next(501)), ("kong.consumer.id", 1));
+        assert_eq!((identity.calls, identity.heard), (7, 3), "revisions grow on");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::rows::Rows;
 use crate::snapshot::plain;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
+use model::mention::FORGOTTEN;
 use model::tables::Table;
 use model::time::{NS_PER_H, NS_PER_MIN};
 use model::{Detector, Finding, FindingId, LinkKind, Origin, Severity, Time};
@@ -318,6 +319,7 @@ impl Incidents {
 
     /// Closes what nothing was added to for long, at an hour's end.
     pub(crate) fn close(&mut self, now: Time) {
+        let links = self.links.len();
         self.is_touched |= !self.open.is_empty();
         let is_over = |last: Time| now.since(last) > OPEN_NS;
         for (id, mut incident) in self.open.extract_if(.., |_, it| is_over(it.last)) {
@@ -326,7 +328,8 @@ impl Incidents {
             self.rows.push_incident(id, &incident);
         }
         self.links.retain(|_, place| !is_over(place.last));
-        self.risks.age(now);
+        // Also without an open incident.
+        self.is_touched |= self.risks.age(now) || self.links.len() < links;
     }
 
     /// Whether an identity has an incident that was open at a time.
@@ -459,7 +462,8 @@ fn links_of(finding: &Finding) -> (Option<u64>, Vec<Link>) {
                 links.insert((kind as u8, key));
             }
         }
-        if let Some(agent) = &evidence.agent {
+        // Those who were forgotten are not all one.
+        if let Some(agent) = evidence.agent.as_deref().filter(|it| *it != FORGOTTEN) {
             links.insert((LinkKind::Identity as u8, key_of(&finding.tenant_id, agent)));
         }
     }

@@ -33,7 +33,7 @@ pub use classes::Classes;
 pub use control::{CHANGE_WINDOWS_MAX, ChangeWindow, Order, REASON_BYTES_MAX};
 pub use engine::{Engine, Extent, Gone, Output, StatePart, Tally, Task};
 pub use partition::Item;
-pub use router::{Note, Router};
+pub use router::{Heard, Note, Router};
 pub use scope::{PATTERN_BYTES_MAX, PATTERNS_MAX, Scope};
 pub use settings::{Announcement, OfDetector, Plan, Settings, SettingsError};
 pub use snapshot::{STATE_VERSION, SnapshotError};

@@ -198,6 +198,8 @@ pub(crate) struct OpenWindow {
     pub(crate) claimed: Distinct,
     pub(crate) claimed_names: Vec<Box<str>>,
     pub(crate) successes_after: u32,
+    /// Further successes may have followed its failures: not all are watched for one.
+    pub(crate) is_unwatched: bool,
     /// Who succeeded: hashes, and the first names.
     #[serde(with = "plain")]
     pub(crate) succeeded: Distinct,
@@ -271,6 +273,7 @@ impl OpenWindow {
             claimed: Distinct::default(),
             claimed_names: Vec::new(),
             successes_after: 0,
+            is_unwatched: false,
             succeeded: Distinct::default(),
             succeeded_names: Vec::new(),
             addresses: Distinct::default(),

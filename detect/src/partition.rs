@@ -4,6 +4,7 @@ mod acting;
 mod admission;
 mod days;
 mod delta;
+mod failures;
 mod judged;
 mod learn;
 mod probes;
@@ -53,6 +54,8 @@ pub enum Item<'a> {
     /// Somebody authenticated from an address whose attempts failed before: the hash of the principal
     /// that those were charged to, and the call.
     SuccessAfterFailure(u64, &'a EventBatch, &'a Event),
+    /// Nobody watches any longer whether success follows the failures of one of its identities: its hash.
+    Unwatched(u64),
     /// One of its identities acted on behalf of the call's principal: its hash, and the call.
     Acted(u64, &'a EventBatch, &'a Event),
 }
@@ -134,6 +137,7 @@ impl Partition {
                 Item::SuccessAfterFailure(source, batch, event) => {
                     self.success_after_failure(context, *source, (batch, event));
                 }
+                Item::Unwatched(source) => self.unwatched(*source),
                 Item::Acted(actor, batch, event) => self.acted(context, *actor, (batch, event)),
             }
         }
@@ -216,37 +220,6 @@ impl Partition {
             identity.label = label.map(Into::into);
         }
         slot
-    }
-
-    fn success_after_failure(
-        &mut self,
-        context: &Context<'_>,
-        source: u64,
-        (batch, event): (&EventBatch, &Event),
-    ) {
-        let same = |slot: &u32| {
-            self.identities.get(*slot as usize).is_some_and(|identity| identity.hash == source)
-        };
-        // Of two identities with one hash, the first: the index has no order of its own.
-        let Some(slot) = self.index.iter_hash(source).copied().filter(same).min() else { return };
-        let Some(identity) = self.identities.get_mut(slot as usize) else { return };
-        let Some(mut open) = identity.open.take() else { return };
-        self.touched.add(slot);
-        if open.failures > 0 {
-            let name = batch.text(event, Text::PrincipalName);
-            let name = name.or(batch.text(event, Text::PrincipalId)).unwrap_or_default();
-            open.add_success(event.principal_hash, name);
-            open.notes += 1;
-            open.last = open.last.max(event.time);
-            alarm::add_success(&mut open, batch, event);
-            // Whoever alternates failures and successes gets a revision now and then, not at each.
-            if open.notes.is_power_of_two() {
-                let mut crossed = Crossed::default();
-                crossed.add(Detector::AuthFailures);
-                alarm::sound(context, identity, &mut open, crossed, None, &mut self.findings);
-            }
-        }
-        identity.open = Some(open);
     }
 
     /// Closes the hour: scores every open window against the baseline as it was, then learns.
@@ -486,7 +459,7 @@ fn novelty(
     if first.accepted && !identity.profile.was_accepted(call.endpoint) {
         open.novel_accepted += 1;
         if open.novel.len() < NOVEL_MAX {
-            open.novel.push(call);
+            open.novel.push(Call { is_late: !first.call, ..call });
             crossed.add(Detector::FirstSeenEndpoint);
         }
     }

@@ -12,12 +12,13 @@ use crate::population::Population;
 use crate::statistics::sketch::View;
 use crate::watch::Told;
 use arrow::array::{
-    ArrayBuilder, ArrayRef, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
+    ArrayBuilder, ArrayRef, Float64Builder, Int64Builder, RecordBatch, StringArray, StringBuilder,
     TimestampMicrosecondBuilder,
 };
 use arrow::error::ArrowError;
+use model::mention::Mentions;
 use model::tables::Table;
-use model::{EndpointSource, Endpoints, FindingId, Time};
+use model::{EndpointSource, Endpoints, FindingId, Origin, Time};
 use std::sync::Arc;
 
 /// One column under construction; which kind each is, the table's schema says.
@@ -126,22 +127,32 @@ impl Rows {
         RecordBatch::try_new(self.table.schema(), columns)
     }
 
-    /// Drops the rows of one principal.
-    pub(crate) fn forget(&mut self, principal: &str) {
+    /// Drops the rows of one principal, and signals of others whose entity names it: it is part of their
+    /// key, so that they cannot be told apart without it.
+    pub(crate) fn forget(&mut self, principal: &str, mentions: &Mentions) {
         if self.len == 0 {
             return;
         }
-        let schema = self.table.schema();
-        let Ok(place) = schema.index_of("principal_id") else { return };
-        let is_own = match self.columns.get(place) {
-            Some(Column::Text(ids)) => {
-                let ids = ids.finish_cloned();
-                ids.iter().map(|id| id == Some(principal)).collect::<Vec<_>>()
+        let Some(ids) = self.texts("principal_id") else { return };
+        let mut is_gone: Vec<_> = ids.iter().map(|id| id == Some(principal)).collect();
+        if let Some((detectors, entities)) = self.texts("detector").zip(self.texts("entity")) {
+            let each = detectors.iter().zip(entities.iter());
+            for (is_gone, (detector, entity)) in is_gone.iter_mut().zip(each) {
+                let detector = detector.and_then(Origin::from_name);
+                *is_gone |= detector.is_some_and(Origin::names_somebody)
+                    && entity.is_some_and(|entity| mentions.are_in(entity));
             }
-            _ => return,
-        };
-        if is_own.contains(&true) {
-            self.drop_rows(&is_own);
+        }
+        if is_gone.contains(&true) {
+            self.drop_rows(&is_gone);
+        }
+    }
+
+    /// A column of texts, by its name.
+    fn texts(&self, name: &str) -> Option<StringArray> {
+        match self.columns.get(self.table.schema().index_of(name).ok()?)? {
+            Column::Text(texts) => Some(texts.finish_cloned()),
+            _ => None,
         }
     }
 
@@ -373,5 +384,30 @@ impl Rows {
                 objects.into(),
             ]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_goes_where_its_entity_names_who_is_forgotten() {
+        let mut rows = Rows::of(Table::Signals);
+        for (who, entity, detector) in [
+            ("ann", "", "egress_spike"),
+            ("bob", "ann→files", "agent_graph"),
+            ("bob", "annex→files", "agent_graph"),
+            ("bob", "GET /users/ann", "sequence"),
+        ] {
+            let (at, number) = (Value::Time(Time::from_ns(0)), Value::Number(1.0));
+            let whose = [Value::Text("default"), Value::Text(who), Value::Text(entity)];
+            let what = [Value::Text(detector), at, at, Value::Count(3_600)];
+            rows.push(&[&whose[..], &what, &[number; 4]].concat());
+        }
+        rows.forget("ann", &Mentions::of(["ann"]));
+        let left = rows.texts("entity").unwrap();
+        assert_eq!(left.iter().flatten().collect::<Vec<_>>(), ["annex→files", "GET /users/ann"]);
+        assert_eq!(rows.len(), 2);
     }
 }

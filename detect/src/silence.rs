@@ -164,6 +164,11 @@ impl Silence {
         hours
     }
 
+    /// The awakening as it stands, after silences that are kept of another state.
+    pub(crate) const fn after(self, kept: Silences) -> Self {
+        Self { kept, ..self }
+    }
+
     /// It comes back in an hour, after so many with a log since the one in which it was active before.
     pub(crate) fn wake(&mut self, (from_h, woke_h): (i32, i32), slept_h: u32) {
         self.is_said = false;

@@ -199,7 +199,7 @@ impl Watch {
         let name = crate::partition::text_hash(principal);
         self.graph.forget(mentions, name);
         self.known.graph.forget(name);
-        self.signals.forget(principal);
+        self.signals.forget(principal, mentions);
         self.findings.retain(|it| it.principal_id.as_deref() != Some(principal));
     }
 }

@@ -65,6 +65,22 @@ closed_set! {
     }
 }
 
+impl Detector {
+    /// Whether its entity names somebody or something that calls (an agent, a session, a network, a
+    /// tool) instead of an endpoint, which says only what exists.
+    pub const fn names_somebody(self) -> bool {
+        matches!(
+            self,
+            Self::NewNetwork
+                | Self::ToolDrift
+                | Self::Delegation
+                | Self::RunawayLoop
+                | Self::KeyFanout
+                | Self::AgentGraph
+        )
+    }
+}
+
 closed_set! {
     /// What the pipeline says of itself, in the order of the catalogue.
     Notice {
@@ -102,6 +118,14 @@ impl Origin {
     /// The value of that name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::all().find(|it| it.as_str() == name)
+    }
+
+    /// Whether its entity is no endpoint: see [`Detector::names_somebody`].
+    pub const fn names_somebody(self) -> bool {
+        match self {
+            Self::Detector(detector) => detector.names_somebody(),
+            Self::Notice(_) => false,
+        }
     }
 }
 

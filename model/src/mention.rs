@@ -14,12 +14,13 @@ pub struct Mentions {
 }
 
 impl Mentions {
-    /// The mentions of any of `names`, also as they stand inside of JSON.
+    /// The mentions of any of `names`, also as they stand inside of JSON and of SQL.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut forms = Vec::new();
         for name in names.into_iter().filter(|name| !name.is_empty()) {
             forms.push(name.to_owned());
             forms.push(in_json(name));
+            forms.push(in_sql(name));
         }
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         forms.dedup();
@@ -111,6 +112,11 @@ fn in_json(text: &str) -> String {
     out
 }
 
+/// The text as it stands between the quotes of a query that shows evidence.
+fn in_sql(text: &str) -> String {
+    text.replace('\\', r"\\").replace('\'', "''")
+}
+
 /// The text as a regular expression that stands for itself.
 fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -147,6 +153,13 @@ mod tests {
         for other in ["joann", "ann.smith", "ann@home", "x-ann", "my.ann", "annex", ""] {
             check(other, other);
         }
+    }
+
+    #[test]
+    fn a_name_with_quotes_is_taken_out_of_a_query_too() {
+        let mentions = Mentions::of([r"o'br\ien"]);
+        let without = mentions.replaced(r"WHERE principal_id = 'o''br\\ien'");
+        assert_eq!(without.as_deref(), Some("WHERE principal_id = '[forgotten]'"));
     }
 
     #[test]

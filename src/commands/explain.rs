@@ -129,9 +129,15 @@ fn page(batch: &RecordBatch, store: Option<&str>) -> Result<String, Failure> {
     said(&mut out, &text)?;
     parts(&mut out, &text("contributors")?, &unit)?;
     evidence(&mut out, &text("evidence")?)?;
-    let store = store.map(|it| format!(" --store '{it}'")).unwrap_or_default();
-    writeln!(out, "\nTo see for yourself:\n  habitus query \"{}\"{store}", text("evidence_sql")?)?;
+    let store = store.map(|it| format!(" --store {}", word(it))).unwrap_or_default();
+    let sql = word(&text("evidence_sql")?);
+    writeln!(out, "\nTo see for yourself:\n  habitus query {sql}{store}")?;
     Ok(out)
+}
+
+/// A text as one word of a shell, which obeys nothing in it: callers chose the names that it has.
+fn word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// What people say of it now, if anybody does.
@@ -275,6 +281,12 @@ mod tests {
         let said = meaning(12_345.6);
         assert!(said.starts_with("about once in 12\u{202f}300 windows of ordinary"), "{said}");
         assert!(said.contains("severity = confidence from the score × danger"), "{said}");
+    }
+
+    #[test]
+    fn what_is_pasted_into_a_shell_is_one_word_of_it() {
+        assert_eq!(word("id = '$(reboot)`x`'"), r"'id = '\''$(reboot)`x`'\'''");
+        assert_eq!(word("\"b\" \\ $HOME"), "'\"b\" \\ $HOME'");
     }
 
     #[test]

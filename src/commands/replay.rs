@@ -106,7 +106,7 @@ impl Ran {
         summary.findings = passed.findings;
         if passed.unwatched > 0 {
             summary.notes.push(format!(
-                "{} failed authentications came from more addresses than are watched for a success after them",
+                "{} addresses with failed authentications were more than are watched for a success after them",
                 passed.unwatched,
             ));
         }

@@ -176,8 +176,17 @@ fn egress_spike(about: &About<'_>) {
 
 #[track_caller]
 fn first_seen_endpoint(about: &About<'_>) {
-    let first = about.own.iter().find(|it| it.is_of(&about.claim.entity)).unwrap();
-    about.is_time(" for the first time at ", " ", first);
+    let mut here = about.own.iter().filter(|it| it.is_of(&about.claim.entity));
+    let late = format!(" was first accepted at {} at ", about.claim.entity);
+    let first = if about.says(&late) {
+        let first = here.find(|it| it.status < 400).unwrap();
+        about.is_time(&late, " ", first);
+        first
+    } else {
+        let first = here.next().unwrap();
+        about.is_time(" for the first time at ", " ", first);
+        first
+    };
     about.is_after("(answered ", first.status as f64);
     calls_before(about);
 }

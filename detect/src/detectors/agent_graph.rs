@@ -38,6 +38,8 @@ const LOGGED_H_MIN: u32 = 7 * 24;
 /// Edges of an hour that are counted, and those of them that are new and have names.
 const EDGES_MAX: usize = 8_192;
 const FRESH_MAX: usize = 1_024;
+/// Agents of an hour of which it is noted how deep the paths are that they begin.
+const HEADS_MAX: usize = 8_192;
 /// Findings of an hour.
 const RAISED_MAX: usize = 64;
 /// Half of the surprise of a law is believed, and four fifths of that of a counted share: the one is
@@ -169,8 +171,7 @@ impl Graph {
         let is_answered = |index: usize| index < last || path.answered > 0;
         let is_new = |(index, edge): &(usize, Edge)| !known.knows(*edge, is_answered(*index));
         let new = steps.iter().filter(|step| is_new(step)).count();
-        let deepest = self.depths.entry(head).or_default();
-        *deepest = depth.max(*deepest);
+        self.note_depth(head, depth);
         for (index, edge) in steps {
             if self.edges.len() >= EDGES_MAX && !self.edges.contains_key(&edge) {
                 self.missed += path.calls;
@@ -195,6 +196,14 @@ impl Graph {
                 let of = Novel { index, edge, head, deeper_than, is_several: new > 1 };
                 self.add_fresh(&of, (id, path), index == last);
             }
+        }
+    }
+
+    /// Notes how many agents a path has that somebody began.
+    fn note_depth(&mut self, head: Node, depth: u32) {
+        if self.depths.len() < HEADS_MAX || self.depths.contains_key(&head) {
+            let deepest = self.depths.entry(head).or_default();
+            *deepest = depth.max(*deepest);
         }
     }
 
@@ -351,6 +360,18 @@ mod tests {
             last: Time::from_ns(0),
             evidence: Evidence::at(Time::from_ns(0)),
         }
+    }
+
+    #[test]
+    fn many_first_agents_do_not_fill_the_memory() {
+        let mut graph = Graph::default();
+        for head in 0..HEADS_MAX as u64 + 40 {
+            let name = Node { tenant: 0, name: head };
+            graph.note_depth(name, 1);
+            graph.note_depth(name, 3);
+        }
+        let deepest = graph.depths.get(&Node { tenant: 0, name: 7 });
+        assert_eq!((graph.depths.len(), deepest), (HEADS_MAX, Some(&3)));
     }
 
     #[test]

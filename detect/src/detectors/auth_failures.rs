@@ -4,7 +4,7 @@ use super::{About, Reading, UPPER_SURPRISE, View, Words, hourly, most, tripwire,
 use crate::explain::{history, number, own_most, span, subject};
 use crate::open_window::{CLAIMED_MAX, OpenWindow};
 use crate::population::Measure;
-use model::{Contributor, Detector};
+use model::{Contributor, Detector, PrincipalType};
 
 pub(crate) const ABOUT: About = About {
     version: 1,
@@ -37,17 +37,6 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         CLAIMED_MAX.. => format!(" under at least {CLAIMED_MAX} claimed names"),
         some => format!(" under {some} claimed names"),
     };
-    let after = match (open.successes_after, open.succeeded.len()) {
-        (0, _) => format!("no success followed by {}", open.last),
-        (1, 0) => "1 success followed".to_owned(),
-        (some, 0) => format!("{} successes followed", number(f64::from(some))),
-        (some, who) => {
-            let names = open.succeeded_names.join(", ");
-            let others = if who > open.succeeded_names.len() { " and others" } else { "" };
-            let calls = if some == 1 { "success" } else { "successes" };
-            format!("{} {calls} followed, as {names}{others}", number(f64::from(some)))
-        }
-    };
     let most = number(f64::from(most(view, Measure::FailuresPerHour)));
     let contributors = open
         .claimed_names
@@ -60,11 +49,12 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         .collect();
     Words {
         sentence: format!(
-            "{} failed to authenticate {} times in {}{names}, {after}; {} are expected in an active \
+            "{} failed to authenticate {} times in {}{names}{}; {} are expected in an active \
              hour, 99.9 % stay under {}, {}; {}.",
             subject(view.identity),
             number(reading.observed),
             span(open.failures_last.since(open.failures_first)),
+            after(view),
             number(reading.expected),
             number(reading.law.value_at(UPPER_SURPRISE)),
             own_most(view.identity, "its own most", &most),
@@ -77,5 +67,36 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         contributors,
         evidence_sql: windows_sql(view, "status_401, requests, status_2xx"),
         danger: if open.successes_after > 0 { 0.95 } else { ABOUT.danger },
+    }
+}
+
+/// What followed the failures, as far as that can be told.
+fn after(view: &View<'_>) -> String {
+    let (identity, open) = (view.identity, view.open);
+    let is_seen = match identity.kind {
+        PrincipalType::Ip => !open.is_unwatched,
+        // Success comes under a name, and nothing ties it to somebody without an address.
+        PrincipalType::Anonymous => false,
+        // Elsewhere it may have succeeded all the time.
+        _ => open.statuses.s2xx == 0,
+    };
+    let at_least = if open.is_unwatched { "at least " } else { "" };
+    // All of an IPv6 network is one place to watch.
+    let from = if identity.name.contains(':') && identity.kind == PrincipalType::Ip {
+        " from its network"
+    } else {
+        ""
+    };
+    let count = number(f64::from(open.successes_after));
+    let calls = if open.successes_after == 1 { "success" } else { "successes" };
+    match (open.successes_after, open.succeeded.len()) {
+        (0, _) if is_seen => format!(", no success followed{from} by {}", open.last),
+        (0, _) => String::new(),
+        (_, 0) => format!(", {at_least}{count} {calls} followed{from}"),
+        (_, who) => {
+            let names = open.succeeded_names.join(", ");
+            let others = if who > open.succeeded_names.len() { " and others" } else { "" };
+            format!(", {at_least}{count} {calls} followed{from}, as {names}{others}")
+        }
     }
 }

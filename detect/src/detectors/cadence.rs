@@ -146,10 +146,13 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         evidence_sql: format!(
             "SELECT windows.window_start AS window_start, windows.requests AS requests, \
              windows.gap_p50_s AS gap_p50_s, signals.observed AS observed_of_day FROM windows \
-             LEFT JOIN signals ON signals.principal_id = windows.principal_id \
+             LEFT JOIN signals ON signals.tenant_id = windows.tenant_id \
+             AND signals.principal_id = windows.principal_id \
              AND signals.detector = 'cadence' AND signals.window_start = TIMESTAMP '{start}' \
-             WHERE windows.principal_id = {} AND windows.window_start >= TIMESTAMP '{start}' \
+             WHERE windows.tenant_id = {} AND windows.principal_id = {} \
+             AND windows.window_start >= TIMESTAMP '{start}' \
              AND windows.window_start < TIMESTAMP '{}' ORDER BY window_start",
+            quote(view.identity.tenant()),
             quote(&view.identity.name),
             reading.end,
             start = reading.start,

@@ -3,7 +3,7 @@
 use super::{
     About, Reading, UPPER_SURPRISE, View, Words, by_endpoint, hourly, most, tripwire, windows_sql,
 };
-use crate::explain::{history, number, own_most, span, subject};
+use crate::explain::{as_far_as_kept, history, number, own_most, span, subject};
 use crate::open_window::{DISTINCT_MAX, NOVEL_MAX, OpenWindow};
 use crate::population::Measure;
 use model::Detector;
@@ -41,7 +41,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let is_known = view.identity.learned > 0 && open.novel_accepted as usize <= NOVEL_MAX;
     let outcome = match accepted {
         Some(novel) => {
-            format!(", then accepted for the first time on {}", view.endpoints.name(novel.endpoint))
+            let (name, kept) = (view.endpoints.name(novel.endpoint), as_far_as_kept(view.identity));
+            format!(", then accepted for the first time on {name}{kept}")
         }
         None if is_known => format!(", and nothing new was accepted by {}", open.last),
         None => String::new(),

@@ -11,7 +11,7 @@ use super::{
 use super::{egress_spike, machine_speed};
 use crate::classes::{Class, Marks};
 use crate::engine::Context;
-use crate::explain::{bytes, history, number, own_most, span, subject};
+use crate::explain::{as_far_as_kept, bytes, history, number, own_most, span, subject};
 use crate::identity::Identity;
 use crate::open_window::{First, OpenWindow};
 use crate::population::{Contribution, Measure};
@@ -354,15 +354,19 @@ fn did(view: &View<'_>, what: &What) -> String {
         let users = view.population.everyone.users_of(*endpoint);
         format!("{} of {} callers use", users, view.population.everyone.members)
     };
+    let first = |verb: &str, endpoint: &EndpointId| {
+        // Whoever was refused there before did call.
+        let was_refused = view.identity.profile.calls(*endpoint) > 0.0;
+        let verb = if was_refused { "was accepted at" } else { verb };
+        let (name, kept) = (view.endpoints.name(*endpoint), as_far_as_kept(view.identity));
+        format!("{verb} {name} for the first time{kept}, which {}", used_by(endpoint))
+    };
     match what {
-        What::Privileged(endpoint, is_first) => {
-            let first = if *is_first { " for the first time" } else { "" };
-            format!("called {}{first}, which {}", view.endpoints.name(*endpoint), used_by(endpoint))
+        What::Privileged(endpoint, true) => first("called", endpoint),
+        What::Privileged(endpoint, false) => {
+            format!("called {}, which {}", view.endpoints.name(*endpoint), used_by(endpoint))
         }
-        What::Writes(endpoint) => {
-            let name = view.endpoints.name(*endpoint);
-            format!("wrote to {name} for the first time, which {}", used_by(endpoint))
-        }
+        What::Writes(endpoint) => first("wrote to", endpoint),
         What::Changed(count) => format!("changed or deleted {} different objects", number(*count)),
         What::Calls(count, length) => {
             format!("made {} calls in {}", number(*count), span(*length))

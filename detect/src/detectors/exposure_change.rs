@@ -317,8 +317,9 @@ fn finding(
         contributors: Vec::new(),
         evidence_sql: format!(
             "SELECT window_start, observed, expected, surprise FROM signals \
-             WHERE detector = 'exposure_change' AND entity = {} AND window_start <= TIMESTAMP '{}' \
+             WHERE detector = 'exposure_change' AND tenant_id = {} AND entity = {} AND window_start <= TIMESTAMP '{}' \
              ORDER BY window_start DESC LIMIT 48",
+            quote(told.tenant()),
             quote(entity),
             told.start,
         ),

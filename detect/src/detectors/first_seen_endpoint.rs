@@ -1,9 +1,9 @@
 //! First-time endpoint, rare among peers: how seldom this identity does new things, times how few
 //! of its peers do this one.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of, whose};
 use crate::classes::Class;
-use crate::explain::{fine_percent, history, number, quote, small, subject};
+use crate::explain::{as_far_as_kept, fine_percent, history, number, small, subject};
 use crate::open_window::Call;
 use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
@@ -117,12 +117,21 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
         0 | 1 => String::new(),
         count => format!(", {count} of them to endpoints of administration, access or bulk"),
     };
+    // Whoever was refused there before did call.
+    let was_refused =
+        novel.is_some_and(|novel| novel.is_late) || view.identity.profile.calls(endpoint) > 0.0;
+    let called = if was_refused {
+        format!("was first accepted at {name} at {at}")
+    } else {
+        format!("called {name} for the first time at {at}")
+    };
     Words {
         sentence: format!(
-            "{} called {name} for the first time at {at}{answered}, after {} calls learned in earlier hours, to {} other endpoints; \
+            "{} {called}{answered}{}, after {} calls learned in earlier hours, to {} other endpoints; \
              {} of {} peers use it; it tries something new in {} of its calls, so {} are expected in \
              an hour like this and {} were seen{several}; {}.",
             subject(view.identity),
+            as_far_as_kept(view.identity),
             number(view.identity.calls_learned(view.open) as f64),
             number(view.identity.profile.used() as f64),
             number(f64::from(peers.users_of(endpoint))),
@@ -148,9 +157,9 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             .collect(),
         evidence_sql: format!(
             "SELECT window_start, endpoints_new, endpoints_distinct, requests FROM windows \
-             WHERE principal_id = {} AND window_start <= TIMESTAMP '{}' \
+             WHERE {} AND window_start <= TIMESTAMP '{}' \
              ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+            whose(view),
             view.open.start,
         ),
         danger: match (view.classes.of(endpoint).has(Class::Privileged), status) {

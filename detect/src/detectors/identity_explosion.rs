@@ -355,8 +355,8 @@ fn sentence(context: &Context<'_>, episode: &Episode, beyond: &Beyond) -> String
     );
     let history = match usual.since {
         Some(since) if is_known(context, usual) => format!(
-            "{} are expected in an hour, the most so far is {} over {} in {}, and 99.9 % of hours stay \
-             under {}",
+            "{} are expected in an hour, the most in the hours learned is {} over {} in {}, and 99.9 % of \
+             hours stay under {}",
             number(usual.mean),
             number(usual.most as f64),
             counted(usual.hours, "hour"),

@@ -1,6 +1,6 @@
 //! Injection with outcome: requests to an endpoint that have signs of injection, and what was answered.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later, whose};
 use crate::explain::{bytes, history, number, own_most, percent, quote, span, subject};
 use crate::open_window::{OpenWindow, Probed, SOURCES_MAX, SPAN_NS};
 use crate::population::Answers;
@@ -286,9 +286,9 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             .collect(),
         evidence_sql: format!(
             "SELECT window_start, entity, observed, expected, surprise FROM signals \
-             WHERE detector = 'injection' AND principal_id = {} AND entity = {} \
+             WHERE detector = 'injection' AND {} AND entity = {} \
              AND window_start < TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+            whose(view),
             quote(name),
             view.open.end(),
         ),

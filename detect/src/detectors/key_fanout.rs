@@ -2,7 +2,7 @@
 
 use super::{About, UPPER_SURPRISE, Words, later};
 use crate::engine::Context;
-use crate::explain::{clock, counted, number, quote, span};
+use crate::explain::{clock, counted, number, span, whose};
 use crate::open_window::{DISTINCT_MAX, Distinct};
 use crate::partition::text_hash;
 use crate::snapshot::plain;
@@ -472,8 +472,8 @@ fn finding(
         contributors: hour.names.iter().map(|name| contributor(name)).collect(),
         evidence_sql: format!(
             "SELECT window_start, observed, expected, surprise FROM signals WHERE detector = 'key_fanout' \
-             AND principal_id = {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
-            quote(address),
+             AND {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+            whose(told.tenant(), address),
             told.start,
         ),
         danger: ABOUT.danger,

@@ -8,8 +8,8 @@
 //! like somebody else's add up: the product of likelihood ratios is one, and half of what the hours
 //! before say is carried on, because they are of one task.
 
-use super::{About, Law, Reading, View, Words};
-use crate::explain::{history, number, percent, quote, subject};
+use super::{About, Law, Reading, View, Words, whose};
+use crate::explain::{history, number, percent, subject};
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
 use crate::population::Population;
@@ -195,9 +195,9 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             .collect(),
         evidence_sql: format!(
             "SELECT window_start, observed, surprise, score FROM signals \
-             WHERE detector = 'not_itself' AND principal_id = {} AND window_start <= TIMESTAMP '{}' \
+             WHERE detector = 'not_itself' AND {} AND window_start <= TIMESTAMP '{}' \
              ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+            whose(view),
             view.open.start,
         ),
         danger: ABOUT.danger,

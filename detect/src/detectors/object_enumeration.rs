@@ -1,6 +1,6 @@
 //! Object enumeration (BOLA sweep): many different objects of one endpoint, successfully, in an hour.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later, whose};
 use crate::explain::{history, number, own_most, percent, quote, subject};
 use crate::open_window::{DISTINCT_MAX, OpenWindow};
 use crate::statistics::Moments;
@@ -97,9 +97,9 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         }],
         evidence_sql: format!(
             "SELECT window_start, entity, observed, expected, surprise FROM signals \
-             WHERE detector = 'object_enumeration' AND principal_id = {} AND entity = {} \
+             WHERE detector = 'object_enumeration' AND {} AND entity = {} \
              AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+            whose(view),
             quote(name),
             view.open.start,
         ),

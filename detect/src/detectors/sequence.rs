@@ -6,7 +6,7 @@
 //! and then a geometric law (Mullahy, J. Econometrics 33, 1986), how seldom an hour has any such step,
 //! and how many it then has.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, most, windows_sql};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, most, whose, windows_sql};
 use crate::explain::{history, number, own_most, quote, span, subject};
 use crate::open_window::OpenWindow;
 use crate::population::{Measure, Usual};
@@ -264,9 +264,9 @@ fn explain_skip(
         contributors: contributors.collect(),
         evidence_sql: format!(
             "SELECT window_start, entity, observed, expected, surprise FROM signals \
-             WHERE detector = 'sequence' AND principal_id = {} AND entity = {} \
+             WHERE detector = 'sequence' AND {} AND entity = {} \
              AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+            whose(view),
             quote(name(at)),
             view.open.start,
         ),

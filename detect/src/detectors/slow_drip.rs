@@ -1,9 +1,9 @@
 //! Slow drip: a little more each day, in bytes or in objects never read before, for many days.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, whose};
 use crate::daily::drift::{Drifted, Z_MAX, Z_MIN};
 use crate::daily::{Daily, Drip};
-use crate::explain::{bytes, day, number, percent, quote, subject};
+use crate::explain::{bytes, day, number, percent, subject};
 use crate::statistics::tail::largest_of;
 use model::time::NS_PER_D;
 use model::{Contributor, Detector, Finding, Time};
@@ -165,9 +165,9 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         contributors: contributors(view, drip, what),
         evidence_sql: format!(
             "SELECT date_trunc('day', window_start) AS day, sum(bytes_out) AS bytes_out, sum(objects_new) AS \
-             objects_new FROM windows WHERE principal_id = {} AND window_start < TIMESTAMP '{}' GROUP BY 1 \
+             objects_new FROM windows WHERE {} AND window_start < TIMESTAMP '{}' GROUP BY 1 \
              ORDER BY 1 DESC LIMIT 48",
-            quote(&view.identity.name),
+            whose(view),
             reading.end,
         ),
         danger: ABOUT.danger,

@@ -3,7 +3,7 @@
 //!
 //! Access logs have no definitions of tools: names and the sizes of requests stand in for them.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, windows_sql};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, whose, windows_sql};
 use crate::explain::{bytes, history, number, percent, quote, small};
 use crate::identity::{KnownTool, KnownTools};
 use crate::open_window::{TOOL_CALLS_MIN, TOOL_HOURS_MIN, ToolUse, Tools};
@@ -228,8 +228,8 @@ fn of_size(view: &View<'_>, reading: &Reading, used: &ToolUse, known: &KnownTool
         contributors: contributors(view),
         evidence_sql: format!(
             "SELECT window_start, observed, expected, surprise FROM signals WHERE detector = 'tool_drift' AND \
-             principal_id = {} AND entity = {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+             {} AND entity = {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+            whose(view),
             quote(&used.name),
             view.open.start,
         ),

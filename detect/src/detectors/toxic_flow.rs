@@ -1,7 +1,9 @@
 //! Toxic flow: something sensitive is read, and soon after something is sent out.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words};
-use crate::explain::{bytes, counted, fine_percent, history, number, quote, span, subject};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, whose};
+use crate::explain::{
+    as_far_as_kept, bytes, counted, fine_percent, history, number, span, subject,
+};
 use crate::open_window::Agent;
 use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
@@ -81,14 +83,22 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
     let within = if sent.read.session == 0 { "" } else { " in one session" };
     let size =
         if sent.bytes == 0 { String::new() } else { format!(" with {}", bytes(sent.bytes as f64)) };
+    // Calls of this hour may have come before it, without such a read or in vain.
+    let seen = view.open.endpoints.iter().find(|seen| seen.endpoint == endpoint);
+    let when = if seen.is_some_and(|seen| seen.calls > sent.calls) {
+        ", which it never called before this hour,"
+    } else {
+        " for the first time"
+    };
     Words {
         sentence: format!(
-            "{}{agent} called {name} (of the class `egress`) for the first time at {}{session}, {} after \
+            "{}{agent} called {name} (of the class `egress`){when} at {}{session}{}, {} after \
              {reads} of {} (of the class `sensitive` or `secret`){within}: {}{size} so far; in {} of the {} \
              hours of identities with such reads a call out came within 30 min, in {} of its own {}; \
              it tries something new in {} of its calls, and {} of {} use that endpoint; {}.",
             subject(view.identity),
             sent.first,
+            as_far_as_kept(view.identity),
             span(sent.first.since(sent.read.at)),
             view.endpoints.name(sent.read.endpoint),
             counted(u64::from(sent.calls), "call"),
@@ -112,8 +122,8 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
         }],
         evidence_sql: format!(
             "SELECT window_start, entity, observed, expected, surprise FROM signals WHERE detector = 'toxic_flow' \
-             AND principal_id = {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
-            quote(&view.identity.name),
+             AND {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+            whose(view),
             view.open.start,
         ),
         danger: ABOUT.danger,

@@ -264,8 +264,9 @@ fn finding(
         contributors: Vec::new(),
         evidence_sql: format!(
             "SELECT window_start, entity, observed, expected, surprise FROM signals \
-             WHERE detector = 'unauthenticated_success' AND entity = {} \
+             WHERE detector = 'unauthenticated_success' AND tenant_id = {} AND entity = {} \
              AND window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+            quote(told.tenant()),
             quote(entity),
             told.start,
         ),

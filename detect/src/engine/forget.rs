@@ -49,8 +49,8 @@ impl Engine {
         self.keep_shared(principal, &mut names);
         let mentions = Mentions::of(names.iter().map(String::as_str));
         for partition in &mut self.partitions {
-            partition.windows.forget(principal);
-            partition.signals.forget(principal);
+            partition.windows.forget(principal, &mentions);
+            partition.signals.forget(principal, &mentions);
             partition.findings.retain(|it| it.principal_id.as_deref() != Some(principal));
             partition.findings.iter_mut().for_each(|finding| scrub(finding, &mentions));
             partition.notes.forget(&mentions, &gone.hashes);
@@ -108,7 +108,9 @@ impl Partition {
 fn scrub(finding: &mut Finding, mentions: &Mentions) {
     let texts = [&mut finding.sentence, &mut finding.counterfactual, &mut finding.evidence_sql];
     let parts = finding.contributors.iter_mut().map(|it| &mut it.name);
-    for text in texts.into_iter().chain(parts) {
+    // What an endpoint is called says what exists, and stays.
+    let entity = finding.detector.names_somebody().then_some(&mut finding.entity);
+    for text in texts.into_iter().chain(parts).chain(entity) {
         if let Some(without) = mentions.replaced(text) {
             *text = without;
         }

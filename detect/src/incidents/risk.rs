@@ -75,12 +75,16 @@ impl Risks {
         (weights.iter().map(|it| it.1).sum(), weights)
     }
 
-    /// Drops what weighs nothing any more.
-    pub(crate) fn age(&mut self, now: Time) {
-        for shares in self.shares.values_mut() {
+    /// Drops what weighs nothing any more; whether there was any.
+    pub(crate) fn age(&mut self, now: Time) -> bool {
+        let mut is_any = false;
+        self.shares.retain(|_, shares| {
+            let before = shares.len();
             shares.retain(|it| it.now(now) >= SHARE_MIN);
-        }
-        self.shares.retain(|_, shares| !shares.is_empty());
+            is_any |= shares.len() < before;
+            !shares.is_empty()
+        });
+        is_any
     }
 
     pub(crate) fn forget(&mut self, identity: u64) {
@@ -125,7 +129,8 @@ mod tests {
         }
         let (risk, shares) = risks.of(1, day(0));
         assert!(risk < 26.2 && shares.len() == SHARES_MAX, "{risk}");
-        risks.age(day(70));
+        assert!(!risks.age(day(1)), "each weighs something still");
+        assert!(risks.age(day(70)));
         assert_eq!(risks.of(1, day(70)).1.len(), 0);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Call {
     /// 0 where the log has none.
     pub(crate) status: u16,
     pub(crate) bytes_out: Option<u64>,
+    /// Of a first accepted call: others to its endpoint came before it in the hour, and were refused.
+    pub(crate) is_late: bool,
     #[serde(with = "plain")]
     pub(crate) position: Position,
 }
@@ -40,6 +42,7 @@ impl Call {
             at,
             status: event.status().unwrap_or(0),
             bytes_out: event.bytes_out(),
+            is_late: false,
             position: event.position,
         }
     }

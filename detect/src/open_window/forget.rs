@@ -1,7 +1,8 @@
 //! Somebody else, forgotten in what an open hour has seen of them.
 
 use super::{OpenWindow, Raised};
-use model::mention::{FORGOTTEN, Mentions};
+use crate::engine::scrub_evidence;
+use model::mention::Mentions;
 
 impl OpenWindow {
     /// Forgets somebody else, who is named in what was seen in this hour.
@@ -37,11 +38,6 @@ impl OpenWindow {
 /// Forgets somebody else in the evidence of what was raised.
 pub(crate) fn forget_in(raised: &mut [Raised], mentions: &Mentions) {
     for evidence in raised.iter_mut().flat_map(|raised| &mut raised.evidence) {
-        if let Some(without) = mentions.replaced(&evidence.request) {
-            evidence.request = without;
-        }
-        if evidence.client_address.as_deref().is_some_and(|it| mentions.are_in(it)) {
-            evidence.client_address = Some(FORGOTTEN.to_owned());
-        }
+        scrub_evidence(evidence, mentions);
     }
 }

@@ -21,19 +21,25 @@ impl Partition {
     ) {
         let Some(name) = delegation::actor_of(batch, event) else { return };
         let who = (name, PrincipalType::Service, "actor");
-        let slot = self.find(actor, name);
-        let slot = slot.unwrap_or_else(|| self.admit(context, actor, who, (batch, event)));
+        let slot = match self.find(actor, name) {
+            // Naming agents in calls opens no more hours than calls of their own would.
+            Some(slot) if !self.may_open(context, slot) => return,
+            Some(slot) => slot,
+            None => self.admit(context, actor, who, (batch, event)),
+        };
+        // Also the shared place: it may have just been made.
+        self.touched.add(slot);
         let Some(identity) = self.identities.get_mut(slot as usize) else { return };
         if identity.is_overflow() {
             return;
         }
-        self.touched.add(slot);
         let mut open = take_open(context, (identity, slot), &mut self.active, || self.spare.pop());
         let now = event.time.max(open.start);
         identity.last_seen = identity.last_seen.max(now);
         if open.calls == 0 {
             open.last = open.last.max(now);
         }
+        identity.heard += 1;
         let mut crossed = Crossed::default();
         let acted = open.acted.get_or_insert_with(|| Box::new(Acted::new(now)));
         acted.add(identity.acting.as_deref(), (batch, event), now, &mut crossed);

@@ -165,15 +165,21 @@ impl Partition {
         (slot, who): (u32, (&str, PrincipalType, &'static str)),
         (batch, event): (&EventBatch, &Event),
     ) -> u32 {
-        let identity = self.identities.get(slot as usize);
-        let is_settled = identity.is_none_or(|identity| {
-            identity.open.is_some() || identity.learned >= ESTABLISHED_MIN || identity.is_overflow()
-        });
-        if is_settled || self.bytes() < context.plan.state_bytes_max as usize / PARTITIONS {
+        if self.may_open(context, slot) {
             return slot;
         }
         self.admission.see(event.principal_hash, event.time);
         self.share(event.principal_hash, who, (batch, event))
+    }
+
+    /// Whether somebody who has a place may have an open hour: beyond the budget none begins of those
+    /// who are not established.
+    pub(super) fn may_open(&self, context: &Context<'_>, slot: u32) -> bool {
+        let identity = self.identities.get(slot as usize);
+        let is_settled = identity.is_none_or(|identity| {
+            identity.open.is_some() || identity.learned >= ESTABLISHED_MIN || identity.is_overflow()
+        });
+        is_settled || self.bytes() < context.plan.state_bytes_max as usize / PARTITIONS
     }
 
     /// Bytes that identities take, and their open hours at the most so far.

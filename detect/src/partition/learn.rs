@@ -88,18 +88,19 @@ pub(super) fn learn(
     if first {
         contribution.everyone.members += 1;
     }
-    let group = identity.group;
-    if open.loops.is_some() && !identity.is_agent() {
-        contribution.everyone.agents += 1;
-        if let Some(group) = contribution.group_mut(group) {
-            group.agents += 1;
-        }
-    }
+    let (group, was_agent) = (identity.group, identity.is_agent());
     learn_profile(context, contribution, (identity, open), weight);
     identity.joint_most = identity.joint_most.max(open.joint_surprise);
     let suspect = Suspect::of(context, identity);
     if !suspect.of_bytes {
         learn_counts(contribution, identity, open, weight);
+    }
+    // Not each hour of an agent's says that it is one.
+    if identity.is_agent() && !was_agent {
+        contribution.everyone.agents += 1;
+        if let Some(group) = contribution.group_mut(group) {
+            group.agents += 1;
+        }
     }
     if open.sized > 0 && !suspect.of_bytes {
         let within = egress_spike::within(identity, open.bytes_out);

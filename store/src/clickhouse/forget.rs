@@ -3,12 +3,13 @@
 //! Each step may be done again. The identity's own state goes last, so that who starts again after
 //! a failure still finds it by its name.
 
-use crate::clickhouse::client::Client;
+use crate::clickhouse::client::{Client, quote};
 use crate::error::StoreError;
 use crate::forget::{Erased, Forgetting, SAID, SCRUBBED, audit_row};
 use crate::reader::{Value, Values};
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
+use model::Detector;
 use model::mention::FORGOTTEN;
 
 /// The tables with rows of identities, in the order in which they are emptied.
@@ -26,26 +27,46 @@ fn naming(columns: &[&str]) -> String {
     named.collect::<Vec<_>>().join(" OR ")
 }
 
+/// Which rows have an entity that names somebody, because their detector is of no endpoint.
+fn naming_entity() -> String {
+    let detectors = Detector::ALL.iter().filter(|it| it.names_somebody());
+    let detectors: Vec<_> = detectors.map(|it| quote(it.as_str())).collect();
+    format!(
+        "(ifNull(detector, '') IN ({}) AND match(ifNull(entity, ''), {{pattern:String}}))",
+        detectors.join(", ")
+    )
+}
+
+/// Which rows of a table go, and the values that say so. Of a signal the entity is part of the key: where
+/// it names somebody, the row goes.
+fn going(table: &str, who: &Forgetting) -> (String, Values) {
+    let own = "principal_id = {principal_id:String}";
+    if table == "signals" {
+        return (format!("{own} OR {}", naming_entity()), values(who));
+    }
+    (own.to_owned(), vec![("principal_id", Value::Text(who.id.clone()))])
+}
+
 impl Client {
     /// What forgetting would do; nothing is changed.
     pub async fn count_forgotten(&self, who: &Forgetting) -> Result<Vec<Erased>, StoreError> {
         let values = values(who);
         let mut erased = Vec::new();
         for table in OWN {
-            let sql = format!(
-                "SELECT CAST(count(), 'Int64') FROM {table} WHERE principal_id = {{principal_id:String}}"
-            );
-            let own = vec![("principal_id", Value::Text(who.id.clone()))];
+            let (condition, own) = going(table, who);
+            let sql = format!("SELECT CAST(count(), 'Int64') FROM {table} WHERE {condition}");
             let removed = self.number(&sql, &own).await?;
             erased.push(Erased { removed, ..Erased::nothing(table) });
         }
+        let entity = naming_entity();
         let (named, said) = (naming(&SCRUBBED), naming(&SAID));
+        let left = format!("match(ifNull(entity, ''), {{pattern:String}}) AND NOT {entity}");
         for (table, column, condition) in [
-            ("findings", "changed", named.as_str()),
-            ("feedback", "changed", said.as_str()),
-            ("feedback", "left", "match(ifNull(entity, ''), {pattern:String})"),
-            ("findings", "left", "match(entity, {pattern:String})"),
-            ("signals", "left", "match(entity, {pattern:String})"),
+            ("findings", "changed", &format!("{named} OR {entity}")),
+            ("feedback", "changed", &format!("{said} OR {entity}")),
+            ("feedback", "left", &left),
+            ("findings", "left", &left),
+            ("signals", "left", &left),
         ] {
             let sql = format!(
                 "SELECT CAST(count(), 'Int64') FROM {table} \
@@ -82,11 +103,8 @@ impl Client {
         self.audit(&audit_row(&begun, key, &erased)?).await?;
         self.scrub(who, &days).await?;
         for table in OWN {
-            let sql = format!(
-                "ALTER TABLE {table}{} DELETE WHERE principal_id = {{principal_id:String}}",
-                self.on_cluster()?
-            );
-            let own = vec![("principal_id", Value::Text(who.id.clone()))];
+            let (condition, own) = going(table, who);
+            let sql = format!("ALTER TABLE {table}{} DELETE WHERE {condition}", self.on_cluster()?);
             self.execute_with(&sql, &own).await?;
         }
         self.audit(&audit_row(who, key, &erased)?).await?;
@@ -133,10 +151,13 @@ impl Client {
         let once = |of: &str| {
             format!("replaceRegexpAll({of}, {{pattern:String}}, '\\\\1{FORGOTTEN}\\\\2')")
         };
-        let changes: Vec<_> =
+        let mut changes: Vec<_> =
             columns.iter().map(|column| format!("{column} = {}", once(&once(column)))).collect();
+        let entity = naming_entity();
+        changes.push(format!("entity = if({entity}, {}, entity)", once(&once("entity"))));
         let update = format!(
-            "ALTER TABLE {table}{} UPDATE {} WHERE principal_id != {{principal_id:String}} AND ({})",
+            "ALTER TABLE {table}{} UPDATE {} \
+             WHERE principal_id != {{principal_id:String}} AND ({} OR {entity})",
             self.on_cluster()?,
             changes.join(", "),
             naming(columns),
@@ -146,7 +167,7 @@ impl Client {
 
     /// The days of others whose findings name somebody.
     async fn days_that_name(&self, who: &Forgetting) -> Result<Vec<Values>, StoreError> {
-        let named = naming(&SCRUBBED);
+        let named = format!("{} OR {}", naming(&SCRUBBED), naming_entity());
         let sql = format!(
             "SELECT DISTINCT tenant_id, principal_id, toString(toDate(window_start)) AS day \
              FROM findings WHERE principal_id != {{principal_id:String}} AND ({named}) \

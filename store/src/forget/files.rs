@@ -187,7 +187,7 @@ fn count(
 ) -> Result<Erased, StoreError> {
     let mut sum = Erased::nothing(table.as_str());
     for batch in read(dir, table, file)? {
-        let sorted = sorted(&batch?, who, mentions);
+        let sorted = sorted(table, &batch?, who, mentions);
         sum.add(&sorted.map_err(|e| StoreError::Encode { table, what: e.to_string() })?);
     }
     Ok(sum)
@@ -201,7 +201,7 @@ async fn rewrite(
     writer: &mut Writer,
 ) -> Result<(), StoreError> {
     for batch in read(dir, table, file)? {
-        let sorted = sorted(&batch?, who, mentions);
+        let sorted = sorted(table, &batch?, who, mentions);
         let sorted = sorted.map_err(|e| StoreError::Encode { table, what: e.to_string() })?;
         writer.write(table, sorted.rows).await?;
     }

@@ -132,6 +132,15 @@ async fn a_quoted_identity_is_found_and_a_hostile_one_finds_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_literal_that_two_dialects_read_alike_is_what_it_stands_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(dir.path()).await;
+    // As the queries that show evidence have it; `tests/reads.rs` asks a server the same.
+    let sql = r"SELECT replace('a\\''b\\\\', '\\', substr('\\', 1, 1))";
+    assert_eq!(answer(&store, sql).await, r"a\'b\\");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_current_finding_is_the_highest_revision_with_all_columns() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;

@@ -162,12 +162,14 @@ impl KnownGraph {
         self.edges.get(&edge).is_some_and(|known| known.is_answered || !is_answered)
     }
 
-    /// A caller of which enough is known that something can be new to it.
+    /// A caller of which enough is known that something can be new to it, and of which a new edge would
+    /// be kept: else it would be new again in every hour.
     pub(super) fn settled(&self, node: Node, now: Time) -> Option<&Caller> {
         self.callers.get(&node).filter(|caller| {
             caller.hours >= HOURS_MIN
                 && now.since(caller.first) >= AGE_MIN_NS
                 && (caller.edges as usize) < CALLEES_MAX
+                && self.edges.len() < EDGES_MAX
         })
     }
 
@@ -399,6 +401,18 @@ mod tests {
         assert!(graph.knows(edge, false) && !graph.knows(edge, true));
         graph.learn_edge(edge, HourOf { is_answered: true, ..refused }, 0);
         assert!(graph.knows(edge, true));
+    }
+
+    #[test]
+    fn nothing_is_new_where_it_could_not_be_kept() {
+        let mut graph = KnownGraph::default();
+        teach(&mut graph, 1, |_| vec![100], 200);
+        let now = Time::from_ns(200 * NS_PER_H);
+        assert!(graph.settled(node(1), now).is_some());
+        for callee in 0..EDGES_MAX as u64 {
+            graph.edges.entry(Edge { caller: node(2 + callee / 200), callee }).or_default();
+        }
+        assert!(graph.settled(node(1), now).is_none());
     }
 
     #[test]

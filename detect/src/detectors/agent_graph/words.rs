@@ -6,7 +6,7 @@ use super::spread::{Past, SPAN_NS};
 use super::{ABOUT, Graph, Step, UNIT_ERRORS};
 use crate::detectors::Words;
 use crate::engine::Context;
-use crate::explain::{clock, counted, fine_percent, number, percent, quote, small, span};
+use crate::explain::{clock, counted, fine_percent, number, percent, small, span, whose};
 use crate::statistics::moments::smallest;
 use crate::watch::Told;
 use model::{Contributor, Finding};
@@ -35,9 +35,9 @@ fn finding_of(
 fn signals_sql(told: &Told, step: &Step) -> String {
     format!(
         "SELECT window_start, entity, observed, expected, surprise FROM signals WHERE detector = \
-         'agent_graph' AND principal_id = {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start \
+         'agent_graph' AND {} AND window_start <= TIMESTAMP '{}' ORDER BY window_start \
          DESC LIMIT 48",
-        quote(&step.caller),
+        whose(told.tenant(), &step.caller),
         told.start,
     )
 }

@@ -1,9 +1,9 @@
 //! What is counted beyond the budget, and who made room, survives an interruption.
 
 use super::stream::{at, call_of, endpoints, mixed};
-use crate::{Engine, Extent, Item, Plan, Settings, StatePart, Tally};
-use model::EventBatch;
+use crate::{Engine, Extent, Item, Plan, Router, Settings, StatePart, Tally};
 use model::limit::PARTITIONS;
+use model::{EventBatch, Text};
 
 /// Hours of the flood; whoever comes back does so in the last of them.
 const HOURS: u64 = 16;
@@ -39,6 +39,25 @@ fn events(hour: u64, third: u64) -> EventBatch {
     batch
 }
 
+/// The engine as it is read back: of the whole state the first time, and then of that and all changes.
+fn read_back(
+    engine: &mut Engine,
+    whole: &mut Vec<Vec<u8>>,
+    changes: &mut Vec<Vec<Vec<u8>>>,
+) -> Engine {
+    let extent = if whole.is_empty() { Extent::Whole } else { Extent::Changes };
+    let parts = engine.parts(extent).into_iter().map(StatePart::write);
+    let parts: Vec<Vec<u8>> = parts.collect::<Result<_, _>>().unwrap();
+    match extent {
+        Extent::Whole => *whole = parts,
+        Extent::Changes => changes.push(parts),
+    }
+    engine.settle();
+    let again = Engine::restore(plan(), whole.as_slice(), changes.as_slice()).unwrap();
+    assert!(again.export().unwrap() == engine.export().unwrap(), "after {}", changes.len());
+    again
+}
+
 /// The state, the findings and the counts at the end; the engine is written and read back in between.
 fn drive(is_interrupted: &dyn Fn(u64) -> bool) -> (Vec<u8>, Vec<String>, Tally) {
     let endpoints = endpoints();
@@ -56,17 +75,7 @@ fn drive(is_interrupted: &dyn Fn(u64) -> bool) -> (Vec<u8>, Vec<String>, Tally) 
             let closes = third == 2;
             engine.tasks(&endpoints, &items, closes).into_iter().for_each(crate::Task::run);
             if is_interrupted(hour * 3 + third) {
-                let extent = if whole.is_empty() { Extent::Whole } else { Extent::Changes };
-                let parts = engine.parts(extent).into_iter().map(StatePart::write);
-                let parts: Vec<Vec<u8>> = parts.collect::<Result<_, _>>().unwrap();
-                match extent {
-                    Extent::Whole => whole = parts,
-                    Extent::Changes => changes.push(parts),
-                }
-                engine.settle();
-                let again = Engine::restore(plan(), &whole, &changes).unwrap();
-                assert!(again.export().unwrap() == engine.export().unwrap(), "{hour} {third}");
-                engine = again;
+                engine = read_back(&mut engine, &mut whole, &mut changes);
             }
             if closes {
                 let output = engine.exchange(&endpoints, hour + 1 == HOURS).unwrap();
@@ -89,4 +98,30 @@ fn a_flood_that_is_interrupted_is_counted_as_one_that_is_not() {
         assert_eq!((&broken.1, broken.2), (&through.1, tally));
         assert!(broken.0 == through.0, "the states differ");
     }
+}
+
+#[test]
+fn agents_beyond_the_budget_are_part_of_what_changed() {
+    const AGENTS: u64 = 60;
+    let endpoints = endpoints();
+    let mut engine = Engine::new(plan());
+    engine.open(at(0, 0));
+    let (mut whole, mut changes) = (Vec::new(), Vec::new());
+    for part in 0..12 {
+        let mut batch = EventBatch::default();
+        for agent in part * AGENTS..(part + 1) * AGENTS {
+            call_of(&mut batch, at(0, agent * 1_000), 1, 3, 1, (200, 900));
+            let mut event = batch.events.pop().unwrap();
+            batch.set_text(&mut event, Text::AgentId, &format!("agent-{agent}"));
+            batch.events.push(event);
+        }
+        let mut items: Vec<Vec<Item<'_>>> = vec![Vec::new(); PARTITIONS];
+        for event in &batch.events {
+            let note = Router::actor(&batch, event).unwrap();
+            items[note.partition].push(note.item(&batch, event));
+        }
+        engine.tasks(&endpoints, &items, false).into_iter().for_each(crate::Task::run);
+        engine = read_back(&mut engine, &mut whole, &mut changes);
+    }
+    assert!(engine.tally().overflowed_calls > 0, "{:?}", engine.tally());
 }

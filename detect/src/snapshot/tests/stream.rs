@@ -257,14 +257,10 @@ impl<'a> Run<'a> {
         for event in events {
             items[event.partition()].push(Item::Call(self.batch, event));
             if let Some(note) = self.router.see(self.batch, event) {
-                items[note.partition].push(Item::SuccessAfterFailure(
-                    note.source,
-                    self.batch,
-                    event,
-                ));
+                items[note.partition].push(note.item(self.batch, event));
             }
             if let Some(note) = Router::actor(self.batch, event) {
-                items[note.partition].push(Item::Acted(note.source, self.batch, event));
+                items[note.partition].push(note.item(self.batch, event));
             }
         }
         self.engine.tasks(&self.endpoints, &items, closes).into_iter().for_each(crate::Task::run);
