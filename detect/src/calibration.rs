@@ -7,10 +7,13 @@
 //! parameters come from two of its own quantiles (elemental percentiles: Castillo and Hadi, JASA
 //! 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
 
+mod said;
+
 use crate::snapshot::plain::{self, Plain};
 use hdrhistogram::Histogram;
 use model::time::NS_PER_D;
 use model::{Detector, Time};
+use said::Said;
 use serde::{Deserialize, Serialize};
 
 /// Histogram units in one unit of surprise.
@@ -74,6 +77,8 @@ struct Sample {
     share: f64,
     /// The smallest surprise with [`RARE_SCORE`].
     rare_from: f32,
+    /// What was raised of late.
+    said: Said,
 }
 
 /// What the sample says about how often a surprise is exceeded.
@@ -109,6 +114,14 @@ impl Calibration {
         }
     }
 
+    /// Takes in the surprises of windows that raised a finding, on a day since the epoch.
+    pub(crate) fn note_said(&mut self, detector: Detector, surprises: &[f32], now: Time) {
+        let Some(sample) = self.samples.get_mut(detector as usize) else { return };
+        for surprise in surprises {
+            sample.said.add(now.ns().div_euclid(NS_PER_D), *surprise);
+        }
+    }
+
     /// Takes in how many more windows a detector could have read something in.
     pub(crate) fn judge(&mut self, detector: Detector, windows: u64) {
         if let Some(sample) = self.samples.get_mut(detector as usize) {
@@ -128,6 +141,9 @@ impl Calibration {
             }
         }
         self.period = period;
+        for sample in &mut self.samples {
+            sample.said.age(now.ns().div_euclid(NS_PER_D));
+        }
     }
 
     /// Fits every detector's law to what was learned.
@@ -162,7 +178,8 @@ impl Calibration {
     pub(crate) fn score(&self, detector: Detector, surprise: f64) -> f64 {
         let sample = self.samples.get(detector as usize);
         sample.map_or(1.0, |sample| {
-            (sample.law.score(surprise, doubt(detector)) / sample.share).min(SCORE_MAX)
+            let by_law = sample.law.score(surprise, doubt(detector)) / sample.share;
+            by_law.min(sample.said.bound(surprise, sample.judged)).min(SCORE_MAX)
         })
     }
 
@@ -191,7 +208,8 @@ impl Sample {
         let law = Law::of(&windows);
         // Nothing is rare before there is anything to compare it with.
         let rare_from = f32::INFINITY;
-        Self { before: windows.clone(), windows, law, judged: 0.0, share: 1.0, rare_from }
+        let said = Said::default();
+        Self { before: windows.clone(), windows, law, judged: 0.0, share: 1.0, rare_from, said }
     }
 }
 

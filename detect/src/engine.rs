@@ -344,6 +344,11 @@ impl Engine {
                 self.calibration.learn(*detector, surprises);
                 surprises.clear();
             }
+            let now = self.hour.unwrap_or_default();
+            for (detector, said) in Detector::ALL.iter().zip(&mut partition.contribution.said) {
+                self.calibration.note_said(*detector, said, now);
+                said.clear();
+            }
             for (rows, out) in [
                 (&mut partition.windows, &mut output.windows),
                 (&mut partition.signals, &mut output.signals),

@@ -161,6 +161,8 @@ pub(crate) struct OpenWindow {
     pub(crate) novel_accepted: u32,
     /// Endpoints that the identity never called before, refused ones included.
     pub(crate) novel_seen: u32,
+    /// Those of them that are not new to everybody, and that few of its peers use.
+    pub(crate) novel_alone: u32,
     pub(crate) objects: Vec<ObjectSet>,
     /// Sensitive reads, and calls out after them, if there is one.
     pub(crate) flows: Option<Box<Flows>>,
@@ -249,6 +251,7 @@ impl OpenWindow {
             novel: Vec::new(),
             novel_accepted: 0,
             novel_seen: 0,
+            novel_alone: 0,
             objects: Vec::new(),
             flows: None,
             foreign: 0,

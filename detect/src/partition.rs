@@ -43,6 +43,8 @@ const SPARE_MAX: usize = 2_048;
 const VECTORS_MAX: usize = 256;
 /// A signal below this surprise is not worth a row, unless its detector ranks all windows.
 pub(crate) const SIGNAL_SURPRISE_MIN: f64 = 2.0;
+/// The share of peers that use an endpoint from which on it is nothing to begin with it too.
+const COMMON: f64 = 0.05;
 /// Bytes that an open window takes, about: its lists are small for nearly all.
 const OPEN_BYTES: usize = size_of::<OpenWindow>() + 512;
 
@@ -112,6 +114,7 @@ impl Partition {
             spare: Vec::new(),
             contribution: Contribution {
                 surprises: vec![Vec::new(); Detector::ALL.len()],
+                said: vec![Vec::new(); Detector::ALL.len()],
                 ..Contribution::default()
             },
             notes: Notes::default(),
@@ -161,11 +164,11 @@ impl Partition {
         if event.has_text(Text::ToolName) && delegation::actor_of(batch, event).is_none() {
             tools::add(identity, &mut open, (batch, event), at, &mut crossed);
         }
-        let looked = || not_itself::of_call(context.population, identity, endpoint);
+        let looked = || not_itself::first_look(context.population, identity, (endpoint, now));
         let first = open.add_endpoint(event, endpoint, is_change, looked);
         if first.call || first.accepted {
             let call = Call::of(batch, event, endpoint, now);
-            novelty(identity, &mut open, (first, call), &mut crossed);
+            novelty(context, identity, &mut open, (first, call), &mut crossed);
         }
         let is_secret = Secrets::is_read(context, batch, event, endpoint);
         if is_secret {
@@ -444,6 +447,7 @@ fn add_texts(
 }
 
 fn novelty(
+    context: &Context<'_>,
     identity: &Identity,
     open: &mut OpenWindow,
     (first, call): (First, Call),
@@ -455,7 +459,14 @@ fn novelty(
     if identity.learned == 0 {
         return;
     }
-    open.novel_seen += u32::from(first.call && identity.profile.calls(call.endpoint) <= 0.0);
+    if first.call && identity.profile.calls(call.endpoint) <= 0.0 {
+        open.novel_seen += 1;
+        let population = context.population;
+        // A refused one may be somebody's guess.
+        let is_offered = first.accepted && population.is_new(call.endpoint, call.at);
+        let is_common = population.usage(identity, call.endpoint) >= COMMON;
+        open.novel_alone += u32::from(!is_offered && !is_common);
+    }
     if first.accepted && !identity.profile.was_accepted(call.endpoint) {
         open.novel_accepted += 1;
         if open.novel.len() < NOVEL_MAX {

@@ -37,7 +37,7 @@ use crate::snapshot::plain::{self, plain_unless_default};
 use crate::statistics::moments::Sums;
 use crate::statistics::{Moments, Predictive, Sketch};
 use crate::watch::Closed;
-use model::time::{NS_PER_D, NS_PER_H};
+use model::time::NS_PER_D;
 use model::{Detector, EndpointId, Endpoints, Time};
 use serde::{Deserialize, Serialize};
 use steps::Steps;
@@ -200,6 +200,8 @@ pub(crate) struct Contribution {
     pub(crate) agents: Agents,
     pub(crate) tools: ToolUsers,
     pub(crate) surprises: Vec<Vec<f32>>,
+    /// Those of windows that raised a finding, as they were.
+    pub(crate) said: Vec<Vec<f32>>,
     /// Windows in which each detector could have had something to read.
     pub(crate) judged: [u64; Detector::ALL.len()],
     /// How days that ended compare with their identities' references.
@@ -537,16 +539,6 @@ impl Population {
     /// Whether an endpoint has nearly always wanted an identity.
     pub(crate) fn is_guarded(&self, endpoint: EndpointId) -> bool {
         self.endpoint(endpoint).is_some_and(unauthenticated_success::is_guarded)
-    }
-
-    /// Whether an endpoint is new to everybody, in a log that is no longer new itself.
-    pub(crate) fn is_released(&self, endpoint: EndpointId, now: Time) -> bool {
-        /// Hours for which an endpoint is new, and hours of log before anything counts as that.
-        const NEW_H: i64 = 24;
-        const LOG_H: i64 = 12;
-        let Some(habit) = self.endpoint(endpoint).filter(|it| it.calls > 0) else { return false };
-        now.since(habit.first_seen) < NEW_H * NS_PER_H
-            && habit.first_seen.since(self.offered.since) >= LOG_H * NS_PER_H
     }
 
     /// How large the answers of an endpoint are.

@@ -13,7 +13,7 @@ use crate::explain::{history, number, percent, subject};
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
 use crate::population::Population;
-use model::{Contributor, Detector, EndpointId};
+use model::{Contributor, Detector, EndpointId, Time};
 use std::f64::consts::LN_10;
 
 pub(crate) const ABOUT: About = About {
@@ -30,6 +30,8 @@ pub(crate) const CALLS_PER_LOOK: u32 = 100;
 const RUN_CORRELATION: f64 = 0.1;
 /// Windows of one's own before a finding may be raised.
 const LEARNED_MIN: u32 = 3;
+/// The same before hours in a row add up: a young profile lacks much, hour after hour.
+const RUN_LEARNED_MIN: u32 = 10;
 /// Calls in the window before a finding may be raised.
 const CALLS_MIN: u32 = 20;
 /// How steeply learning falls off as a window looks like somebody else's.
@@ -54,12 +56,27 @@ pub(crate) fn of_call(
     ((others / itself).ln(), -itself.log2())
 }
 
+/// The same of an endpoint's first call in an hour. One that is new to everybody is likelier from others
+/// than from anyone: that is the endpoint's novelty, and says nothing of who calls.
+pub(crate) fn first_look(
+    population: &Population,
+    identity: &Identity,
+    (endpoint, now): (EndpointId, Time),
+) -> (f64, f64) {
+    let (log_ratio, bits) = of_call(population, identity, endpoint);
+    if population.is_released(endpoint, now) {
+        (log_ratio.min(0.0), 0.0)
+    } else {
+        (log_ratio, bits)
+    }
+}
+
 /// Weight of everyone's mix for an identity without endpoints of its own, in calls.
 const ESCAPE_MIN: f64 = 10.0;
 
 /// A closed hour is one of a run that looks like somebody else's, or ends it.
 pub(crate) fn note(identity: &mut Identity, open: &OpenWindow) {
-    if identity.learned >= LEARNED_MIN && open.calls > 0 {
+    if identity.learned >= RUN_LEARNED_MIN && open.calls > 0 {
         identity.estranged.add(open.start.hour_number(), of_hour(open));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A tail that is fitted to peaks over a threshold says how often something rare happens only if peaks that
 //! belong together count once (runs declustering: Coles, An Introduction to Statistical Modeling of Extreme
-//! Values, 2001, §5.3.2). Else one job that is odd each night is the measure of everybody's nights.
+//! Values, 2001, §5.3.2). Else one job that is odd each night is the measure of everybody's nights. But what
+//! comes back after a pause would be a finding each time until it is a habit, and counts as often.
 
 use crate::snapshot::plain;
 use model::Detector;
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Hours without anything rare after which an occasion is over: a job of the night comes back in less.
 const RUN_H: i32 = 30;
+/// How often an occasion counts that goes on with pauses: as often as it may be said before it is a habit.
+const TIMES_MAX: u8 = 3;
 /// How much odder, in surprise, it must have become to count once more: ten times.
 const ODDER: f32 = 1.0;
 
@@ -21,6 +24,8 @@ struct Occasion {
     hour: i32,
     /// The oddest that counted.
     most: f32,
+    /// How often it counted.
+    times: u8,
 }
 
 /// The occasions that are not over, at most one of each detector.
@@ -32,15 +37,19 @@ impl RareOccasions {
     pub(crate) fn counts(&mut self, detector: Detector, surprise: f32, hour: i32) -> bool {
         self.0.retain(|it| hour <= it.hour.saturating_add(RUN_H));
         let Some(known) = self.0.iter_mut().find(|it| it.detector == detector) else {
-            self.0.push(Occasion { detector, hour, most: surprise });
+            self.0.push(Occasion { detector, hour, most: surprise, times: 1 });
             return true;
         };
+        let is_back = hour > known.hour.saturating_add(1) && known.times < TIMES_MAX;
         known.hour = hour;
         let is_odder = surprise > known.most + ODDER;
         if is_odder {
             known.most = surprise;
         }
-        is_odder
+        if is_odder || is_back {
+            known.times = known.times.saturating_add(1);
+        }
+        is_odder || is_back
     }
 
     /// Bytes beside the struct itself.
@@ -54,12 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nights_of_one_job_are_one_occasion() {
+    fn the_nights_of_one_job_are_three_times_one_occasion() {
         let mut occasions = RareOccasions::default();
         let mut counts = |surprise, hour| occasions.counts(Detector::NotItself, surprise, hour);
-        assert!(counts(12.0, 100));
-        for night in 0..5 {
-            assert!(!counts(12.5, 101 + night * 24) && !counts(11.0, 102 + night * 24));
+        assert!(counts(12.0, 100) && !counts(12.5, 101));
+        for night in 1..5 {
+            assert_eq!(counts(12.5, 100 + night * 24), night < 3, "night {night}");
+            assert!(!counts(11.0, 101 + night * 24));
         }
         assert!(counts(14.0, 220), "ten times as odd");
         assert!(!counts(14.5, 221));

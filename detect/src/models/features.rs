@@ -21,7 +21,7 @@ pub(crate) const NAMES: [&str; FEATURES] = [
     "share of server errors",
     "share of writes",
     "distinct endpoints",
-    "new endpoints",
+    "new endpoints that few use",
     "distinct refused operations",
     "distinct objects",
     "distinct networks",
@@ -34,7 +34,8 @@ pub(crate) const NAMES: [&str; FEATURES] = [
     "surprisal of its endpoints",
 ];
 
-/// The features of a window: logarithms of counts and sizes, and square roots of shares.
+/// The features of a window. What a release brings, everybody calls for the first time: on its first day it
+/// is none of the new endpoints, and no surprisal. They are logarithms of counts and sizes, and square roots of shares.
 pub(crate) fn of(open: &OpenWindow) -> [f32; FEATURES] {
     let calls = f64::from(open.calls.max(1));
     let log = |count: f64| count.max(0.0).ln_1p() as f32;
@@ -54,7 +55,7 @@ pub(crate) fn of(open: &OpenWindow) -> [f32; FEATURES] {
         share(statuses.s5xx),
         share(open.writes),
         log(open.endpoints.len() as f64),
-        log(f64::from(open.novel_seen)),
+        log(f64::from(open.novel_alone)),
         log(open.denied.len() as f64),
         log(objects as f64),
         log(open.networks.len() as f64),

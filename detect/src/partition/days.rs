@@ -121,6 +121,9 @@ fn judge(context: &Context<'_>, into: &mut Contribution, (reading, is_raised): (
         let surprise = reading.surprise.max(0.0);
         surprises.push(cut.map_or(surprise, |cut| surprise.min(cut)) as f32);
     }
+    if let Some(said) = into.said.get_mut(index).filter(|_| is_raised) {
+        said.push(reading.surprise as f32);
+    }
 }
 
 /// Learns the day and ends it.

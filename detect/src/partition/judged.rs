@@ -36,6 +36,10 @@ pub(super) fn take(
                 .then(|| context.calibration.surprise_at(detector, context.cut_of(detector)));
             surprises.push(cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0));
         }
+        let is_said = open.raised.iter().any(|it| it.detector == detector && !it.is_silent);
+        if let Some(said) = contribution.said.get_mut(detector as usize).filter(|_| is_said) {
+            said.push(oddest);
+        }
     }
 }
 

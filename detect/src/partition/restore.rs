@@ -38,7 +38,8 @@ impl Partition {
         if self.sample.iter().any(|sampled| sampled.slot as usize >= self.identities.len()) {
             return Err("a sample is of an identity that is not there");
         }
-        if self.contribution.surprises.len() != Detector::ALL.len() {
+        let kept = [&self.contribution.surprises, &self.contribution.said];
+        if kept.iter().any(|it| it.len() != Detector::ALL.len()) {
             return Err("there are surprises of other detectors");
         }
         if !self.windows.is_of(Table::Windows) || !self.signals.is_of(Table::Signals) {

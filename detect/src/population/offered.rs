@@ -1,8 +1,9 @@
 //! What the endpoints answered so far, in all.
 
-use super::EndpointHabit;
+use super::{EndpointHabit, Population};
 use crate::snapshot::plain;
-use model::Time;
+use model::time::NS_PER_H;
+use model::{EndpointId, Time};
 use serde::{Deserialize, Serialize};
 
 /// What the endpoints answered so far, in all.
@@ -30,5 +31,23 @@ impl Offered {
         let called = endpoints.iter().filter(|it| it.calls > 0);
         let since = called.map(|it| it.first_seen).min().unwrap_or_default();
         Self { since, answered, once_share: share(once), unnamed_share: share(unnamed) }
+    }
+}
+
+impl Population {
+    /// Whether an endpoint is new to everybody, in a log that is no longer new itself, and was called
+    /// before this hour.
+    pub(crate) fn is_released(&self, endpoint: EndpointId, now: Time) -> bool {
+        self.endpoint(endpoint).is_some_and(|it| it.calls > 0) && self.is_new(endpoint, now)
+    }
+
+    /// The same, or nobody called it before this hour.
+    pub(crate) fn is_new(&self, endpoint: EndpointId, now: Time) -> bool {
+        /// Hours for which an endpoint is new, and hours of log before anything counts as that.
+        const NEW_H: i64 = 24;
+        const LOG_H: i64 = 12;
+        let habit = self.endpoint(endpoint).filter(|it| it.calls > 0);
+        let first = habit.map_or(now, |it| it.first_seen);
+        now.since(first) < NEW_H * NS_PER_H && first.since(self.offered.since) >= LOG_H * NS_PER_H
     }
 }

@@ -293,7 +293,7 @@ mod tests {
         let mut owners = Owners::default();
         owners.thin();
         let is_left_out = |object: &u64| key_of(AT, *object).trailing_zeros() == 0;
-        let object = (0..).find(is_left_out).unwrap();
+        let object = (0..1_000_000).find(is_left_out).unwrap();
         let read = |owners: &mut Owners, day| {
             owners.learn(vec![Access::new(AT, object, reader(9), day)]);
         };

@@ -1,0 +1,74 @@
+//! What a detector said lately: a bound on how rare it may call something, whatever its fitted tail says.
+//!
+//! A tail is fitted to windows of which those that raised count as just at the cut, because an attack must
+//! not become what is ordinary. So a detector whose extremes are more frequent than its tail supposes would
+//! go on beyond the budget for ever. What it said of so many windows, each as odd as this or odder, is
+//! counted instead: less two standard errors of that count, so that few say nothing, and whoever wants to
+//! hide behind alarms must raise as many as the whole budget.
+
+use serde::{Deserialize, Serialize};
+
+/// Raised windows that are remembered of a detector; the oldest make room.
+const KEPT_MAX: usize = 512;
+/// Days after which they are forgotten: as long as the sample.
+const KEPT_DAYS: i64 = 60;
+/// Fewer than this say nothing.
+const SAID_MIN: f64 = 8.0;
+
+/// The surprises of windows that raised a finding, with their days, in the order in which they came.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct Said(Vec<(i64, f32)>);
+
+impl Said {
+    /// Adds one of a day.
+    pub(super) fn add(&mut self, day: i64, surprise: f32) {
+        if self.0.len() >= KEPT_MAX {
+            self.0.remove(0);
+        }
+        self.0.push((day, surprise));
+    }
+
+    /// Forgets what is too old.
+    pub(super) fn age(&mut self, today: i64) {
+        self.0.retain(|(day, _)| *day > today - KEPT_DAYS);
+    }
+
+    /// The highest score that a surprise may have among so many windows that were judged.
+    pub(super) fn bound(&self, surprise: f64, judged: f64) -> f64 {
+        let as_odd = self.0.iter().filter(|(_, said)| f64::from(*said) >= surprise).count() as f64;
+        if as_odd < SAID_MIN {
+            return f64::INFINITY;
+        }
+        (judged / (as_odd - 2.0 * as_odd.sqrt())).max(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_too_often_is_not_called_rare() {
+        let mut said = Said::default();
+        for surprise in 0..7_u8 {
+            said.add(1, 10.0 + f32::from(surprise));
+        }
+        assert!(said.bound(5.0, 1e6).is_infinite(), "seven say nothing");
+        for _ in 0..93 {
+            said.add(40, 10.0);
+        }
+        // A hundred less twenty.
+        assert!((said.bound(9.0, 8e6) - 1e5).abs() < 1.0);
+        assert!(
+            said.bound(10.5, 8e6).is_infinite(),
+            "what is odder than those is as odd as it was"
+        );
+        said.age(70);
+        assert_eq!(said.0.len(), 93);
+        for _ in 0..KEPT_MAX {
+            said.add(71, 20.0);
+        }
+        assert_eq!(said.0.len(), KEPT_MAX);
+        assert!(said.bound(15.0, 1e6) < 1e4);
+    }
+}
