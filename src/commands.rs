@@ -63,7 +63,22 @@ pub(crate) struct Setting {
     pub(crate) environment: crate::live::objects::Environment,
 }
 
+/// A text as one word of a shell, which obeys nothing in it: callers chose the names that it has.
+fn word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 impl Setting {
+    /// What names the store to another command; empty for the one that is asked without a word.
+    fn store_argument(&self) -> String {
+        let named = self.server.clone().unwrap_or_else(|| self.store.display().to_string());
+        if named == crate::cli::STORE {
+            String::new()
+        } else {
+            format!(" --store {}", word(&named))
+        }
+    }
+
     /// The server that stands for the store's directory, if one does.
     pub(crate) fn server(&self) -> Result<Option<Client>, Failure> {
         let Some(url) = &self.server else { return Ok(None) };

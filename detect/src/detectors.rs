@@ -519,14 +519,15 @@ pub(crate) fn windows_sql(view: &View<'_>, columns: &str) -> String {
     )
 }
 
-/// The same with what a detector's rows of `signals` say of the windows that it ranked: `observed`,
-/// `expected`; the others have none.
+/// The same with what a detector's rows of `signals` say of the windows that it ranked: `observed` and
+/// `expected`, and the span within the hour that they are of; the others have none.
 pub(crate) fn ranked_sql(view: &View<'_>, detector: Detector, columns: &[&str]) -> String {
     let columns: Vec<_> =
         columns.iter().map(|column| format!("windows.{column} AS {column}")).collect();
     format!(
         "SELECT windows.window_start AS window_start, signals.observed AS observed, \
-         signals.expected AS expected, {} FROM windows LEFT JOIN signals \
+         signals.expected AS expected, signals.window_start AS span_start, \
+         signals.window_seconds AS span_seconds, {} FROM windows LEFT JOIN signals \
          ON signals.tenant_id = windows.tenant_id AND signals.principal_id = windows.principal_id \
          AND date_trunc('hour', signals.window_start) = windows.window_start \
          AND signals.detector = '{}' WHERE windows.tenant_id = {} AND windows.principal_id = {} \

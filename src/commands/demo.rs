@@ -1,13 +1,11 @@
 //! `habitus demo`: a day of generated gateway traffic with known attacks, through the very same pipeline.
 
 use super::replay::write_summary;
-use super::trial::{generate, judge};
+use super::trial::{Trial, generate, judge};
 use super::{Ended, Failure, Setting};
 use crate::cli::{Demo, OutputFormat};
-use crate::evaluation::{Found, Outcome};
 use crate::figures::{counted, grouped};
 use crate::render::{self, plain};
-use crate::summary::Summary;
 use simulate::Scenario;
 use std::io::Write as _;
 use std::path::Path;
@@ -30,7 +28,7 @@ pub(crate) fn run(setting: &Setting, args: &Demo) -> Result<Ended, Failure> {
     let (summary, outcomes) = (&trial.summary, &trial.outcomes);
     let others = &trial.others.findings;
     if setting.output == OutputFormat::Table {
-        print_tables(summary, outcomes, others, &path)?;
+        print_tables(&trial, &path, &setting.store_argument())?;
     } else {
         let report = serde_json::json!({ "summary": summary, "attacks": outcomes,
             "other_findings": others.iter().map(|it| &it.sentence).collect::<Vec<_>>() });
@@ -39,12 +37,8 @@ pub(crate) fn run(setting: &Setting, args: &Demo) -> Result<Ended, Failure> {
     Ok(Ended::Done)
 }
 
-fn print_tables(
-    summary: &Summary,
-    outcomes: &[Outcome],
-    others: &[Found],
-    log: &Path,
-) -> Result<(), Failure> {
+fn print_tables(trial: &Trial, log: &Path, store: &str) -> Result<(), Failure> {
+    let (summary, outcomes, others) = (&trial.summary, &trial.outcomes, &trial.others.findings);
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -85,9 +79,13 @@ fn print_tables(
         "habitus query \"SELECT window_start, requests, round(bytes_out / 1e6, 1) AS mb_out, \
          endpoints_distinct FROM windows ORDER BY bytes_out DESC LIMIT 10\"",
     ] {
-        writeln!(out, "  {query}")?;
+        writeln!(out, "  {query}{store}")?;
     }
-    Ok(writeln!(out, "\nThe log is {}; `habitus findings` lists all findings.", log.display())?)
+    Ok(writeln!(
+        out,
+        "\nThe log is {}; `habitus findings{store}` lists all findings.",
+        log.display()
+    )?)
 }
 
 /// A length of time in words.

@@ -74,24 +74,15 @@ pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
     let mut out = std::io::stdout().lock();
     if setting.output == OutputFormat::Table {
         let batch = batches.first().ok_or("the answer has no row")?;
-        out.write_all(page(batch, store_named(setting).as_deref())?.as_bytes())?;
+        out.write_all(page(batch, &setting.store_argument())?.as_bytes())?;
     } else {
         render::rows(&mut out, setting.output, &schema, &batches)?;
     }
     Ok(Ended::Done)
 }
 
-/// The store, if it is another than the one that is asked without a word.
-fn store_named(setting: &Setting) -> Option<String> {
-    if let Some(url) = &setting.server {
-        return Some(url.clone());
-    }
-    let named = setting.store.display().to_string();
-    (named != crate::cli::STORE).then_some(named)
-}
-
 /// The finding in the batch's first row, as a page of text.
-fn page(batch: &RecordBatch, store: Option<&str>) -> Result<String, Failure> {
+fn page(batch: &RecordBatch, store: &str) -> Result<String, Failure> {
     let options = FormatOptions::default().with_null("");
     let text = |name: &str| -> Result<String, Failure> {
         let column = batch.column_by_name(name).ok_or_else(|| format!("no column {name}"))?;
@@ -129,15 +120,9 @@ fn page(batch: &RecordBatch, store: Option<&str>) -> Result<String, Failure> {
     said(&mut out, &text)?;
     parts(&mut out, &text("contributors")?, &unit)?;
     evidence(&mut out, &text("evidence")?)?;
-    let store = store.map(|it| format!(" --store {}", word(it))).unwrap_or_default();
-    let sql = word(&text("evidence_sql")?);
+    let sql = super::word(&text("evidence_sql")?);
     writeln!(out, "\nTo see for yourself:\n  habitus query {sql}{store}")?;
     Ok(out)
-}
-
-/// A text as one word of a shell, which obeys nothing in it: callers chose the names that it has.
-fn word(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// What people say of it now, if anybody does.
@@ -285,8 +270,8 @@ mod tests {
 
     #[test]
     fn what_is_pasted_into_a_shell_is_one_word_of_it() {
-        assert_eq!(word("id = '$(reboot)`x`'"), r"'id = '\''$(reboot)`x`'\'''");
-        assert_eq!(word("\"b\" \\ $HOME"), "'\"b\" \\ $HOME'");
+        assert_eq!(super::super::word("id = '$(reboot)`x`'"), r"'id = '\''$(reboot)`x`'\'''");
+        assert_eq!(super::super::word("\"b\" \\ $HOME"), "'\"b\" \\ $HOME'");
     }
 
     #[test]

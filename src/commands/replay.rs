@@ -60,7 +60,16 @@ pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     render::rows(&mut out, setting.output, &schema, &found)?;
     if is_table {
-        writeln!(out, "habitus explain ID   shows everything that a finding rests on")?;
+        let store = setting.store_argument();
+        let shown: usize = found.iter().map(arrow::array::RecordBatch::num_rows).sum();
+        if summary.findings as usize > shown {
+            let all = summary.findings;
+            writeln!(
+                out,
+                "{shown} of {all} findings: `habitus findings{store}` lists all of them"
+            )?;
+        }
+        writeln!(out, "habitus explain ID{store}   shows everything that a finding rests on")?;
     }
     out.flush()?;
     drop(out);

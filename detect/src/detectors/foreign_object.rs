@@ -140,6 +140,9 @@ fn of_days(view: &View<'_>, hour: &Reading, these: &[u32], days: usize) -> Optio
     (before.sum, before.squares) = (before.sum * kept, before.squares * kept);
     let law = law(view, &before)?;
     let count = f64::from(past.beside(today, days, these)) + hour.observed;
+    if past.is_said(today, count) {
+        return None;
+    }
     let hours = f64::from(hours) + 1.0;
     let law = Predictive { mean: law.mean * hours, variance: law.variance * hours };
     let first = i64::from(today) - days as i64 + 1;

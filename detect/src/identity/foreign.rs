@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Days that are kept, the open one among them.
 pub(crate) const DAYS: usize = 7;
+/// Growth from which on what was said is said again.
+const GROWTH: f64 = 1.25;
 /// Objects of those days that are told apart; further ones are not counted.
 const SEEN_MAX: usize = 128;
 
@@ -22,6 +24,9 @@ pub(crate) struct Foreign {
     /// What the hours had, summed: an object that was read in two counts twice, as in the law of hours.
     objects: [u16; DAYS],
     hours: [u8; DAYS],
+    /// The day on which it was said last how many there are, and that number; 0 for never.
+    said_day: i32,
+    said: u32,
     /// The objects themselves, sorted: what stays foreign, since its hour was not learned, may be read again.
     seen: Vec<Seen>,
 }
@@ -73,6 +78,18 @@ impl Foreign {
         self.seen.iter().filter(is_of).count() as u32
     }
 
+    /// Notes that somebody was told of a day's hour.
+    pub(crate) fn say(&mut self, day: i32) {
+        (self.said_day, self.said) = (day, self.beside(day, DAYS, &[]));
+    }
+
+    /// Whether so many were said in the last days, or nearly: what adds up is one finding, until it has
+    /// grown by a quarter.
+    pub(crate) fn is_said(&self, day: i32, count: f64) -> bool {
+        let is_lately = day.saturating_sub(self.said_day) < DAYS as i32;
+        self.said > 0 && is_lately && count < GROWTH * f64::from(self.said)
+    }
+
     /// Whether there may be more objects than are told apart.
     pub(crate) fn is_full(&self) -> bool {
         self.seen.len() >= SEEN_MAX
@@ -120,6 +137,16 @@ mod tests {
         assert_eq!(foreign.last(106, DAYS), (20, 3));
         assert_eq!(foreign.last(107, DAYS), (5, 1));
         assert!(!foreign.is_over(108) && foreign.is_over(109));
+    }
+
+    #[test]
+    fn what_was_said_is_said_again_when_it_has_grown() {
+        let mut foreign = Foreign::default();
+        foreign.add(100, 5, &[1, 2, 3, 4, 5]);
+        assert!(!foreign.is_said(100, 5.0));
+        foreign.say(100);
+        assert!(foreign.is_said(100, 6.0) && !foreign.is_said(100, 7.0));
+        assert!(foreign.is_said(106, 6.0) && !foreign.is_said(107, 6.0));
     }
 
     #[test]

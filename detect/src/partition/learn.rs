@@ -260,7 +260,12 @@ fn learn_foreign(context: &Context<'_>, identity: &mut Identity, open: &OpenWind
     let day = open.start.day_number();
     if open.foreign > 0 || identity.foreign.is_some() {
         let marks = foreign_object::marks(&context.view(identity, open));
-        identity.foreign.get_or_insert_default().add(day, open.foreign, &marks);
+        let foreign = identity.foreign.get_or_insert_default();
+        foreign.add(day, open.foreign, &marks);
+        let mut said = open.raised.iter().filter(|it| !it.is_silent);
+        if said.any(|it| it.detector == Detector::ForeignObject) {
+            foreign.say(day);
+        }
     }
     if identity.foreign.as_ref().is_some_and(|it| it.is_over(day)) {
         identity.foreign = None;

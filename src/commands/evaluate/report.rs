@@ -185,7 +185,8 @@ impl Report {
         }
         writeln!(
             out,
-            "\n{} to no attack, {:.1} a day, {:.2} per 1 000 identity-days",
+            "\n{} to no attack (several about one identity within an hour count once), {:.1} a day, \
+             {:.2} per 1 000 identity-days",
             counted(self.others, "finding belongs", "findings belong"),
             self.others_per_day,
             self.others_per_1000_identity_days,
