@@ -17,25 +17,37 @@ pub(crate) struct Estranged {
     /// How many there were.
     hours: u16,
     sum: f32,
+    /// Somebody was told of it: from then on each hour speaks for itself.
+    is_said: bool,
 }
 
 impl Estranged {
-    /// Takes in the surprise of an hour's calls: above 0 where they are likelier from somebody else.
-    pub(crate) fn add(&mut self, hour: i32, surprise: f64) {
-        let (carried, hours) = self.before(hour);
-        let sum = (carried as f32 + surprise as f32).min(SUM_MAX);
+    /// Takes in the surprise of an hour's calls, above 0 where they are likelier from somebody else, and
+    /// whether somebody was told of it.
+    pub(crate) fn add(&mut self, hour: i32, surprise: f64, is_said: bool) {
         // A run ends with an hour that is its own, however odd those before it were.
-        *self = if surprise > 0.0 && sum > 0.0 {
-            Self { hour, hours: hours.saturating_add(1), sum }
-        } else {
-            Self { hour, ..Self::default() }
+        if surprise <= 0.0 {
+            *self = Self { hour, ..Self::default() };
+            return;
+        }
+        let before = if self.is_near(hour) { *self } else { Self::default() };
+        let sum = CARRIED * before.sum + surprise as f32;
+        *self = Self {
+            hour,
+            hours: before.hours.saturating_add(1),
+            sum: sum.min(SUM_MAX),
+            is_said: before.is_said || is_said,
         };
+    }
+
+    fn is_near(&self, hour: i32) -> bool {
+        hour > self.hour && hour.saturating_sub(self.hour) <= GAP_MAX_H + 1
     }
 
     /// What the run that goes on in this hour said until now, as surprise, and its hours; 0 for none.
     pub(crate) fn before(&self, hour: i32) -> (f64, u16) {
-        let is_near = hour > self.hour && hour.saturating_sub(self.hour) <= GAP_MAX_H + 1;
-        if is_near { (f64::from(CARRIED * self.sum), self.hours) } else { (0.0, 0) }
+        let is_open = self.is_near(hour) && !self.is_said;
+        if is_open { (f64::from(CARRIED * self.sum), self.hours) } else { (0.0, 0) }
     }
 
     /// Whether it is within its limits.
@@ -52,10 +64,22 @@ mod tests {
     fn check(hours: &[(i32, f64)], at: i32, expected: (f64, u16)) {
         let mut run = Estranged::default();
         for (hour, surprise) in hours {
-            run.add(*hour, *surprise);
+            run.add(*hour, *surprise, false);
         }
         assert_eq!(run.before(at), expected);
         assert!(run.is_sound());
+    }
+
+    #[test]
+    fn a_run_that_was_said_is_not_said_again_for_what_came_before() {
+        let mut run = Estranged::default();
+        run.add(10, 4.0, false);
+        run.add(11, 4.0, true);
+        run.add(12, 4.0, false);
+        assert_eq!(run.before(13), (0.0, 0));
+        run.add(13, -1.0, false);
+        run.add(14, 4.0, false);
+        assert_eq!(run.before(15), (2.0, 1), "the next run");
     }
 
     #[test]
