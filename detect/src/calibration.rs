@@ -179,7 +179,7 @@ impl Calibration {
         let sample = self.samples.get(detector as usize);
         sample.map_or(1.0, |sample| {
             let by_law = sample.law.score(surprise, doubt(detector)) / sample.share;
-            by_law.min(sample.said.bound(surprise, sample.judged)).min(SCORE_MAX)
+            sample.said.hold(by_law, surprise, sample.judged).min(SCORE_MAX)
         })
     }
 

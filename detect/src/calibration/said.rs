@@ -33,14 +33,24 @@ impl Said {
         self.0.retain(|(day, _)| *day > today - KEPT_DAYS);
     }
 
-    /// The highest score that a surprise may have among so many windows that were judged.
-    pub(super) fn bound(&self, surprise: f64, judged: f64) -> f64 {
-        let as_odd = self.0.iter().filter(|(_, said)| f64::from(*said) >= surprise).count() as f64;
-        if as_odd < SAID_MIN {
-            return f64::INFINITY;
+    /// A score of a surprise, held to what it may be among so many windows that were judged.
+    pub(super) fn hold(&self, score: f64, surprise: f64, judged: f64) -> f64 {
+        // Nearly all windows score less than any bound, and there are many: those are not counted for.
+        if score <= bound(self.0.len(), judged) {
+            return score;
         }
-        (judged / (as_odd - 2.0 * as_odd.sqrt())).max(1.0)
+        let as_odd = self.0.iter().filter(|(_, said)| f64::from(*said) >= surprise).count();
+        score.min(bound(as_odd, judged))
     }
+}
+
+/// The highest score that a surprise may have of which so many as odd were said: the more, the lower.
+fn bound(as_odd: usize, judged: f64) -> f64 {
+    let as_odd = as_odd as f64;
+    if as_odd < SAID_MIN {
+        return f64::INFINITY;
+    }
+    (judged / (as_odd - 2.0 * as_odd.sqrt())).max(1.0)
 }
 
 #[cfg(test)]
@@ -53,22 +63,27 @@ mod tests {
         for surprise in 0..7_u8 {
             said.add(1, 10.0 + f32::from(surprise));
         }
-        assert!(said.bound(5.0, 1e6).is_infinite(), "seven say nothing");
+        assert!(said.hold(f64::INFINITY, 5.0, 1e6).is_infinite(), "seven say nothing");
         for _ in 0..93 {
             said.add(40, 10.0);
         }
         // A hundred less twenty.
-        assert!((said.bound(9.0, 8e6) - 1e5).abs() < 1.0);
+        assert!((said.hold(f64::INFINITY, 9.0, 8e6) - 1e5).abs() < 1.0);
         assert!(
-            said.bound(10.5, 8e6).is_infinite(),
+            said.hold(f64::INFINITY, 10.5, 8e6).is_infinite(),
             "what is odder than those is as odd as it was"
         );
+        // Not above the bound, a score stays what it is.
+        for score in [1.0, 9e4] {
+            assert!((said.hold(score, 9.0, 8e6) - score).abs() < 1e-9);
+        }
+        assert!((said.hold(1e9, 9.0, 8e6) - 1e5).abs() < 1.0);
         said.age(70);
         assert_eq!(said.0.len(), 93);
         for _ in 0..KEPT_MAX {
             said.add(71, 20.0);
         }
         assert_eq!(said.0.len(), KEPT_MAX);
-        assert!(said.bound(15.0, 1e6) < 1e4);
+        assert!(said.hold(f64::INFINITY, 15.0, 1e6) < 1e4);
     }
 }
