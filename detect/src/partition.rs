@@ -2,6 +2,7 @@
 
 mod acting;
 mod admission;
+mod ahead;
 mod days;
 mod delta;
 mod failures;
@@ -134,15 +135,22 @@ impl Partition {
     /// Takes items in the order of event time, all within the hour that the context names.
     pub(crate) fn process(&mut self, context: &Context<'_>, items: &[Item<'_>]) {
         self.turn_day(context);
-        for item in items {
-            match item {
-                Item::Call(batch, event) => self.call(context, batch, event),
-                Item::SuccessAfterFailure(source, batch, event) => {
-                    self.success_after_failure(context, *source, (batch, event));
-                }
-                Item::Unwatched(source) => self.unwatched(*source),
-                Item::Acted(actor, batch, event) => self.acted(context, *actor, (batch, event)),
+        for together in items.chunks(ahead::TOGETHER) {
+            self.ask_for(together);
+            for item in together {
+                self.take(context, item);
             }
+        }
+    }
+
+    fn take(&mut self, context: &Context<'_>, item: &Item<'_>) {
+        match item {
+            Item::Call(batch, event) => self.call(context, batch, event),
+            Item::SuccessAfterFailure(source, batch, event) => {
+                self.success_after_failure(context, *source, (batch, event));
+            }
+            Item::Unwatched(source) => self.unwatched(*source),
+            Item::Acted(actor, batch, event) => self.acted(context, *actor, (batch, event)),
         }
     }
 
@@ -189,7 +197,7 @@ impl Partition {
             && context.population.is_guarded(endpoint);
         note_endpoint(&mut self.contribution, (event, endpoint), now, is_opening);
         self.notes.see(is_opening, (batch, event), endpoint, &mut open);
-        self.notes.stock.take(context.population, (batch, event), endpoint);
+        self.notes.stock.take((context.population, context.logged_h), (batch, event), endpoint);
         self.notes.paths.see(batch, event);
         if first.sized && event.injection_classes.is_empty() {
             self.notes.size((batch, event), endpoint, context.population.sizes(endpoint));
@@ -232,8 +240,11 @@ impl Partition {
         // What the last minute noted was not taken in yet.
         let is_flooded = context.is_flooded || self.notes.firsts.beyond > 0;
         let context = &Context { is_flooded, ..*context };
-        for slot in &active {
-            self.close_one(context, *slot);
+        for together in active.chunks(ahead::TOGETHER) {
+            self.ask_for_closing(together);
+            for slot in together {
+                self.close_one(context, *slot);
+            }
         }
         self.active = active;
         self.active.clear();

@@ -18,7 +18,7 @@ mod tools;
 pub(crate) use agents::Agents;
 pub(crate) use answers::Answers;
 pub(crate) use breadths::Breadths;
-pub(crate) use inventory::{Inventory, New};
+pub(crate) use inventory::{Inventory, New, SETTLED_H};
 pub(crate) use offered::Offered;
 pub(crate) use owners::{Access, Owners, Whose};
 pub(crate) use sizes::{SizeHabit, SizeLaw};
@@ -560,7 +560,7 @@ impl Population {
             }
         }
         self.inventory.learn(&closed.new);
-        self.inventory.call(&closed.hosts, closed.new.day);
+        self.inventory.call(&closed.hosts, &closed.new);
         self.offered = Offered::of(&self.endpoints);
         for (endpoint, lesson) in closed.sizes {
             let Some(sizes) = self.sizes_mut(endpoint) else { continue };

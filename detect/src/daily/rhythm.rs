@@ -146,6 +146,17 @@ impl Rhythm {
         None
     }
 
+    /// Where its first channel is: read before it is needed.
+    pub(crate) fn glance(&self) -> u64 {
+        u64::from(self.hours) ^ self.channels.len() as u64
+    }
+
+    /// A little of each of the first channels: read before they are needed.
+    pub(crate) fn glance_lists(&self) -> u64 {
+        let first = self.channels.iter().take(6);
+        first.fold(0, |read, it| read ^ u64::from(it.last_ms) ^ u64::from(it.seen()))
+    }
+
     /// At an hour's end what was often called gives way a little.
     pub(crate) fn close_hour(&mut self, hour: u32) {
         self.hours |= 1 << hour;
@@ -234,7 +245,7 @@ impl Channel {
     }
 
     fn steadiness(&self) -> Option<Steadiness> {
-        let gaps = self.gaps.as_deref()?;
+        let gaps = self.gaps.as_deref().filter(|gaps| f64::from(gaps.seen) >= GAPS_MIN)?;
         let mut seconds: Vec<f64> = gaps.kept.iter().map(|it| seconds_of(*it)).collect();
         seconds.sort_by(f64::total_cmp);
         // Half of the day's time is spent in gaps of at least this length.

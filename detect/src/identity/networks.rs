@@ -55,6 +55,11 @@ pub(crate) const fn tag(credential: u64) -> u8 {
 }
 
 impl Networks {
+    /// The first one: read before it is needed.
+    pub(crate) fn glance(&self) -> u64 {
+        self.seen.0.first().map_or(0, |seen| u64::from(seen.of))
+    }
+
     fn of(&self, of: u8) -> impl Iterator<Item = &Seen> {
         self.seen.0.iter().filter(move |seen| seen.of == of)
     }

@@ -29,6 +29,11 @@ impl Distinct {
         self.0.iter().copied()
     }
 
+    /// The least of them: read before it is needed.
+    pub(crate) fn glance(&self) -> u64 {
+        self.0.first().copied().unwrap_or_default()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -110,6 +110,11 @@ fn wider(network: &str) -> Option<u64> {
 const FAIR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Origins {
+    /// The first one: read before it is needed.
+    pub(crate) fn glance(&self) -> u64 {
+        self.hash ^ self.all.first().map_or(0, |origin| u64::from(origin.network))
+    }
+
     /// Whether a call is from where the one before it was: then it is counted, and nothing more.
     pub(crate) fn is_again(&mut self, from: &Whence<'_>) -> bool {
         if self.hash != from.both() {

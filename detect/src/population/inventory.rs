@@ -14,7 +14,7 @@ const HOSTS_RAISED_COUNTED: f64 = 1.0;
 /// Days after which a host that was not called is forgotten.
 const KEPT_DAYS: i32 = 400;
 /// Hours of log before new things are counted: at first everything is new.
-const SETTLED_H: u32 = 72;
+pub(crate) const SETTLED_H: u32 = 72;
 
 /// The hosts, and the new things of each hour.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -71,18 +71,27 @@ impl Inventory {
         }
         self.missed += new.hosts.len().saturating_sub(remembered) as u64;
         for host in new.hosts.iter().take(remembered) {
-            if self.hosts.len() < HOSTS_MAX {
-                self.hosts.insert(*host, new.day);
-            } else {
-                self.missed += 1;
+            self.remember(*host, new.day);
+        }
+    }
+
+    /// Notes which hosts were called in an hour; until new things are counted all of them are known from
+    /// then on.
+    pub(crate) fn call(&mut self, hosts: &[u64], new: &New) {
+        for host in hosts {
+            if let Some(last) = self.hosts.get_mut(host) {
+                *last = new.day;
+            } else if new.logged_h < SETTLED_H {
+                self.remember(*host, new.day);
             }
         }
     }
 
-    /// Notes which hosts were called on a day.
-    pub(crate) fn call(&mut self, hosts: &[u64], day: i32) {
-        for host in hosts {
-            self.hosts.entry(*host).and_modify(|last| *last = day);
+    fn remember(&mut self, host: u64, day: i32) {
+        if self.hosts.len() < HOSTS_MAX {
+            self.hosts.insert(host, day);
+        } else {
+            self.missed += 1;
         }
     }
 
@@ -124,7 +133,7 @@ mod tests {
         inventory.learn(&new);
         assert!(inventory.is_known(7) && !inventory.is_known(8));
         assert!(inventory.hosts_new.n == 0.0, "at first everything is new");
-        inventory.call(&[7, 8], 20);
+        inventory.call(&[7, 8], &New { day: 20, logged_h: SETTLED_H, ..New::default() });
         inventory.age(1.0, 20 + KEPT_DAYS - 1);
         assert!(inventory.is_known(7));
         inventory.age(1.0, 20 + KEPT_DAYS);

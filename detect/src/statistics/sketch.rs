@@ -42,6 +42,11 @@ pub enum View {
 }
 
 impl Sketch {
+    /// The first bin: read before it is needed.
+    pub(crate) fn glance(&self) -> u64 {
+        self.bins.first().map_or(0, |bin| u64::from(bin.at))
+    }
+
     /// Adds one size of at least 0, weighed by `weight` (0 to 1).
     pub fn add(&mut self, size: f64, weight: f64) {
         let at = bin_of(size);

@@ -3,7 +3,7 @@
 use super::notes::{ADDRESSES_MAX, tenant};
 use crate::alarm;
 use crate::open_window::Distinct;
-use crate::population::Population;
+use crate::population::{Population, SETTLED_H};
 use crate::snapshot::plain;
 use model::{EndpointId, Event, EventBatch, Evidence, Finding, Text, Time};
 use serde::{Deserialize, Serialize};
@@ -103,14 +103,19 @@ impl Stock {
         self.things.is_empty() && self.hosts.is_empty() && self.missed == 0
     }
 
-    /// Looks whether a call that was answered 2xx is the first of its endpoint or host.
+    /// Looks whether a call that was answered 2xx is the first of its endpoint or host, `logged_h`
+    /// hours of log after the start: until new things are counted everything is new, and only hosts are noted.
     pub(crate) fn take(
         &mut self,
-        population: &Population,
+        (population, logged_h): (&Population, u32),
         (batch, event): (&EventBatch, &Event),
         endpoint: EndpointId,
     ) {
         if !matches!(event.status(), Some(200..=299)) {
+            return;
+        }
+        if logged_h < SETTLED_H {
+            self.take_host(population, batch, event);
             return;
         }
         let is_endpoint_new = population.endpoint(endpoint).is_none_or(|habit| habit.answered == 0);
@@ -138,6 +143,26 @@ impl Stock {
         thing.is_mcp |= event.has_text(Text::McpMethodName);
         if thing.evidence.len() < Finding::EVIDENCE_MAX {
             thing.evidence.push(alarm::evidence_of(batch, event));
+        }
+    }
+
+    /// Notes the host of a call, known or not.
+    fn take_host(&mut self, population: &Population, batch: &EventBatch, event: &Event) {
+        let host = batch.text(event, Text::ServerAddress).or(batch.text(event, Text::McpServer));
+        let Some(name) = host else { return };
+        if self.host.as_ref().is_some_and(|host| &*host.name == name) {
+            return;
+        }
+        let hash = crate::partition::text_hash(name);
+        let is_known = population.inventory.is_known(hash);
+        self.host = Some(Host { name: name.into(), hash, is_known });
+        if self.hosts.contains(&hash) {
+            return;
+        }
+        if self.hosts.len() < HOSTS_MAX {
+            self.hosts.push(hash);
+        } else {
+            self.missed += u64::from(!is_known);
         }
     }
 

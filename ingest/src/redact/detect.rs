@@ -81,12 +81,24 @@ fn scan(text: &[u8], from: usize, triggers: &[bool; 256]) -> Option<Hit> {
         let skipped = text.get(at..)?.iter().position(|it| triggers[usize::from(*it)])?;
         at += skipped;
         let byte = *text.get(at)?;
+        let previous = if at > from { text.get(at - 1).copied().unwrap_or(0) } else { 0 };
+        // Ids are full of triggers: what the neighbour rules out is passed over at once.
+        if byte.is_ascii_digit() {
+            let run = digits(text.get(at..).unwrap_or_default());
+            if !may_be_card(byte, previous, run) {
+                at += run;
+                continue;
+            }
+        } else if !may_be_secret(byte, previous, text.get(at + 1)) {
+            at += 1;
+            continue;
+        }
         let before = text.get(from.max(at.saturating_sub(LOOK_BYTES_MAX))..at).unwrap_or_default();
         let after = text.get(at + 1..).unwrap_or_default();
         let hit = match byte {
             b'0'..=b'9' => {
                 let run = digits(text.get(at..).unwrap_or_default());
-                let hit = card(before, text, at, run);
+                let hit = card(text, at, run);
                 if hit.is_none() {
                     at += run;
                     continue;
@@ -104,6 +116,26 @@ fn scan(text: &[u8], from: usize, triggers: &[bool; 256]) -> Option<Hit> {
             return hit;
         }
         at += 1;
+    }
+}
+
+/// Whether a run of digits may begin a card's number, by the byte before it.
+const fn may_be_card(first: u8, previous: u8, run: usize) -> bool {
+    let is_start = !previous.is_ascii_alphanumeric() && previous != b'.';
+    is_start && matches!(first, b'2'..=b'6') && (run == 4 || (run >= 13 && run <= 19))
+}
+
+/// Whether a trigger may be part of something secret, by its neighbours.
+const fn may_be_secret(byte: u8, previous: u8, next: Option<&u8>) -> bool {
+    match byte {
+        b'@' => true,
+        b'%' => matches!(next, Some(b'4')),
+        b'J' => previous == b'y',
+        b'K' | b'S' => previous == b'A',
+        b'z' => previous == b'I',
+        b'_' => matches!(previous, b'p' | b'o' | b'u' | b's' | b'r'),
+        b'-' => previous.is_ascii_lowercase() || matches!(next, Some(b'-')),
+        _ => false,
     }
 }
 
@@ -169,12 +201,9 @@ fn provider_key(byte: u8, before: &[u8], rest: &[u8], at: usize) -> Option<Hit> 
 }
 
 /// 13 to 19 digits, also in groups of four, that pass Luhn's test and begin like a payment card.
-fn card(before: &[u8], text: &[u8], at: usize, run: usize) -> Option<Hit> {
-    let first = *text.get(at)?;
-    let is_start = !matches!(before.last(), Some(it) if it.is_ascii_alphanumeric() || *it == b'.');
-    if !is_start || !(b'2'..=b'6').contains(&first) || !(run == 4 || (13..=19).contains(&run)) {
-        return None;
-    }
+///
+/// The run of digits at `at` may begin one, as [`may_be_card`] says.
+fn card(text: &[u8], at: usize, run: usize) -> Option<Hit> {
     let mut to = at + run;
     if run == 4 {
         for _ in 0..3 {
