@@ -1,5 +1,6 @@
 //! The engine: partitions, what they share, and the exchange between them at hour boundaries.
 
+mod budget;
 mod forget;
 mod judged;
 mod operations;
@@ -29,7 +30,7 @@ use crate::watch::{At, Closed, Notes, Watch};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
-use judged::Judged;
+use judged::{Judged, PerDetector};
 use model::limit::PARTITIONS;
 use model::tables::Table;
 use model::time::{NS_PER_D, NS_PER_H, NS_PER_MIN};
@@ -60,16 +61,16 @@ pub struct Context<'a> {
     pub(crate) hour: Time,
     /// Hours with a log before this one.
     pub(crate) logged_h: u32,
-    pub(crate) cut: f64,
+    /// The score from which on each detector raises.
+    pub(crate) cuts: &'a PerDetector,
     /// As of the last minute's end: more came for the first time in this hour than ever do.
     pub(crate) is_flooded: bool,
 }
 
 impl<'a> Context<'a> {
-    /// The score from which on a detector raises: the cut, by its share of the budget, and never below
-    /// the floor.
+    /// The score from which on a detector raises.
     pub(crate) fn cut_of(&self, detector: Detector) -> f64 {
-        (self.cut / self.plan.share(detector)).max(self.plan.windows_per_finding_min)
+        self.cuts.get(detector as usize).copied().unwrap_or(f64::INFINITY)
     }
 
     pub(crate) fn view<'b>(&self, identity: &'b Identity, open: &'b OpenWindow) -> View<'b>
@@ -148,7 +149,7 @@ macro_rules! context {
             announced: &$engine.announced,
             hour: $engine.hour.unwrap_or_default(),
             logged_h: $engine.logged_h(),
-            cut: $engine.cut,
+            cuts: &$engine.cuts,
             is_flooded: $engine.watch.is_flooded($engine.hour.unwrap_or_default()),
         }
     };
@@ -185,7 +186,8 @@ pub struct Engine {
     /// Up to when time was counted, and how much of it.
     counted: Option<Time>,
     elapsed_ns: i64,
-    cut: f64,
+    /// The score from which on each detector raises; follows from the plan and what was judged.
+    cuts: PerDetector,
     windows: u64,
     /// Windows that detectors judged.
     judged: Judged,
@@ -197,7 +199,7 @@ pub struct Engine {
 impl Engine {
     /// An engine that has seen nothing.
     pub fn new(plan: Plan) -> Self {
-        let cut = plan.windows_per_finding_min;
+        let cuts = budget::cuts(&plan, &PerDetector::default());
         Self {
             plan,
             partitions: std::array::from_fn(|_| Partition::new()),
@@ -215,7 +217,7 @@ impl Engine {
             looked: None,
             counted: None,
             elapsed_ns: 0,
-            cut,
+            cuts,
             windows: 0,
             judged: Judged::default(),
             folds_seen: 0,
@@ -225,9 +227,8 @@ impl Engine {
 
     /// Goes on under another plan, as [`Engine::import`] under it would; between tasks.
     pub fn replan(&mut self, plan: Plan) {
-        // The cut follows the budget at the hour's end, and the floor at once.
-        self.cut = self.cut.max(plan.windows_per_finding_min);
         self.plan = plan;
+        self.divide();
         self.classes = ClassTable::default();
     }
 
@@ -335,7 +336,7 @@ impl Engine {
             partition.note_exchange();
             self.windows += partition.contribution.windows;
             for (detector, judged) in Detector::ALL.iter().zip(&mut partition.contribution.judged) {
-                self.judged.add(*judged);
+                self.judged.add(*detector, *judged);
                 self.calibration.judge(*detector, std::mem::take(judged));
             }
             for (detector, surprises) in
@@ -386,14 +387,14 @@ impl Engine {
         }
         self.population.age(self.hour.unwrap_or_default());
         let end = self.hour.unwrap_or_default().plus(NS_PER_H);
-        self.set_cut(end);
+        self.set_cuts(end);
         if self.is_fit_due(end) {
             self.fit(endpoints);
         }
         Ok(output)
     }
 
-    /// Hours with a log before the open one, as [`Engine::set_cut`] counts them.
+    /// Hours with a log before the open one, as [`Engine::set_cuts`] counts them.
     fn logged_h(&self) -> u32 {
         let since = |before: Time| self.hour.unwrap_or(before).since(before).clamp(0, NS_PER_D);
         let ns = self.elapsed_ns + self.counted.map_or(0, since);
@@ -406,21 +407,26 @@ impl Engine {
         let context = context!(self, endpoints);
         let answered = |endpoint| answered(&self.partitions, endpoint);
         let closed = self.watch.close(&At { context: &context, answered: &answered });
-        closed.calibrate(&mut self.calibration, self.cut);
-        self.judged.add(closed.judged.iter().map(|(_, windows)| windows).sum());
+        closed.calibrate(&mut self.calibration, &self.cuts);
+        for (detector, windows) in &closed.judged {
+            self.judged.add(*detector, *windows);
+        }
         closed
     }
 
-    /// The cut that keeps ordinary traffic within the budget, and never below the floor.
-    fn set_cut(&mut self, now: Time) {
+    /// The cuts that keep ordinary traffic within the budget, and never below the floor.
+    fn set_cuts(&mut self, now: Time) {
         // Time in which there was a log: a gap counts for a day at most, so that one old clock does
         // not stretch the budget over years.
         let before = self.counted.replace(now).unwrap_or(now);
         let passed = now.since(before).clamp(0, NS_PER_D);
         self.elapsed_ns += passed;
         self.judged.pass(passed);
-        let judged = self.judged.per_day();
-        self.cut = self.plan.windows_per_finding_min.max(judged / self.plan.findings_per_day);
+        self.divide();
+    }
+
+    fn divide(&mut self) {
+        self.cuts = budget::cuts(&self.plan, &self.judged.per_day());
     }
 
     /// Whether a boundary was passed since the last look: quiet hours are skipped, so that it is

@@ -234,12 +234,13 @@ pub(crate) struct Closed {
 }
 
 impl Closed {
-    /// Teaches the calibration what ordinary traffic has; what raised a finding counts as at the cut.
-    pub(crate) fn calibrate(&self, calibration: &mut Calibration, cut: f64) {
+    /// Teaches the calibration what ordinary traffic has; what raised a finding counts as at its cut.
+    pub(crate) fn calibrate(&self, calibration: &mut Calibration, cuts: &[f64]) {
         for (detector, windows) in &self.judged {
             calibration.judge(*detector, *windows);
         }
         for said in &self.said {
+            let cut = cuts.get(said.detector as usize).copied().unwrap_or(f64::INFINITY);
             let most = calibration.surprise_at(said.detector, cut);
             let surprise = if said.is_raised { said.surprise.min(most) } else { said.surprise };
             calibration.learn(said.detector, &[surprise.max(0.0) as f32]);

@@ -34,7 +34,6 @@ struct Centre<Shared, Watched, Sources, Held> {
     #[serde(with = "plain")]
     counted: Option<Time>,
     elapsed_ns: i64,
-    cut: f64,
     windows: u64,
     judged: Judged,
     folds_seen: u32,
@@ -151,8 +150,8 @@ impl Engine {
             partition.restore().map_err(corrupt)?;
         }
         engine.check().map_err(corrupt)?;
-        // The plan of now may ask for more.
-        engine.cut = engine.cut.max(engine.plan.windows_per_finding_min);
+        // By the plan of now.
+        engine.divide();
         engine.settle();
         Ok(engine)
     }
@@ -203,7 +202,6 @@ impl Engine {
             looked: self.looked,
             counted: self.counted,
             elapsed_ns: self.elapsed_ns,
-            cut: self.cut,
             windows: self.windows,
             judged: self.judged,
             folds_seen: self.folds_seen,
@@ -233,7 +231,6 @@ impl Engine {
         self.looked = read.looked;
         self.counted = read.counted;
         self.elapsed_ns = read.elapsed_ns;
-        self.cut = read.cut;
         self.windows = read.windows;
         self.judged = read.judged;
         self.folds_seen = read.folds_seen;

@@ -1,0 +1,70 @@
+//! How the one budget of findings is divided: the score from which on each detector raises.
+//!
+//! A score says among how many windows of ordinary traffic something is seen once. One cut for all would
+//! give each detector as much of the budget as it judges windows: those that look at an endpoint, a day or
+//! the whole site judge few, and would raise nothing in years. So half of the budget goes by windows, and
+//! half by what a detector's findings mean, its danger; the sum stays the budget (a weighted Bonferroni
+//! correction: Genovese, Roeder and Wasserman, Biometrika 93, 2006).
+
+use super::judged::PerDetector;
+use crate::detectors;
+use crate::settings::Plan;
+use model::Detector;
+
+/// The part of the budget that is divided by windows.
+const BY_WINDOWS: f64 = 0.5;
+
+/// The cut of each detector, in windows of ordinary traffic; never below the floor. `per_day` is how
+/// many windows each judges in a day.
+pub(super) fn cuts(plan: &Plan, per_day: &PerDetector) -> PerDetector {
+    let weights = Detector::ALL.iter().zip(per_day);
+    let judging = weights.filter(|(_, windows)| **windows > 0.0);
+    let (windows, danger) = judging.fold((0.0, 0.0), |(windows, danger), (detector, judged)| {
+        (windows + judged, danger + detectors::about(*detector).danger)
+    });
+    let mut cuts = *per_day;
+    for (detector, cut) in Detector::ALL.iter().zip(&mut cuts) {
+        let by_windows = BY_WINDOWS * *cut / windows.max(f64::MIN_POSITIVE);
+        let own = detectors::about(*detector).danger;
+        let by_danger = (1.0 - BY_WINDOWS) * own / danger.max(f64::MIN_POSITIVE);
+        let findings = plan.findings_per_day * (by_windows + by_danger) * plan.share(*detector);
+        *cut = (*cut / findings.max(f64::MIN_POSITIVE)).max(plan.windows_per_finding_min);
+    }
+    cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    fn plan(text: &str) -> Plan {
+        toml::from_str::<Settings>(text).unwrap().check().unwrap()
+    }
+
+    #[test]
+    fn the_parts_add_up_to_the_budget_and_few_windows_get_more_than_theirs() {
+        let plan = plan("windows_per_finding_min = 1.0");
+        let mut per_day = [10_000.0; Detector::ALL.len()];
+        per_day[Detector::ExposureChange as usize] = 500.0;
+        let cuts = cuts(&plan, &per_day);
+        let raised: f64 = per_day.iter().zip(&cuts).map(|(windows, cut)| windows / cut).sum();
+        assert!((raised - plan.findings_per_day).abs() < 1e-9, "{raised}");
+        let of = |detector: Detector| cuts[detector as usize];
+        assert!(of(Detector::ExposureChange) < of(Detector::EgressSpike) / 5.0);
+    }
+
+    #[test]
+    fn nobody_raises_below_the_floor_and_a_share_moves_its_cut() {
+        let idle = cuts(&plan(""), &[0.0; Detector::ALL.len()]);
+        let floor = plan("").windows_per_finding_min;
+        assert!(idle.iter().all(|cut| (*cut - floor).abs() < 1e-9));
+        let per_day = [1e6; Detector::ALL.len()];
+        let twice = cuts(&plan("[detectors.cadence]\nshare = 2.0"), &per_day);
+        let (cadence, drip) = (Detector::Cadence, Detector::SlowDrip);
+        let ratio = twice[drip as usize] / twice[cadence as usize];
+        let plain = cuts(&plan(""), &per_day);
+        let before = plain[drip as usize] / plain[cadence as usize];
+        assert!((ratio / before - 2.0).abs() < 1e-9, "{ratio} against {before}");
+    }
+}
