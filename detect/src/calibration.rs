@@ -126,6 +126,7 @@ impl Calibration {
     pub(crate) fn judge(&mut self, detector: Detector, windows: u64) {
         if let Some(sample) = self.samples.get_mut(detector as usize) {
             sample.judged += windows as f64;
+            sample.said.judge(windows as f64);
         }
     }
 
@@ -179,7 +180,7 @@ impl Calibration {
         let sample = self.samples.get(detector as usize);
         sample.map_or(1.0, |sample| {
             let by_law = sample.law.score(surprise, doubt(detector)) / sample.share;
-            sample.said.hold(by_law, surprise, sample.judged).min(SCORE_MAX)
+            sample.said.hold(by_law, surprise).min(SCORE_MAX)
         })
     }
 

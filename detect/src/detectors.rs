@@ -298,10 +298,8 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::Cadence => cadence::may_raise(view),
         Detector::Dormant => dormant::may_raise(view, reading),
         Detector::NotItself => not_itself::may_raise(view),
-        Detector::FirstSeenEndpoint
-        | Detector::NewNetwork
-        | Detector::ToolDrift
-        | Detector::JointOutlier => true,
+        Detector::FirstSeenEndpoint | Detector::NewNetwork | Detector::ToolDrift => true,
+        Detector::JointOutlier => joint_outlier::may_raise(view),
         _ => false,
     }
 }

@@ -10,36 +10,55 @@ use serde::{Deserialize, Serialize};
 
 /// Raised windows that are remembered of a detector; the oldest make room.
 const KEPT_MAX: usize = 512;
-/// Days after which they are forgotten: as long as the sample.
-const KEPT_DAYS: i64 = 60;
+/// Days after which they are forgotten: the budget is the mean of a week, and what newcomers raised while
+/// little was known of them must not silence a detector for longer.
+const KEPT_DAYS: i64 = 7;
 /// Fewer than this say nothing.
 const SAID_MIN: f64 = 8.0;
 
-/// The surprises of windows that raised a finding, with their days, in the order in which they came.
+/// The surprises of windows that raised a finding, with their days, in the order in which they came; and
+/// how many windows were judged on those days.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(super) struct Said(Vec<(i64, f32)>);
+pub(super) struct Said {
+    raised: Vec<(i64, f32)>,
+    judged: Vec<(i64, f64)>,
+    today: i64,
+}
 
 impl Said {
     /// Adds one of a day.
     pub(super) fn add(&mut self, day: i64, surprise: f32) {
-        if self.0.len() >= KEPT_MAX {
-            self.0.remove(0);
+        if self.raised.len() >= KEPT_MAX {
+            self.raised.remove(0);
         }
-        self.0.push((day, surprise));
+        self.raised.push((day, surprise));
+    }
+
+    /// Counts windows that were judged today.
+    pub(super) fn judge(&mut self, windows: f64) {
+        match self.judged.last_mut() {
+            Some((day, sum)) if *day == self.today => *sum += windows,
+            _ => self.judged.push((self.today, windows)),
+        }
     }
 
     /// Forgets what is too old.
     pub(super) fn age(&mut self, today: i64) {
-        self.0.retain(|(day, _)| *day > today - KEPT_DAYS);
+        if self.today != today {
+            self.today = today;
+            self.raised.retain(|(day, _)| *day > today - KEPT_DAYS);
+            self.judged.retain(|(day, _)| *day > today - KEPT_DAYS);
+        }
     }
 
     /// A score of a surprise, held to what it may be among so many windows that were judged.
-    pub(super) fn hold(&self, score: f64, surprise: f64, judged: f64) -> f64 {
+    pub(super) fn hold(&self, score: f64, surprise: f64) -> f64 {
+        let judged = self.judged.iter().map(|(_, windows)| windows).sum();
         // Nearly all windows score less than any bound, and there are many: those are not counted for.
-        if score <= bound(self.0.len(), judged) {
+        if score <= bound(self.raised.len(), judged) {
             return score;
         }
-        let as_odd = self.0.iter().filter(|(_, said)| f64::from(*said) >= surprise).count();
+        let as_odd = self.raised.iter().filter(|(_, said)| f64::from(*said) >= surprise).count();
         score.min(bound(as_odd, judged))
     }
 }
@@ -60,30 +79,42 @@ mod tests {
     #[test]
     fn what_is_said_too_often_is_not_called_rare() {
         let mut said = Said::default();
+        said.age(1);
+        said.judge(7e6);
         for surprise in 0..7_u8 {
             said.add(1, 10.0 + f32::from(surprise));
         }
-        assert!(said.hold(f64::INFINITY, 5.0, 1e6).is_infinite(), "seven say nothing");
+        assert!(said.hold(f64::INFINITY, 5.0).is_infinite(), "seven say nothing");
+        said.age(5);
+        said.judge(1e6);
         for _ in 0..93 {
-            said.add(40, 10.0);
+            said.add(5, 10.0);
         }
         // A hundred less twenty.
-        assert!((said.hold(f64::INFINITY, 9.0, 8e6) - 1e5).abs() < 1.0);
+        assert!((said.hold(f64::INFINITY, 9.0) - 1e5).abs() < 1.0);
         assert!(
-            said.hold(f64::INFINITY, 10.5, 8e6).is_infinite(),
+            said.hold(f64::INFINITY, 10.5).is_infinite(),
             "what is odder than those is as odd as it was"
         );
         // Not above the bound, a score stays what it is.
         for score in [1.0, 9e4] {
-            assert!((said.hold(score, 9.0, 8e6) - score).abs() < 1e-9);
+            assert!((said.hold(score, 9.0) - score).abs() < 1e-9);
         }
-        assert!((said.hold(1e9, 9.0, 8e6) - 1e5).abs() < 1.0);
-        said.age(70);
-        assert_eq!(said.0.len(), 93);
-        for _ in 0..KEPT_MAX {
-            said.add(71, 20.0);
+        assert!((said.hold(1e9, 9.0) - 1e5).abs() < 1.0);
+        // A week later the first day is over, and what it judged with it.
+        said.age(8);
+        let bound = 1e6 / (93.0 - 2.0 * 93.0_f64.sqrt());
+        assert!((said.hold(1e9, 9.0) - bound).abs() < 1.0);
+        said.age(12);
+        assert!(said.hold(1e9, 9.0) >= 1e9, "nothing was said lately");
+    }
+
+    #[test]
+    fn so_many_are_remembered() {
+        let mut said = Said::default();
+        for _ in 0..2 * KEPT_MAX {
+            said.add(0, 20.0);
         }
-        assert_eq!(said.0.len(), KEPT_MAX);
-        assert!(said.hold(f64::INFINITY, 15.0, 1e6) < 1e4);
+        assert_eq!(said.raised.len(), KEPT_MAX);
     }
 }

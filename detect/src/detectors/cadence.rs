@@ -23,7 +23,7 @@ pub(crate) const ABOUT: About = About {
 const DAYS_MIN: u16 = 5;
 const AGE_MIN_NS: i64 = 6 * NS_PER_D;
 /// A person's calls have at least this jitter (the middle deviation as a share of the middle gap), ...
-const HUMAN_JITTER_MIN: f64 = 0.25;
+const HUMAN_JITTER_MIN: f64 = 0.15;
 /// ... and a clock's at most this.
 const CLOCK_JITTER_MAX: f64 = 0.1;
 /// Hours that the beat must last in all, and its gaps.

@@ -17,6 +17,8 @@ pub(crate) const ABOUT: About = About {
 
 /// Fewer calls in the hour than this have no shape to speak of.
 const CALLS_MIN: u32 = 10;
+/// Windows that were judged before any is called rare.
+const WINDOWS_MIN: f64 = 2_000.0;
 /// Columns of `windows` that its query shows beside the distance.
 const FEATURES_SHOWN: [&str; 12] = [
     "requests",
@@ -35,6 +37,12 @@ const FEATURES_SHOWN: [&str; 12] = [
 
 pub(crate) fn could_read(view: &View<'_>) -> bool {
     view.open.calls >= CALLS_MIN && view.models.joint(view.identity.group).is_some()
+}
+
+/// Whether enough windows were judged to tell what is rare among them: the law is fitted to what is
+/// there, and none is as new to its tail as one that was fitted an hour ago.
+pub(crate) fn may_raise(view: &View<'_>) -> bool {
+    view.calibration.judged(Detector::JointOutlier) >= WINDOWS_MIN
 }
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
