@@ -6,6 +6,7 @@ mod canonical;
 #[cfg(test)]
 pub(crate) mod check;
 mod clf;
+pub(crate) mod columns;
 mod envoy;
 mod envoy_json;
 pub(crate) mod event;
@@ -20,6 +21,7 @@ pub(crate) mod record;
 mod request;
 
 pub(crate) use address::Network;
+pub(crate) use columns::Columns;
 
 use crate::reject::Reject;
 use field::Field;
@@ -71,6 +73,11 @@ impl FormatId {
         self.format().about
     }
 
+    /// Whether the format is JSON.
+    pub(crate) const fn is_json(self) -> bool {
+        matches!(self.format().reader, Reader::Json { .. })
+    }
+
     /// The format of that name or alias, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|id| {
@@ -116,13 +123,34 @@ pub(crate) enum Reader {
         mends: bool,
     },
     /// Lines of text: by a scanner.
-    Text(Scan),
+    Text {
+        /// A glance at a line that nobody declared: whether it may be of this format. It reads a few
+        /// bytes at known places; `scan` decides.
+        looks: fn(&str) -> bool,
+        /// Fills a record.
+        scan: Scan,
+    },
+    /// Lines of text whose columns a header line of the same input names, such as `#Fields: date time`.
+    Columns {
+        /// What the header lines so far and this one say; `None` for a line that is no header of this
+        /// format. A later header replaces an earlier one.
+        header: fn(&str, Option<&Columns>) -> Option<Columns>,
+        /// A glance at a line that nobody declared and that no header precedes.
+        looks: fn(&str) -> bool,
+        /// Fills a record by the latest header. Without one: by the columns that the producer writes
+        /// unless it is told otherwise.
+        scan: ColumnScan,
+    },
 }
 
 /// Derives slots from slots.
 pub(crate) type Finish = fn(&mut Record<'_>);
 /// Fills a record from a line of text.
 pub(crate) type Scan = for<'a> fn(&'a str, &mut Record<'a>) -> Result<(), Reject>;
+
+/// Fills a record from a line of text, whose columns a header names.
+pub(crate) type ColumnScan =
+    for<'a> fn(&'a str, Option<&Columns>, &mut Record<'a>) -> Result<(), Reject>;
 
 /// Nothing is left to do.
 const fn nothing(_: &mut Record<'_>) {}

@@ -226,9 +226,13 @@ impl Parser {
                 let table = self.tables.get(format as usize)?;
                 json::read(line, table, record, &mut |record| finish(record)).ok()
             }
-            Reader::Text(scan) => {
+            Reader::Text { scan, .. } => {
                 record.clear();
                 scan(line, record).ok()
+            }
+            Reader::Columns { scan, .. } => {
+                record.clear();
+                scan(line, None, record).ok()
             }
         }
     }
@@ -343,9 +347,14 @@ impl<'p> Run<'p> {
     ) -> Result<(), Reject> {
         let origin = Origin { format, position, content_hash: content_hash(line) };
         match &format.format().reader {
-            Reader::Text(scan) => {
+            Reader::Text { scan, .. } => {
                 record.clear();
                 scan(line, record)?;
+                self.write(record, origin)
+            }
+            Reader::Columns { scan, .. } => {
+                record.clear();
+                scan(line, None, record)?;
                 self.write(record, origin)
             }
             Reader::Json { finish, mends, .. } => match self.json(line, *finish, origin, record) {

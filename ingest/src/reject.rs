@@ -49,6 +49,12 @@ rejects! {
     LineTooLong => "line_too_long", "leave request and response bodies out of the log";
     /// The line is an error or application message.
     NotAccessLog => "not_access_log", "send the access log only; nothing is lost";
+    /// Another record counts the call.
+    Repeated => "repeated", "nothing to do: the call is counted once, by its other record";
+    /// A Kafka record is framed by a schema registry.
+    RegistryFraming => "registry_framing", "let the gateway write plain JSON: take the schema registry out of its Kafka plugin";
+    /// One line of several that make a record, which others of them lack.
+    PartOfLine => "part_of_line", "let the shipper join the parts of long lines";
     /// A Kafka record has no value.
     NoValue => "no_value", "leave tombstones and empty records out of the topic";
     /// The broker holds a batch of records whose bytes are damaged.

@@ -161,12 +161,12 @@ pub(crate) fn look_close(line: &str) -> Result<(FormatId, Option<Vec<String>>), 
     if is_json(line) {
         return look_json(line);
     }
-    // `[2026-…] "` is Envoy's; other lines that begin with a bracket are messages.
-    let is_envoy = matches!(
-        line.as_bytes(),
-        [b'[', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]
-    ) && line.contains("] \"");
-    Ok((if is_envoy { FormatId::Envoy } else { FormatId::Clf }, None))
+    let looks = |id: &FormatId| match &id.format().reader {
+        Reader::Json { .. } => false,
+        Reader::Text { looks, .. } | Reader::Columns { looks, .. } => looks(line),
+    };
+    let found = FormatId::ALL.iter().copied().find(looks).ok_or(Reject::UnknownFormat)?;
+    Ok((found, None))
 }
 
 /// JSON begins with `{`, or with `[` and then `{` or `]`.
@@ -190,7 +190,7 @@ fn look_json(line: &str) -> Result<(FormatId, Option<Vec<String>>), Reject> {
     let has = |name: &&str| names.iter().any(|it| it == name);
     let is_signed = |id: &FormatId| match &id.format().reader {
         Reader::Json { signatures, .. } => signatures.iter().any(|set| set.iter().all(has)),
-        Reader::Text(_) => false,
+        Reader::Text { .. } | Reader::Columns { .. } => false,
     };
     let format = FormatId::ALL.iter().copied().find(is_signed).unwrap_or(FormatId::GenericJson);
     Ok((format, is_whole.then_some(names)))

@@ -14,7 +14,8 @@ pub(super) static FORMAT: Format = Format {
     about: "NGINX and Apache access logs: common, combined, vhost_combined, ingress-nginx",
     aliases: &["nginx", "apache", "combined", "common"],
     fields: FIELDS,
-    reader: Reader::Text(scan),
+    // Any line that is nothing else may be of this kind.
+    reader: Reader::Text { looks: |_| true, scan },
     time_kind: TimeKind::End,
     needs_request: true,
     forwarded_only: false,

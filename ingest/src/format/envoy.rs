@@ -11,7 +11,7 @@ pub(super) static FORMAT: Format = Format {
     about: "Envoy's default text access log",
     aliases: &["envoy_text"],
     fields: FIELDS,
-    reader: Reader::Text(scan),
+    reader: Reader::Text { looks, scan },
     time_kind: TimeKind::Start,
     needs_request: true,
     forwarded_only: true,
@@ -37,6 +37,14 @@ const NUMBERS: usize = 6;
 const NUMBERS_AT: usize = 2;
 /// Where the quoted fields begin.
 const QUOTED_AT: usize = NUMBERS_AT + NUMBERS;
+
+/// `[2026-…] "` is Envoy's; other lines that begin with a bracket are messages.
+fn looks(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    let has_year =
+        matches!(bytes, [b'[', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]);
+    has_year && line.contains("] \"")
+}
 
 fn put<'a>(record: &mut Record<'a>, at: usize, text: &'a str) {
     if let Some(field) = FIELDS.get(at) {

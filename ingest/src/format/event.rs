@@ -105,6 +105,9 @@ impl<'p> Writer<'p> {
         batch: &mut EventBatch,
     ) -> Result<(), Reject> {
         let format = origin.format.format();
+        if let Some(reason) = record.refused() {
+            return Err(reason);
+        }
         let (stamp, how) = measure::stamp(record)?;
         if format.needs_request && !request::is_there(record) {
             return Err(Reject::NoRequest);

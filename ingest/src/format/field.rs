@@ -50,6 +50,12 @@ pub(crate) enum Raw {
     CertificateVerify,
     /// The issuer of the token whose subject is in `IdSubject`.
     Issuer,
+    /// Who acts on the subject's behalf: the token's `act.sub`, who impersonates.
+    Actor,
+    /// On whose behalf that one acts in turn: `act.act.sub`.
+    EarlierActor,
+    /// The same once more: `act.act.act.sub`.
+    EarliestActor,
     // The identity candidates, in the order in which they are tried.
     IdOverride,
     IdSubject,
@@ -100,6 +106,7 @@ impl Raw {
             Self::ResponseFlags => "parse_flags (client_abort)",
             Self::CertificateVerify => "principal_id (trust of the certificate)",
             Self::Issuer => "principal_id (issuer)",
+            Self::Actor | Self::EarlierActor | Self::EarliestActor => "actor_chain",
             Self::IdOverride | Self::IdSubject | Self::IdConsumer | Self::IdUser => "principal_id",
             Self::IdApplication => "principal_id (application)",
             Self::IdCredential => "credential_id, principal_id",

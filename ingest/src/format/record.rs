@@ -1,6 +1,7 @@
 //! One record as its format gave it: a value per slot, borrowed from the line.
 
 use super::field::{Field, Slot};
+use crate::reject::Reject;
 use model::{Int, ParseFlags, Text};
 use std::fmt::Write as _;
 
@@ -54,6 +55,8 @@ pub(crate) struct Record<'a> {
     pub(crate) flags: ParseFlags,
     /// Fields seen so far.
     pub(crate) fields: usize,
+    /// Why the record is no event, as its format found.
+    refused: Option<Reject>,
 }
 
 impl<'a> Record<'a> {
@@ -65,6 +68,7 @@ impl<'a> Record<'a> {
             calls: Vec::new(),
             flags: ParseFlags(0),
             fields: 0,
+            refused: None,
         }
     }
 
@@ -75,6 +79,19 @@ impl<'a> Record<'a> {
         self.calls.clear();
         self.flags = ParseFlags(0);
         self.fields = 0;
+        self.refused = None;
+    }
+
+    /// Says why the record is no event: [`Reject::Repeated`] where another record counts the call,
+    /// [`Reject::NotAccessLog`] for a message, [`Reject::UnknownFormat`] where the values show another
+    /// format, which is then looked for.
+    pub(crate) const fn refuse(&mut self, reason: Reject) {
+        self.refused = Some(reason);
+    }
+
+    /// Why the record is no event, if its format said so.
+    pub(crate) const fn refused(&self) -> Option<Reject> {
+        self.refused
     }
 
     /// Takes a value, unless a better field has filled the slot.
@@ -136,6 +153,15 @@ impl<'a> Record<'a> {
                 *place = *filled;
                 self.present |= 1 << slot.index();
             }
+        }
+    }
+
+    /// Takes over what one slot holds in another: `user` is the actor where somebody is impersonated.
+    pub(crate) fn copy(&mut self, from: Slot, to: Slot) {
+        let filled = self.filled(from);
+        if let (Some(_), Some(place)) = (filled, self.values.get_mut(to.index())) {
+            *place = filled;
+            self.present |= 1 << to.index();
         }
     }
 
