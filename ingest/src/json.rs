@@ -1,10 +1,13 @@
 //! JSON records, read in one pass: known fields go to their slots, all else is skipped unread.
 
+mod inner;
 mod mend;
+mod telemetry;
 
+pub(crate) use inner::inner_names;
 pub(crate) use mend::{hex, prune, repair};
 
-use crate::format::field::{Field, OVERRIDE};
+use crate::format::field::{Field, OVERRIDE, Raw, Slot};
 use crate::format::record::{Record, Value};
 use model::ParseFlags;
 use serde::de::{
@@ -21,6 +24,8 @@ const DEPTH_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     nodes: Vec<Node>,
+    /// The format is OTLP: the records lie inside lists, and their attributes are pairs.
+    is_telemetry: bool,
 }
 
 /// The names inside one object: a hash table that is never more than a quarter full.
@@ -50,7 +55,8 @@ impl Table {
         for (rank, field) in (1..).zip(fields) {
             add(&mut draft, 0, field.name, (field, rank));
         }
-        Self { nodes: draft.into_iter().map(Node::new).collect() }
+        let is_telemetry = fields.iter().any(|it| it.slot == Slot::Raw(Raw::Telemetry));
+        Self { nodes: draft.into_iter().map(Node::new).collect(), is_telemetry }
     }
 
     #[inline]
@@ -273,6 +279,9 @@ impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
+        if self.table.is_telemetry {
+            return telemetry::Walk::new(self.table, self.record, self.each).all(map);
+        }
         self.record.clear();
         Object { table: self.table, node: 0, depth: 0, record: self.record }.visit_map(map)?;
         (self.each)(self.record);

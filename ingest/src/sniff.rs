@@ -6,6 +6,7 @@ use crate::json;
 use crate::parse::{Parser, Settings};
 use crate::reject::{Reject, Rejects, Sample};
 use model::Position;
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -179,21 +180,34 @@ fn is_json(line: &str) -> bool {
 }
 
 fn look_json(line: &str) -> Result<(FormatId, Option<Vec<String>>), Reject> {
-    let (names, is_whole) = match json::names(line) {
-        Ok(names) => (names, true),
+    let (names, mended) = match json::names(line) {
+        Ok(names) => (names, None),
         Err(_) => json::prune(line)
             .or_else(|| json::repair(line))
-            .and_then(|mended| json::names(&mended).ok())
-            .map(|names| (names, false))
+            .and_then(|mended| Some((json::names(&mended).ok()?, Some(mended))))
             .ok_or(Reject::MalformedJson)?,
     };
-    let has = |name: &&str| names.iter().any(|it| it == name);
+    // Most formats show in the names of the record itself; those inside are read for the others.
+    let inner: OnceCell<Vec<String>> = OnceCell::new();
+    let has = |name: &&str| {
+        let is_inside = |(outer, _): (&str, &str)| names.iter().any(|it| it == outer);
+        names.iter().any(|it| it == name)
+            || name.split_once('.').is_some_and(is_inside)
+                && inner
+                    .get_or_init(|| {
+                        json::inner_names(mended.as_deref().unwrap_or(line)).unwrap_or_default()
+                    })
+                    .iter()
+                    .any(|it| it == name)
+    };
     let is_signed = |id: &FormatId| match &id.format().reader {
         Reader::Json { signatures, .. } => signatures.iter().any(|set| set.iter().all(has)),
         Reader::Text { .. } | Reader::Columns { .. } => false,
     };
     let format = FormatId::ALL.iter().copied().find(is_signed).unwrap_or(FormatId::GenericJson);
-    Ok((format, is_whole.then_some(names)))
+    // A line with the same names may be another format's if names inside decided.
+    let is_decided = mended.is_none() && inner.get().is_none();
+    Ok((format, is_decided.then_some(names)))
 }
 
 /// The lines of a sample that are not blank; the last one only if it is whole.
