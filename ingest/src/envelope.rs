@@ -151,11 +151,6 @@ pub(crate) fn is_one(marks: u64) -> bool {
     marks & CONTENT != 0 && ENVELOPES.iter().any(|it| it.fits(marks))
 }
 
-/// The marks of a list of names.
-pub(crate) fn marks<'n>(names: impl Iterator<Item = &'n str>) -> u64 {
-    names.fold(0, |all, name| all | mark(name))
-}
-
 /// The values of the names that envelopes have, raw.
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
@@ -191,13 +186,27 @@ impl Envelope {
 
 /// Opens what stands before a line, if it begins like that.
 pub(crate) fn text(line: &str) -> Option<Inside<'_>> {
-    if !matches!(line.as_bytes().first()?, 0 | b'<' | b'0'..=b'9' | b'A'..=b'S') {
+    if !may_begin(line.as_bytes()) {
         return None;
     }
     ENVELOPES.iter().find_map(|it| match it.form {
         Form::Text(open) => open(line),
         Form::Object { .. } => None,
     })
+}
+
+/// A glance at the first bytes, which is all that other lines pay: a frame's zero, a priority, a date
+/// with a `T` or a month, a length before a priority.
+fn may_begin(line: &[u8]) -> bool {
+    match line {
+        [0 | b'<', ..] => true,
+        [b'0'..=b'9', ..] => {
+            line.get(4) == Some(&b'-') && line.get(10) == Some(&b'T')
+                || line.iter().take(8).any(|it| *it == b'<')
+        }
+        [b'A'..=b'S', _, _, b' ', ..] => true,
+        _ => false,
+    }
 }
 
 /// Opens an object; `None` for one that is no envelope.
@@ -219,7 +228,7 @@ pub(crate) fn object(line: &str) -> Option<Inside<'_>> {
 }
 
 /// The record in a raw value.
-fn inside(raw: &str) -> Option<Inside<'_>> {
+pub(crate) fn inside(raw: &str) -> Option<Inside<'_>> {
     match raw.as_bytes().first()? {
         b'"' => string(raw).map(lines),
         b'{' => Some(Inside::Line(Cow::Borrowed(raw))),

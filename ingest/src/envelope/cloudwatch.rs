@@ -22,9 +22,10 @@ pub(super) static ENVELOPE: Envelope = Envelope {
 
 fn open<'a>(found: &Found<'a>) -> Option<Inside<'a>> {
     if let Some(packed) = found.raw(AWSLOGS) {
-        return Some(unpack(packed).map_or(Inside::Refused(Reject::MalformedJson), |it| {
-            Inside::Line(Cow::Owned(it))
-        }));
+        return Some(
+            unpack(packed)
+                .map_or(Inside::Refused(Reject::MalformedJson), |it| Inside::Line(Cow::Owned(it))),
+        );
     }
     // Whether the destination can be reached is asked with a message of its own.
     if found.raw(MESSAGE_TYPE) == Some("\"CONTROL_MESSAGE\"") {
@@ -41,8 +42,8 @@ fn unpack(object: &str) -> Option<String> {
     let data = member(object, "data").and_then(string)?;
     let packed = base64(&data)?;
     let mut text = String::new();
-    let unpacked = flate2::read::GzDecoder::new(packed.as_slice()).take(UNPACKED_BYTES_MAX);
-    std::io::BufReader::new(unpacked).read_to_string(&mut text).ok()?;
+    let unpacked = flate2::read::GzDecoder::new(packed.as_slice());
+    unpacked.take(UNPACKED_BYTES_MAX).read_to_string(&mut text).ok()?;
     Some(text)
 }
 

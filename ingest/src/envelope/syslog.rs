@@ -24,7 +24,8 @@ fn open(line: &str) -> Option<Inside<'_>> {
 /// What follows `<134>`, which a length in octets may precede, and whether it is there.
 fn priority(line: &str) -> Option<(&str, bool)> {
     let framed = line.trim_start_matches(|it: char| it.is_ascii_digit());
-    let framed = framed.strip_prefix(' ').filter(|it| framed.len() < line.len() && it.starts_with('<'));
+    let framed =
+        framed.strip_prefix(' ').filter(|it| framed.len() < line.len() && it.starts_with('<'));
     let Some(rest) = framed.unwrap_or(line).strip_prefix('<') else { return Some((line, false)) };
     let (number, rest) = rest.split_once('>')?;
     let is_number = (1..=3).contains(&number.len()) && number.bytes().all(|it| it.is_ascii_digit());
@@ -134,7 +135,10 @@ mod tests {
     fn headers_of_both_kinds_are_taken_off() {
         check("<134>Mar 10 03:36:59 gw-1 nginx: 1.2.3.4 - -", Some("1.2.3.4 - -"));
         check("<134>Mar  1 03:36:59 nginx[12]: a b", Some("a b"));
-        check("Feb  6 12:14:14 localhost haproxy[14389]: 10.0.1.2:33317 [x]", Some("10.0.1.2:33317 [x]"));
+        check(
+            "Feb  6 12:14:14 localhost haproxy[14389]: 10.0.1.2:33317 [x]",
+            Some("10.0.1.2:33317 [x]"),
+        );
         check("<134>2026-03-10T03:36:59Z cache-1 logs[7]: {\"a\":1}", Some("{\"a\":1}"));
         check("<134>Mar 10 2026 03:36:59 gw-1 {\"a\":1}", Some("{\"a\":1}"));
         check("2026-03-10T03:36:59.123456+00:00 gw-1 kong: {}", Some("{}"));

@@ -4,8 +4,5 @@ use super::{Envelope, Form, MESSAGE, SOURCE_TYPE};
 
 pub(super) static ENVELOPE: Envelope = Envelope {
     name: "vector",
-    form: Form::Object {
-        signatures: &[SOURCE_TYPE | MESSAGE],
-        open: |found| found.line(MESSAGE),
-    },
+    form: Form::Object { signatures: &[SOURCE_TYPE | MESSAGE], open: |found| found.line(MESSAGE) },
 };

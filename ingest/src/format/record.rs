@@ -63,6 +63,8 @@ pub(crate) struct Record<'a> {
     pub(crate) flags: ParseFlags,
     /// Fields seen so far.
     pub(crate) fields: usize,
+    /// The names of the record by which envelopes are recognised, a bit each.
+    pub(crate) marks: u64,
     /// Why the record is no event, as its format found.
     refused: Option<Reject>,
 }
@@ -76,6 +78,7 @@ impl<'a> Record<'a> {
             calls: Vec::new(),
             flags: ParseFlags(0),
             fields: 0,
+            marks: 0,
             refused: None,
         }
     }
@@ -87,6 +90,7 @@ impl<'a> Record<'a> {
         self.calls.clear();
         self.flags = ParseFlags(0);
         self.fields = 0;
+        self.marks = 0;
         self.refused = None;
     }
 
