@@ -139,7 +139,7 @@ fn declared_format(logs: &Logs) -> Result<Option<FormatId>, Failure> {
     if let Some(format) = FormatId::from_name(name) {
         Ok(Some(format))
     } else {
-        let known: Vec<_> = FormatId::ALL.iter().map(|it| it.as_str()).collect();
+        let known: Vec<_> = FormatId::known().map(FormatId::as_str).collect();
         Err(format!("no format is called `{name}`; the formats are {}", known.join(", ")).into())
     }
 }

@@ -57,9 +57,12 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         .worker_threads(processors)
         .enable_all()
         .build()?;
+    let config = Config::load(cli.config.as_deref())?;
+    // Once, before anything is read: what was declared stays for as long as the program runs.
+    ingest::format::declare(&config.format)?;
     let is_server = cli.store.to_string_lossy().contains("://");
     let setting = Setting {
-        config: Config::load(cli.config.as_deref())?,
+        config,
         config_path: cli.config.clone(),
         store: if is_server { PathBuf::from(cli::STORE) } else { cli.store.clone() },
         server: is_server.then(|| cli.store.to_string_lossy().into_owned()),

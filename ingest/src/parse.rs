@@ -101,7 +101,8 @@ impl Settings {
             Network::parse(text).ok_or_else(|| SettingsError::Network(text.clone()))
         };
         let trusted = trusted_proxies.iter().map(network).collect::<Result<_, _>>()?;
-        let table = |id: &FormatId| Table::new(id.format().fields, principal_field);
+        let table = |id: FormatId| Table::new(id.format().fields, principal_field);
+        let declared = FormatId::known().filter(|it| it.index() >= FormatId::ALL.len());
         Ok(Parser {
             policy: Policy {
                 key: Key::new(key),
@@ -111,7 +112,7 @@ impl Settings {
                 group_by_network: *group_by_network,
                 keep_query_values: *keep_query_values,
             },
-            tables: FormatId::ALL.iter().map(table).collect(),
+            tables: FormatId::ALL.iter().copied().chain(declared).map(table).collect(),
             keeps_rejects: false,
         })
     }
@@ -121,7 +122,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Parser {
     policy: Policy,
-    /// The names that each format knows, in the order of [`FormatId::ALL`].
+    /// The names that each format knows, in the order of their index.
     tables: Vec<Table>,
     keeps_rejects: bool,
 }
@@ -223,7 +224,7 @@ impl Parser {
     ) -> Option<()> {
         match &format.format().reader {
             Reader::Json { finish, .. } => {
-                let table = self.tables.get(format as usize)?;
+                let table = self.tables.get(format.index())?;
                 json::read(line, table, record, &mut |record| finish(record)).ok()
             }
             Reader::Text { scan, .. } => {
@@ -297,7 +298,7 @@ impl<'p> Run<'p> {
         let other = match sniff::look_close(line) {
             Ok((other, names)) if Some(other) != format => {
                 let done = self.read(line, other, position, record);
-                let table = self.parser.tables.get(other as usize).filter(|_| done.is_ok());
+                let table = self.parser.tables.get(other.index()).filter(|_| done.is_ok());
                 let shape = names.zip(table).and_then(|(names, table)| Shape::of(names, table));
                 self.alike = shape.map(|shape| (other, shape));
                 done
@@ -323,7 +324,7 @@ impl<'p> Run<'p> {
         };
         let (format, parser) = (*format, self.parser);
         let Reader::Json { finish, .. } = &format.format().reader else { return false };
-        let Some(table) = parser.tables.get(format as usize) else { return false };
+        let Some(table) = parser.tables.get(format.index()) else { return false };
         if json::read_alike(line, table, shape, record).is_err() {
             return false;
         }
@@ -384,7 +385,7 @@ impl<'p> Run<'p> {
     ) -> Result<(), Reject> {
         let is_list = line.starts_with('[');
         let parser = self.parser;
-        let table = parser.tables.get(origin.format as usize).ok_or(Reject::UnknownFormat)?;
+        let table = parser.tables.get(origin.format.index()).ok_or(Reject::UnknownFormat)?;
         let first = self.parsed.batch.events.len();
         let (mut elements, mut reasons) = (0_u64, Vec::new());
         let read = json::read(line, table, record, &mut |record| {

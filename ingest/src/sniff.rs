@@ -65,24 +65,26 @@ impl std::error::Error for Refusal {}
 /// The votes of a sample's records.
 #[derive(Debug, Default)]
 struct Votes {
-    counts: [u64; FormatId::ALL.len()],
-    guesses: [u64; FormatId::ALL.len()],
+    counts: Vec<u64>,
+    guesses: Vec<u64>,
     rejects: Rejects,
     records: u64,
 }
 
 /// The format of an input, from a sample of its first bytes.
 pub fn stream(sample: &[u8]) -> Result<FormatId, Refusal> {
-    let mut votes = Votes::default();
+    let formats = FormatId::known().count();
+    let mut votes =
+        Votes { counts: vec![0; formats], guesses: vec![0; formats], ..Votes::default() };
     for (line, text) in (1..).zip(lines(sample)) {
         votes.records += 1;
         let guess = look(&text);
-        if let Some(count) = guess.ok().and_then(|it| votes.guesses.get_mut(it as usize)) {
+        if let Some(count) = guess.ok().and_then(|it| votes.guesses.get_mut(it.index())) {
             *count += 1;
         }
         match guess.and_then(|it| accepts(&text, it).map(|()| it)) {
             Ok(format) => {
-                if let Some(count) = votes.counts.get_mut(format as usize) {
+                if let Some(count) = votes.counts.get_mut(format.index()) {
                     *count += 1;
                 }
             }
@@ -118,7 +120,7 @@ impl Votes {
 fn best(counts: &[u64]) -> Option<FormatId> {
     let most = counts.iter().copied().max().filter(|it| *it > 0)?;
     let index = counts.iter().position(|it| *it == most)?;
-    FormatId::ALL.get(index).copied()
+    FormatId::known().find(|it| it.index() == index)
 }
 
 /// What the first record of a sample lacks for a format.
@@ -165,7 +167,7 @@ pub(crate) fn look_close(line: &str) -> Result<(FormatId, Option<Vec<String>>), 
         Reader::Json { .. } => false,
         Reader::Text { looks, .. } | Reader::Columns { looks, .. } => looks(line),
     };
-    let found = FormatId::ALL.iter().copied().find(looks).ok_or(Reject::UnknownFormat)?;
+    let found = FormatId::known().find(looks).ok_or(Reject::UnknownFormat)?;
     Ok((found, None))
 }
 
@@ -192,7 +194,7 @@ fn look_json(line: &str) -> Result<(FormatId, Option<Vec<String>>), Reject> {
         Reader::Json { signatures, .. } => signatures.iter().any(|set| set.iter().all(has)),
         Reader::Text { .. } | Reader::Columns { .. } => false,
     };
-    let format = FormatId::ALL.iter().copied().find(is_signed).unwrap_or(FormatId::GenericJson);
+    let format = FormatId::known().find(is_signed).unwrap_or(FormatId::GenericJson);
     Ok((format, is_whole.then_some(names)))
 }
 

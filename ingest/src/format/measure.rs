@@ -20,10 +20,13 @@ fn flag(event: &mut Event, flag: ParseFlags, is_set: bool) {
 /// The event's time as the record gave it.
 pub(super) fn stamp(record: &Record<'_>) -> Result<(Stamp, How), Reject> {
     let filled = record.filled(Slot::Raw(Raw::Time)).ok_or(Reject::NoTime)?;
-    let stamp = match filled.value {
-        Value::Int(number) => timestamp::whole(number),
-        Value::Float(number) => timestamp::float(number),
-        text => record.text_of(text).and_then(timestamp::text),
+    let stamp = match (filled.field.how, filled.value) {
+        (How::Clock(clock), Value::Int(number)) => clock.whole(number),
+        (How::Clock(clock), Value::Float(number)) => clock.float(number),
+        (How::Clock(clock), text) => record.text_of(text).and_then(|it| clock.text(it)),
+        (_, Value::Int(number)) => timestamp::whole(number),
+        (_, Value::Float(number)) => timestamp::float(number),
+        (_, text) => record.text_of(text).and_then(timestamp::text),
     };
     let stamp = stamp.ok_or(Reject::NoTime)?;
     if !stamp.time.is_plausible() {
