@@ -5,6 +5,7 @@ mod cli;
 mod columns;
 mod commands;
 mod config;
+mod coverage;
 mod detection;
 mod evaluation;
 mod figures;
@@ -77,7 +78,8 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Evaluate(args) => commands::evaluate::run(&setting, args),
         Command::Replay(args) => commands::replay::run(&setting, args),
         Command::Normalize(args) => commands::normalize::run(&setting, args),
-        Command::Formats(args) => commands::formats::run(&setting, args),
+        Command::Formats(args) => commands::formats::run(&setting, args, cli.output),
+        Command::Coverage(args) => commands::coverage::run(&setting, args),
         Command::Findings(args) => commands::findings::run(&setting, args),
         Command::Incidents(args) => commands::incidents::run(&setting, args),
         Command::Explain(args) => commands::explain::run(&setting, args),
