@@ -130,7 +130,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "enable key-auth, jwt-auth or openid-connect on the route; with log_format: \"consumer\": {\"username\": \"$consumer_name\"}",
+                "enable key-auth, jwt-auth or openid-connect on the route, and leave log_format out",
             ),
             (Fact::BytesOut, "leave log_format out: the default has response.size"),
             (Fact::BytesIn, "leave log_format out: the default has request.size"),

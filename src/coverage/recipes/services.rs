@@ -31,7 +31,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["aws_alb"],
+        formats: &["aws_alb", "aws_elb"],
         page: "aws_alb",
         settings: &[
             (Fact::Identity, "an ALB logs no caller: log it at the gateway or service behind"),
@@ -201,7 +201,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["mcp", "mcp_jsonrpc", "mcp_json_rpc", "jsonrpc", "contextforge"],
+        formats: &["mcp_jsonrpc", "contextforge"],
         page: "mcp",
         settings: &[
             (
@@ -229,6 +229,15 @@ pub(super) const SERVICES: &[Recipe] = &[
                 Fact::BytesIn,
                 "LiteLLM logs tokens and no bytes: they are in gen_ai_usage_input_tokens",
             ),
+        ],
+    },
+    Recipe {
+        formats: &["openai_audit", "anthropic_activity"],
+        page: "ai_providers",
+        settings: &[
+            (Fact::BytesOut, "an audit log has no sizes: log the calls of models at a gateway"),
+            (Fact::BytesIn, "an audit log has no sizes: log the calls of models at a gateway"),
+            (Fact::Duration, "an audit log has no durations: log the calls of models at a gateway"),
         ],
     },
     Recipe {
@@ -268,7 +277,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["w3c", "iis", "w3c_iis"],
+        formats: &["w3c"],
         page: "iis",
         settings: &[
             (Fact::Identity, "logExtFileFlags: add UserName"),
@@ -280,7 +289,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["spring_cloud_gateway", "reactor_netty"],
+        formats: &["reactor_netty"],
         page: "spring_cloud_gateway",
         settings: &[
             (
@@ -340,7 +349,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["fastly"],
+        formats: &["fastly_json"],
         page: "fastly",
         settings: &[
             (
