@@ -392,7 +392,7 @@ impl Entry {
             name: kept(&wanted.name),
             slot: wanted.slot,
             how: match (wanted.slot, clock) {
-                (Slot::Raw(Raw::Time), Some(clock)) => How::Clock(clock),
+                (Slot::Raw(Raw::Time | Raw::EndTime), Some(clock)) => How::Clock(clock),
                 _ => wanted.how,
             },
             rule: wanted.rule,

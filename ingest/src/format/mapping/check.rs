@@ -17,9 +17,10 @@ const SIGNATURE_NAMES: std::ops::RangeInclusive<usize> = 2..=8;
 const ABOUT_BYTES_MAX: usize = 200;
 
 /// What columns are derived from, by the names that a mapping has for it.
-const DERIVED: [(&str, Raw); 12] = [
+const DERIVED: [(&str, Raw); 13] = [
     ("certificate_verify", Raw::CertificateVerify),
     ("client_address", Raw::Client),
+    ("end_time", Raw::EndTime),
     ("forwarded_for", Raw::Forwarded),
     ("network_protocol_version", Raw::Protocol),
     ("request_line", Raw::RequestLine),
@@ -223,7 +224,7 @@ fn slot(column: &str) -> Result<Slot, &'static str> {
         }
         Some(text) => Ok(Slot::Text(text)),
         None => Err(
-            "write one of docs/events.md, or time, request_line, url, forwarded_for, traceparent, \
+            "write one of docs/events.md, or time, end_time, request_line, url, forwarded_for, traceparent, \
              certificate_verify or token_issuer",
         ),
     }
@@ -238,7 +239,7 @@ fn how(slot: Slot, place: &Place) -> Result<How, (&'static str, &'static str)> {
             "has no unit",
             "write { field = \"…\", unit = \"milliseconds\" }, or seconds, microseconds, nanoseconds",
         )),
-        (false, Some(_)) if slot == Slot::Raw(Raw::Time) => {
+        (false, Some(_)) if matches!(slot, Slot::Raw(Raw::Time | Raw::EndTime)) => {
             Err(("has a unit", "say it in `time_format`"))
         }
         (false, Some(_)) => Err(("has a unit", "leave it out: only durations have one")),
