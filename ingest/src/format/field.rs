@@ -1,5 +1,6 @@
 //! What a field of a log can mean: the slot that it fills, how its value is read, whom it names.
 
+use super::mapping::Clock;
 use model::{Int, PrincipalTrust, PrincipalType, Text};
 
 /// Where a format's field ends up.
@@ -179,6 +180,8 @@ pub(crate) enum How {
     End,
     /// A credential: only its keyed fingerprint is kept.
     Secret,
+    /// A time as a declared format writes it.
+    Clock(&'static Clock),
 }
 
 impl How {
@@ -193,6 +196,7 @@ impl How {
             Self::Guess => "by the value: suffix, whole = milliseconds, decimals = seconds",
             Self::End => "end of the response",
             Self::Secret => "kept as a fingerprint",
+            Self::Clock(_) => "as declared",
         }
     }
 }
