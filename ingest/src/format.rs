@@ -13,7 +13,7 @@ pub(crate) mod event;
 pub(crate) mod field;
 mod generic_json;
 #[cfg(test)]
-mod hostile;
+pub(crate) mod hostile;
 mod kong;
 mod measure;
 mod nginx_json;

@@ -1,10 +1,14 @@
 //! JSON records, read in one pass: known fields go to their slots, all else is skipped unread.
 
+mod inner;
 mod mend;
+mod telemetry;
 
+pub(crate) use inner::inner_names;
 pub(crate) use mend::{hex, prune, repair};
 
-use crate::format::field::{Field, OVERRIDE};
+use crate::envelope;
+use crate::format::field::{Field, OVERRIDE, Raw, Slot};
 use crate::format::record::{Record, Value};
 use model::ParseFlags;
 use serde::de::{
@@ -21,6 +25,8 @@ const DEPTH_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     nodes: Vec<Node>,
+    /// The format is OTLP: the records lie inside lists, and their attributes are pairs.
+    is_telemetry: bool,
 }
 
 /// The names inside one object: a hash table that is never more than a quarter full.
@@ -38,6 +44,15 @@ struct Entry {
     name: Box<str>,
     field: Option<(&'static Field, u16)>,
     child: Option<usize>,
+    /// The bit of a name by which envelopes are recognised.
+    mark: u64,
+}
+
+impl Entry {
+    /// Whether the value says anything to the format.
+    const fn is_read(&self) -> bool {
+        self.field.is_some() || self.child.is_some()
+    }
 }
 
 impl Table {
@@ -50,7 +65,11 @@ impl Table {
         for (rank, field) in (1..).zip(fields) {
             add(&mut draft, 0, field.name, (field, rank));
         }
-        Self { nodes: draft.into_iter().map(Node::new).collect() }
+        for name in envelope::NAMES {
+            entry(&mut draft, 0, name).mark |= envelope::mark(name);
+        }
+        let is_telemetry = fields.iter().any(|it| it.slot == Slot::Raw(Raw::Telemetry));
+        Self { nodes: draft.into_iter().map(Node::new).collect(), is_telemetry }
     }
 
     #[inline]
@@ -217,7 +236,8 @@ impl<'a> Visitor<'a> for Alike<'_, '_, 'a> {
         let mut names = shape.names.iter();
         while let Some(entry) = map.next_key_seed(Expected(names.next()))? {
             record.fields += 1;
-            match entry {
+            record.marks |= entry.map_or(0, |it| it.mark);
+            match entry.filter(|it| it.is_read()) {
                 Some(entry) => map.next_value_seed(Scalar { table, entry, depth: 0, record })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -273,6 +293,9 @@ impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
+        if self.table.is_telemetry {
+            return telemetry::Walk::new(self.table, self.record, self.each).all(map);
+        }
         self.record.clear();
         Object { table: self.table, node: 0, depth: 0, record: self.record }.visit_map(map)?;
         (self.each)(self.record);
@@ -317,7 +340,10 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
         let Self { table, node, depth, record } = self;
         while let Some(entry) = map.next_key_seed(Name { table, node })? {
             record.fields += 1;
-            match entry {
+            if depth == 0 {
+                record.marks |= entry.map_or(0, |it| it.mark);
+            }
+            match entry.filter(|it| it.is_read()) {
                 Some(entry) if record.fields <= FIELDS_MAX => {
                     map.next_value_seed(Scalar { table, entry, depth, record })?;
                 }

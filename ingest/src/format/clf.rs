@@ -120,7 +120,8 @@ fn date(line: &str) -> Option<(&str, &str, &str)> {
 /// Whether a line is an error or application message rather than an access.
 fn is_message(line: &str) -> bool {
     match line.as_bytes() {
-        [b'[', ..] => true,
+        // `[time] "` begins an access of another format.
+        [b'[', ..] => !line.contains("] \""),
         [b'0'..=b'9', _, _, _, b'/' | b'-', _, _, b'/' | b'-', ..] => line.contains(" ["),
         _ => false,
     }

@@ -56,6 +56,17 @@ pub(crate) enum Raw {
     EarlierActor,
     /// The same once more: `act.act.act.sub`.
     EarliestActor,
+    /// When the response ended, where the event's time is the request's start: the duration lies
+    /// between them.
+    EndTime,
+    /// What only the format's `finish` reads; no column is filled from it.
+    Aside,
+    /// The same.
+    AsideToo,
+    /// The same.
+    AsideThree,
+    /// A list of OTLP resources: every log record and span in them is a record of its own.
+    Telemetry,
     // The identity candidates, in the order in which they are tried.
     IdOverride,
     IdSubject,
@@ -106,6 +117,9 @@ impl Raw {
             Self::ResponseFlags => "parse_flags (client_abort)",
             Self::CertificateVerify => "principal_id (trust of the certificate)",
             Self::Issuer => "principal_id (issuer)",
+            Self::EndTime => "duration_ns",
+            Self::Aside | Self::AsideToo | Self::AsideThree => "(what the record is)",
+            Self::Telemetry => "(one event for each record in it)",
             Self::Actor | Self::EarlierActor | Self::EarliestActor => "actor_chain",
             Self::IdOverride | Self::IdSubject | Self::IdConsumer | Self::IdUser => "principal_id",
             Self::IdApplication => "principal_id (application)",
@@ -141,7 +155,7 @@ impl Slot {
 
     /// Whether a number in this slot is kept as its digits.
     pub(crate) const fn is_text(self) -> bool {
-        !matches!(self, Self::Int(_) | Self::Raw(Raw::Time | Raw::ParseFlags))
+        !matches!(self, Self::Int(_) | Self::Raw(Raw::Time | Raw::EndTime | Raw::ParseFlags))
     }
 }
 

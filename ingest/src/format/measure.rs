@@ -20,16 +20,19 @@ fn flag(event: &mut Event, flag: ParseFlags, is_set: bool) {
 /// The event's time as the record gave it.
 pub(super) fn stamp(record: &Record<'_>) -> Result<(Stamp, How), Reject> {
     let filled = record.filled(Slot::Raw(Raw::Time)).ok_or(Reject::NoTime)?;
-    let stamp = match filled.value {
-        Value::Int(number) => timestamp::whole(number),
-        Value::Float(number) => timestamp::float(number),
-        text => record.text_of(text).and_then(timestamp::text),
-    };
-    let stamp = stamp.ok_or(Reject::NoTime)?;
+    let stamp = stamp_of(record, filled.value).ok_or(Reject::NoTime)?;
     if !stamp.time.is_plausible() {
         return Err(Reject::TimeOutOfRange);
     }
     Ok((stamp, filled.field.how))
+}
+
+fn stamp_of<'a>(record: &Record<'a>, value: Value<'a>) -> Option<Stamp> {
+    match value {
+        Value::Int(number) => timestamp::whole(number),
+        Value::Float(number) => timestamp::float(number),
+        text => record.text_of(text).and_then(timestamp::text),
+    }
 }
 
 /// Which instant the time is; where it is the end and the duration is known, the start.
@@ -41,6 +44,9 @@ pub(super) fn time(
     format: &Format,
 ) {
     flag(event, ParseFlags::TZ_ASSUMED, stamp.zone_assumed);
+    if let (None, Some(duration)) = (event.int(Int::DurationNs), between(record, stamp)) {
+        event.set_int(Int::DurationNs, duration);
+    }
     let precision = record.text(Slot::Raw(Raw::TimePrecision)).and_then(TimePrecision::from_name);
     event.time_precision = precision.unwrap_or(stamp.precision);
     let given = record.text(Slot::Raw(Raw::TimeKind)).and_then(TimeKind::from_name);
@@ -55,6 +61,16 @@ pub(super) fn time(
             event.time_kind = TimeKind::EndMinusDuration;
         }
     }
+}
+
+/// The time from the start to the end, where both are known more finely than to the second.
+fn between(record: &Record<'_>, start: Stamp) -> Option<i64> {
+    let end = stamp_of(record, record.filled(Slot::Raw(Raw::EndTime))?.value)?;
+    if start.precision == TimePrecision::S || end.precision == TimePrecision::S {
+        return None;
+    }
+    let ns = end.time.ns().checked_sub(start.time.ns())?;
+    (0..=DURATION_NS_MAX).contains(&ns).then_some(ns)
 }
 
 /// The integer columns.
