@@ -19,6 +19,8 @@ mod measure;
 mod nginx_json;
 pub(crate) mod record;
 mod request;
+#[cfg(test)]
+mod samples;
 
 pub(crate) use address::Network;
 pub(crate) use columns::Columns;
