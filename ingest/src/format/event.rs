@@ -3,7 +3,7 @@
 use super::address::{self, Address, Network};
 use super::field::{How, Raw, Slot};
 use super::record::{Record, Value};
-use super::{Format, FormatId, measure, request};
+use super::{Format, FormatId, claims, measure, request};
 use crate::identity::{self, ANONYMOUS, BY_ADDRESS, BY_NETWORK, Candidate};
 use crate::injection::Folded;
 use crate::redact::{self, Key};
@@ -109,6 +109,7 @@ impl<'p> Writer<'p> {
             return Err(reason);
         }
         let (stamp, how) = measure::stamp(record)?;
+        let differs = claims::settle(record);
         if format.needs_request && !request::is_there(record) {
             return Err(Reject::NoRequest);
         }
@@ -120,6 +121,9 @@ impl<'p> Writer<'p> {
         measure::time(record, &mut event, stamp, how, format);
         let record = &*record;
         event.parse_flags.insert(record.flags);
+        if differs {
+            event.parse_flags.insert(ParseFlags::HEADER_BODY_MISMATCH);
+        }
         provenance(record, &mut event);
         let mut draft = Draft { event, batch };
         self.plain(record, &mut draft);

@@ -65,6 +65,8 @@ pub(crate) struct Record<'a> {
     pub(crate) fields: usize,
     /// Why the record is no event, as its format found.
     refused: Option<Reject>,
+    /// The log says in its own words, without a status, that the caller's credentials were refused.
+    pub(crate) is_claimed: bool,
 }
 
 impl<'a> Record<'a> {
@@ -77,6 +79,7 @@ impl<'a> Record<'a> {
             flags: ParseFlags(0),
             fields: 0,
             refused: None,
+            is_claimed: false,
         }
     }
 
@@ -88,6 +91,7 @@ impl<'a> Record<'a> {
         self.flags = ParseFlags(0);
         self.fields = 0;
         self.refused = None;
+        self.is_claimed = false;
     }
 
     /// Says why the record is no event: [`Reject::Repeated`] where another record counts the call,
@@ -166,6 +170,7 @@ impl<'a> Record<'a> {
         self.flags = ParseFlags(0);
         self.fields = 0;
         self.refused = None;
+        self.is_claimed = false;
         for (index, filled) in &mark.kept {
             if let Some(slot) = self.values.get_mut(*index) {
                 *slot = Some(*filled);
