@@ -22,7 +22,7 @@ mod gcp_api_gateway;
 mod generic_json;
 mod gravitee;
 #[cfg(test)]
-mod hostile;
+pub(crate) mod hostile;
 mod kong;
 mod litellm;
 mod mcp;

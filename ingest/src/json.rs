@@ -7,6 +7,7 @@ mod telemetry;
 pub(crate) use inner::inner_names;
 pub(crate) use mend::{hex, prune, repair};
 
+use crate::envelope;
 use crate::format::field::{Field, How, OVERRIDE, Raw, Slot};
 use crate::format::record::{Record, Value};
 use model::ParseFlags;
@@ -47,6 +48,15 @@ struct Entry {
     name: Box<str>,
     field: Option<(&'static Field, u16)>,
     child: Option<usize>,
+    /// The bit of a name by which envelopes are recognised.
+    mark: u64,
+}
+
+impl Entry {
+    /// Whether the value says anything to the format.
+    const fn is_read(&self) -> bool {
+        self.field.is_some() || self.child.is_some()
+    }
 }
 
 impl Table {
@@ -58,6 +68,9 @@ impl Table {
         }
         for (rank, field) in (1..).zip(fields) {
             add(&mut draft, 0, field.name, (field, rank));
+        }
+        for name in envelope::NAMES {
+            entry(&mut draft, 0, name).mark |= envelope::mark(name);
         }
         let is_telemetry = fields.iter().any(|it| it.slot == Slot::Raw(Raw::Telemetry));
         Self { nodes: draft.into_iter().map(Node::new).collect(), is_telemetry }
@@ -232,7 +245,8 @@ impl<'a> Visitor<'a> for Alike<'_, '_, 'a> {
         let mut names = shape.names.iter();
         while let Some(entry) = map.next_key_seed(Expected(names.next()))? {
             record.fields += 1;
-            match entry {
+            record.marks |= entry.map_or(0, |it| it.mark);
+            match entry.filter(|it| it.is_read()) {
                 Some(entry) => map.next_value_seed(Scalar { table, entry, depth: 0, record })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -335,7 +349,10 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
         let Self { table, node, depth, record } = self;
         while let Some(entry) = map.next_key_seed(Name { table, node })? {
             record.fields += 1;
-            match entry {
+            if depth == 0 {
+                record.marks |= entry.map_or(0, |it| it.mark);
+            }
+            match entry.filter(|it| it.is_read()) {
                 Some(entry) if record.fields <= FIELDS_MAX => {
                     map.next_value_seed(Scalar { table, entry, depth, record })?;
                 }

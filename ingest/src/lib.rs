@@ -4,7 +4,9 @@
 
 pub mod chunk;
 pub mod endpoint;
+mod envelope;
 pub mod format;
+mod header;
 mod identity;
 mod injection;
 mod json;

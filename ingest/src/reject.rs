@@ -69,6 +69,13 @@ impl fmt::Display for Reject {
     }
 }
 
+impl Reject {
+    /// Whether nothing is missing because of it, nor anything wrong with the input.
+    pub const fn is_harmless(self) -> bool {
+        matches!(self, Self::NotAccessLog | Self::Repeated)
+    }
+}
+
 /// One rejected record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sample {
@@ -154,6 +161,11 @@ impl Rejects {
     /// How many records were rejected.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
+    }
+
+    /// How many records were rejected that should have been events.
+    pub fn harmful(&self) -> u64 {
+        self.iter().filter(|(reason, _)| !reason.is_harmless()).map(|(_, count)| count).sum()
     }
 
     /// How many records were rejected for a reason.

@@ -102,7 +102,8 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
 /// Whether a line is an error or application message rather than an access.
 fn is_message(line: &str) -> bool {
     match line.as_bytes() {
-        [b'[', ..] => true,
+        // `[time] "` begins an access of another format.
+        [b'[', ..] => !line.contains("] \""),
         [b'0'..=b'9', _, _, _, b'/' | b'-', _, _, b'/' | b'-', ..] => line.contains(" ["),
         _ => false,
     }
