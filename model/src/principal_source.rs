@@ -6,7 +6,13 @@
 pub const PRINCIPAL_SOURCES: &[&str] = &[
     "actor",
     "anonymous",
+    "aws_apigw_text.identity.caller",
+    "aws_apigw_text.identity.user",
     "canonical.principal_id",
+    "cef.sourceUserId",
+    "cef.sourceUserName",
+    "cef.suid",
+    "cef.suser",
     "claimed",
     "clf.remote_user",
     "client_address",
@@ -84,6 +90,8 @@ pub const PRINCIPAL_SOURCES: &[&str] = &[
     "kong.ai.mcp.rpc[].mcp_session_id",
     "kong.authenticated_entity.id",
     "kong.consumer.id",
+    "leef.accountName",
+    "leef.usrName",
     "nginx_json.http_apikey",
     "nginx_json.http_x_api_key",
     "nginx_json.http_x_consumer_id",
@@ -93,7 +101,10 @@ pub const PRINCIPAL_SOURCES: &[&str] = &[
     "nginx_json.jwt_claim_sub",
     "nginx_json.remote_user",
     "nginx_json.ssl_client_s_dn",
+    "reactor_netty.user",
     "settings.principal_field",
+    "traefik.ClientUsername",
+    "w3c.cs-username",
 ];
 
 /// The rule of that name, if there is one, for as long as the program runs.
