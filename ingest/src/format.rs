@@ -38,8 +38,6 @@ mod litellm;
 pub(crate) mod mapping;
 mod mcp;
 mod measure;
-mod measure;
-mod nginx_json;
 mod nginx_json;
 mod oathkeeper;
 mod openai_audit;
