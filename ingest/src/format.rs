@@ -1,23 +1,32 @@
 //! The formats that are read: one module and one line of the table each.
 
 mod address;
+mod agentgateway;
+mod agentgateway_json;
+mod anthropic_activity;
+mod apisix;
 mod aws_alb;
 mod aws_apigw_text;
 mod aws_cloudfront;
 mod aws_elb;
+mod caddy;
 mod call;
 mod canonical;
 mod cef;
 #[cfg(test)]
 pub(crate) mod check;
+mod claims;
 mod clf;
 pub(crate) mod columns;
 mod envoy;
 mod envoy_json;
 pub(crate) mod event;
+mod fastly_json;
 pub(crate) mod field;
+mod gcp_api_gateway;
 mod generic_json;
 mod gin;
+mod gravitee;
 mod haproxy;
 #[cfg(test)]
 pub(crate) mod hostile;
@@ -25,8 +34,13 @@ mod istio;
 mod kong;
 mod leef;
 mod line;
+mod litellm;
+pub(crate) mod mapping;
+mod mcp;
 mod measure;
 mod nginx_json;
+mod oathkeeper;
+mod openai_audit;
 mod reactor_netty;
 pub(crate) mod record;
 mod request;
@@ -34,10 +48,16 @@ mod request;
 mod samples;
 mod siem;
 mod traefik;
+mod traefik_json;
+mod tyk;
 mod w3c;
+mod wso2;
 
 pub(crate) use address::Network;
 pub(crate) use columns::Columns;
+pub use mapping::{
+    Declared, Is, Mapping, MappingError, Place, Principal, TimeIs, Trust, Unit, declare, verify,
+};
 
 use crate::reject::Reject;
 use field::Field;
@@ -48,14 +68,32 @@ macro_rules! formats {
     ($($(#[$doc:meta])* $variant:ident => $module:ident;)+) => {
         /// A format of access logs.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub enum FormatId { $($(#[$doc])* $variant),+ }
+        pub enum FormatId {
+            $($(#[$doc])* $variant,)+
+            /// One that the operator declared.
+            Declared(Declared),
+        }
+
+        /// The formats that are built in, by number.
+        enum Number { $($variant),+ }
 
         impl FormatId {
-            /// Every format; where two recognise a record, the earlier one reads it.
+            /// Every format that is built in; where two recognise a record, the earlier one reads it.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            pub(crate) const fn format(self) -> &'static Format {
-                match self { $(Self::$variant => &$module::FORMAT),+ }
+            pub(crate) fn format(self) -> &'static Format {
+                match self {
+                    $(Self::$variant => &$module::FORMAT,)+
+                    Self::Declared(it) => it.format(),
+                }
+            }
+
+            /// The format's place in tables: those built in, then those declared.
+            pub(crate) fn index(self) -> usize {
+                match self {
+                    $(Self::$variant => Number::$variant as usize,)+
+                    Self::Declared(it) => Self::ALL.len() + it.index(),
+                }
             }
         }
     };
@@ -66,10 +104,41 @@ formats! {
     Canonical => canonical;
     /// Kong's log plugins.
     Kong => kong;
+    /// Apache APISIX's log plugins.
+    Apisix => apisix;
+    /// Traefik's access log in JSON.
+    TraefikJson => traefik_json;
+    /// Caddy's access log.
+    Caddy => caddy;
+    /// Tyk's analytics records.
+    Tyk => tyk;
+    /// Gravitee's reporters.
+    Gravitee => gravitee;
+    /// Ory Oathkeeper's decisions.
+    Oathkeeper => oathkeeper;
+    /// Fastly's JSON templates.
+    FastlyJson => fastly_json;
+    /// WSO2 API Manager's analytics events.
+    Wso2 => wso2;
+    /// Google's API Gateway and Cloud Endpoints: before any other log entry of Google's.
+    GcpApiGateway => gcp_api_gateway;
+    /// LiteLLM's calls of models and tools.
+    Litellm => litellm;
+    /// OpenAI's organisation audit log.
+    OpenaiAudit => openai_audit;
+    /// Anthropic's activity feed.
+    AnthropicActivity => anthropic_activity;
+    /// agentgateway's request log in JSON.
+    AgentgatewayJson => agentgateway_json;
     /// Envoy's and Envoy Gateway's JSON access log.
     EnvoyJson => envoy_json;
     /// NGINX with a JSON template.
     NginxJson => nginx_json;
+    /// JSON-RPC messages of MCP and A2A. After the formats that the names of the record itself show: to
+    /// look inside costs a second reading.
+    Mcp => mcp;
+    /// agentgateway's request log as text.
+    Agentgateway => agentgateway;
     /// Gin's access lines, as KrakenD writes them.
     Gin => gin;
     /// Envoy's default text line.
@@ -105,22 +174,33 @@ formats! {
 
 impl FormatId {
     /// The format's name in configuration and in `source_format`.
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.format().name
     }
 
     /// What the format is, in one line.
-    pub const fn about(self) -> &'static str {
+    pub fn about(self) -> &'static str {
         self.format().about
     }
 
     /// Whether the format is JSON.
-    pub(crate) const fn is_json(self) -> bool {
+    pub(crate) fn is_json(self) -> bool {
         matches!(self.format().reader, Reader::Json { .. })
+    }
+
+    /// Every format that there is: those declared, which come first, because the operator knows better,
+    /// and those built in.
+    pub fn known() -> impl Iterator<Item = Self> {
+        mapping::all().chain(Self::ALL.iter().copied())
     }
 
     /// The format of that name or alias, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
+        Self::built_in(name).or_else(|| mapping::all().find(|it| it.as_str() == name))
+    }
+
+    /// The same among those built in.
+    pub(crate) fn built_in(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|id| {
             let format = id.format();
             format.name == name || format.aliases.contains(&name)
@@ -192,6 +272,22 @@ pub(crate) type Scan = for<'a> fn(&'a str, &mut Record<'a>) -> Result<(), Reject
 /// Fills a record from a line of text, whose columns a header names.
 pub(crate) type ColumnScan =
     for<'a> fn(&'a str, Option<&Columns>, &mut Record<'a>) -> Result<(), Reject>;
+
+/// Tables of fields, one after the other; `N` is how many fields they have.
+const fn joined<const N: usize, const PARTS: usize>(parts: [&[Field]; PARTS]) -> [Field; N] {
+    let mut fields = [parts[0][0]; N];
+    let (mut filled, mut part) = (0, 0);
+    while part < PARTS {
+        let mut index = 0;
+        while index < parts[part].len() {
+            fields[filled] = parts[part][index];
+            filled += 1;
+            index += 1;
+        }
+        part += 1;
+    }
+    fields
+}
 
 /// Nothing is left to do.
 const fn nothing(_: &mut Record<'_>) {}
