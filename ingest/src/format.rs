@@ -16,7 +16,7 @@ pub(crate) mod columns;
 mod envoy;
 mod envoy_json;
 pub(crate) mod event;
-mod fastly_json;
+mod fastly;
 pub(crate) mod field;
 mod gcp_api_gateway;
 mod generic_json;
@@ -79,7 +79,7 @@ formats! {
     /// Ory Oathkeeper's decisions.
     Oathkeeper => oathkeeper;
     /// Fastly's JSON templates.
-    FastlyJson => fastly_json;
+    Fastly => fastly;
     /// WSO2 API Manager's analytics events.
     Wso2 => wso2;
     /// Google's API Gateway and Cloud Endpoints: before any other log entry of Google's.
