@@ -25,6 +25,7 @@ mod gravitee;
 pub(crate) mod hostile;
 mod kong;
 mod litellm;
+pub(crate) mod mapping;
 mod mcp;
 mod measure;
 mod nginx_json;
@@ -32,12 +33,17 @@ mod oathkeeper;
 mod openai_audit;
 pub(crate) mod record;
 mod request;
+#[cfg(test)]
+mod samples;
 mod traefik_json;
 mod tyk;
 mod wso2;
 
 pub(crate) use address::Network;
 pub(crate) use columns::Columns;
+pub use mapping::{
+    Declared, Is, Mapping, MappingError, Place, Principal, TimeIs, Trust, Unit, declare, verify,
+};
 
 use crate::reject::Reject;
 use field::Field;
@@ -48,14 +54,32 @@ macro_rules! formats {
     ($($(#[$doc:meta])* $variant:ident => $module:ident;)+) => {
         /// A format of access logs.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub enum FormatId { $($(#[$doc])* $variant),+ }
+        pub enum FormatId {
+            $($(#[$doc])* $variant,)+
+            /// One that the operator declared.
+            Declared(Declared),
+        }
+
+        /// The formats that are built in, by number.
+        enum Number { $($variant),+ }
 
         impl FormatId {
-            /// Every format; where two recognise a record, the earlier one reads it.
+            /// Every format that is built in; where two recognise a record, the earlier one reads it.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            pub(crate) const fn format(self) -> &'static Format {
-                match self { $(Self::$variant => &$module::FORMAT),+ }
+            pub(crate) fn format(self) -> &'static Format {
+                match self {
+                    $(Self::$variant => &$module::FORMAT,)+
+                    Self::Declared(it) => it.format(),
+                }
+            }
+
+            /// The format's place in tables: those built in, then those declared.
+            pub(crate) fn index(self) -> usize {
+                match self {
+                    $(Self::$variant => Number::$variant as usize,)+
+                    Self::Declared(it) => Self::ALL.len() + it.index(),
+                }
             }
         }
     };
@@ -111,22 +135,33 @@ formats! {
 
 impl FormatId {
     /// The format's name in configuration and in `source_format`.
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.format().name
     }
 
     /// What the format is, in one line.
-    pub const fn about(self) -> &'static str {
+    pub fn about(self) -> &'static str {
         self.format().about
     }
 
     /// Whether the format is JSON.
-    pub(crate) const fn is_json(self) -> bool {
+    pub(crate) fn is_json(self) -> bool {
         matches!(self.format().reader, Reader::Json { .. })
+    }
+
+    /// Every format that there is: those declared, which come first, because the operator knows better,
+    /// and those built in.
+    pub fn known() -> impl Iterator<Item = Self> {
+        mapping::all().chain(Self::ALL.iter().copied())
     }
 
     /// The format of that name or alias, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
+        Self::built_in(name).or_else(|| mapping::all().find(|it| it.as_str() == name))
+    }
+
+    /// The same among those built in.
+    pub(crate) fn built_in(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|id| {
             let format = id.format();
             format.name == name || format.aliases.contains(&name)

@@ -2,6 +2,7 @@
 
 use crate::format::FormatId;
 use crate::format::field::{How, OVERRIDE, Raw, Rule, Slot};
+use crate::format::mapping::SOURCES;
 use crate::format::record::Record;
 use model::{PrincipalTrust, PrincipalType, Text};
 
@@ -149,7 +150,7 @@ fn source_of(id: &str) -> Option<&'static str> {
     let fixed = [GIVEN, BY_ADDRESS, BY_NETWORK, CLAIMED, ANONYMOUS];
     let rules = FormatId::ALL.iter().flat_map(|it| it.format().fields).chain([&OVERRIDE]);
     let rules = rules.filter_map(|field| field.rule).map(|rule| rule.source);
-    fixed.into_iter().chain(rules).find(|it| *it == id)
+    fixed.into_iter().chain(SOURCES).chain(rules).find(|it| *it == id)
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ impl Settings {
             Network::parse(text).ok_or_else(|| SettingsError::Network(text.clone()))
         };
         let trusted = trusted_proxies.iter().map(network).collect::<Result<_, _>>()?;
-        let table = |id: &FormatId| Table::new(id.format().fields, principal_field);
+        let table = |id: FormatId| Table::new(id.format().fields, principal_field);
+        let declared = FormatId::known().filter(|it| it.index() >= FormatId::ALL.len());
         Ok(Parser {
             policy: Policy {
                 key: Key::new(key),
@@ -113,7 +114,7 @@ impl Settings {
                 group_by_network: *group_by_network,
                 keep_query_values: *keep_query_values,
             },
-            tables: FormatId::ALL.iter().map(table).collect(),
+            tables: FormatId::ALL.iter().copied().chain(declared).map(table).collect(),
             keeps_rejects: false,
         })
     }
@@ -123,7 +124,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Parser {
     policy: Policy,
-    /// The names that each format knows, in the order of [`FormatId::ALL`].
+    /// The names that each format knows, in the order of their index.
     tables: Vec<Table>,
     keeps_rejects: bool,
 }

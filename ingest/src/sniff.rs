@@ -65,19 +65,24 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// What a sample's records are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Votes {
     /// Events by format.
-    counts: [u64; FormatId::ALL.len()],
+    counts: Vec<u64>,
     /// Records that a format filled, and that were no events.
-    guesses: [u64; FormatId::ALL.len()],
+    guesses: Vec<u64>,
     /// What the first of those lack.
-    missing: [Vec<&'static str>; FormatId::ALL.len()],
+    missing: Vec<Vec<&'static str>>,
 }
 
 /// The format of an input, from a sample of its first bytes.
 pub fn stream(sample: &[u8]) -> Result<FormatId, Refusal> {
-    let mut votes = Votes::default();
+    let formats = FormatId::known().count();
+    let mut votes = Votes {
+        counts: vec![0; formats],
+        guesses: vec![0; formats],
+        missing: vec![Vec::new(); formats],
+    };
     let parsed = watch(sample, None, &mut |format, record, done| votes.see(format, record, done));
     votes.decide(&parsed)
 }
@@ -91,7 +96,7 @@ fn watch(sample: &[u8], format: Option<FormatId>, watch: Watch<'_>) -> Parsed {
 
 impl Votes {
     fn see(&mut self, format: FormatId, record: &mut Record<'_>, done: Result<(), Reject>) {
-        let index = format as usize;
+        let index = format.index();
         let Err(_) = done else {
             if let Some(count) = self.counts.get_mut(index) {
                 *count += 1;
@@ -120,7 +125,7 @@ impl Votes {
             }
             best => {
                 let closest = best.or_else(|| self::best(&self.guesses));
-                let missing = closest.and_then(|it| self.missing.get_mut(it as usize));
+                let missing = closest.and_then(|it| self.missing.get_mut(it.index()));
                 let missing = missing.map(std::mem::take).unwrap_or_default();
                 let (reasons, samples) =
                     (parsed.rejects.iter().collect(), parsed.rejects.samples().to_vec());
@@ -135,7 +140,7 @@ impl Votes {
 fn best(counts: &[u64]) -> Option<FormatId> {
     let most = counts.iter().copied().max().filter(|it| *it > 0)?;
     let index = counts.iter().position(|it| *it == most)?;
-    FormatId::ALL.get(index).copied()
+    FormatId::known().find(|it| it.index() == index)
 }
 
 /// What a record lacks to be an event.
@@ -160,7 +165,7 @@ pub fn record(line: &[u8]) -> Option<FormatId> {
 
 /// The formats of text that a line looks like, without reading it as them.
 pub(crate) fn texts(line: &str) -> impl Iterator<Item = FormatId> {
-    FormatId::ALL.iter().copied().filter(move |id| match &id.format().reader {
+    FormatId::known().filter(move |id| match &id.format().reader {
         Reader::Json { .. } => false,
         Reader::Text { looks, .. } | Reader::Columns { looks, .. } => looks(line),
     })
@@ -196,7 +201,7 @@ impl<'a> Look<'a> {
             }
             Reader::Text { .. } | Reader::Columns { .. } => false,
         };
-        FormatId::ALL.iter().copied().filter(is_signed).chain([FormatId::GenericJson])
+        FormatId::known().filter(is_signed).chain([FormatId::GenericJson])
     }
 
     fn has(&self, name: &str) -> bool {

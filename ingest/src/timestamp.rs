@@ -195,7 +195,7 @@ pub(crate) fn clf(bytes: &[u8]) -> Option<Stamp> {
 }
 
 /// `+01:00`, `+0100`, `+01` or `Z`, in seconds east of UTC.
-fn offset(zone: &[u8]) -> Option<i64> {
+pub(crate) fn offset(zone: &[u8]) -> Option<i64> {
     let (sign, h0, h1, m0, m1) = match *zone {
         [b'Z'] => return Some(0),
         [sign, h0, h1] => (sign, h0, h1, b'0', b'0'),

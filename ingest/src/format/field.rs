@@ -1,5 +1,6 @@
 //! What a field of a log can mean: the slot that it fills, how its value is read, whom it names.
 
+use super::mapping::Clock;
 use model::{Int, PrincipalTrust, PrincipalType, Text};
 
 /// Where a format's field ends up.
@@ -187,6 +188,8 @@ pub(crate) enum How {
     Flag,
     /// A credential: only its keyed fingerprint is kept.
     Secret,
+    /// A time as a declared format writes it.
+    Clock(&'static Clock),
 }
 
 impl How {
@@ -201,6 +204,7 @@ impl How {
             Self::Guess => "by the value: suffix, whole = milliseconds, decimals = seconds",
             Self::End => "end of the response",
             Self::Secret => "kept as a fingerprint",
+            Self::Clock(_) => "as declared",
         }
     }
 }

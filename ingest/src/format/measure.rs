@@ -2,7 +2,7 @@
 
 use super::Format;
 use super::field::{How, Raw, Slot};
-use super::record::{Record, Value, last_of_list};
+use super::record::{Filled, Record, Value, last_of_list};
 use crate::reject::Reject;
 use crate::timestamp::{self, Stamp};
 use model::time::{NS_PER_D, NS_PER_S};
@@ -20,18 +20,21 @@ fn flag(event: &mut Event, flag: ParseFlags, is_set: bool) {
 /// The event's time as the record gave it.
 pub(super) fn stamp(record: &Record<'_>) -> Result<(Stamp, How), Reject> {
     let filled = record.filled(Slot::Raw(Raw::Time)).ok_or(Reject::NoTime)?;
-    let stamp = stamp_of(record, filled.value).ok_or(Reject::NoTime)?;
+    let stamp = stamp_of(record, filled).ok_or(Reject::NoTime)?;
     if !stamp.time.is_plausible() {
         return Err(Reject::TimeOutOfRange);
     }
     Ok((stamp, filled.field.how))
 }
 
-fn stamp_of<'a>(record: &Record<'a>, value: Value<'a>) -> Option<Stamp> {
-    match value {
-        Value::Int(number) => timestamp::whole(number),
-        Value::Float(number) => timestamp::float(number),
-        text => record.text_of(text).and_then(timestamp::text),
+fn stamp_of<'a>(record: &Record<'a>, filled: Filled<'a>) -> Option<Stamp> {
+    match (filled.field.how, filled.value) {
+        (How::Clock(clock), Value::Int(number)) => clock.whole(number),
+        (How::Clock(clock), Value::Float(number)) => clock.float(number),
+        (How::Clock(clock), text) => record.text_of(text).and_then(|it| clock.text(it)),
+        (_, Value::Int(number)) => timestamp::whole(number),
+        (_, Value::Float(number)) => timestamp::float(number),
+        (_, text) => record.text_of(text).and_then(timestamp::text),
     }
 }
 
@@ -65,7 +68,7 @@ pub(super) fn time(
 
 /// The time from the start to the end, where both are known more finely than to the second.
 fn between(record: &Record<'_>, start: Stamp) -> Option<i64> {
-    let end = stamp_of(record, record.filled(Slot::Raw(Raw::EndTime))?.value)?;
+    let end = stamp_of(record, record.filled(Slot::Raw(Raw::EndTime))?)?;
     if start.precision == TimePrecision::S || end.precision == TimePrecision::S {
         return None;
     }

@@ -319,7 +319,7 @@ impl<'p, 'w> Run<'p, 'w> {
             }
         }
         let format = found.ok_or(reason.unwrap_or(Reject::UnknownFormat))?;
-        let table = self.parser.tables.get(format as usize);
+        let table = self.parser.tables.get(format.index());
         let shape = look.names().zip(table).and_then(|(names, table)| Shape::of(names, table));
         if let Some(level) = self.levels.get_mut(at.depth) {
             level.alike = shape.map(|shape| (format, shape));
@@ -339,7 +339,7 @@ impl<'p, 'w> Run<'p, 'w> {
         let (format, shape) = self.levels.get(at.depth)?.alike.as_ref()?;
         let (format, parser) = (*format, self.parser);
         let Reader::Json { finish, .. } = &format.format().reader else { return None };
-        let table = parser.tables.get(format as usize)?;
+        let table = parser.tables.get(format.index())?;
         json::read_alike(line, table, shape, record).ok()?;
         if may_open && envelope::is_one(record.marks) {
             return Some(Err(Stop::Envelope));
@@ -392,7 +392,7 @@ impl<'p, 'w> Run<'p, 'w> {
         record: &mut Record<'a>,
     ) -> Result<(), Stop> {
         let parser = self.parser;
-        let table = parser.tables.get(origin.format as usize).ok_or(Reject::UnknownFormat)?;
+        let table = parser.tables.get(origin.format.index()).ok_or(Reject::UnknownFormat)?;
         let first = self.parsed.batch.events.len();
         let (mut count, mut reasons, mut is_envelope) = (0_u64, Vec::new(), false);
         let read = json::read(line, table, record, &mut |record| {
