@@ -13,10 +13,11 @@ pub(crate) mod check;
 mod claims;
 mod clf;
 pub(crate) mod columns;
+mod contextforge;
 mod envoy;
 mod envoy_json;
 pub(crate) mod event;
-mod fastly;
+mod fastly_json;
 pub(crate) mod field;
 mod gcp_api_gateway;
 mod generic_json;
@@ -38,6 +39,7 @@ mod samples;
 mod traefik_json;
 mod tyk;
 mod wso2;
+mod wso2_elk;
 
 pub(crate) use address::Network;
 pub(crate) use columns::Columns;
@@ -103,7 +105,7 @@ formats! {
     /// Ory Oathkeeper's decisions.
     Oathkeeper => oathkeeper;
     /// Fastly's JSON templates.
-    Fastly => fastly;
+    FastlyJson => fastly_json;
     /// WSO2 API Manager's analytics events.
     Wso2 => wso2;
     /// Google's API Gateway and Cloud Endpoints: before any other log entry of Google's.
@@ -114,6 +116,8 @@ formats! {
     OpenaiAudit => openai_audit;
     /// Anthropic's activity feed.
     AnthropicActivity => anthropic_activity;
+    /// IBM ContextForge's audit rows.
+    Contextforge => contextforge;
     /// agentgateway's request log in JSON.
     AgentgatewayJson => agentgateway_json;
     /// Envoy's and Envoy Gateway's JSON access log.
@@ -123,6 +127,8 @@ formats! {
     /// JSON-RPC messages of MCP and A2A. After the formats that the names of the record itself show: to
     /// look inside costs a second reading.
     Mcp => mcp;
+    /// WSO2 API Manager's analytics file.
+    Wso2Elk => wso2_elk;
     /// agentgateway's request log as text.
     Agentgateway => agentgateway;
     /// Envoy's default text line.

@@ -5,9 +5,9 @@ use super::{Format, Reader, nothing};
 use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
-    name: "fastly",
+    name: "fastly_json",
     about: "Fastly real-time logs in its JSON templates",
-    aliases: &[],
+    aliases: &["fastly"],
     fields: FIELDS,
     reader: Reader::Json {
         signatures: &[
@@ -16,6 +16,13 @@ pub(super) static FORMAT: Format = Format {
             &["fastly_info_state"],
             &["response_state", "response_status"],
             &["time_elapsed", "cache_status", "client_ip"],
+            &[
+                "client_ip",
+                "request_protocol",
+                "request_user_agent",
+                "response_status",
+                "response_body_size",
+            ],
         ],
         finish: nothing,
         mends: false,
@@ -35,6 +42,7 @@ static FIELDS: &[Field] = &[
     Field::span("time_elapsed", Int::DurationNs, How::Micros),
     Field::span("time_elapsed_usec", Int::DurationNs, How::Micros),
     Field::span("elapsed_time", Int::DurationNs, How::Micros),
+    Field::span("duration_us", Int::DurationNs, How::Micros),
     Field::text("request_method", Text::HttpRequestMethod),
     Field::text("method", Text::HttpRequestMethod),
     Field::text("request", Text::HttpRequestMethod),
@@ -60,9 +68,10 @@ static FIELDS: &[Field] = &[
     Field::text("service_id", Text::GatewayService),
     Field::raw("mcp_method", Raw::McpMethodHeader),
     Field::raw("mcp_name", Raw::McpNameHeader),
-    identity!("fastly", "consumer_id", IdConsumer, Consumer, Asserted),
-    identity!("fastly", "user_id", IdUser, User, Asserted),
-    identity!("fastly", "user", IdUser, User, Asserted),
+    identity!("fastly_json", "x_consumer_id", IdConsumer, Consumer, Asserted),
+    identity!("fastly_json", "consumer_id", IdConsumer, Consumer, Asserted),
+    identity!("fastly_json", "user_id", IdUser, User, Asserted),
+    identity!("fastly_json", "user", IdUser, User, Asserted),
 ];
 
 #[cfg(test)]
@@ -73,7 +82,7 @@ mod tests {
     #[test]
     fn the_recommended_template_is_read() {
         check(
-            FormatId::Fastly,
+            FormatId::FastlyJson,
             r#"{"timestamp":"2026-03-10T03:36:59+0000","client_ip":"198.51.100.9","geo_country":"france","host":"api.example.com","url":"/v1/a?b=\"c\"","request_method":"GET","request_protocol":"HTTP/2","request_referer":"","request_user_agent":"x","response_state":"PASS","response_status":200,"response_reason":"OK","response_body_size":12,"fastly_server":"cache-cdg-1","fastly_is_edge":true}"#,
             &[
                 "time=2026-03-10T03:36:59Z",
@@ -86,7 +95,7 @@ mod tests {
             ],
         );
         check(
-            FormatId::Fastly,
+            FormatId::FastlyJson,
             r#"{"time_start":"2026-03-10T03:36:59Z","time_elapsed":1500,"client_ip":"198.51.100.9","request":"POST","url":"/v1/a","status":"503","cache_status":"MISS","resp_body_size":0,"req_body_size":7}"#,
             &[
                 "duration_ns=1500000",
@@ -100,7 +109,7 @@ mod tests {
     #[test]
     fn a_template_that_does_not_escape_is_refused_where_it_breaks() {
         check(
-            FormatId::Fastly,
+            FormatId::FastlyJson,
             r#"{"timestamp":"2026-03-10T03:36:59+0000","client_ip":"198.51.100.9","url":"/v1/a?b="c"","response_status":200}"#,
             &["events=0", "reject=malformed_json"],
         );
