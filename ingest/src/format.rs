@@ -5,9 +5,14 @@ mod agentgateway;
 mod agentgateway_json;
 mod anthropic_activity;
 mod apisix;
+mod aws_alb;
+mod aws_apigw_text;
+mod aws_cloudfront;
+mod aws_elb;
 mod caddy;
 mod call;
 mod canonical;
+mod cef;
 #[cfg(test)]
 pub(crate) mod check;
 mod claims;
@@ -21,10 +26,15 @@ mod fastly_json;
 pub(crate) mod field;
 mod gcp_api_gateway;
 mod generic_json;
+mod gin;
 mod gravitee;
+mod haproxy;
 #[cfg(test)]
 pub(crate) mod hostile;
+mod istio;
 mod kong;
+mod leef;
+mod line;
 mod litellm;
 pub(crate) mod mapping;
 mod mcp;
@@ -32,12 +42,16 @@ mod measure;
 mod nginx_json;
 mod oathkeeper;
 mod openai_audit;
+mod reactor_netty;
 pub(crate) mod record;
 mod request;
 #[cfg(test)]
 mod samples;
+mod siem;
+mod traefik;
 mod traefik_json;
 mod tyk;
+mod w3c;
 mod wso2;
 mod wso2_elk;
 
@@ -131,8 +145,33 @@ formats! {
     Wso2Elk => wso2_elk;
     /// agentgateway's request log as text.
     Agentgateway => agentgateway;
+    /// Gin's access lines, as KrakenD writes them.
+    Gin => gin;
     /// Envoy's default text line.
     Envoy => envoy;
+    /// Istio's default text line.
+    Istio => istio;
+    /// AWS Application Load Balancers.
+    AwsAlb => aws_alb;
+    /// AWS Classic Load Balancers.
+    AwsElb => aws_elb;
+    /// Amazon CloudFront's standard log: before the other logs of the W3C's kind, whose header it has.
+    AwsCloudfront => aws_cloudfront;
+    /// W3C extended logs, as IIS writes them.
+    W3c => w3c;
+    /// HAProxy's HTTP and HTTPS logs.
+    Haproxy => haproxy;
+    /// Common Event Format.
+    Cef => cef;
+    /// Log Event Extended Format.
+    Leef => leef;
+    /// Traefik's access log as text: it and the next ones begin like a common line, which would be read
+    /// as such without its end.
+    Traefik => traefik;
+    /// Reactor Netty's and Spring Cloud Gateway's access log.
+    ReactorNetty => reactor_netty;
+    /// The text templates of AWS API Gateway.
+    AwsApigwText => aws_apigw_text;
     /// The common log format of NGINX and Apache.
     Clf => clf;
     /// Any JSON whose field names tell what they are.
