@@ -18,6 +18,7 @@ pub(crate) mod check;
 mod claims;
 mod clf;
 pub(crate) mod columns;
+mod contextforge;
 mod envoy;
 mod envoy_json;
 pub(crate) mod event;
@@ -52,6 +53,7 @@ mod traefik_json;
 mod tyk;
 mod w3c;
 mod wso2;
+mod wso2_elk;
 
 pub(crate) use address::Network;
 pub(crate) use columns::Columns;
@@ -128,6 +130,8 @@ formats! {
     OpenaiAudit => openai_audit;
     /// Anthropic's activity feed.
     AnthropicActivity => anthropic_activity;
+    /// IBM ContextForge's audit rows.
+    Contextforge => contextforge;
     /// agentgateway's request log in JSON.
     AgentgatewayJson => agentgateway_json;
     /// Envoy's and Envoy Gateway's JSON access log.
@@ -137,6 +141,8 @@ formats! {
     /// JSON-RPC messages of MCP and A2A. After the formats that the names of the record itself show: to
     /// look inside costs a second reading.
     Mcp => mcp;
+    /// WSO2 API Manager's analytics file.
+    Wso2Elk => wso2_elk;
     /// agentgateway's request log as text.
     Agentgateway => agentgateway;
     /// Gin's access lines, as KrakenD writes them.
