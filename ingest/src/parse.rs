@@ -382,7 +382,6 @@ impl<'p> Run<'p> {
         origin: Origin,
         record: &mut Record<'a>,
     ) -> Result<(), Reject> {
-        let is_list = line.starts_with('[');
         let parser = self.parser;
         let table = parser.tables.get(origin.format as usize).ok_or(Reject::UnknownFormat)?;
         let first = self.parsed.batch.events.len();
@@ -395,8 +394,9 @@ impl<'p> Run<'p> {
             reasons.extend(self.write(record, Origin { content_hash, ..origin }).err());
         });
         reasons.extend(read.err().map(|_| Reject::MalformedJson));
-        // An object that is whole may be followed by garbage: then it is not to be believed. In a
-        // list, what stood before the break is kept.
+        // An object that is whole may be followed by garbage: then it is not to be believed. Of a
+        // list, and of an object with several records, what stood before the break is kept.
+        let is_list = line.starts_with('[') || elements > 1;
         if !is_list && !reasons.is_empty() {
             self.take_back(first);
         }
