@@ -2,6 +2,7 @@
 
 use crate::format::FormatId;
 use crate::format::field::{How, OVERRIDE, Raw, Rule, Slot};
+use crate::format::mapping::SOURCES;
 use crate::format::record::Record;
 use model::{PrincipalTrust, PrincipalType, Text};
 
@@ -83,7 +84,8 @@ pub(crate) fn resolve<'r>(
 ) -> Resolved<'r> {
     let named = given(record, client).or_else(|| candidate(record));
     let refused = matches!(status, Some(401 | 407));
-    let is_claimed = refused && named.is_some_and(|it| it.trust == PrincipalTrust::Asserted);
+    let is_believed = |it: Candidate<'_>| it.trust != PrincipalTrust::Asserted;
+    let is_claimed = named.is_some_and(|it| record.is_claimed || refused && !is_believed(it));
     Resolved { named, is_claimed }
 }
 
@@ -148,7 +150,7 @@ fn source_of(id: &str) -> Option<&'static str> {
     let fixed = [GIVEN, BY_ADDRESS, BY_NETWORK, CLAIMED, ANONYMOUS];
     let rules = FormatId::ALL.iter().flat_map(|it| it.format().fields).chain([&OVERRIDE]);
     let rules = rules.filter_map(|field| field.rule).map(|rule| rule.source);
-    fixed.into_iter().chain(rules).find(|it| *it == id)
+    fixed.into_iter().chain(SOURCES).chain(rules).find(|it| *it == id)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ mod telemetry;
 pub(crate) use inner::inner_names;
 pub(crate) use mend::{hex, prune, repair};
 
-use crate::format::field::{Field, OVERRIDE, Raw, Slot};
+use crate::envelope;
+use crate::format::field::{Field, How, OVERRIDE, Raw, Slot};
 use crate::format::record::{Record, Value};
 use model::ParseFlags;
 use serde::de::{
@@ -17,6 +18,8 @@ use std::fmt;
 
 /// Fields of one record that are looked at; the rest is skipped and flagged.
 const FIELDS_MAX: usize = 256;
+/// The part of a field's name that stands for any name.
+const ANY: &str = "*";
 /// Levels of objects that a field's name may go down.
 const DEPTH_MAX: usize = 8;
 
@@ -33,6 +36,8 @@ pub(crate) struct Table {
 struct Node {
     entries: Vec<Entry>,
     mask: usize,
+    /// What a name is that is none of them.
+    any: Option<Entry>,
     /// Each element of a list here is a call of its own.
     is_list: bool,
 }
@@ -43,6 +48,15 @@ struct Entry {
     name: Box<str>,
     field: Option<(&'static Field, u16)>,
     child: Option<usize>,
+    /// The bit of a name by which envelopes are recognised.
+    mark: u64,
+}
+
+impl Entry {
+    /// Whether the value says anything to the format.
+    const fn is_read(&self) -> bool {
+        self.field.is_some() || self.child.is_some()
+    }
 }
 
 impl Table {
@@ -54,6 +68,9 @@ impl Table {
         }
         for (rank, field) in (1..).zip(fields) {
             add(&mut draft, 0, field.name, (field, rank));
+        }
+        for name in envelope::NAMES {
+            entry(&mut draft, 0, name).mark |= envelope::mark(name);
         }
         let is_telemetry = fields.iter().any(|it| it.slot == Slot::Raw(Raw::Telemetry));
         Self { nodes: draft.into_iter().map(Node::new).collect(), is_telemetry }
@@ -70,7 +87,7 @@ impl Table {
                 return Some(entry);
             }
             if entry.name.is_empty() {
-                return None;
+                return node.any.as_ref();
             }
             index += 1;
         }
@@ -87,7 +104,12 @@ impl Node {
     fn new(draft: Draft) -> Self {
         let size = (draft.entries.len() * 4).next_power_of_two().max(4);
         let mut entries = vec![Entry::default(); size];
+        let mut any = None;
         for entry in draft.entries {
+            if &*entry.name == ANY {
+                any = Some(entry);
+                continue;
+            }
             let mut index = hash(entry.name.as_bytes()) as usize;
             while entries.get(index & (size - 1)).is_some_and(|it| !it.name.is_empty()) {
                 index += 1;
@@ -96,7 +118,7 @@ impl Node {
                 *place = entry;
             }
         }
-        Self { entries, mask: size - 1, is_list: draft.is_list }
+        Self { entries, mask: size - 1, any, is_list: draft.is_list }
     }
 }
 
@@ -224,7 +246,8 @@ impl<'a> Visitor<'a> for Alike<'_, '_, 'a> {
         let mut names = shape.names.iter();
         while let Some(entry) = map.next_key_seed(Expected(names.next()))? {
             record.fields += 1;
-            match entry {
+            record.marks |= entry.map_or(0, |it| it.mark);
+            match entry.filter(|it| it.is_read()) {
                 Some(entry) => map.next_value_seed(Scalar { table, entry, depth: 0, record })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -327,7 +350,10 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
         let Self { table, node, depth, record } = self;
         while let Some(entry) = map.next_key_seed(Name { table, node })? {
             record.fields += 1;
-            match entry {
+            if depth == 0 {
+                record.marks |= entry.map_or(0, |it| it.mark);
+            }
+            match entry.filter(|it| it.is_read()) {
                 Some(entry) if record.fields <= FIELDS_MAX => {
                     map.next_value_seed(Scalar { table, entry, depth, record })?;
                 }
@@ -437,7 +463,10 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+    fn visit_bool<E>(self, is_set: bool) -> Result<(), E> {
+        if self.entry.field.is_some_and(|(field, _)| field.how == How::Flag) {
+            self.put(Value::Line(if is_set { "true" } else { "false" }));
+        }
         Ok(())
     }
 

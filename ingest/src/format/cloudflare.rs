@@ -62,8 +62,8 @@ static FIELDS: &[Field] = &[
     // Headers that a job logs as custom fields.
     Field::raw("RequestHeaders.x-forwarded-for", Raw::Forwarded),
     Field::raw("RequestHeaders.traceparent", Raw::Traceparent),
-    Field::text("RequestHeaders.mcp-method", Text::McpMethodName),
-    Field::text("RequestHeaders.mcp-name", Text::ToolName),
+    Field::raw("RequestHeaders.mcp-method", Raw::McpMethodHeader),
+    Field::raw("RequestHeaders.mcp-name", Raw::McpNameHeader),
     Field::text("RequestHeaders.mcp-protocol-version", Text::McpProtocolVersion),
     identity!("cloudflare", "JWTClaims.sub", IdSubject, User, Asserted),
     identity!("cloudflare", "RequestHeaders.x-consumer-id", IdConsumer, Consumer, Asserted),

@@ -60,7 +60,7 @@ static DECISION: Field =
 static RECEIVED: Field = Field::raw("receiveTimestamp", Raw::TimeKind);
 
 /// Takes the id out of the trace's name, and the time of receipt where there is no other.
-pub(super) fn finish(record: &mut Record<'_>) {
+fn finish(record: &mut Record<'_>) {
     let trace = record.text(Slot::Raw(Raw::AsideToo)).map(|it| {
         let id = it.rsplit_once('/').map_or(it, |(_, id)| id);
         id.to_owned()

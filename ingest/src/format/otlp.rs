@@ -106,12 +106,13 @@ const AGENTS: &[Field] = fields! {
     text(Text::RpcSystem): "rpc.system" "rpc.system.name";
     text(Text::RpcMethod): "rpc.method" "a2a.method";
     int(Int::RpcErrorCode): "rpc.jsonrpc.error_code" "mcp.error.code" "rpc.response.status_code";
-    text(Text::McpMethodName): "mcp.method.name" "http.request.header.mcp-method" "mcp-method";
+    text(Text::McpMethodName): "mcp.method.name";
+    raw(Raw::McpMethodHeader): "http.request.header.mcp-method" "mcp-method";
+    raw(Raw::McpNameHeader): "http.request.header.mcp-name" "mcp-name";
     text(Text::McpProtocolVersion): "mcp.protocol.version"
         "http.request.header.mcp-protocol-version" "mcp-protocol-version";
     text(Text::McpServer): "mcp.server" "mcp.target" "mcp.server.name";
-    text(Text::ToolName): "gen_ai.tool.name" "mcp.tool.name" "gen_ai.prompt.name"
-        "http.request.header.mcp-name" "mcp-name";
+    text(Text::ToolName): "gen_ai.tool.name" "mcp.tool.name" "gen_ai.prompt.name";
     text(Text::ResourceUri): "mcp.resource.uri" "mcp.resource.name";
     text(Text::AgentId): "gen_ai.agent.id";
     text(Text::AgentName): "gen_ai.agent.name";

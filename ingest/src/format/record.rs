@@ -63,8 +63,12 @@ pub(crate) struct Record<'a> {
     pub(crate) flags: ParseFlags,
     /// Fields seen so far.
     pub(crate) fields: usize,
+    /// The names of the record by which envelopes are recognised, a bit each.
+    pub(crate) marks: u64,
     /// Why the record is no event, as its format found.
     refused: Option<Reject>,
+    /// The log says in its own words, without a status, that the caller's credentials were refused.
+    pub(crate) is_claimed: bool,
 }
 
 impl<'a> Record<'a> {
@@ -76,7 +80,9 @@ impl<'a> Record<'a> {
             calls: Vec::new(),
             flags: ParseFlags(0),
             fields: 0,
+            marks: 0,
             refused: None,
+            is_claimed: false,
         }
     }
 
@@ -87,7 +93,9 @@ impl<'a> Record<'a> {
         self.calls.clear();
         self.flags = ParseFlags(0);
         self.fields = 0;
+        self.marks = 0;
         self.refused = None;
+        self.is_claimed = false;
     }
 
     /// Says why the record is no event: [`Reject::Repeated`] where another record counts the call,
@@ -166,6 +174,7 @@ impl<'a> Record<'a> {
         self.flags = ParseFlags(0);
         self.fields = 0;
         self.refused = None;
+        self.is_claimed = false;
         for (index, filled) in &mark.kept {
             if let Some(slot) = self.values.get_mut(*index) {
                 *slot = Some(*filled);
