@@ -138,7 +138,6 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
     }
     let mut beyond = line;
     let second = beyond.word().unwrap_or("");
-    let ip = |text: &str| address::parse(text).filter(|it| it.ip.is_some());
     let client = if first.contains(',') {
         put(record, At::Forwarded, first);
         if ip(second).is_some() {
@@ -172,9 +171,13 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
     Some(())
 }
 
+/// The address that a text is, if it is one.
+fn ip(text: &str) -> Option<address::Address<'_>> {
+    address::parse(text).filter(|it| it.ip.is_some())
+}
+
 /// Whether the first column is a virtual host, and the second one the client.
 fn names_host(first: &str, second: &str, mut beyond: Line<'_>) -> bool {
-    let ip = |text: &str| address::parse(text).filter(|it| it.ip.is_some());
     let is_client = ip(first).is_some_and(|it| it.port.is_none());
     !is_client
         && (ip(second).is_some()
