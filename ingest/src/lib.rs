@@ -5,6 +5,7 @@
 pub mod chunk;
 pub mod endpoint;
 mod envelope;
+pub mod explain;
 pub mod format;
 mod header;
 mod identity;
