@@ -7,6 +7,8 @@ pub mod endpoint;
 mod envelope;
 pub mod explain;
 pub mod format;
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod identity;
 mod injection;
