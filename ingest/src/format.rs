@@ -1,25 +1,57 @@
 //! The formats that are read: one module and one line of the table each.
 
 mod address;
+mod agentgateway;
+mod agentgateway_json;
+mod anthropic_activity;
+mod apisix;
+mod aws_alb;
+mod aws_apigw_text;
+mod aws_cloudfront;
+mod aws_elb;
+mod caddy;
 mod call;
 mod canonical;
+mod cef;
 #[cfg(test)]
 pub(crate) mod check;
+mod claims;
 mod clf;
 pub(crate) mod columns;
 mod envoy;
 mod envoy_json;
 pub(crate) mod event;
+mod fastly_json;
 pub(crate) mod field;
+mod gcp_api_gateway;
 mod generic_json;
+mod gin;
+mod gravitee;
+mod haproxy;
 #[cfg(test)]
 pub(crate) mod hostile;
+mod istio;
 mod kong;
+mod leef;
+mod line;
+mod litellm;
 pub(crate) mod mapping;
+mod mcp;
 mod measure;
 mod nginx_json;
+mod oathkeeper;
+mod openai_audit;
+mod reactor_netty;
 pub(crate) mod record;
 mod request;
+#[cfg(test)]
+mod samples;
+mod siem;
+mod traefik;
+mod traefik_json;
+mod tyk;
+mod w3c;
+mod wso2;
 
 pub(crate) use address::Network;
 pub(crate) use columns::Columns;
@@ -72,12 +104,68 @@ formats! {
     Canonical => canonical;
     /// Kong's log plugins.
     Kong => kong;
+    /// Apache APISIX's log plugins.
+    Apisix => apisix;
+    /// Traefik's access log in JSON.
+    TraefikJson => traefik_json;
+    /// Caddy's access log.
+    Caddy => caddy;
+    /// Tyk's analytics records.
+    Tyk => tyk;
+    /// Gravitee's reporters.
+    Gravitee => gravitee;
+    /// Ory Oathkeeper's decisions.
+    Oathkeeper => oathkeeper;
+    /// Fastly's JSON templates.
+    FastlyJson => fastly_json;
+    /// WSO2 API Manager's analytics events.
+    Wso2 => wso2;
+    /// Google's API Gateway and Cloud Endpoints: before any other log entry of Google's.
+    GcpApiGateway => gcp_api_gateway;
+    /// LiteLLM's calls of models and tools.
+    Litellm => litellm;
+    /// OpenAI's organisation audit log.
+    OpenaiAudit => openai_audit;
+    /// Anthropic's activity feed.
+    AnthropicActivity => anthropic_activity;
+    /// agentgateway's request log in JSON.
+    AgentgatewayJson => agentgateway_json;
     /// Envoy's and Envoy Gateway's JSON access log.
     EnvoyJson => envoy_json;
     /// NGINX with a JSON template.
     NginxJson => nginx_json;
+    /// JSON-RPC messages of MCP and A2A. After the formats that the names of the record itself show: to
+    /// look inside costs a second reading.
+    Mcp => mcp;
+    /// agentgateway's request log as text.
+    Agentgateway => agentgateway;
+    /// Gin's access lines, as KrakenD writes them.
+    Gin => gin;
     /// Envoy's default text line.
     Envoy => envoy;
+    /// Istio's default text line.
+    Istio => istio;
+    /// AWS Application Load Balancers.
+    AwsAlb => aws_alb;
+    /// AWS Classic Load Balancers.
+    AwsElb => aws_elb;
+    /// Amazon CloudFront's standard log: before the other logs of the W3C's kind, whose header it has.
+    AwsCloudfront => aws_cloudfront;
+    /// W3C extended logs, as IIS writes them.
+    W3c => w3c;
+    /// HAProxy's HTTP and HTTPS logs.
+    Haproxy => haproxy;
+    /// Common Event Format.
+    Cef => cef;
+    /// Log Event Extended Format.
+    Leef => leef;
+    /// Traefik's access log as text: it and the next ones begin like a common line, which would be read
+    /// as such without its end.
+    Traefik => traefik;
+    /// Reactor Netty's and Spring Cloud Gateway's access log.
+    ReactorNetty => reactor_netty;
+    /// The text templates of AWS API Gateway.
+    AwsApigwText => aws_apigw_text;
     /// The common log format of NGINX and Apache.
     Clf => clf;
     /// Any JSON whose field names tell what they are.
@@ -184,6 +272,22 @@ pub(crate) type Scan = for<'a> fn(&'a str, &mut Record<'a>) -> Result<(), Reject
 /// Fills a record from a line of text, whose columns a header names.
 pub(crate) type ColumnScan =
     for<'a> fn(&'a str, Option<&Columns>, &mut Record<'a>) -> Result<(), Reject>;
+
+/// Tables of fields, one after the other; `N` is how many fields they have.
+const fn joined<const N: usize, const PARTS: usize>(parts: [&[Field]; PARTS]) -> [Field; N] {
+    let mut fields = [parts[0][0]; N];
+    let (mut filled, mut part) = (0, 0);
+    while part < PARTS {
+        let mut index = 0;
+        while index < parts[part].len() {
+            fields[filled] = parts[part][index];
+            filled += 1;
+            index += 1;
+        }
+        part += 1;
+    }
+    fields
+}
 
 /// Nothing is left to do.
 const fn nothing(_: &mut Record<'_>) {}

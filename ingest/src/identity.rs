@@ -84,7 +84,8 @@ pub(crate) fn resolve<'r>(
 ) -> Resolved<'r> {
     let named = given(record, client).or_else(|| candidate(record));
     let refused = matches!(status, Some(401 | 407));
-    let is_claimed = refused && named.is_some_and(|it| it.trust == PrincipalTrust::Asserted);
+    let is_believed = |it: Candidate<'_>| it.trust != PrincipalTrust::Asserted;
+    let is_claimed = named.is_some_and(|it| record.is_claimed || refused && !is_believed(it));
     Resolved { named, is_claimed }
 }
 

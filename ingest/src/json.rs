@@ -10,7 +10,7 @@ pub(crate) use mend::{hex, prune, repair};
 pub(crate) use unread::unread;
 
 use crate::envelope;
-use crate::format::field::{Field, OVERRIDE, Raw, Slot};
+use crate::format::field::{Field, How, OVERRIDE, Raw, Slot};
 use crate::format::record::{Record, Value};
 use model::ParseFlags;
 use serde::de::{
@@ -20,6 +20,8 @@ use std::fmt;
 
 /// Fields of one record that are looked at; the rest is skipped and flagged.
 const FIELDS_MAX: usize = 256;
+/// The part of a field's name that stands for any name.
+const ANY: &str = "*";
 /// Levels of objects that a field's name may go down.
 const DEPTH_MAX: usize = 8;
 
@@ -36,6 +38,8 @@ pub(crate) struct Table {
 struct Node {
     entries: Vec<Entry>,
     mask: usize,
+    /// What a name is that is none of them.
+    any: Option<Entry>,
     /// Each element of a list here is a call of its own.
     is_list: bool,
 }
@@ -85,7 +89,7 @@ impl Table {
                 return Some(entry);
             }
             if entry.name.is_empty() {
-                return None;
+                return node.any.as_ref();
             }
             index += 1;
         }
@@ -102,7 +106,12 @@ impl Node {
     fn new(draft: Draft) -> Self {
         let size = (draft.entries.len() * 4).next_power_of_two().max(4);
         let mut entries = vec![Entry::default(); size];
+        let mut any = None;
         for entry in draft.entries {
+            if &*entry.name == ANY {
+                any = Some(entry);
+                continue;
+            }
             let mut index = hash(entry.name.as_bytes()) as usize;
             while entries.get(index & (size - 1)).is_some_and(|it| !it.name.is_empty()) {
                 index += 1;
@@ -111,7 +120,7 @@ impl Node {
                 *place = entry;
             }
         }
-        Self { entries, mask: size - 1, is_list: draft.is_list }
+        Self { entries, mask: size - 1, any, is_list: draft.is_list }
     }
 }
 
@@ -455,7 +464,10 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+    fn visit_bool<E>(self, is_set: bool) -> Result<(), E> {
+        if self.entry.field.is_some_and(|(field, _)| field.how == How::Flag) {
+            self.put(Value::Line(if is_set { "true" } else { "false" }));
+        }
         Ok(())
     }
 

@@ -41,7 +41,7 @@ rejects! {
     UnknownFormat => "unknown_format", "name the format, or log JSON with a time, a status, a method and a path";
     /// No field holds a time.
     NoTime => "no_time", "add a field `time` in RFC 3339 or as a Unix time";
-    /// The time lies outside the years 2001 to 2100.
+    /// The time lies outside the years 2000 to 2100.
     TimeOutOfRange => "time_out_of_range", "check the time's unit and the clock that wrote it";
     /// There is a time, but neither a status nor a method and path.
     NoRequest => "no_request", "add the status, or the method and the path";

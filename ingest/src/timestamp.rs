@@ -22,7 +22,7 @@ impl Stamp {
 pub(crate) fn text(text: &str) -> Option<Stamp> {
     let bytes = text.trim().as_bytes();
     match bytes {
-        [_, _, _, _, b'-', ..] => iso(bytes),
+        [_, _, _, _, b'-' | b'/', ..] => iso(bytes),
         [_, _, b'/', ..] => clf(bytes),
         [b'0'..=b'9', ..] => decimal(bytes),
         _ => None,
@@ -82,17 +82,17 @@ fn decimal(bytes: &[u8]) -> Option<Stamp> {
     Some(Stamp::new(Time::from_ns(ns), precision))
 }
 
-/// `2026-03-10T03:36:59.123+01:00`, also with a space and without a zone.
+/// `2026-03-10T03:36:59.123+01:00`, also with a space, with slashes and without a zone.
 fn iso(bytes: &[u8]) -> Option<Stamp> {
     let &[
         y0,
         y1,
         y2,
         y3,
-        b'-',
+        b'-' | b'/',
         m0,
         m1,
-        b'-',
+        b'-' | b'/',
         d0,
         d1,
         b'T' | b't' | b' ',
@@ -274,6 +274,7 @@ mod tests {
         check("2026-03-10T03:36:59.1234567891Z", "2026-03-10T03:36:59.123456789Z ns");
         check("2026-03-10 03:36:59.5", "2026-03-10T03:36:59.500Z ms zone assumed");
         check("2026-03-10 03:36:59 UTC", "2026-03-10T03:36:59Z s");
+        check("2026/03/10 03:36:59.5", "2026-03-10T03:36:59.500Z ms zone assumed");
     }
 
     #[test]

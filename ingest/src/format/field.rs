@@ -68,6 +68,10 @@ pub(crate) enum Raw {
     AsideThree,
     /// A list of OTLP resources: every log record and span in them is a record of its own.
     Telemetry,
+    /// The header `Mcp-Method`: what the caller says that the body asks for.
+    McpMethodHeader,
+    /// The header `Mcp-Name`: the tool, prompt or resource that the caller says it names.
+    McpNameHeader,
     // The identity candidates, in the order in which they are tried.
     IdOverride,
     IdSubject,
@@ -121,6 +125,8 @@ impl Raw {
             Self::EndTime => "duration_ns",
             Self::Aside | Self::AsideToo | Self::AsideThree => "(what the record is)",
             Self::Telemetry => "(one event for each record in it)",
+            Self::McpMethodHeader => "mcp_method_name",
+            Self::McpNameHeader => "tool_name, resource_uri",
             Self::Actor | Self::EarlierActor | Self::EarliestActor => "actor_chain",
             Self::IdOverride | Self::IdSubject | Self::IdConsumer | Self::IdUser => "principal_id",
             Self::IdApplication => "principal_id (application)",
@@ -178,6 +184,8 @@ pub(crate) enum How {
     Guess,
     /// A time that is the response's end.
     End,
+    /// A yes or no of JSON, kept as its word; elsewhere such a value means nothing.
+    Flag,
     /// A credential: only its keyed fingerprint is kept.
     Secret,
     /// A time as a declared format writes it.
@@ -188,7 +196,7 @@ impl How {
     /// The unit as a person reads it.
     pub(crate) const fn unit(self) -> &'static str {
         match self {
-            Self::Plain => "",
+            Self::Plain | Self::Flag => "",
             Self::Seconds => "seconds",
             Self::Millis => "milliseconds",
             Self::Micros => "microseconds",
@@ -215,7 +223,8 @@ pub(crate) struct Rule {
 /// One field of a format. In a format's table, the earlier of two fields for one slot wins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
-    /// The field's name; `.` goes into an object and `[]` into each element of a list.
+    /// The field's name; `.` goes into an object and `[]` into each element of a list. A part `*` is any
+    /// name that no other field has there.
     pub(crate) name: &'static str,
     /// What it fills.
     pub(crate) slot: Slot,
@@ -240,6 +249,10 @@ impl Field {
 
     pub(crate) const fn raw(name: &'static str, raw: Raw) -> Self {
         Self { name, slot: Slot::Raw(raw), how: How::Plain, rule: None }
+    }
+
+    pub(crate) const fn flag(name: &'static str, raw: Raw) -> Self {
+        Self { name, slot: Slot::Raw(raw), how: How::Flag, rule: None }
     }
 
     pub(crate) const fn end(name: &'static str) -> Self {

@@ -135,11 +135,34 @@ fn duration(record: &mut Record<'_>, column: Int) -> Option<i64> {
         ("ms", _) | ("", How::Millis) => 1e6,
         ("us" | "µs" | "μs", _) | ("", How::Micros) => 1e3,
         ("ns", _) | ("", How::Nanos | How::Plain) => 1.0,
-        _ => return None,
+        _ => return compound(record, filled.value),
     };
     if is_list {
         record.flags.insert(ParseFlags::LIST_VALUE);
     }
     let ns = (number * unit_ns).round();
     (0.0..=DURATION_NS_MAX as f64).contains(&ns).then_some(ns as i64)
+}
+
+/// A duration as Go writes it, in nanoseconds: `1m2.5s`, `1h0m3s`.
+fn compound<'a>(record: &Record<'a>, value: Value<'a>) -> Option<i64> {
+    let mut rest = record.text_of(value)?;
+    let mut ns = 0.0;
+    // Hours, minutes, seconds, and nothing after them.
+    for _ in 0..3 {
+        let end = rest.find(|it: char| !it.is_ascii_digit() && it != '.')?;
+        let (number, unit) = rest.split_at(end);
+        let (unit_ns, tail) = match unit.as_bytes().first()? {
+            b'h' => (3_600.0 * NS_PER_S as f64, unit.get(1..)?),
+            b'm' => (60.0 * NS_PER_S as f64, unit.get(1..)?),
+            b's' => (NS_PER_S as f64, unit.get(1..)?),
+            _ => return None,
+        };
+        ns += number.parse::<f64>().ok()? * unit_ns;
+        rest = tail;
+        if rest.is_empty() {
+            return (0.0..=DURATION_NS_MAX as f64).contains(&ns).then_some(ns.round() as i64);
+        }
+    }
+    None
 }

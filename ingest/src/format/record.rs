@@ -67,6 +67,8 @@ pub(crate) struct Record<'a> {
     pub(crate) marks: u64,
     /// Why the record is no event, as its format found.
     refused: Option<Reject>,
+    /// The log says in its own words, without a status, that the caller's credentials were refused.
+    pub(crate) is_claimed: bool,
 }
 
 impl<'a> Record<'a> {
@@ -80,6 +82,7 @@ impl<'a> Record<'a> {
             fields: 0,
             marks: 0,
             refused: None,
+            is_claimed: false,
         }
     }
 
@@ -92,6 +95,7 @@ impl<'a> Record<'a> {
         self.fields = 0;
         self.marks = 0;
         self.refused = None;
+        self.is_claimed = false;
     }
 
     /// Says why the record is no event: [`Reject::Repeated`] where another record counts the call,
@@ -170,6 +174,7 @@ impl<'a> Record<'a> {
         self.flags = ParseFlags(0);
         self.fields = 0;
         self.refused = None;
+        self.is_claimed = false;
         for (index, filled) in &mark.kept {
             if let Some(slot) = self.values.get_mut(*index) {
                 *slot = Some(*filled);
