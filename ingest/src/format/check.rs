@@ -7,16 +7,29 @@ use model::{EventBatch, Text};
 use serde_json::{Map, Value};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// A parser for tests.
 pub(crate) fn parser(settings: &Settings) -> Parser {
     settings.check([42; 32]).expect("settings that can be used")
 }
 
+/// The parsers of most tests: made once, because each has the tables of all formats.
+static PARSERS: LazyLock<[Parser; 2]> = LazyLock::new(|| {
+    let default = || parser(&Settings::default());
+    [default(), default().keeping_rejects()]
+});
+
 /// Parses lines with the default settings.
 pub(crate) fn parse(lines: &[u8], format: Option<FormatId>) -> Parsed {
     let chunk = Chunk { bytes: lines.to_vec(), first_line: 1, ..Chunk::default() };
-    parser(&Settings::default()).parse(&chunk, format)
+    PARSERS[0].parse(&chunk, format)
+}
+
+/// The same, with a sample of every reject.
+pub(crate) fn parse_keeping(lines: &[u8], format: Option<FormatId>) -> Parsed {
+    let chunk = Chunk { bytes: lines.to_vec(), first_line: 1, ..Chunk::default() };
+    PARSERS[1].parse(&chunk, format)
 }
 
 /// The events of a batch as the objects that `normalize` writes.

@@ -188,8 +188,9 @@ mod tests {
                 "rpc_system=mcp",
                 "tool_name=create_issue",
                 "policy_decision=allow",
-                "principal_id=key:7c140b4b770326e3",
-                "principal_type=session",
+                "session_id=key:7c140b4b770326e3",
+                "principal_id=x",
+                "principal_type=consumer",
             ],
         );
     }

@@ -418,6 +418,10 @@ impl<'p, 'w> Run<'p, 'w> {
         if is_envelope {
             return Err(Stop::Envelope);
         }
+        // A format of lists of records found none: the line is something else.
+        if count == 0 {
+            return Err(Reject::UnknownFormat.into());
+        }
         if self.parsed.batch.events.len() == first || count == 1 {
             let Some(reason) = reasons.pop() else { return Ok(()) };
             self.take_back(first);
