@@ -5,7 +5,6 @@ mod hostile;
 use super::check::{objects, parse_keeping};
 use crate::parse::Parsed;
 use crate::{FormatId, sniff};
-use model::Position;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,7 +155,7 @@ impl Told {
 }
 
 /// What a record became.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Outcome {
     objects: Vec<Map<String, Value>>,
     records: u64,
@@ -164,15 +163,25 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(parsed: &Parsed, line: Option<u64>) -> Self {
-        let is_of = |position: Position| line.is_none_or(|line| position.line == line);
-        let all = objects(&parsed.batch).into_iter().zip(&parsed.batch.events);
-        let objects: Vec<_> =
-            all.filter(|(_, event)| is_of(event.position)).map(|(object, _)| object).collect();
-        let reasons = parsed.rejects.samples().iter().filter(|it| is_of(it.position));
-        let reasons: Vec<_> = reasons.map(|it| it.reason.as_str()).collect();
-        let records = (objects.len() + reasons.len()) as u64;
-        Self { objects, records, why: reasons.join(", ") }
+    /// What the records of a text became, by their lines.
+    fn all(parsed: &Parsed) -> BTreeMap<u64, Self> {
+        let mut all: BTreeMap<u64, Self> = BTreeMap::new();
+        for (object, event) in objects(&parsed.batch).into_iter().zip(&parsed.batch.events) {
+            let outcome = all.entry(event.position.line).or_default();
+            outcome.objects.push(object);
+            outcome.records += 1;
+        }
+        for sample in parsed.rejects.samples() {
+            let outcome = all.entry(sample.position.line).or_default();
+            outcome.records += 1;
+            outcome.why = format!("{} {}", outcome.why, sample.reason).trim().to_owned();
+        }
+        all
+    }
+
+    /// What one record became.
+    fn one(parsed: &Parsed) -> Self {
+        Self::all(parsed).into_values().last().unwrap_or_default()
     }
 
     /// Whether a field is as expected; an error says what it is.
@@ -282,10 +291,10 @@ impl Counts {
         for sample in samples {
             let whole = sample.whole();
             let format = sniff::stream(&whole).ok();
-            let parsed = parse_keeping(&whole, format);
+            let mut together = Outcome::all(&parse_keeping(&whole, format));
             for number in sample.records() {
-                let in_file = Outcome::of(&parsed, Some(number));
-                let alone = Outcome::of(&parse_keeping(&sample.alone(number), None), None);
+                let in_file = together.remove(&number).unwrap_or_default();
+                let alone = Outcome::one(&parse_keeping(&sample.alone(number), None));
                 counts.compare(sample, number, [&in_file, &alone], told);
                 counts.accept(sample, number, &in_file, told, "in its file");
                 counts.accept(sample, number, &alone, told, "alone");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// Mutations of each record.
-const MUTATIONS: u64 = 12;
+const MUTATIONS: u64 = 40;
 /// Records of one sample that are looked at.
 const RECORDS_MAX: usize = 40;
 
