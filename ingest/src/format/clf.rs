@@ -81,8 +81,9 @@ fn put<'a>(record: &mut Record<'a>, at: At, text: &'a str) {
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let line = line.trim_ascii();
     let unknown = if is_message(line) { Reject::NotAccessLog } else { Reject::UnknownFormat };
-    let (callers, date, rest) = date(line).ok_or(unknown)?;
+    let [callers, date, host, rest] = date(line).ok_or(unknown)?;
     put(record, At::Time, date);
+    put(record, At::Host, host);
     columns(callers, record).ok_or(unknown)?;
     let (request, mut tail) = request(rest).ok_or(unknown)?;
     if request.trim_ascii_end() == "- -" {
@@ -103,18 +104,23 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     Ok(())
 }
 
-/// The columns before the date, the date, and what follows the quote behind it. Callers can write a
-/// quote into the user's column, but not one without a backslash.
-fn date(line: &str) -> Option<(&str, &str, &str)> {
+/// The columns before the date, the date, a virtual host behind it, and what follows the request's
+/// opening quote. Callers can write a quote into the user's column, but not one without a backslash.
+fn date(line: &str) -> Option<[&str; 4]> {
+    let mut quotes = memchr::memchr_iter(b'"', line.as_bytes());
+    let first = quotes.clone().next()?;
     let opens = |at: &usize| line.get(..*at).is_some_and(|it| it.ends_with("] "));
-    let at = memchr::memchr_iter(b'"', line.as_bytes()).find(opens)?;
-    let prefix = line.get(..at)?.strip_suffix("] ")?;
+    // Some templates put `$host` between the date and the request.
+    let at = quotes.find(opens).unwrap_or(first);
+    let (prefix, host) = line.get(..at)?.rsplit_once("] ")?;
+    let host = host.trim_ascii();
+    if host.contains(' ') || !host.is_empty() && address::parse(host).is_none() {
+        return None;
+    }
     let near = line.ceil_char_boundary(prefix.len().saturating_sub(DATE_BYTES_MAX));
-    let (callers, date) = match prefix.get(near..)?.rsplit_once('[') {
-        Some((_, date)) => (prefix.get(..prefix.len() - date.len() - 1)?, date),
-        None => return None,
-    };
-    Some((callers.trim_ascii(), date, line.get(at + 1..)?))
+    let (_, date) = prefix.get(near..)?.rsplit_once('[')?;
+    let callers = prefix.get(..prefix.len() - date.len() - 1)?;
+    Some([callers.trim_ascii(), date, host, line.get(at + 1..)?])
 }
 
 /// Whether a line is an error or application message rather than an access.
@@ -362,6 +368,10 @@ mod tests {
                 "client_address=1.2.3.4",
                 "principal_id=jo",
             ],
+        );
+        check(
+            r#"1.2.3.4 - jo [D] a.example "GET / HTTP/1.1" 200 5"#,
+            &["server_address=a.example", "client_address=1.2.3.4", "url_path=/"],
         );
         check(
             &format!("host.example.com - - {request}"),
