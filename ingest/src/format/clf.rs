@@ -69,6 +69,8 @@ static FIELDS: &[Field] = &[
     Field::int("%O", Int::HttpResponseSize),
     Field::raw("%t", Raw::TimeKind),
 ];
+/// A lone number of fewer digits is no duration in microseconds: it may be Apache's `%T`, in seconds.
+const MICROS_DIGITS_MIN: usize = 3;
 /// Bytes in which a date in brackets ends.
 const DATE_BYTES_MAX: usize = 64;
 
@@ -234,9 +236,10 @@ fn extra<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
         put(record, At::RequestTime, second);
         return ingress(tail, record);
     }
-    let micros = first.split_once('/').filter(|(seconds, _)| is_number(seconds));
-    let micros = micros.map_or(first, |(_, micros)| micros);
-    if is_number(micros) && second.is_empty() {
+    let both = first.split_once('/').filter(|(seconds, _)| is_number(seconds));
+    let micros = both.map_or(first, |(_, micros)| micros);
+    let is_micros = is_number(micros) && (both.is_some() || micros.len() >= MICROS_DIGITS_MIN);
+    if is_micros && second.is_empty() {
         // Apache's `%D`, also as `%T/%D`: from the request's start.
         put(record, At::Micros, micros);
         put(record, At::TimeKind, "start");
@@ -443,7 +446,7 @@ mod tests {
             &format!(r#"{line}rt=0.005 uct="0.001" urt="0.001, 0.004""#),
             &["duration_ns=5000000", "upstream_duration_ns=4000000", "parse_flags=64"],
         );
-        for unknown in ["a b c", "\"2.75\"", "1 2 3", "x=1 y"] {
+        for unknown in ["a b c", "\"2.75\"", "1 2 3", "x=1 y", "1"] {
             check(&format!("{line}{unknown}"), &["duration_ns=", "parse_flags=1"]);
         }
     }
