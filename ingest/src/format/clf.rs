@@ -196,7 +196,8 @@ fn names_host(first: &str, second: &str, mut beyond: Line<'_>) -> bool {
 fn request(text: &str) -> Option<(&str, Line<'_>)> {
     let ends = |at: usize| {
         let tail = Line(text.get(at + 1..)?.strip_prefix(' ')?.trim_ascii_start());
-        let status = { tail }.word()?;
+        let mut beyond = tail;
+        let status = beyond.word()?;
         (status == "-" || is_status(status)).then_some((text.get(..at)?, tail))
     };
     quotes(text).find_map(ends)
