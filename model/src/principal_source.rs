@@ -300,6 +300,8 @@ pub const PRINCIPAL_SOURCES: &[&str] = &[
     "traefik_json.request_X-User-Id",
     "tyk.api_key",
     "tyk.oauth_id",
+    "w3c.X-Consumer-Id",
+    "w3c.cs(X-Consumer-Id)",
     "w3c.cs-username",
     "wso2.applicationId",
     "wso2.properties.userName",

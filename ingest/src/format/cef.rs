@@ -2,7 +2,7 @@
 //!
 //! Most events in it are no requests: only what names a URL, a method or a status is read.
 
-use super::field::{Field, Raw, identity};
+use super::field::{Field, Raw, Slot, identity};
 use super::line::is_number;
 use super::record::{Record, Value};
 use super::{Format, Reader, siem};
@@ -29,6 +29,7 @@ static FIELDS: &[Field] = &[
     Field::end("deviceReceiptTime"),
     Field::raw("request", Raw::Target),
     Field::raw("requestUrl", Raw::Target),
+    Field::text("qstr", Text::UrlQuery),
     Field::text("requestMethod", Text::HttpRequestMethod),
     Field::text("requestClientApplication", Text::UserAgentOriginal),
     Field::text("requestContext", Text::HttpRequestReferrer),
@@ -39,6 +40,7 @@ static FIELDS: &[Field] = &[
     Field::int("sourcePort", Int::ClientPort),
     Field::raw("dhost", Raw::Host),
     Field::raw("destinationHostName", Raw::Host),
+    Field::raw("sourceServiceName", Raw::Host),
     Field::int("dpt", Int::ServerPort),
     Field::int("destinationPort", Int::ServerPort),
     identity!("cef", "suser", IdUser, User, Asserted),
@@ -53,6 +55,7 @@ static FIELDS: &[Field] = &[
     Field::int("outcome", Int::HttpResponseStatusCode),
     Field::int("eventOutcome", Int::HttpResponseStatusCode),
     Field::int("status (by its label)", Int::HttpResponseStatusCode),
+    Field::raw("xff", Raw::Forwarded),
     Field::raw("forwarded list (by its label)", Raw::Forwarded),
     Field::text("act", Text::PolicyDecision),
     Field::text("deviceAction", Text::PolicyDecision),
@@ -100,12 +103,19 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
             labelled(value, custom, record);
         }
     }
-    if is_request(record) { Ok(()) } else { Err(Reject::NoRequest) }
+    if !is_request(record) {
+        return Err(Reject::NoRequest);
+    }
+    let has_label = pairs.iter().any(|(key, _)| *key == "cn1Label");
+    if let Some((_, status)) = pairs.iter().copied().find(|(key, _)| *key == "cn1" && !has_label) {
+        // Imperva gives its status no label.
+        labelled("status", status, record);
+    }
+    Ok(())
 }
 
 /// Whether a record names a URL, a method or a status.
 pub(super) fn is_request(record: &Record<'_>) -> bool {
-    use super::field::Slot;
     record.has(Slot::Raw(Raw::Target))
         || record.has(Slot::Text(Text::HttpRequestMethod))
         || record.has(Slot::Int(Int::HttpResponseStatusCode))
@@ -115,6 +125,14 @@ fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
     let Some(rank) = FIELDS.iter().position(|field| field.name == key) else { return };
     let Some(field) = FIELDS.get(rank) else { return };
     let rank = rank as u16;
+    if field.slot == Slot::Raw(Raw::Target)
+        && !value.contains("://")
+        && let Some((host, _)) = value.split_once('/').filter(|(host, _)| !host.is_empty())
+    {
+        // Some write `shop.example/a` for a URL.
+        put("dhost", host, record);
+        return put(key, value.get(host.len()..).unwrap_or(""), record);
+    }
     match key {
         "start" | "end" | "rt" | "deviceReceiptTime" => {
             if let Some(time) = siem::time(value) {
@@ -146,7 +164,7 @@ fn labelled<'a>(label: &str, value: &'a str, record: &mut Record<'a>) {
         || is(&["httpresponsecode", "responsestatus", "httpresponsestatus", "rspcode"])
     {
         "status (by its label)"
-    } else if is(&["xforwardedfor", "xff", "xffheadervalue"]) {
+    } else if is(&["xforwardedfor", "xff", "xforwardedforheadervalue"]) {
         "forwarded list (by its label)"
     } else {
         return;
@@ -283,6 +301,21 @@ mod tests {
         for line in ["CEF:0|Check Point|VPN-1|Log|https|", "0|not|this", "CEF:zero|||||||"] {
             check(line, &["reject=unknown_format"]);
         }
+    }
+
+    #[test]
+    fn a_site_may_stand_before_the_path_and_a_status_without_a_label() {
+        check(
+            r"CEF:0|Incapsula|SIEMintegration|1|1|Normal|0|src=203.0.113.9 xff=198.51.100.7 start=1773113819123 request=shop.example/a/7 requestMethod=GET qstr=p\=%2fetc cn1=200 in=54 act=REQ_BLOCKED_RULE",
+            &[
+                "server_address=shop.example",
+                "url_path=/a/7",
+                "url_query=p=%2fetc",
+                "http_response_status_code=200",
+                "policy_decision=deny",
+                "client_address=203.0.113.9",
+            ],
+        );
     }
 
     #[test]

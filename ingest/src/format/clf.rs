@@ -69,6 +69,8 @@ static FIELDS: &[Field] = &[
     Field::int("%O", Int::HttpResponseSize),
     Field::raw("%t", Raw::TimeKind),
 ];
+/// A lone number of fewer digits is no duration in microseconds: it may be Apache's `%T`, in seconds.
+const MICROS_DIGITS_MIN: usize = 3;
 /// Bytes in which a date in brackets ends.
 const DATE_BYTES_MAX: usize = 64;
 
@@ -81,8 +83,9 @@ fn put<'a>(record: &mut Record<'a>, at: At, text: &'a str) {
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let line = line.trim_ascii();
     let unknown = if is_message(line) { Reject::NotAccessLog } else { Reject::UnknownFormat };
-    let (callers, date, rest) = date(line).ok_or(unknown)?;
+    let [callers, date, host, rest] = date(line).ok_or(unknown)?;
     put(record, At::Time, date);
+    put(record, At::Host, host);
     columns(callers, record).ok_or(unknown)?;
     let (request, mut tail) = request(rest).ok_or(unknown)?;
     if request.trim_ascii_end() == "- -" {
@@ -103,18 +106,23 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     Ok(())
 }
 
-/// The columns before the date, the date, and what follows the quote behind it. Callers can write a
-/// quote into the user's column, but not one without a backslash.
-fn date(line: &str) -> Option<(&str, &str, &str)> {
+/// The columns before the date, the date, a virtual host behind it, and what follows the request's
+/// opening quote. Callers can write a quote into the user's column, but not one without a backslash.
+fn date(line: &str) -> Option<[&str; 4]> {
+    let mut quotes = memchr::memchr_iter(b'"', line.as_bytes());
+    let first = quotes.clone().next()?;
     let opens = |at: &usize| line.get(..*at).is_some_and(|it| it.ends_with("] "));
-    let at = memchr::memchr_iter(b'"', line.as_bytes()).find(opens)?;
-    let prefix = line.get(..at)?.strip_suffix("] ")?;
+    // Some templates put `$host` between the date and the request.
+    let at = quotes.find(opens).unwrap_or(first);
+    let (prefix, host) = line.get(..at)?.rsplit_once("] ")?;
+    let host = host.trim_ascii();
+    if host.contains(' ') || !host.is_empty() && address::parse(host).is_none() {
+        return None;
+    }
     let near = line.ceil_char_boundary(prefix.len().saturating_sub(DATE_BYTES_MAX));
-    let (callers, date) = match prefix.get(near..)?.rsplit_once('[') {
-        Some((_, date)) => (prefix.get(..prefix.len() - date.len() - 1)?, date),
-        None => return None,
-    };
-    Some((callers.trim_ascii(), date, line.get(at + 1..)?))
+    let (_, date) = prefix.get(near..)?.rsplit_once('[')?;
+    let callers = prefix.get(..prefix.len() - date.len() - 1)?;
+    Some([callers.trim_ascii(), date, host, line.get(at + 1..)?])
 }
 
 /// Whether a line is an error or application message rather than an access.
@@ -188,7 +196,8 @@ fn names_host(first: &str, second: &str, mut beyond: Line<'_>) -> bool {
 fn request(text: &str) -> Option<(&str, Line<'_>)> {
     let ends = |at: usize| {
         let tail = Line(text.get(at + 1..)?.strip_prefix(' ')?.trim_ascii_start());
-        let status = { tail }.word()?;
+        let mut beyond = tail;
+        let status = beyond.word()?;
         (status == "-" || is_status(status)).then_some((text.get(..at)?, tail))
     };
     quotes(text).find_map(ends)
@@ -228,9 +237,10 @@ fn extra<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
         put(record, At::RequestTime, second);
         return ingress(tail, record);
     }
-    let micros = first.split_once('/').filter(|(seconds, _)| is_number(seconds));
-    let micros = micros.map_or(first, |(_, micros)| micros);
-    if is_number(micros) && second.is_empty() {
+    let both = first.split_once('/').filter(|(seconds, _)| is_number(seconds));
+    let micros = both.map_or(first, |(_, micros)| micros);
+    let is_micros = is_number(micros) && (both.is_some() || micros.len() >= MICROS_DIGITS_MIN);
+    if is_micros && second.is_empty() {
         // Apache's `%D`, also as `%T/%D`: from the request's start.
         put(record, At::Micros, micros);
         put(record, At::TimeKind, "start");
@@ -364,6 +374,10 @@ mod tests {
             ],
         );
         check(
+            r#"1.2.3.4 - jo [D] a.example "GET / HTTP/1.1" 200 5"#,
+            &["server_address=a.example", "client_address=1.2.3.4", "url_path=/"],
+        );
+        check(
             &format!("host.example.com - - {request}"),
             &["client_address=host.example.com", "client_net=", "principal_id=host.example.com"],
         );
@@ -433,7 +447,7 @@ mod tests {
             &format!(r#"{line}rt=0.005 uct="0.001" urt="0.001, 0.004""#),
             &["duration_ns=5000000", "upstream_duration_ns=4000000", "parse_flags=64"],
         );
-        for unknown in ["a b c", "\"2.75\"", "1 2 3", "x=1 y"] {
+        for unknown in ["a b c", "\"2.75\"", "1 2 3", "x=1 y", "1"] {
             check(&format!("{line}{unknown}"), &["duration_ns=", "parse_flags=1"]);
         }
     }

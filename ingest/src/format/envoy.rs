@@ -1,6 +1,7 @@
 //! Envoy's default text line: `[time] "request" code flags rx tx ms ms "xff" "ua" "id" "host" "peer"`.
 
 use super::field::{Field, How, Raw};
+use super::line::{begins_with_time, is_number};
 use super::record::{Record, Value};
 use super::{Format, Reader};
 use crate::reject::Reject;
@@ -35,15 +36,15 @@ static FIELDS: &[Field] = &[
 const NUMBERS: usize = 6;
 /// Where they begin in [`FIELDS`].
 const NUMBERS_AT: usize = 2;
+/// What Emissary puts before the line.
+const EMISSARY: &str = "ACCESS ";
 /// Where the quoted fields begin.
 const QUOTED_AT: usize = NUMBERS_AT + NUMBERS;
 
 /// `[2026-…] "` is Envoy's; other lines that begin with a bracket are messages.
 fn looks(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    let has_year =
-        matches!(bytes, [b'[', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]);
-    has_year && line.contains("] \"")
+    let line = line.strip_prefix(EMISSARY).unwrap_or(line);
+    line.strip_prefix('[').is_some_and(|it| begins_with_time(it, b'T')) && line.contains("] \"")
 }
 
 fn put<'a>(record: &mut Record<'a>, at: usize, text: &'a str) {
@@ -54,6 +55,7 @@ fn put<'a>(record: &mut Record<'a>, at: usize, text: &'a str) {
 
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let line = line.trim_ascii();
+    let line = line.strip_prefix(EMISSARY).unwrap_or(line);
     let unknown = Reject::UnknownFormat;
     let (time, rest) =
         line.strip_prefix('[').and_then(|it| it.split_once("] \"")).ok_or(unknown)?;
@@ -125,10 +127,9 @@ fn numbers(text: &str) -> Option<([&str; NUMBERS], &str)> {
     let mut found = [""; NUMBERS];
     for (index, slot) in found.iter_mut().enumerate() {
         let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
-        let is_number = !word.is_empty() && word.bytes().all(|it| it.is_ascii_digit());
         let is_flags =
             index == 1 && word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b',');
-        if !is_number && !is_flags && word != "-" {
+        if !is_number(word) && !is_flags && word != "-" {
             return None;
         }
         (*slot, rest) = (word, after);

@@ -1,4 +1,6 @@
-//! Gin's access lines, which KrakenD writes too: `[GIN] date - time | status | latency | client | METHOD "path"`.
+//! Gin's access lines, which KrakenD writes too.
+//!
+//! `[GIN] date - time | status | latency | client | METHOD "path"`
 
 use super::field::{Field, How, Raw};
 use super::line::{go_duration, is_status, put_escaped};

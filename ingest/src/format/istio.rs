@@ -1,4 +1,4 @@
-//! Istio's default text line: Envoy's with why it answered, and with cluster, addresses and route behind.
+//! Istio's default text line: Envoy's, and why it answered, and cluster, addresses and route behind.
 
 use super::envoy::{callers, is_connection};
 use super::field::{Field, How, Raw};

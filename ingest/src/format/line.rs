@@ -31,15 +31,19 @@ impl<'a> Line<'a> {
         if self.0.starts_with('"') { self.quoted() } else { self.word() }
     }
 
-    /// Takes the first value in quotes. It ends at the first quote that no backslash escapes and that
-    /// a space or the line's end follows; where that one was cut off, it is all that is left.
+    /// Takes the first value in quotes. It ends at the first quote that no backslash escapes and
+    /// that a space or the line's end follows; where that one was cut off, it is all that is left.
     pub(super) fn quoted(&mut self) -> Option<&'a str> {
         self.quoted_up_to(|after| matches!(after.first(), None | Some(b' ')))
     }
 
     /// The same for a value that another one in quotes follows.
     pub(super) fn quoted_before_quoted(&mut self) -> Option<&'a str> {
-        self.quoted_up_to(|after| matches!(after, [] | [b' ', b'"', ..]))
+        self.quoted_up_to(|after| match after {
+            [] => true,
+            [b' ', after @ ..] => after.trim_ascii_start().first() == Some(&b'"'),
+            _ => false,
+        })
     }
 
     /// Takes the first value in quotes, up to the first quote that no backslash escapes and behind
@@ -271,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_quote_that_nothing_fitting_follows_is_no_end() {
-        let mut line = Line(r#""a" b" "c" d"#);
+        let mut line = Line(r#""a" b"  "c" d"#);
         assert_eq!(line.quoted_before_quoted(), Some(r#"a" b"#));
         assert_eq!(line.quoted(), Some("c"));
         let mut cut = Line(r#""a b"#);

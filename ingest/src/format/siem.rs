@@ -54,15 +54,21 @@ pub(super) fn time(text: &str) -> Option<String> {
 
 /// What a device did with a request, in our words: `allow` or `deny`.
 pub(super) fn decision(text: &str) -> &'static str {
-    let is = |words: &[&str]| words.iter().any(|it| it.eq_ignore_ascii_case(text.trim_ascii()));
-    if is(&[
-        "deny", "denied", "block", "blocked", "drop", "dropped", "reject", "rejected", "refused",
-    ]) {
-        return "deny";
+    /// How words for a refusal begin.
+    const DENIED: [&str; 6] = ["deny", "denied", "block", "drop", "reject", "refuse"];
+    /// How words for a pass begin.
+    const ALLOWED: [&str; 4] = ["allow", "accept", "permit", "pass"];
+    let text = text.trim_ascii();
+    let word = text.strip_prefix("REQ_").unwrap_or(text);
+    let begins =
+        |with: &&str| word.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
+    if DENIED.iter().any(begins) {
+        "deny"
+    } else if ALLOWED.iter().any(begins) {
+        "allow"
+    } else {
+        ""
     }
-    let allowed =
-        ["allow", "allowed", "accept", "accepted", "permit", "permitted", "pass", "passed"];
-    if is(&allowed) { "allow" } else { "" }
 }
 
 /// Whether a text is a status that an answer can have.

@@ -3,9 +3,9 @@
 //! Traefik escapes quotes in the user agent and referrer only: user and path are raw, so all but the
 //! client is found from the right, where the path holds no space.
 
-use super::field::{Field, How, Raw, identity};
+use super::field::{Field, How, Raw, Slot, identity};
 use super::line::{Line, is_date, is_number, is_status, put_escaped};
-use super::record::Record;
+use super::record::{Record, Value};
 use super::{Format, Reader, address};
 use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
@@ -83,10 +83,10 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
         [client, user, date, request, status, size, referrer, user_agent, router, url, duration];
     for (rank, (field, text)) in (0..).zip(FIELDS.iter().zip(texts)) {
         // In a user name or a path, a backslash is a backslash.
-        if matches!(field.slot, super::field::Slot::Text(_)) {
+        if matches!(field.slot, Slot::Text(_)) {
             put_escaped(record, field, rank, text);
         } else {
-            record.put(field, rank, super::record::Value::Line(text));
+            record.put(field, rank, Value::Line(text));
         }
     }
     Some(())

@@ -43,6 +43,8 @@ static FIELDS: &[Field] = &[
     Field::int("c-port", Int::ClientPort),
     Field::raw("X-Forwarded-For", Raw::Forwarded),
     Field::raw("cs(X-Forwarded-For)", Raw::Forwarded),
+    identity!("w3c", "X-Consumer-Id", IdConsumer, Consumer, Asserted),
+    identity!("w3c", "cs(X-Consumer-Id)", IdConsumer, Consumer, Asserted),
     identity!("w3c", "cs-username", IdUser, User, Asserted),
     Field::int("sc-status", Int::HttpResponseStatusCode),
     // Both sizes count the headers.
@@ -53,7 +55,12 @@ static FIELDS: &[Field] = &[
     Field::raw("cs-version", Raw::Protocol),
     Field::text("s-computername", Text::SourceInstance),
     Field::text("s-sitename", Text::GatewayService),
+    Field::text("X-Request-ID", Text::RequestId),
     Field::text("cs(X-Request-ID)", Text::RequestId),
+    Field::text("Mcp-Method", Text::McpMethodName),
+    Field::text("cs(Mcp-Method)", Text::McpMethodName),
+    Field::text("Mcp-Name", Text::ToolName),
+    Field::text("cs(Mcp-Name)", Text::ToolName),
 ];
 
 /// What IIS writes unless it is told otherwise, since version 8.5, before it, and in Azure. Such lines
@@ -243,7 +250,7 @@ mod tests {
         let columns =
             header("#Fields: time c-ip s-x cs-method cs-uri-stem sc-status", Some(&columns));
         let columns = columns.expect("a line of a header");
-        assert_eq!(columns.fields, [Some(1), Some(14), None, Some(8), Some(9), Some(19)]);
+        assert_eq!(columns.fields, [Some(1), Some(14), None, Some(8), Some(9), Some(21)]);
         let mut record = Record::new();
         let line = r#"03:36:59 203.0.113.9 "a b" GET /a 200"#;
         assert_eq!(scan(line, Some(&columns), &mut record), Ok(()));
