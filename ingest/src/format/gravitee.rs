@@ -114,7 +114,7 @@ fn finish(record: &mut Record<'_>) {
     }
     let code = record.text(Slot::Text(Text::HttpRequestMethod));
     let code = code.and_then(|it| it.parse::<usize>().ok());
-    if let Some(name) = code.and_then(|it| METHODS.get(it)) {
+    if let Some(name) = code.and_then(|it| METHODS.get(it).copied()) {
         record.put(&METHOD, 0, Value::Line(name));
     }
     let application = Slot::Raw(Raw::IdApplication);

@@ -181,7 +181,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["agentgateway"],
+        formats: &["agentgateway", "agentgateway_json"],
         page: "agentgateway",
         settings: &[
             (Fact::Identity, "config.logging.fields.add: jwt.sub: jwt.sub"),
@@ -263,7 +263,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["wso2"],
+        formats: &["wso2", "wso2_elk"],
         page: "wso2",
         settings: &[
             (
