@@ -301,8 +301,10 @@ pub const PRINCIPAL_SOURCES: &[&str] = &[
     "tyk.api_key",
     "tyk.oauth_id",
     "w3c.cs-username",
+    "wso2.applicationConsumerKey",
     "wso2.applicationId",
     "wso2.properties.userName",
+    "wso2.username",
 ];
 
 /// The rule of that name, if there is one, for as long as the program runs.
