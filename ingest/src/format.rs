@@ -236,7 +236,7 @@ impl FormatId {
     }
 
     /// Whether the format is JSON.
-    pub(crate) fn is_json(self) -> bool {
+    pub fn is_json(self) -> bool {
         matches!(self.format().reader, Reader::Json { .. })
     }
 
