@@ -8,7 +8,7 @@ use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
     name: "gravitee",
-    about: "Gravitee gateway metrics of its file, Kafka and TCP reporters (JSON and Elasticsearch layouts)",
+    about: "Gravitee gateway metrics of its reporters (JSON and Elasticsearch layouts)",
     aliases: &[],
     fields: FIELDS,
     reader: Reader::Json {
