@@ -15,6 +15,7 @@ mod otel;
 mod registry;
 pub(crate) mod split;
 mod syslog;
+mod tyk;
 mod vector;
 
 use crate::reject::Reject;
@@ -35,6 +36,7 @@ pub(crate) static ENVELOPES: &[&Envelope] = &[
     &cloudtrail::ENVELOPE,
     &cloudwatch::ENVELOPE,
     &otel::ENVELOPE,
+    &tyk::ENVELOPE,
     &vector::ENVELOPE,
     &logstash::ENVELOPE,
     // Filebeat's documents name their agent; Fluent Bit's are what is left.
@@ -128,6 +130,7 @@ names! {
     SEVERITY_TEXT = "severityText";
     TIME_UNIX_NANO = "timeUnixNano";
     OBSERVED_TIME_UNIX_NANO = "observedTimeUnixNano";
+    TYK_RECORD = "tyk-analytics-record";
 }
 
 /// The bit of a name; 0 for one that no envelope has.
@@ -146,7 +149,8 @@ pub(crate) fn is_one(marks: u64) -> bool {
         | AZURE_RECORDS
         | CLOUDTRAIL_RECORDS
         | RESOURCE_LOGS
-        | BODY;
+        | BODY
+        | TYK_RECORD;
     marks & CONTENT != 0 && ENVELOPES.iter().any(|it| it.fits(marks))
 }
 

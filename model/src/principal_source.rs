@@ -303,8 +303,10 @@ pub const PRINCIPAL_SOURCES: &[&str] = &[
     "w3c.X-Consumer-Id",
     "w3c.cs(X-Consumer-Id)",
     "w3c.cs-username",
+    "wso2.applicationConsumerKey",
     "wso2.applicationId",
     "wso2.properties.userName",
+    "wso2.username",
 ];
 
 /// The rule of that name, if there is one, for as long as the program runs.

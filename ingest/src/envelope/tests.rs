@@ -53,6 +53,9 @@ const WRAPS: &[(&str, Wrap)] = &[
     ("beats", |line| {
         json!({"@timestamp": "2026-03-10T03:37:01.000Z", "agent": {"type": "filebeat"}, "data_stream": {"type": "logs"}, "elastic_agent": {"id": "x"}, "message": line, "status": "started", "event": {"dataset": "generic"}}).to_string()
     }),
+    ("tyk", |line| {
+        json!({"level": "info", "msg": "", "time": "2026-03-10T03:37:01Z", "tyk-analytics-record": line}).to_string()
+    }),
     ("fluent_bit", |line| format!(r#"{{"@timestamp":1773113821.0,"log":{}}}"#, quoted(line))),
     ("fluent_bit", |line| {
         json!({"date": 1_773_113_821.5, "log": line, "stream": "stdout", "kubernetes": {"pod_name": "gw-1", "host": "node-1"}}).to_string()

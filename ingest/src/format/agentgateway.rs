@@ -129,10 +129,8 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
         let Some((key, value)) = rest.split_once('=') else { break };
         // What was no pair stands before the key's word.
         let key = key.rsplit([' ', '\t']).next().unwrap_or(key);
-        let (value, tail) = match value.strip_prefix('"').and_then(quoted) {
-            Some(found) => found,
-            None => value.split_once([' ', '\t']).unwrap_or((value, "")),
-        };
+        let bare = || value.split_once([' ', '\t']).unwrap_or((value, ""));
+        let (value, tail) = value.strip_prefix('"').and_then(quoted).unwrap_or_else(bare);
         put(record, key, value);
         rest = tail;
     }

@@ -1,4 +1,4 @@
-//! Apache APISIX's log plugins in their own layout: `http-logger`, `kafka-logger`, `file-logger` and the others.
+//! Apache APISIX's log plugins in their own layout: `http-logger`, `kafka-logger` and the others.
 
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::Record;

@@ -243,10 +243,19 @@ const fn concat() -> [Field; COUNT] {
     fields
 }
 
+/// What MCP's methods begin with.
+const MCP: [&str; 4] = ["notifications/", "prompts/", "resources/", "tools/"];
+
 /// Takes back what a synonym filled with a value of the wrong kind.
 fn finish(record: &mut Record<'_>) {
     let method = Slot::Text(Text::HttpRequestMethod);
     if record.text(method).is_some_and(|it| !request::is_method(it)) {
+        // A log of tools has MCP's method under the name that others have for HTTP's.
+        let tools = Slot::Text(Text::McpMethodName);
+        let is_mcp = |it: &str| MCP.iter().any(|begin| it.starts_with(begin));
+        if !record.has(tools) && record.text(method).is_some_and(is_mcp) {
+            record.copy(method, tools);
+        }
         record.forget(method);
     }
     let status = Slot::Int(Int::HttpResponseStatusCode);
@@ -363,6 +372,18 @@ mod tests {
         );
         of(r#""status":200,"user":"eyJhbGciOi.J.x""#, &["principal_type=user", "parse_flags=1024"]);
         of(r#""status":200,"email":"jo@example.com""#, &["principal_id=jo@example.com"]);
+    }
+
+    #[test]
+    fn a_log_of_tools_has_calls_of_them() {
+        check(
+            r#"{"timestamp":"2026-03-10T03:36:59Z","method":"tools/call","tool":"send","user":"jo","duration_ms":5,"arguments":{"to":"c4n4ry"}}"#,
+            &["endpoint=mcp tools/call send", "principal_id=jo", "http_request_method="],
+        );
+        check(
+            r#"{"timestamp":"2026-03-10T03:36:59Z","method":"POST","path":"/mcp","status":200,"mcp-method":"tools/call","mcp-name":"send"}"#,
+            &["endpoint=mcp tools/call send", "http_request_method=POST"],
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
     name: "gravitee",
-    about: "Gravitee gateway metrics of its file, Kafka and TCP reporters (JSON and Elasticsearch layouts)",
+    about: "Gravitee gateway metrics of its reporters (JSON and Elasticsearch layouts)",
     aliases: &[],
     fields: FIELDS,
     reader: Reader::Json {
@@ -114,7 +114,7 @@ fn finish(record: &mut Record<'_>) {
     }
     let code = record.text(Slot::Text(Text::HttpRequestMethod));
     let code = code.and_then(|it| it.parse::<usize>().ok());
-    if let Some(name) = code.and_then(|it| METHODS.get(it)) {
+    if let Some(name) = code.and_then(|it| METHODS.get(it).copied()) {
         record.put(&METHOD, 0, Value::Line(name));
     }
     let application = Slot::Raw(Raw::IdApplication);

@@ -38,6 +38,7 @@ static FIELDS: &[Field] = &[
     // The time to the first token where the answer is streamed: better than nothing.
     Field::span("response_time", Int::DurationNs, How::Seconds),
     Field::text("call_type", Text::Endpoint),
+    Field::raw("metadata.user_api_key_request_route", Raw::Target),
     Field::int("error_information.error_code", Int::HttpResponseStatusCode),
     Field::int("metadata.error_information.error_code", Int::HttpResponseStatusCode),
     Field::int("exception_status_code", Int::HttpResponseStatusCode),

@@ -1,4 +1,4 @@
-//! JSON-RPC messages of MCP and A2A as a proxy logs them: alone, or inside a record with time and caller.
+//! JSON-RPC messages of MCP and A2A as a proxy logs them: alone, or inside a record with time and user.
 //!
 //! Arguments, results and message parts are never read.
 

@@ -29,9 +29,17 @@ pub(super) static FORMAT: Format = Format {
 pub(super) static FIELDS: &[Field] = &[
     Field::raw("requestTimestamp", Raw::Time),
     Field::span("responseLatency", Int::DurationNs, How::Millis),
+    // Version 3 has other names, and a path.
+    Field::span("responseTime", Int::DurationNs, How::Millis),
+    Field::span("backendTime", Int::UpstreamDurationNs, How::Millis),
+    Field::raw("apiResourcePath", Raw::Target),
+    Field::raw("apiHostname", Raw::Host),
+    Field::int("responseCode", Int::HttpResponseStatusCode),
+    Field::int("responseSize", Int::HttpResponseBodySize),
+    Field::text("apiContext", Text::GatewayRoute),
     Field::span("backendLatency", Int::UpstreamDurationNs, How::Millis),
     Field::text("apiMethod", Text::HttpRequestMethod),
-    // There is no path in the event.
+    // There is no path in the events of version 4.
     Field::text("apiResourceTemplate", Text::HttpRoute),
     Field::int("proxyResponseCode", Int::HttpResponseStatusCode),
     Field::int("targetResponseCode", Int::UpstreamStatusCode),
@@ -50,7 +58,9 @@ pub(super) static FIELDS: &[Field] = &[
     Field::int("properties.aiTokenUsage.promptTokens", Int::GenAiUsageInputTokens),
     Field::int("properties.aiTokenUsage.completionTokens", Int::GenAiUsageOutputTokens),
     identity!("wso2", "applicationId", IdApplication, Application, Verified),
+    identity!("wso2", "applicationConsumerKey", IdClient, Client, Verified),
     identity!("wso2", "properties.userName", IdUser, User, Verified),
+    identity!("wso2", "username", IdUser, User, Verified),
 ];
 
 /// Forgets what a fault event says of what it does not know.
@@ -91,6 +101,22 @@ mod tests {
                 "principal_type=application",
                 "principal_name=AppUser",
                 "gateway_route=/api1/2.0.0",
+            ],
+        );
+    }
+
+    #[test]
+    fn version_3_has_a_path() {
+        check(
+            r#""apiMethod":"GET","apiResourceTemplate":"/orders/{id}","apiResourcePath":"/api1/2.0.0/orders/7","responseCode":200,"responseTime":25,"backendTime":20,"responseSize":12,"username":"jo@carbon.super","applicationId":"3","applicationConsumerKey":"ck-1""#,
+            &[
+                "url_path=/api1/2.0.0/orders/7",
+                "duration_ns=25000000",
+                "upstream_duration_ns=20000000",
+                "http_response_body_size=12",
+                "principal_id=3",
+                "principal_name=jo@carbon.super",
+                "client_app_id=3",
             ],
         );
     }
