@@ -89,6 +89,9 @@ fn finish(record: &mut Record<'_>) {
         return record.refuse(Reject::UnknownFormat);
     }
     let name = record.text(Slot::Text(Text::RpcMethod)).unwrap_or_default();
+    if name.is_empty() {
+        return;
+    }
     let endpoint = format!("{source} {name}");
     if record.text(Slot::Raw(Raw::AsideToo)) == Some("AwsCloudTrailInsight") {
         return record.refuse(Reject::NotAccessLog);
