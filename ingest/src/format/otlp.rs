@@ -150,7 +150,6 @@ const IDENTITIES: &[Field] = &[
 
 const COUNT: usize = CALL.len() + MEASURES.len() + AGENTS.len() + IDENTITIES.len();
 
-#[expect(clippy::large_stack_arrays, reason = "it runs in the compiler only")]
 const fn concat() -> [Field; COUNT] {
     let parts = [CALL, MEASURES, AGENTS, IDENTITIES];
     let mut fields = [CALL[0]; COUNT];

@@ -31,7 +31,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["aws_alb", "aws_elb"],
+        formats: &["aws_alb", "aws_elb", "aws_alb_json"],
         page: "aws_alb",
         settings: &[
             (Fact::Identity, "an ALB logs no caller: log it at the gateway or service behind"),
@@ -39,7 +39,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["aws_cloudfront"],
+        formats: &["aws_cloudfront", "aws_cloudfront_json"],
         page: "aws_cloudfront",
         settings: &[
             (Fact::Identity, "CloudFront logs no caller: log it at the origin"),
