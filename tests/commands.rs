@@ -39,6 +39,7 @@ fn the_help_of_every_command() {
         "replay",
         "normalize",
         "formats",
+        "coverage",
         "findings",
         "incidents",
         "explain",

@@ -204,3 +204,20 @@ fn coverage_says_who_is_blind_and_what_would_cure_it() {
     let missing = place.run(&["coverage", "nowhere.log"]);
     assert_eq!(missing.code, 1);
 }
+
+#[test]
+fn every_format_has_a_fuzz_target() {
+    let text = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let bins = manifest["bin"].as_array().unwrap();
+    let mut targets = Vec::new();
+    for bin in bins {
+        let path = root().join("fuzz").join(bin["path"].as_str().unwrap());
+        assert!(path.exists(), "{}", path.display());
+        targets.extend(bin["name"].as_str().unwrap().strip_prefix("format_"));
+    }
+    targets.sort_unstable();
+    let mut names: Vec<_> = FormatId::ALL.iter().map(|it| it.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(targets, names);
+}

@@ -52,7 +52,6 @@ pub(crate) static ENVELOPES: &[&Envelope] = &[
 /// One kind of envelope.
 #[derive(Debug)]
 pub(crate) struct Envelope {
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests name envelopes"))]
     pub(crate) name: &'static str,
     pub(crate) form: Form,
 }
@@ -204,11 +203,16 @@ impl Envelope {
 
 /// Opens what stands before a line, if it begins like that.
 pub(crate) fn text(line: &str) -> Option<Inside<'_>> {
+    named_text(line).map(|(_, inside)| inside)
+}
+
+/// The same, with the envelope's name.
+pub(crate) fn named_text(line: &str) -> Option<(&'static str, Inside<'_>)> {
     if !may_begin(line.as_bytes()) {
         return None;
     }
     ENVELOPES.iter().find_map(|it| match it.form {
-        Form::Text(open) => open(line),
+        Form::Text(open) => Some((it.name, open(line)?)),
         Form::Object { .. } => None,
     })
 }
@@ -229,6 +233,11 @@ fn may_begin(line: &[u8]) -> bool {
 
 /// Opens an object; `None` for one that is no envelope.
 pub(crate) fn object(line: &str) -> Option<Inside<'_>> {
+    named_object(line).map(|(_, inside)| inside)
+}
+
+/// The same, with the envelope's name.
+pub(crate) fn named_object(line: &str) -> Option<(&'static str, Inside<'_>)> {
     let mut found = Found { marks: 0, values: [""; NAMES.len()] };
     for member in Members::of(line)?.take(MEMBERS_MAX) {
         let (name, value) = member.ok()?;
@@ -241,7 +250,7 @@ pub(crate) fn object(line: &str) -> Option<Inside<'_>> {
     let fits = |it: &&&Envelope| it.fits(found.marks);
     ENVELOPES.iter().filter(fits).find_map(|it| match it.form {
         Form::Text(_) => None,
-        Form::Object { open, .. } => open(&found),
+        Form::Object { open, .. } => Some((it.name, open(&found)?)),
     })
 }
 

@@ -27,6 +27,7 @@ mod claims;
 mod clf;
 mod cloudflare;
 pub(crate) mod columns;
+mod contextforge;
 mod ecs;
 mod envoy;
 mod envoy_json;
@@ -67,6 +68,7 @@ mod traefik_json;
 mod tyk;
 mod w3c;
 mod wso2;
+mod wso2_elk;
 
 pub(crate) use address::Network;
 pub(crate) use columns::Columns;
@@ -170,6 +172,8 @@ formats! {
     OpenaiAudit => openai_audit;
     /// Anthropic's activity feed.
     AnthropicActivity => anthropic_activity;
+    /// IBM ContextForge's audit rows.
+    Contextforge => contextforge;
     /// agentgateway's request log in JSON.
     AgentgatewayJson => agentgateway_json;
     /// Envoy's and Envoy Gateway's JSON access log.
@@ -183,6 +187,8 @@ formats! {
     /// JSON-RPC messages of MCP and A2A. After the formats that the names of the record itself show: to
     /// look inside costs a second reading.
     Mcp => mcp;
+    /// WSO2 API Manager's analytics file.
+    Wso2Elk => wso2_elk;
     /// agentgateway's request log as text.
     Agentgateway => agentgateway;
     /// Gin's access lines, as KrakenD writes them.
@@ -230,7 +236,7 @@ impl FormatId {
     }
 
     /// Whether the format is JSON.
-    pub(crate) fn is_json(self) -> bool {
+    pub fn is_json(self) -> bool {
         matches!(self.format().reader, Reader::Json { .. })
     }
 

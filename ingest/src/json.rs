@@ -3,9 +3,11 @@
 mod inner;
 mod mend;
 mod telemetry;
+mod unread;
 
 pub(crate) use inner::inner_names;
 pub(crate) use mend::{hex, prune, repair};
+pub(crate) use unread::unread;
 
 use crate::envelope;
 use crate::format::field::{Field, How, OVERRIDE, Raw, Slot};

@@ -5,7 +5,10 @@
 pub mod chunk;
 pub mod endpoint;
 mod envelope;
+pub mod explain;
 pub mod format;
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod identity;
 mod injection;

@@ -8,7 +8,7 @@ use crate::Chunk;
 use crate::format::event::Policy;
 use crate::format::record::Record;
 use crate::format::{FormatId, Network};
-use crate::json::Table;
+use crate::json::{self, Table};
 use crate::redact::Key;
 use crate::reject::{Reject, Rejects};
 use model::{EventBatch, Position, Time};
@@ -217,6 +217,12 @@ impl Parser {
         let times = || run.parsed.batch.events.iter().map(|it| it.time);
         run.parsed.times = times().min().zip(times().max());
         run.parsed
+    }
+
+    /// The names of an object that a format does not read, as dotted paths.
+    pub(crate) fn unread(&self, line: &str, format: FormatId) -> Vec<String> {
+        let table = self.tables.get(format.index());
+        table.map(|table| json::unread(line, table)).unwrap_or_default()
     }
 }
 

@@ -88,7 +88,7 @@ pub fn stream(sample: &[u8]) -> Result<FormatId, Refusal> {
 }
 
 /// Reads a sample and shows every record that a format filled.
-fn watch(sample: &[u8], format: Option<FormatId>, watch: Watch<'_>) -> Parsed {
+pub(crate) fn watch(sample: &[u8], format: Option<FormatId>, watch: Watch<'_>) -> Parsed {
     let chunk = Chunk { bytes: lines(sample).to_vec(), first_line: 1, ..Chunk::default() };
     let parser = PARSER.as_ref();
     parser.map(|it| it.parse_watched(&chunk, format, Some(watch))).unwrap_or_default()
@@ -204,7 +204,8 @@ impl<'a> Look<'a> {
         FormatId::known().filter(is_signed).chain([FormatId::GenericJson])
     }
 
-    fn has(&self, name: &str) -> bool {
+    /// Whether it has a name, at its top or, where a dot says so, inside an object.
+    pub(crate) fn has(&self, name: &str) -> bool {
         let is_there = |name: &str| self.names.iter().any(|it| it == name);
         let inner = || self.inner.get_or_init(|| json::inner_names(&self.line).unwrap_or_default());
         is_there(name)
@@ -220,7 +221,7 @@ impl<'a> Look<'a> {
 }
 
 /// The first lines of a sample; the last one only if it is whole.
-fn lines(sample: &[u8]) -> &[u8] {
+pub(crate) fn lines(sample: &[u8]) -> &[u8] {
     let whole = match memchr::memrchr(b'\n', sample) {
         Some(end) => sample.get(..end).unwrap_or(sample),
         None => sample,
@@ -229,71 +230,6 @@ fn lines(sample: &[u8]) -> &[u8] {
         Some(end) => whole.get(..end).unwrap_or(whole),
         None => whole,
     }
-}
-
-/// A field of the source and the columns that it fills.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Mapped {
-    /// The field's name in the source.
-    pub field: &'static str,
-    /// The canonical columns.
-    pub column: &'static str,
-    /// How its value is read: the unit, or that only a fingerprint is kept. Empty: as it stands.
-    pub unit: &'static str,
-    /// Records of the sample that had it.
-    pub records: u64,
-}
-
-/// What `formats explain` prints: the format that a sample would be read in, and its mapping.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Explanation {
-    /// The format.
-    pub format: FormatId,
-    /// Records that were looked at.
-    pub records: u64,
-    /// The fields that fill a column, in the order of the columns.
-    pub mapping: Vec<Mapped>,
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.format, self.format.about())?;
-        for Mapped { field, column, unit, records } in &self.mapping {
-            write!(f, "  {field} -> {column}")?;
-            if !unit.is_empty() {
-                write!(f, " [{unit}]")?;
-            }
-            writeln!(f, " in {records} of {} records", self.records)?;
-        }
-        Ok(())
-    }
-}
-
-/// Explains how a sample would be read, or why it would not.
-pub fn explain(sample: &[u8]) -> Result<Explanation, Refusal> {
-    let format = stream(sample)?;
-    let mut seen: Vec<(usize, Mapped)> = Vec::new();
-    let mut records = 0;
-    watch(sample, Some(format), &mut |of, record, done| {
-        if of != format || done.is_err() {
-            return;
-        }
-        records += 1;
-        let mut bits = record.present();
-        while bits != 0 {
-            let index = bits.trailing_zeros() as usize;
-            bits &= bits - 1;
-            let Some(field) = record.at(index).map(|it| it.field) else { continue };
-            if let Some((_, mapped)) = seen.iter_mut().find(|(_, it)| it.field == field.name) {
-                mapped.records += 1;
-            } else {
-                let (column, unit) = (field.slot.column(), field.how.unit());
-                seen.push((index, Mapped { field: field.name, column, unit, records: 1 }));
-            }
-        }
-    });
-    seen.sort_by_key(|(index, _)| *index);
-    Ok(Explanation { format, records, mapping: seen.into_iter().map(|(_, it)| it).collect() })
 }
 
 #[cfg(test)]
@@ -341,18 +277,6 @@ mod tests {
     #[test]
     fn a_line_that_is_cut_by_the_end_of_the_sample_has_no_vote() {
         check(&format!("{ACCESS}1.2.3.4 - - [10/Mar"), "clf");
-    }
-
-    #[test]
-    fn an_explanation_names_fields_columns_and_units() {
-        let sample =
-            r#"{"time":"2026-03-10T03:36:59Z","status":200,"latency_ms":5,"api_key":"k","x":1}"#;
-        let explained = explain(sample.as_bytes()).map(|it| it.to_string());
-        let expected = "generic_json: any JSON access log with a time and a status, or a method and a \
-            path (ECS, OpenTelemetry names too)\n  latency_ms -> duration_ns [milliseconds] in 1 of 1 \
-            records\n  status -> http_response_status_code in 1 of 1 records\n  time -> time in 1 of 1 \
-            records\n  api_key -> credential_id, principal_id [kept as a fingerprint] in 1 of 1 records\n";
-        assert_eq!(explained.as_deref(), Ok(expected));
     }
 
     #[test]

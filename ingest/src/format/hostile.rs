@@ -233,6 +233,7 @@ proptest! {
             prop_assert_eq!(parsed.records, parsed.batch.events.len() as u64 + parsed.rejects.total());
             comes_back(&parsed.batch);
         }
-        let _explained = sniff::explain(line.as_bytes());
+        let parser = parser(&Settings::default());
+        let _explained = crate::explain::explain(line.as_bytes(), &parser, None);
     }
 }

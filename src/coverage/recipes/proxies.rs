@@ -72,7 +72,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["istio", "istio_json"],
+        formats: &["istio"],
         page: "istio",
         settings: &[
             (

@@ -6,7 +6,7 @@ use crate::coverage::Fact;
 /// Clouds, API gateways, agents' gateways, and formats that are nobody's own.
 pub(super) const SERVICES: &[Recipe] = &[
     Recipe {
-        formats: &["aws_apigw"],
+        formats: &["aws_apigw", "aws_apigw_text"],
         page: "aws_api_gateway",
         settings: &[
             (
@@ -31,7 +31,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["aws_alb", "aws_elb", "aws_alb_json"],
+        formats: &["aws_alb", "aws_alb_json", "aws_elb"],
         page: "aws_alb",
         settings: &[
             (Fact::Identity, "an ALB logs no caller: log it at the gateway or service behind"),
@@ -124,7 +124,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["gcp_api_gateway"],
+        formats: &["gcp_api_gateway", "gcp_audit"],
         page: "gcp_load_balancer",
         settings: &[(
             Fact::Identity,
@@ -181,7 +181,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["agentgateway"],
+        formats: &["agentgateway", "agentgateway_json"],
         page: "agentgateway",
         settings: &[
             (Fact::Identity, "config.logging.fields.add: jwt.sub: jwt.sub"),
@@ -263,7 +263,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["wso2"],
+        formats: &["wso2", "wso2_elk"],
         page: "wso2",
         settings: &[
             (

@@ -11,6 +11,8 @@ use model::{Int, Text};
 const FIELDS_MAX: usize = 128;
 /// Bytes of a field's name.
 const NAME_BYTES_MAX: usize = 128;
+/// Dots in a field's name: as deep as objects are looked into.
+const DOTS_MAX: usize = 8;
 /// Names that a signature has: one alone may stand in any log.
 const SIGNATURE_NAMES: std::ops::RangeInclusive<usize> = 2..=8;
 /// Bytes of the line that says what a format is.
@@ -199,6 +201,9 @@ fn fields(name: &str, mapping: &Mapping) -> Result<Vec<Wanted>, MappingError> {
 fn is_field(name: &str, key: &str, field: &str) -> Result<(), MappingError> {
     if !(1..=NAME_BYTES_MAX).contains(&field.len()) {
         return Err(wrong(name, key, "has a name of no or too many bytes", "write 1 to 128 bytes"));
+    }
+    if field.matches('.').count() > DOTS_MAX {
+        return Err(wrong(name, key, "has a name of more than 8 dots", "name what is not so deep"));
     }
     if field.contains("[]") || field == PASSED_OVER {
         let why = format!("names `{field}`");
