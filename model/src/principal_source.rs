@@ -72,6 +72,7 @@ pub const PRINCIPAL_SOURCES: &[&str] = &[
     "azure_apim.UserId",
     "azure_apim.properties.apimSubscriptionId",
     "azure_apim.properties.userId",
+    "azure_app_gateway.properties.sslClientCertificateFingerprint",
     "caddy.request.tls.client_common_name",
     "caddy.user_id",
     "canonical.principal_id",
