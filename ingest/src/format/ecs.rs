@@ -94,8 +94,12 @@ static FIELDS: &[Field] = &[
 
 static DECISION: Field = Field::text("event.type", Text::PolicyDecision);
 
-/// What was decided stands among the event's types.
+/// What was decided stands among the event's types; an end without a start gives no duration.
 fn finish(record: &mut Record<'_>) {
+    let start = record.filled(Slot::Raw(Raw::Time)).map(|it| it.field.name);
+    if start != Some("event.start") {
+        record.forget(Slot::Raw(Raw::EndTime));
+    }
     let decision = match record.text(Slot::Raw(Raw::Aside)) {
         Some("denied") => "deny",
         Some("allowed") => "allow",
