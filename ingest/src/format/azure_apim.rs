@@ -39,7 +39,6 @@ static FIELDS: &[Field] = &[
     Field::raw("category", Raw::Aside),
     Field::raw("Type", Raw::Aside),
     Field::raw("properties.promptTokens", Raw::AsideToo),
-    Field::raw("promptTokens", Raw::AsideToo),
     Field::span("durationMs", Int::DurationNs, How::Millis),
     Field::span("TotalTime", Int::DurationNs, How::Millis),
     Field::span("properties.totalTime", Int::DurationNs, How::Millis),

@@ -30,6 +30,7 @@ pub(super) static FORMAT: Format = Format {
 static FIELDS: &[Field] = &[
     Field::raw("time", Raw::Time),
     Field::raw("TimeGenerated", Raw::Time),
+    Field::raw("category", Raw::Aside),
     Field::span("properties.timeTaken", Int::DurationNs, How::Seconds),
     Field::span("TimeTaken", Int::DurationNs, How::Seconds),
     Field::text("properties.httpMethod", Text::HttpRequestMethod),
@@ -73,8 +74,8 @@ static PROTOCOL: Field = Field::raw("properties.httpVersion", Raw::Protocol);
 /// Refuses the probes of origins, which nobody called; a version of four parts, such as `2.0.0.0`, is one
 /// of two.
 fn finish(record: &mut Record<'_>) {
-    let has_status = record.has(Slot::Int(Int::HttpResponseStatusCode));
-    if has_status && !record.has(Slot::Raw(Raw::Target)) {
+    let category = record.text(Slot::Raw(Raw::Aside)).unwrap_or_default();
+    if category.eq_ignore_ascii_case("FrontDoorHealthProbeLog") {
         return record.refuse(Reject::NotAccessLog);
     }
     let protocol = record.text(Slot::Raw(Raw::Protocol));

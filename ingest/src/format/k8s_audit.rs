@@ -65,8 +65,10 @@ const CALLER: Slot = Slot::Raw(Raw::IdConsumer);
 const FORWARDED: Slot = Slot::Raw(Raw::Forwarded);
 
 fn finish(record: &mut Record<'_>) {
-    if !matches!(record.text(Slot::Raw(Raw::Aside)), None | Some("ResponseComplete" | "Panic")) {
-        return record.refuse(Reject::Repeated);
+    match record.text(Slot::Raw(Raw::Aside)) {
+        None | Some("ResponseComplete" | "Panic") => {}
+        Some("RequestReceived" | "ResponseStarted") => return record.refuse(Reject::Repeated),
+        Some(_) => return record.refuse(Reject::UnknownFormat),
     }
     let (time, end) = (Slot::Raw(Raw::Time), Slot::Raw(Raw::EndTime));
     if !record.has(time) && record.has(end) {
