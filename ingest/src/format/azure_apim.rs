@@ -105,7 +105,8 @@ static FIELDS: &[Field] = &[
 
 static MCP_METHOD: Field = Field::text("properties.method", Text::McpMethodName);
 
-/// Tells MCP's methods from HTTP's, and counts each call of a model once: what a language model took and gave is a record beside the gateway's own.
+/// Tells MCP's methods from HTTP's, and counts each call of a model once: what it took and gave is a
+/// record beside the gateway's own.
 fn finish(record: &mut Record<'_>) {
     let is_of_model = match record.text(Slot::Raw(Raw::Aside)) {
         Some(category) => {
