@@ -1,6 +1,7 @@
-//! Azure records with text where others have an object: the audit log of a Kubernetes cluster, whose
-//! line is `properties.log`, and older services, whose `properties` are JSON in a string.
+//! Azure records with text where others have an object.
 //!
+//! The line of a Kubernetes cluster's audit log is `properties.log`; the `properties` of older services
+//! are JSON in a string.
 //! The names are those of every Azure record, so this is tried only for what no format could read.
 
 use super::{

@@ -1,5 +1,6 @@
-//! Azure API Management: `GatewayLogs` and `GatewayMCPLogs`, from Event Hubs without the envelope or as
-//! a table's rows.
+//! Azure API Management: `GatewayLogs` and `GatewayMCPLogs`.
+//!
+//! They come from Event Hubs, here without the envelope, or as the rows of a table.
 
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::Record;
