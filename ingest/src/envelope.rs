@@ -4,12 +4,15 @@
 //! the same event, whatever carried it.
 
 mod azure;
+mod azure_text;
 mod beats;
 mod cloudtrail;
 mod cloudwatch;
 mod cri;
 mod docker;
+mod event_bridge;
 mod fluent_bit;
+mod kubernetes;
 mod logstash;
 mod otel;
 mod registry;
@@ -34,6 +37,8 @@ pub(crate) static ENVELOPES: &[&Envelope] = &[
     &cri::ENVELOPE,
     &azure::ENVELOPE,
     &cloudtrail::ENVELOPE,
+    &event_bridge::ENVELOPE,
+    &kubernetes::ENVELOPE,
     &cloudwatch::ENVELOPE,
     &otel::ENVELOPE,
     &tyk::ENVELOPE,
@@ -43,6 +48,7 @@ pub(crate) static ENVELOPES: &[&Envelope] = &[
     &beats::ENVELOPE,
     &docker::ENVELOPE,
     &fluent_bit::ENVELOPE,
+    &azure_text::ENVELOPE,
 ];
 
 /// One kind of envelope.
@@ -131,6 +137,16 @@ names! {
     TIME_UNIX_NANO = "timeUnixNano";
     OBSERVED_TIME_UNIX_NANO = "observedTimeUnixNano";
     TYK_RECORD = "tyk-analytics-record";
+    KIND = "kind";
+    API_VERSION = "apiVersion";
+    ITEMS = "items";
+    DETAIL = "detail";
+    DETAIL_TYPE = "detail-type";
+    CATEGORY = "category";
+    PROPERTIES = "properties";
+    DURATION_MS = "durationMs";
+    CALLER_IP = "callerIpAddress";
+    CORRELATION_ID = "correlationId";
 }
 
 /// The bit of a name; 0 for one that no envelope has.
@@ -150,7 +166,9 @@ pub(crate) fn is_one(marks: u64) -> bool {
         | CLOUDTRAIL_RECORDS
         | RESOURCE_LOGS
         | BODY
-        | TYK_RECORD;
+        | TYK_RECORD
+        | ITEMS
+        | DETAIL;
     marks & CONTENT != 0 && ENVELOPES.iter().any(|it| it.fits(marks))
 }
 

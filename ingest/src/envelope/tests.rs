@@ -100,6 +100,21 @@ const WRAPS: &[(&str, Wrap)] = &[
     ("cloudwatch", |line| {
         json!({"id": "1", "timestamp": 1_773_113_821_000_i64, "message": line, "logGroup": "/gw", "logStream": "i-1"}).to_string()
     }),
+    ("event_bridge", |line| {
+        format!(
+            r#"{{"version":"0","detail-type":"AWS API Call via CloudTrail","source":"aws.s3","time":"2026-03-10T03:37:01Z","resources":[],"detail":{}}}"#,
+            element(line)
+        )
+    }),
+    ("kubernetes", |line| {
+        format!(
+            r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{{}},"items":[{}]}}"#,
+            element(line)
+        )
+    }),
+    ("azure_text", |line| {
+        json!({"time": "2026-03-10T03:37:01Z", "category": "kube-audit", "operationName": "Microsoft.ContainerService/managedClusters/diagnosticLogs/Read", "properties": {"log": format!("{line}\n"), "stream": "stdout", "pod": "kube-apiserver-1"}}).to_string()
+    }),
 ];
 
 /// What a line says, wherever it stands.
@@ -125,7 +140,7 @@ fn the_same_record_through_every_envelope_is_the_same_event() {
         assert_eq!(plain.batch.events.len(), 1, "{seed}");
         for (name, wrap) in WRAPS {
             // A list in a list is no record.
-            if seed.starts_with("[{") && ["azure", "cloudtrail"].contains(name) {
+            if seed.starts_with("[{") && ["azure", "cloudtrail", "kubernetes"].contains(name) {
                 continue;
             }
             check(name, &wrap(seed), &plain);
@@ -169,6 +184,19 @@ fn an_envelope_is_opened_whatever_was_declared() {
         }
         assert_eq!(parsed.batch.events.len(), plain.len(), "{format:?}");
     }
+}
+
+#[test]
+fn properties_in_a_string_are_those_of_their_record() {
+    let properties = r#"{"Method":"GET","Url":"https://apim.example/orders/7","ResponseCode":200,"ApiId":"shop","UserId":"jo"}"#;
+    let wrapped = json!({"time": "2026-03-10T03:36:59Z", "category": "GatewayLogs", "durationMs": 152, "callerIpAddress": "203.0.113.10", "properties": properties});
+    let parsed = parse(wrapped.to_string().as_bytes(), None);
+    let rows = rows(&parsed);
+    assert_eq!(rows.len(), 1, "{:?}", parsed.rejects);
+    assert_eq!(rows[0]["source_format"], "azure_apim");
+    assert_eq!(rows[0]["principal_id"], "jo");
+    assert_eq!(rows[0]["duration_ns"], 152_000_000);
+    assert_eq!(rows[0]["client_address"], "203.0.113.10");
 }
 
 #[test]

@@ -47,6 +47,7 @@ static FIELDS: &[Field] = &[
     Field::text("additionalEventData.AuthenticationMethod", Text::AuthMethod),
     Field::text("requestParameters.modelId", Text::GenAiRequestModel),
     Field::text("userIdentity.accessKeyId", Text::CredentialId),
+    Field::text("userIdentity.credentialId", Text::CredentialId),
     Field::text("userIdentity.sessionContext.sourceIdentity", Text::PrincipalName),
     // The person for whom a role of IAM Identity Center acts.
     identity!("aws_cloudtrail", "userIdentity.onBehalfOf.userId", IdOverride, User, Verified),
@@ -74,6 +75,7 @@ static LINKED_ROLE: Field = identity!(
     Service,
     Verified
 );
+static ROLE: Field = identity!("aws_cloudtrail", "userIdentity.arn", IdConsumer, User, Verified);
 static CLAIMED: Field = identity!("aws_cloudtrail", "userIdentity.arn", IdConsumer, User, Asserted);
 
 /// What stands for a user name that was mistyped, which may have been a password.
@@ -89,6 +91,9 @@ fn finish(record: &mut Record<'_>) {
         return record.refuse(Reject::UnknownFormat);
     }
     let name = record.text(Slot::Text(Text::RpcMethod)).unwrap_or_default();
+    if name.is_empty() {
+        return;
+    }
     let endpoint = format!("{source} {name}");
     if record.text(Slot::Raw(Raw::AsideToo)) == Some("AwsCloudTrailInsight") {
         return record.refuse(Reject::NotAccessLog);
@@ -119,7 +124,7 @@ fn who(record: &mut Record<'_>) {
         record.forget(user);
     }
     let kind = record.text(Slot::Raw(Raw::AsideThree)).unwrap_or_default();
-    let is_federated = kind == "FederatedUser";
+    let (is_federated, is_role) = (kind == "FederatedUser", kind == "AssumedRole");
     if kind == "AWSService" {
         // The service acts for itself.
         record.forget(CONSUMER);
@@ -140,15 +145,26 @@ fn who(record: &mut Record<'_>) {
         record.copy(INVOKER, Slot::Raw(Raw::Actor));
         record.forget(INVOKER);
     }
-    let Some(role) = record.text(SUBJECT).map(str::to_owned) else { return };
-    if role.contains(":role/aws-service-role/") {
+    let issuer = record.text(SUBJECT);
+    let is_linked = issuer.is_some_and(|it| it.contains(":role/aws-service-role/"));
+    if let (true, Some(role)) = (is_linked, issuer.map(str::to_owned)) {
         record.put_copied(&LINKED_ROLE, 0, &role);
     }
-    let session = record.text(CONSUMER).and_then(|it| it.rsplit_once(['/', ':']));
-    let session = session.map(|(_, name)| name.to_owned());
-    if let (Some(session), false) = (session, record.has(Slot::Text(Text::PrincipalName))) {
-        record.put_copied(&SESSION, 0, &session);
+    if is_role || record.has(SUBJECT) {
+        session(record);
     }
+}
+
+/// The session's name is what the role is called by; it is no part of who the principal is.
+fn session(record: &mut Record<'_>) {
+    let parts = record.text(CONSUMER).and_then(|it| it.rsplit_once(['/', ':']));
+    let Some((role, name)) = parts.map(|(role, name)| (role.to_owned(), name.to_owned())) else {
+        return;
+    };
+    if !record.has(Slot::Text(Text::PrincipalName)) {
+        record.put_copied(&SESSION, 0, &name);
+    }
+    record.put_copied(&ROLE, 0, &role);
 }
 
 /// The HTTP status that an error code stands for; AWS logs none.
@@ -223,6 +239,17 @@ mod tests {
                 "principal_id=arn:aws:iam::111111111111:role/Admin",
                 "principal_name=session-1",
                 "http_response_status_code=403",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_session_without_its_issuer_belongs_to_the_role_in_its_name() {
+        check(
+            r#""userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111111111111:assumed-role/Admin/session-1"}"#,
+            &[
+                "principal_id=arn:aws:sts::111111111111:assumed-role/Admin",
+                "principal_name=session-1",
             ],
         );
     }

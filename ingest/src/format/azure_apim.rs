@@ -1,4 +1,6 @@
-//! Azure API Management: `GatewayLogs`, from Event Hubs without the envelope or as a table's rows.
+//! Azure API Management: `GatewayLogs` and `GatewayMCPLogs`.
+//!
+//! They come from Event Hubs, here without the envelope, or as the rows of a table.
 
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::Record;
@@ -8,7 +10,7 @@ use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
     name: "azure_apim",
-    about: "Azure API Management gateway logs (GatewayLogs)",
+    about: "Azure API Management gateway logs (GatewayLogs, GatewayMCPLogs)",
     aliases: &["azure_api_management"],
     fields: FIELDS,
     reader: Reader::Json {
@@ -20,9 +22,12 @@ pub(super) static FORMAT: Format = Format {
             &["properties", "properties.ApiId", "properties.ResponseCode"],
             &["properties", "properties.modelName", "properties.promptTokens"],
             &["properties", "properties.ModelName", "properties.PromptTokens"],
+            &["properties", "properties.method", "properties.serverName"],
+            &["properties", "properties.Method", "properties.ServerName"],
             &["CallerIpAddress", "ResponseCode", "TimeGenerated"],
             &["ApiId", "ResponseCode", "TimeGenerated"],
             &["ModelName", "PromptTokens", "TimeGenerated"],
+            &["Method", "ServerName", "TimeGenerated"],
         ],
         finish,
         mends: false,
@@ -39,7 +44,6 @@ static FIELDS: &[Field] = &[
     Field::raw("category", Raw::Aside),
     Field::raw("Type", Raw::Aside),
     Field::raw("properties.promptTokens", Raw::AsideToo),
-    Field::raw("promptTokens", Raw::AsideToo),
     Field::span("durationMs", Int::DurationNs, How::Millis),
     Field::span("TotalTime", Int::DurationNs, How::Millis),
     Field::span("properties.totalTime", Int::DurationNs, How::Millis),
@@ -68,6 +72,21 @@ static FIELDS: &[Field] = &[
     Field::raw("properties.requestHeaders.mcp-name", Raw::McpNameHeader),
     Field::raw("properties.requestHeaders.traceparent", Raw::Traceparent),
     Field::text("correlationId", Text::RequestId),
+    // What GatewayMCPLogs say of a message; its method stands under `method`.
+    Field::text("properties.toolName", Text::ToolName),
+    Field::text("ToolName", Text::ToolName),
+    Field::text("properties.serverName", Text::McpServer),
+    Field::text("ServerName", Text::McpServer),
+    Field::text("properties.protocolVersion", Text::McpProtocolVersion),
+    Field::text("ProtocolVersion", Text::McpProtocolVersion),
+    Field::text("properties.clientName", Text::AgentName),
+    Field::text("ClientName", Text::AgentName),
+    Field::text("properties.authenticationMethod", Text::AuthMethod),
+    Field::text("AuthenticationMethod", Text::AuthMethod),
+    Field::text("properties.errorType", Text::PolicyReason),
+    Field::text("ErrorType", Text::PolicyReason),
+    identity!("azure_apim", "properties.sessionId", IdSession, Session, Asserted).secret(),
+    identity!("azure_apim", "SessionId", IdSession, Session, Asserted).secret(),
     Field::text("properties.apiId", Text::ApiId),
     Field::text("ApiId", Text::ApiId),
     Field::text("properties.operationId", Text::GatewayRoute),
@@ -85,7 +104,10 @@ static FIELDS: &[Field] = &[
     identity!("azure_apim", "ApimSubscriptionId", IdApplication, Application, Verified),
 ];
 
-/// Counts each call once: what a language model took and gave is a record beside the gateway's own.
+static MCP_METHOD: Field = Field::text("properties.method", Text::McpMethodName);
+
+/// Tells MCP's methods from HTTP's, and counts each call of a model once: what it took and gave is a
+/// record beside the gateway's own.
 fn finish(record: &mut Record<'_>) {
     let is_of_model = match record.text(Slot::Raw(Raw::Aside)) {
         Some(category) => {
@@ -97,7 +119,13 @@ fn finish(record: &mut Record<'_>) {
     let has_tokens = record.has(Slot::Raw(Raw::AsideToo));
     let has_status = record.has(Slot::Int(Int::HttpResponseStatusCode));
     if is_of_model || has_tokens && !has_status {
-        record.refuse(Reject::Repeated);
+        return record.refuse(Reject::Repeated);
+    }
+    let method = Slot::Text(Text::HttpRequestMethod);
+    let is_message = record.has(Slot::Text(Text::McpServer)) && !has_status;
+    if let (true, Some(said)) = (is_message, record.text(method).map(str::to_owned)) {
+        record.forget(method);
+        record.put_copied(&MCP_METHOD, 0, &said);
     }
 }
 
@@ -148,6 +176,23 @@ mod tests {
                 "duration_ns=5000000",
                 "policy_reason=RateLimitExceeded",
                 "principal_id=5f8a",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_message_of_mcp_names_its_tool() {
+        check(
+            r#"{"time":"2026-03-10T03:36:59Z","category":"GatewayMCPLogs","correlationId":"3f06","properties":{"method":"tools/call","toolName":"create_issue","serverName":"tracker","sessionId":"c4n4ry","protocolVersion":"2025-06-18","clientName":"editor"}}"#,
+            &[
+                "mcp_method_name=tools/call",
+                "tool_name=create_issue",
+                "mcp_server=tracker",
+                "endpoint=mcp tools/call create_issue",
+                "http_request_method=",
+                "principal_id=key:8fcacba99bb3a505",
+                "principal_type=session",
+                "agent_name=editor",
             ],
         );
     }

@@ -1,6 +1,6 @@
 //! Azure Application Gateway access logs, v1 and v2.
 
-use super::field::{Field, How, Raw, Slot};
+use super::field::{Field, How, Raw, Slot, identity};
 use super::record::Record;
 use super::{Format, Reader};
 use model::{Int, Text, TimeKind};
@@ -47,8 +47,6 @@ static FIELDS: &[Field] = &[
     Field::raw("RequestUri", Raw::Target),
     Field::raw("properties.requestQuery", Raw::AsideToo),
     Field::raw("RequestQuery", Raw::AsideToo),
-    Field::raw("properties.sslEnabled", Raw::AsideThree),
-    Field::raw("SslEnabled", Raw::AsideThree),
     Field::raw("properties.httpVersion", Raw::Protocol),
     Field::raw("HttpVersion", Raw::Protocol),
     // `host` is the backend's where the gateway replaces it.
@@ -74,13 +72,20 @@ static FIELDS: &[Field] = &[
     Field::text("ruleName", Text::GatewayRoute),
     Field::text("listenerName", Text::GatewayService),
     Field::text("properties.error_info", Text::PolicyReason),
+    Field::text("ErrorInfo", Text::PolicyReason),
     Field::text("properties.instanceId", Text::SourceInstance),
     Field::text("InstanceId", Text::SourceInstance),
+    identity!(
+        "azure_app_gateway",
+        "properties.sslClientCertificateFingerprint",
+        IdCertificate,
+        Mtls,
+        Asserted
+    ),
 ];
 
 static SECONDS: Field = Field::span("properties.timeTaken", Int::DurationNs, How::Seconds);
 static QUERY: Field = Field::text("properties.requestQuery", Text::UrlQuery);
-static SCHEME: Field = Field::text("properties.sslEnabled", Text::UrlScheme);
 
 /// Seconds in v2, milliseconds in v1, whose query is the gateway's own and not the caller's.
 fn finish(record: &mut Record<'_>) {
@@ -97,12 +102,10 @@ fn finish(record: &mut Record<'_>) {
     if let (Some(query), false) = (query.map(str::to_owned), target.contains('?')) {
         record.put_copied(&QUERY, 0, &query);
     }
-    let scheme = match record.text(Slot::Raw(Raw::AsideThree)) {
-        Some("on") => "https",
-        Some("off") => "http",
-        _ => return,
-    };
-    record.put_copied(&SCHEME, 0, scheme);
+    let reason = Slot::Text(Text::PolicyReason);
+    if record.text(reason) == Some("ERRORINFO_NO_ERROR") {
+        record.forget(reason);
+    }
 }
 
 #[cfg(test)]
@@ -123,7 +126,6 @@ mod tests {
                 "duration_ns=205000000",
                 "url_path=/setup.php",
                 "url_query=",
-                "url_scheme=http",
                 "client_port=46886",
                 "http_request_size=65",
                 "http_response_size=553",
@@ -137,7 +139,7 @@ mod tests {
     fn the_second_version_has_seconds_also_whole_ones() {
         let line = |taken: &str| {
             format!(
-                r#"{{"timeStamp":"2026-03-10T03:36:59+00:00","ruleName":"r","category":"ApplicationGatewayAccessLog","properties":{{"clientIP":"185.42.129.24","clientPort":45057,"httpMethod":"GET","originalRequestUriWithArgs":"/v1/items?a=1","requestUri":"/items","requestQuery":"b=2","httpStatus":200,"timeTaken":{taken},"transactionId":"592d","serverStatus":"200","serverResponseLatency":"0.028","originalHost":"api.example.com","host":"x.core.windows.net"}}}}"#
+                r#"{{"timeStamp":"2026-03-10T03:36:59+00:00","ruleName":"r","category":"ApplicationGatewayAccessLog","properties":{{"clientIP":"185.42.129.24","clientPort":45057,"httpMethod":"GET","originalRequestUriWithArgs":"/v1/items?a=1","requestUri":"/items","requestQuery":"b=2","httpStatus":200,"timeTaken":{taken},"transactionId":"592d","sslEnabled":"on","sslClientVerify":"SUCCESS","sslClientCertificateFingerprint":"9f86d081","error_info":"ERRORINFO_NO_ERROR","serverStatus":"200","serverResponseLatency":"0.028","originalHost":"api.example.com","host":"x.core.windows.net"}}}}"#
             )
         };
         check(
@@ -151,6 +153,10 @@ mod tests {
                 "upstream_status_code=200",
                 "upstream_duration_ns=28000000",
                 "gateway_route=r",
+                "policy_reason=",
+                "principal_id=9f86d081",
+                "principal_type=mtls",
+                "principal_trust=verified",
             ],
         );
         check(&line("2"), &["duration_ns=2000000000"]);

@@ -3,6 +3,7 @@
 use super::field::{Field, How, Raw, Slot};
 use super::record::Record;
 use super::{Format, Reader};
+use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
@@ -29,6 +30,7 @@ pub(super) static FORMAT: Format = Format {
 static FIELDS: &[Field] = &[
     Field::raw("time", Raw::Time),
     Field::raw("TimeGenerated", Raw::Time),
+    Field::raw("category", Raw::Aside),
     Field::span("properties.timeTaken", Int::DurationNs, How::Seconds),
     Field::span("TimeTaken", Int::DurationNs, How::Seconds),
     Field::text("properties.httpMethod", Text::HttpRequestMethod),
@@ -45,10 +47,11 @@ static FIELDS: &[Field] = &[
     Field::int("RequestBytes", Int::HttpRequestSize),
     Field::int("properties.responseBytes", Int::HttpResponseSize),
     Field::int("ResponseBytes", Int::HttpResponseSize),
-    Field::raw("properties.clientIp", Raw::Client),
-    Field::raw("ClientIp", Raw::Client),
+    // Who connected; `clientIp` is what the caller's `X-Forwarded-For` says, if there is one.
     Field::raw("properties.socketIp", Raw::Client),
     Field::raw("SocketIp", Raw::Client),
+    Field::raw("properties.clientIp", Raw::Forwarded),
+    Field::raw("ClientIp", Raw::Forwarded),
     Field::int("properties.clientPort", Int::ClientPort),
     Field::int("ClientPort", Int::ClientPort),
     Field::text("properties.userAgent", Text::UserAgentOriginal),
@@ -68,8 +71,13 @@ static FIELDS: &[Field] = &[
 
 static PROTOCOL: Field = Field::raw("properties.httpVersion", Raw::Protocol);
 
-/// A version of four parts, such as `2.0.0.0`, is one of two.
+/// Refuses the probes of origins, which nobody called; a version of four parts, such as `2.0.0.0`, is one
+/// of two.
 fn finish(record: &mut Record<'_>) {
+    let category = record.text(Slot::Raw(Raw::Aside)).unwrap_or_default();
+    if category.eq_ignore_ascii_case("FrontDoorHealthProbeLog") {
+        return record.refuse(Reject::NotAccessLog);
+    }
     let protocol = record.text(Slot::Raw(Raw::Protocol));
     let short = protocol.and_then(|it| it.strip_suffix(".0.0")).map(str::to_owned);
     if let Some(short) = short {
@@ -97,9 +105,19 @@ mod tests {
                 "http_request_size=1188",
                 "http_response_size=10354",
                 "network_protocol_version=2",
+                "client_address=203.0.113.9",
                 "client_port=6321",
                 "request_id=0abc",
             ],
+        );
+    }
+
+    #[test]
+    fn a_probe_is_no_call() {
+        check(
+            FormatId::AzureFrontDoor,
+            r#"{"time":"2026-03-10T03:36:59Z","category":"FrontDoorHealthProbeLog","properties":{"healthProbeId":"9642","httpVerb":"HEAD","result":"OriginError","httpStatusCode":"400"}}"#,
+            &["events=0", "reject=not_access_log"],
         );
     }
 }

@@ -11,15 +11,13 @@ pub(super) static FORMAT: Format = Format {
     aliases: &["cloudflare_http_requests"],
     fields: FIELDS,
     reader: Reader::Json {
-        // Any field may be left out of a job.
+        // Any field may be left out of a job but the time: other data sets have another one.
         signatures: &[
             &["EdgeStartTimestamp", "RayID"],
             &["EdgeStartTimestamp", "ClientRequestURI"],
             &["EdgeStartTimestamp", "ClientRequestPath"],
             &["EdgeStartTimestamp", "EdgeResponseStatus"],
             &["EdgeStartTimestamp", "ClientIP"],
-            &["ClientRequestMethod", "EdgeResponseStatus"],
-            &["ClientRequestURI", "RayID"],
         ],
         finish,
         mends: false,

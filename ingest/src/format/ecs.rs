@@ -3,6 +3,7 @@
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::Record;
 use super::{Format, Reader};
+use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
@@ -71,6 +72,11 @@ static FIELDS: &[Field] = &[
     Field::text("observer.name", Text::SourceInstance),
     Field::text("event.reason", Text::PolicyReason),
     Field::raw("event.type", Raw::Aside),
+    // What shows that nobody called: a probe, or a part of a call.
+    Field::raw("monitor.id", Raw::AsideToo),
+    Field::raw("monitor.type", Raw::AsideToo),
+    Field::raw("processor.event", Raw::AsideToo),
+    Field::raw("event.kind", Raw::AsideThree),
     Field::text("gen_ai.tool.name", Text::ToolName),
     Field::text("gen_ai.agent.id", Text::AgentId),
     Field::text("gen_ai.agent.name", Text::AgentName),
@@ -94,8 +100,20 @@ static FIELDS: &[Field] = &[
 
 static DECISION: Field = Field::text("event.type", Text::PolicyDecision);
 
-/// What was decided stands among the event's types.
+/// Refuses what is no call; what was decided stands among the event's types; an end without a start
+/// gives no duration.
 fn finish(record: &mut Record<'_>) {
+    let is_other = record
+        .filled(Slot::Raw(Raw::AsideToo))
+        .is_some_and(|it| record.text_of(it.value) != Some("transaction"));
+    let is_event = matches!(record.text(Slot::Raw(Raw::AsideThree)), None | Some("event"));
+    if is_other || !is_event {
+        return record.refuse(Reject::NotAccessLog);
+    }
+    let start = record.filled(Slot::Raw(Raw::Time)).map(|it| it.field.name);
+    if start != Some("event.start") {
+        record.forget(Slot::Raw(Raw::EndTime));
+    }
     let decision = match record.text(Slot::Raw(Raw::Aside)) {
         Some("denied") => "deny",
         Some("allowed") => "allow",
@@ -137,5 +155,19 @@ mod tests {
             r#"{"@timestamp":"2026-03-10T03:36:59.123Z","ecs.version":"8.11.0","http.request.method":"GET","http.response.status_code":"404","http.response.bytes":700,"http.response.body.bytes":512,"url.path":"/a/7","url.query":"x=1","url.domain":"api.example.com","client.ip":"203.0.113.9","event.duration":15000000,"user.name":"jo"}"#,
             &expected,
         );
+    }
+
+    #[test]
+    fn probes_alerts_and_parts_of_calls_are_refused() {
+        for more in [
+            r#""monitor":{"id":"m-1","type":"http"}"#,
+            r#""processor":{"event":"span"}"#,
+            r#""event":{"kind":"signal"}"#,
+        ] {
+            let line = format!(
+                r#"{{"@timestamp":"2026-03-10T03:36:59Z","http":{{"response":{{"status_code":200}}}},"url":{{"path":"/"}},{more}}}"#
+            );
+            check(&line, &["events=0", "reject=not_access_log"]);
+        }
     }
 }

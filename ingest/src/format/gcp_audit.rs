@@ -86,7 +86,7 @@ fn finish(record: &mut Record<'_>) {
 }
 
 /// The HTTP status of a `google.rpc.Code`, as Google maps it; no code means success.
-const fn status_of(code: i64) -> i64 {
+pub(super) const fn status_of(code: i64) -> i64 {
     match code {
         0 => 200,
         1 => 499,

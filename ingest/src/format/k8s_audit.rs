@@ -54,6 +54,7 @@ static METHOD: Field = Field::text("verb", Text::HttpRequestMethod);
 static ENDPOINT: Field = Field::text("verb, requestURI", Text::Endpoint);
 static DECISION: Field =
     Field::text("annotations.authorization.k8s.io/decision", Text::PolicyDecision);
+static END: Field = Field::raw("stageTimestamp", Raw::TimeKind);
 static CLIENT: Field = Field::raw("sourceIPs", Raw::Client);
 static IMPERSONATED: Field =
     identity!("k8s_audit", "impersonatedUser.username", IdSubject, Service, Verified);
@@ -64,12 +65,16 @@ const CALLER: Slot = Slot::Raw(Raw::IdConsumer);
 const FORWARDED: Slot = Slot::Raw(Raw::Forwarded);
 
 fn finish(record: &mut Record<'_>) {
-    if !matches!(record.text(Slot::Raw(Raw::Aside)), None | Some("ResponseComplete" | "Panic")) {
-        return record.refuse(Reject::Repeated);
+    match record.text(Slot::Raw(Raw::Aside)) {
+        None | Some("ResponseComplete" | "Panic") => {}
+        Some("RequestReceived" | "ResponseStarted") => return record.refuse(Reject::Repeated),
+        Some(_) => return record.refuse(Reject::UnknownFormat),
     }
-    let time = Slot::Raw(Raw::Time);
-    if !record.has(time) {
-        record.copy(Slot::Raw(Raw::EndTime), time);
+    let (time, end) = (Slot::Raw(Raw::Time), Slot::Raw(Raw::EndTime));
+    if !record.has(time) && record.has(end) {
+        record.copy(end, time);
+        record.forget(end);
+        record.put_copied(&END, 0, "end");
     }
     call(record);
     // All but the last address are what the caller wrote.

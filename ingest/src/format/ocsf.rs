@@ -91,8 +91,13 @@ fn finish(record: &mut Record<'_>) {
         Some("6003") => false,
         // What the first drafts of OCSF gave the class for a number.
         Some("3005") if record.text(Slot::Raw(Raw::AsideToo)) == Some("API Activity") => false,
-        _ => return record.refuse(Reject::NotAccessLog),
+        Some(_) => return record.refuse(Reject::NotAccessLog),
+        None => return record.refuse(Reject::UnknownFormat),
     };
+    let start = record.filled(Slot::Raw(Raw::Time)).map(|it| it.field.name);
+    if start != Some("start_time") {
+        record.forget(Slot::Raw(Raw::EndTime));
+    }
     let activity = Slot::Text(Text::HttpRequestMethodOriginal);
     let method = Slot::Text(Text::HttpRequestMethod);
     let named = record.text(activity).filter(|_| is_http && !record.has(method));

@@ -5,7 +5,7 @@
 
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::{Record, Value};
-use super::{Format, Reader};
+use super::{Format, Reader, gcp_audit};
 use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
@@ -70,7 +70,7 @@ const CALL: &[Field] = fields! {
     int(Int::ServerPort): "server.port" "net.host.port";
     int(Int::HttpResponseStatusCode): "http.response.status_code" "http.status_code"
         "DownstreamStatus" "response_code" "http.status";
-    int(Int::UpstreamStatusCode): "OriginStatus";
+    int(Int::UpstreamStatusCode): "OriginStatus" "rpc.grpc.status_code";
     raw(Raw::ResponseFlags): "response_flags";
 };
 
@@ -105,6 +105,7 @@ const MEASURES: &[Field] = fields! {
 const AGENTS: &[Field] = fields! {
     text(Text::RpcSystem): "rpc.system" "rpc.system.name";
     text(Text::RpcMethod): "rpc.method" "a2a.method";
+    text(Text::ApiId): "rpc.service";
     int(Int::RpcErrorCode): "rpc.jsonrpc.error_code" "mcp.error.code" "rpc.response.status_code";
     text(Text::McpMethodName): "mcp.method.name";
     raw(Raw::McpMethodHeader): "http.request.header.mcp-method" "mcp-method";
@@ -150,7 +151,6 @@ const IDENTITIES: &[Field] = &[
 
 const COUNT: usize = CALL.len() + MEASURES.len() + AGENTS.len() + IDENTITIES.len();
 
-#[expect(clippy::large_stack_arrays, reason = "it runs in the compiler only")]
 const fn concat() -> [Field; COUNT] {
     let parts = [CALL, MEASURES, AGENTS, IDENTITIES];
     let mut fields = [CALL[0]; COUNT];
@@ -170,6 +170,10 @@ const fn concat() -> [Field; COUNT] {
 static RECEIVED: Field = Field::raw("record.observedTimeUnixNano", Raw::TimeKind);
 static TRACE: Field = Field::text("record.traceId", Text::TraceId);
 static SPAN: Field = Field::text("record.spanId", Text::SpanId);
+static RPC: Field = Field::text("rpc.service, rpc.method", Text::RpcMethod);
+static TARGET: Field = Field::raw("rpc.service, rpc.method", Raw::Target);
+static METHOD: Field = Field::text("rpc.system", Text::HttpRequestMethod);
+static STATUS: Field = Field::int("rpc.grpc.status_code", Int::HttpResponseStatusCode);
 static MILLIS: Field = Field::span("duration", Int::DurationNs, How::Millis);
 static NANOS: Field = Field::span("Duration", Int::DurationNs, How::Nanos);
 
@@ -181,6 +185,7 @@ fn finish(record: &mut Record<'_>) {
     if let Some(reason) = refusal(record) {
         return record.refuse(reason);
     }
+    grpc(record);
     // A time of 0 is not known; when it was seen is.
     if is_zero(record, TIME) {
         record.forget(TIME);
@@ -209,6 +214,27 @@ fn finish(record: &mut Record<'_>) {
         (record.filled(DURATION), record.has(Slot::Int(Int::DurationNs)))
     {
         record.put(if is_traefik { &NANOS } else { &MILLIS }, 0, duration.value);
+    }
+}
+
+/// A call of gRPC is a POST of `/service/method`, whose status stands in a trailer.
+fn grpc(record: &mut Record<'_>) {
+    let text = |column| record.text(Slot::Text(column));
+    let (Some("grpc"), Some(method)) = (text(Text::RpcSystem), text(Text::RpcMethod)) else {
+        return;
+    };
+    let whole = match text(Text::ApiId) {
+        Some(service) if !method.contains('/') => format!("{service}/{method}"),
+        _ => method.to_owned(),
+    };
+    record.put_copied(&RPC, 0, &whole);
+    if !record.has(Slot::Raw(Raw::Target)) {
+        record.put_copied(&TARGET, 0, &format!("/{whole}"));
+        record.put_copied(&METHOD, 0, "POST");
+    }
+    let code = record.int(Slot::Int(Int::UpstreamStatusCode)).filter(|it| *it <= 16);
+    if let (Some(code), false) = (code, record.has(Slot::Int(Int::HttpResponseStatusCode))) {
+        record.put(&STATUS, 0, Value::Int(gcp_audit::status_of(code)));
     }
 }
 
@@ -310,6 +336,20 @@ mod tests {
         }
         check(&span("3"), &["events=0", "reject=repeated"]);
         check(&span("1"), &["events=0", "reject=not_access_log"]);
+    }
+
+    #[test]
+    fn a_grpc_call_is_its_service_and_method() {
+        check(
+            r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":2,"startTimeUnixNano":"1773113819000000000","endTimeUnixNano":"1773113819250000000","attributes":[{"key":"rpc.system","value":{"stringValue":"grpc"}},{"key":"rpc.service","value":{"stringValue":"shop.Orders"}},{"key":"rpc.method","value":{"stringValue":"Get"}},{"key":"rpc.grpc.status_code","value":{"intValue":"7"}}]}]}]}]}"#,
+            &[
+                "endpoint=grpc shop.Orders/Get",
+                "url_path=/shop.Orders/Get",
+                "http_request_method=POST",
+                "http_response_status_code=403",
+                "upstream_status_code=",
+            ],
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod attributes;
 
 use super::{Entry, Scalar, Table};
 use crate::format::record::{Mark, Record};
+use crate::reject::Reject;
 use attributes::{Pairs, Word, WordName};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -130,14 +131,17 @@ impl<'a> Visitor<'a> for At<'_, '_, '_, 'a> {
             }
             Level::Top | Level::Scope => {}
         }
-        while let Some(part) = map.next_key_seed(PartName(level))? {
+        let (table, mut is_otlp) = (walk.table, false);
+        while let Some((part, mark)) = map.next_key_seed(PartName { level, table })? {
+            walk.record.marks |= mark;
             match part {
                 Part::Deeper => {
+                    is_otlp = true;
                     map.next_value_seed(At { level: level.below(), walk: &mut *walk })?;
                 }
                 Part::Resource => {
                     let node = walk.table.child(RESOURCE);
-                    let (table, record) = (walk.table, &mut *walk.record);
+                    let record = &mut *walk.record;
                     map.next_value_seed(Holder { table, node, own: None, record })?;
                     walk.resource = walk.record.mark();
                 }
@@ -145,6 +149,11 @@ impl<'a> Visitor<'a> for At<'_, '_, '_, 'a> {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
+        }
+        // Nobody else would say that the object is of another kind.
+        if level == Level::Top && !is_otlp {
+            walk.record.refuse(Reject::UnknownFormat);
+            (walk.each)(&mut *walk.record);
         }
         Ok(())
     }
@@ -172,25 +181,31 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 }
 
-struct PartName(Level);
+/// What stands under a name, and the bit of one by which envelopes are recognised.
+struct PartName<'t> {
+    level: Level,
+    table: &'t Table,
+}
 
-impl<'a> DeserializeSeed<'a> for PartName {
-    type Value = Part;
+impl<'a> DeserializeSeed<'a> for PartName<'_> {
+    type Value = (Part, u64);
 
-    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Part, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for PartName {
-    type Value = Part;
+impl Visitor<'_> for PartName<'_> {
+    type Value = (Part, u64);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Part, E> {
-        Ok(self.0.part(name))
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        let is_top = self.level == Level::Top;
+        let entry = self.table.find(0, name).filter(|_| is_top);
+        Ok((self.level.part(name), entry.map_or(0, |it| it.mark)))
     }
 }
 

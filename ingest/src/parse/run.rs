@@ -20,6 +20,9 @@ use std::hash::Hasher as _;
 /// Streams of a container whose lines may come in parts.
 const STREAMS: usize = 2;
 
+/// Of objects with one of these that no format reads, the line may be a text inside.
+const MAY_HOLD: [&[u8]; 3] = [b"\"resourceLogs\"", b"\"kube-audit", b"\"properties\":\"{"];
+
 /// Sees every record that a format filled, and whether it became an event.
 pub(crate) type Watch<'w> = &'w mut dyn FnMut(FormatId, &mut Record<'_>, Result<(), Reject>);
 
@@ -250,9 +253,11 @@ impl<'p, 'w> Run<'p, 'w> {
         };
         let reason = match stop {
             Stop::Rejected(reason) => {
-                // Logs of OTLP that say nothing in attributes may have the line as their body.
-                let is_otlp = || memmem::find(line.as_bytes(), b"\"resourceLogs\"").is_some();
-                if !may_open || reason != Reject::MalformedJson && !is_otlp() {
+                // Logs of OTLP that say nothing in attributes may have the line as their body, and
+                // Azure's records have text in the place of an object.
+                let has = |part: &&[u8]| memmem::find(line.as_bytes(), part).is_some();
+                let may_hold = || MAY_HOLD.iter().any(has);
+                if !may_open || reason != Reject::MalformedJson && !may_hold() {
                     return Err(reason);
                 }
                 Some(reason)
