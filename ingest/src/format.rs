@@ -3,12 +3,20 @@
 mod address;
 mod agentgateway;
 mod agentgateway_json;
+mod akamai;
 mod anthropic_activity;
 mod apisix;
 mod aws_alb;
+mod aws_alb_json;
+mod aws_apigw;
 mod aws_apigw_text;
 mod aws_cloudfront;
+mod aws_cloudfront_json;
+mod aws_cloudtrail;
 mod aws_elb;
+mod azure_apim;
+mod azure_app_gateway;
+mod azure_front_door;
 mod caddy;
 mod call;
 mod canonical;
@@ -17,13 +25,18 @@ mod cef;
 pub(crate) mod check;
 mod claims;
 mod clf;
+mod cloudflare;
 pub(crate) mod columns;
+mod contextforge;
+mod ecs;
 mod envoy;
 mod envoy_json;
 pub(crate) mod event;
 mod fastly_json;
 pub(crate) mod field;
 mod gcp_api_gateway;
+mod gcp_audit;
+mod gcp_http_lb;
 mod generic_json;
 mod gin;
 mod gravitee;
@@ -31,6 +44,7 @@ mod haproxy;
 #[cfg(test)]
 pub(crate) mod hostile;
 mod istio;
+mod k8s_audit;
 mod kong;
 mod leef;
 mod line;
@@ -40,7 +54,9 @@ mod mcp;
 mod measure;
 mod nginx_json;
 mod oathkeeper;
+mod ocsf;
 mod openai_audit;
+mod otlp;
 mod reactor_netty;
 pub(crate) mod record;
 mod request;
@@ -52,6 +68,7 @@ mod traefik_json;
 mod tyk;
 mod w3c;
 mod wso2;
+mod wso2_elk;
 
 pub(crate) use address::Network;
 pub(crate) use columns::Columns;
@@ -122,21 +139,56 @@ formats! {
     Wso2 => wso2;
     /// Google's API Gateway and Cloud Endpoints: before any other log entry of Google's.
     GcpApiGateway => gcp_api_gateway;
+    /// Google's audit logs: before its request logs, which have another payload.
+    GcpAudit => gcp_audit;
+    /// Google's load balancers, and its other logs of requests.
+    GcpHttpLb => gcp_http_lb;
+    /// CloudTrail's events.
+    AwsCloudtrail => aws_cloudtrail;
+    /// Kubernetes' audit events.
+    K8sAudit => k8s_audit;
+    /// OpenTelemetry's logs and spans.
+    Otlp => otlp;
+    /// OCSF's HTTP and API activities.
+    Ocsf => ocsf;
+    /// Cloudflare's log of requests.
+    Cloudflare => cloudflare;
+    /// Akamai's DataStream.
+    Akamai => akamai;
+    /// Azure API Management: it and the next two share Azure's envelope, and the names inside it, which
+    /// no two of them have, tell them apart.
+    AzureApim => azure_apim;
+    /// Azure Front Door.
+    AzureFrontDoor => azure_front_door;
+    /// Azure Application Gateway.
+    AzureAppGateway => azure_app_gateway;
+    /// CloudFront's logs in JSON.
+    AwsCloudfrontJson => aws_cloudfront_json;
+    /// The load balancers of AWS, as shippers make them JSON.
+    AwsAlbJson => aws_alb_json;
     /// LiteLLM's calls of models and tools.
     Litellm => litellm;
     /// OpenAI's organisation audit log.
     OpenaiAudit => openai_audit;
     /// Anthropic's activity feed.
     AnthropicActivity => anthropic_activity;
+    /// IBM ContextForge's audit rows.
+    Contextforge => contextforge;
     /// agentgateway's request log in JSON.
     AgentgatewayJson => agentgateway_json;
     /// Envoy's and Envoy Gateway's JSON access log.
     EnvoyJson => envoy_json;
     /// NGINX with a JSON template.
     NginxJson => nginx_json;
+    /// JSON templates of AWS API Gateway, whose names are those that many use.
+    AwsApigw => aws_apigw;
+    /// The Elastic Common Schema: after all that is shipped with `@timestamp` and a shape of its own.
+    Ecs => ecs;
     /// JSON-RPC messages of MCP and A2A. After the formats that the names of the record itself show: to
     /// look inside costs a second reading.
     Mcp => mcp;
+    /// WSO2 API Manager's analytics file.
+    Wso2Elk => wso2_elk;
     /// agentgateway's request log as text.
     Agentgateway => agentgateway;
     /// Gin's access lines, as KrakenD writes them.

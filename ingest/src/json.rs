@@ -209,7 +209,8 @@ impl<'t> Shape<'t> {
             let entry = table.find(0, &name);
             (name.into_boxed_str(), entry)
         };
-        (names.len() < FIELDS_MAX).then(|| Self { names: names.into_iter().map(known).collect() })
+        (names.len() < FIELDS_MAX && !table.is_telemetry)
+            .then(|| Self { names: names.into_iter().map(known).collect() })
     }
 }
 
@@ -501,7 +502,9 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
                 record.end_call();
             }
         }
-        if elements > 1 && entry.field.is_some() {
+        // Of addresses all count.
+        let is_last = |(field, _): (&Field, u16)| field.slot != Slot::Raw(Raw::Forwarded);
+        if elements > 1 && entry.field.is_some_and(is_last) {
             record.flags.insert(ParseFlags::LIST_VALUE);
         }
         Ok(())

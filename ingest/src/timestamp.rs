@@ -41,7 +41,9 @@ pub(crate) fn float(number: f64) -> Option<Stamp> {
         return None;
     }
     let (unit_ns, precision) = unit(number);
-    let us = (number * (unit_ns as f64 / 1e3)).round() as i64;
+    // The fraction is exact; the product of the whole number would not be.
+    let unit_us = unit_ns as f64 / 1e3;
+    let us = (number.trunc() * unit_us) as i64 + (number.fract() * unit_us).round() as i64;
     let precision =
         if us % 1_000 == 0 { precision.max(TimePrecision::Ms) } else { TimePrecision::Us };
     Some(Stamp::new(Time::from_ns(us.checked_mul(1_000)?), precision))
@@ -310,6 +312,8 @@ mod tests {
     fn a_float_is_rounded_to_microseconds() {
         let stamp = float(1_773_113_819.123).expect("a time");
         assert_eq!((stamp.time.ns() % NS_PER_S, stamp.precision), (123_000_000, TimePrecision::Ms));
+        let stamp = float(1_646_861_401.524_102_4).expect("a time");
+        assert_eq!(stamp.time.ns() % NS_PER_S, 524_102_000);
         assert_eq!(float(f64::NAN), None);
         assert_eq!(float(-1.0), None);
     }

@@ -28,6 +28,8 @@ pub(super) static FIELDS: &[Field] = &[
     Field::raw("http.host", Raw::Host),
     Field::raw("http.version", Raw::Protocol),
     Field::int("http.status", Int::HttpResponseStatusCode),
+    Field::int("http.request.body.size", Int::HttpRequestBodySize),
+    Field::int("http.response.body.size", Int::HttpResponseBodySize),
     Field::text("trace.id", Text::TraceId),
     Field::text("span.id", Text::SpanId),
     Field::text("user_agent.original", Text::UserAgentOriginal),

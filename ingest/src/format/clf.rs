@@ -230,23 +230,20 @@ fn extra<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
     }
     let micros = first.split_once('/').filter(|(seconds, _)| is_number(seconds));
     let micros = micros.map_or(first, |(_, micros)| micros);
-    match (first, second) {
+    if is_number(micros) && second.is_empty() {
         // Apache's `%D`, also as `%T/%D`: from the request's start.
-        _ if is_number(micros) && second.is_empty() => {
-            put(record, At::Micros, micros);
-            put(record, At::TimeKind, "start");
-        }
+        put(record, At::Micros, micros);
+        put(record, At::TimeKind, "start");
+    } else if is_number(first) && is_number(second) && is_end {
         // Apache's `%I %O`, the sizes with headers.
-        _ if is_number(first) && is_number(second) && is_end => {
-            put(record, At::BytesIn, first);
-            put(record, At::BytesOut, second);
-        }
+        put(record, At::BytesIn, first);
+        put(record, At::BytesOut, second);
+    } else if is_decimal(first) && is_end && (is_decimal(second) || matches!(second, "" | "-")) {
         // NGINX's `$request_time`, and perhaps `$upstream_response_time`.
-        _ if is_decimal(first) && is_end && (is_decimal(second) || matches!(second, "" | "-")) => {
-            put(record, At::RequestTime, first);
-            put(record, At::UpstreamTime, second);
-        }
-        _ => return named(all, record),
+        put(record, At::RequestTime, first);
+        put(record, At::UpstreamTime, second);
+    } else {
+        return named(all, record);
     }
     Some(())
 }

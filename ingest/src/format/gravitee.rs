@@ -100,7 +100,7 @@ static FIELDS: &[Field] = &[
 const METHODS: [&str; 10] =
     ["_OTHER", "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 /// The application of callers without a subscription.
-const NOBODY: &str = "1";
+const NOBODY: [&str; 2] = ["1", "-1"];
 
 static METHOD: Field = Field::text("http-method", Text::HttpRequestMethod);
 
@@ -118,7 +118,7 @@ fn finish(record: &mut Record<'_>) {
         record.put(&METHOD, 0, Value::Line(name));
     }
     let application = Slot::Raw(Raw::IdApplication);
-    if record.text(application) == Some(NOBODY) {
+    if record.text(application).is_some_and(|it| NOBODY.contains(&it)) {
         record.forget(application);
     }
 }

@@ -4,7 +4,7 @@
 //! caller's bytes: the request is found from the right, all else from the left.
 
 use super::field::{Field, How, Raw};
-use super::line::{Line, is_date, is_number, is_status, split_port};
+use super::line::{Line, fill, is_date, is_number, is_status, split_port};
 use super::record::Record;
 use super::{Format, Reader};
 use crate::reject::Reject;
@@ -83,10 +83,9 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<Result<(), Reje
     let (client, port) = split_port(line.word()?);
     let date = line.bracketed().filter(|it| is_accept_date(it))?;
     let frontend = line.word()?;
-    let (backend, _server) = match line.word()?.split_once('/') {
-        Some(names) => names,
+    let Some((backend, _server)) = line.word()?.split_once('/') else {
         // `frontend/1: SSL handshake failure` and the like.
-        None => return Some(Err(Reject::NotAccessLog)),
+        return Some(Err(Reject::NotAccessLog));
     };
     let mut times = line.word().filter(|it| is_times(it))?.split('/');
     let times: [&str; 5] = std::array::from_fn(|_| times.next().unwrap_or(""));
@@ -106,7 +105,7 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<Result<(), Reje
         None => (frontend, ""),
     };
     let backend = if backend == name { "" } else { backend };
-    super::line::fill(
+    fill(
         record,
         FIELDS,
         &[

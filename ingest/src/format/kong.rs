@@ -56,6 +56,8 @@ static FIELDS: &[Field] = &[
     Field::text("api.id", Text::ApiId),
     Field::text("workspace_name", Text::SourceInstance),
     identity!("kong", "consumer.id", IdConsumer, Consumer, Verified),
+    // The audit's `name` may be the caller's group; its `id` is the caller's.
+    identity!("kong", "ai.mcp.audit[].consumer.id", IdConsumer, Consumer, Verified),
     Field::text("consumer.username", Text::PrincipalName),
     Field::text("consumer.custom_id", Text::PrincipalName),
     identity!("kong", "authenticated_entity.id", IdCredential, ApiKey, Verified),

@@ -110,17 +110,6 @@ pub(super) fn fill<'a>(record: &mut Record<'a>, fields: &'static [Field], texts:
     }
 }
 
-/// The same for texts in which a backslash escapes.
-pub(super) fn fill_escaped<'a>(
-    record: &mut Record<'a>,
-    fields: &'static [Field],
-    texts: &[&'a str],
-) {
-    for (rank, (field, text)) in (0..).zip(fields.iter().zip(texts.iter().copied())) {
-        put_escaped(record, field, rank, text);
-    }
-}
-
 /// Puts a text in which a backslash may escape.
 pub(super) fn put_escaped<'a>(
     record: &mut Record<'a>,

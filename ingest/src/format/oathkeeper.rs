@@ -32,19 +32,23 @@ static FIELDS: &[Field] = &[
     Field::text("reason", Text::PolicyReason),
     Field::text("error.reason", Text::PolicyReason),
     Field::text("request_id", Text::RequestId),
+    Field::raw("http_request.remote", Raw::Client),
     Field::raw("traceparent", Raw::Traceparent),
-    // An authenticator found it; who is refused before that has none.
+    // An authenticator found it.
     identity!("oathkeeper", "subject", IdSubject, User, Verified),
 ];
 
 static DECISION: Field = Field::text("granted", Text::PolicyDecision);
 
+/// Names the decision; who was refused is only claimed to be that subject.
 fn finish(record: &mut Record<'_>) {
     let decision = match record.text(Slot::Raw(Raw::Aside)) {
         Some("true") => "allow",
         Some("false") => "deny",
         _ => return,
     };
+    // Whether the authenticator or the authorizer refused, the line does not say.
+    record.is_claimed = decision == "deny";
     record.put(&DECISION, 0, Value::Line(decision));
 }
 
@@ -76,8 +80,13 @@ mod tests {
         );
         crate::format::check::check(
             FormatId::Oathkeeper,
-            &line(false, ""),
-            &["policy_decision=deny", "principal_type=anonymous"],
+            &line(false, "12345"),
+            &[
+                "policy_decision=deny",
+                "principal_type=anonymous",
+                "principal_trust=claimed",
+                "principal_claimed=12345",
+            ],
         );
     }
 }

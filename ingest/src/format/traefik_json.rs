@@ -69,8 +69,8 @@ static FIELDS: &[Field] = &[
     // The certificate may be unverified, as `clientAuthType` says; the user name was at least asked for,
     // and comes before it for that.
     identity!("traefik_json", "ClientUsername", IdConsumer, User, Asserted),
+    identity!("traefik_json", "request_X-Consumer-Id", IdConsumer, Consumer, Asserted),
     identity!("traefik_json", "TLSClientSubject", IdCertificate, Mtls, Asserted),
-    identity!("traefik_json", "request_X-Consumer-Id", IdUser, Consumer, Asserted),
     identity!("traefik_json", "request_X-User-Id", IdUser, User, Asserted),
     identity!("traefik_json", "request_X-Forwarded-User", IdUser, User, Asserted),
 ];

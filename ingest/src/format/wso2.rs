@@ -26,7 +26,7 @@ pub(super) static FORMAT: Format = Format {
     forwarded_only: false,
 };
 
-static FIELDS: &[Field] = &[
+pub(super) static FIELDS: &[Field] = &[
     Field::raw("requestTimestamp", Raw::Time),
     Field::span("responseLatency", Int::DurationNs, How::Millis),
     Field::span("backendLatency", Int::UpstreamDurationNs, How::Millis),
@@ -54,7 +54,7 @@ static FIELDS: &[Field] = &[
 ];
 
 /// Forgets what a fault event says of what it does not know.
-fn finish(record: &mut Record<'_>) {
+pub(super) fn finish(record: &mut Record<'_>) {
     for slot in
         [Text::PrincipalName, Text::HttpRoute, Text::HttpRequestMethod, Text::GatewayService]
     {

@@ -293,15 +293,19 @@ impl<'p, 'w> Run<'p, 'w> {
         let mut reason = None;
         if let Some(format) = declared {
             match self.json(line, format, at, may_open, record) {
-                Err(Stop::Rejected(of_declared)) if !of_declared.is_harmless() => {
-                    reason = Some(of_declared);
-                }
+                Err(Stop::Rejected(of_declared)) => reason = Some(of_declared),
                 done => return done,
             }
         } else if let Some(done) = self.read_alike(line, at, may_open, record) {
             return done;
         }
         let look = Look::of(line).map_err(|it| reason.unwrap_or(it))?;
+        // What a format knows not to be counted is not counted as something else, if it is its own.
+        if let Some(known) = reason.filter(|it| it.is_harmless())
+            && look.formats().any(|it| Some(it) == declared)
+        {
+            return Err(known.into());
+        }
         let mut found = None;
         for format in look.formats().filter(|it| Some(*it) != declared) {
             match self.json(line, format, at, may_open, record) {

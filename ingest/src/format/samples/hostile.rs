@@ -197,8 +197,9 @@ fn no_canary_in_any_field_of_any_sample_is_kept() {
                 let parsed = keeping.parse(&chunk, format);
                 let kept = format!("{:?}{:?}", objects(&parsed.batch), parsed.rejects);
                 assert!(!kept.contains(canary), "{}:{number}: {planted}: {kept}", sample.name);
-                let said = sniff::explain(&chunk.bytes);
-                let said = said.map_or_else(|it| format!("{it} {it:?}"), |it| it.to_string());
+                let said = crate::explain::explain(&chunk.bytes, &keeping, None);
+                let said =
+                    said.map_or_else(|it| format!("{it} {it:?}"), |it| format!("{it} {it:?}"));
                 assert!(!said.contains(canary), "{}:{number}: {said}", sample.name);
                 count += 1;
             }
