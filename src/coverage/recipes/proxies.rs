@@ -149,7 +149,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "--accesslog.format=json with basicAuth's, digestAuth's or forwardAuth's headerField; --accesslog.fields.headers.names.X-Consumer-Id=keep",
+                "--accesslog.format=json --accesslog.fields.headers.names.X-Consumer-Id=keep, with X-Consumer-Id in forwardAuth's authResponseHeaders",
             ),
             (Fact::BytesOut, "--accesslog.fields.names.DownstreamContentSize=keep"),
             (
@@ -199,7 +199,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "basic_auth, or log_append user_id {http.auth.user.id} behind forward_auth",
+                "basic_auth, or log_append user_id {http.request.header.X-Consumer-Id} behind forward_auth with copy_headers",
             ),
             (Fact::BytesOut, "logged by default as size: remove it from format filter"),
             (Fact::BytesIn, "logged by default as bytes_read: remove it from format filter"),
