@@ -182,10 +182,9 @@ impl Coverage {
             counts.events as f64 >= events as f64 * FORMAT_SHARE
                 && (has as f64) < counts.events as f64 * CURE_SHARE
         });
-        let offered = lacking.map(|(format, _)| Setting {
-            format,
-            setting: recipes::setting(format, fact),
-            page: recipes::page(format),
+        let offered = lacking.filter_map(|(format, _)| {
+            let setting = recipes::setting(format, fact)?;
+            Some(Setting { format, setting, page: recipes::page(format) })
         });
         offered.collect()
     }

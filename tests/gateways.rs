@@ -221,3 +221,74 @@ fn every_format_has_a_fuzz_target() {
     names.sort_unstable();
     assert_eq!(targets, names);
 }
+
+/// A record as a page's recipe makes the gateway write it, and the rule by which its caller is found.
+const RECIPES: [(&str, &str, &str); 8] = [
+    (
+        "nginx.md",
+        r#"{"time_iso8601":"2026-03-10T03:36:59+00:00","msec":"1773113819.123","remote_addr":"192.0.2.1","request_method":"GET","request_uri":"/orders/7","server_protocol":"HTTP/1.1","host":"api.example.com","status":"200","request_length":"120","bytes_sent":"612","request_time":"0.045","upstream_response_time":"0.040","http_user_agent":"curl/8","request_id":"r1","remote_user":"","http_x_consumer_id":"acme","http_mcp_method":"","http_mcp_name":""}"#,
+        "nginx_json.http_x_consumer_id",
+    ),
+    (
+        "apache.md",
+        r#"{"time":"2026-03-10T03:36:59.123+0000","client_ip":"192.0.2.1","request_line":"GET /orders/7 HTTP/1.1","status":200,"bytes_in":120,"bytes_out":612,"duration_us":45000,"user":"-","user_agent":"curl/8","consumer_id":"acme"}"#,
+        "generic_json.consumer_id",
+    ),
+    (
+        "haproxy.md",
+        r#"{"ts":1773113819.123,"client_ip":"192.0.2.1","method":"GET","uri":"/orders/7","status":200,"bytes_in":120,"bytes_out":612,"duration_ms":45,"sub":"acme","user_agent":"curl/8","mcp-name":""}"#,
+        "generic_json.sub",
+    ),
+    (
+        "envoy.md",
+        r#"{"start_time":"2026-03-10T03:36:59.123Z","method":"GET","path":"/orders/7","protocol":"HTTP/1.1","response_code":"200","response_flags":"-","bytes_received":"120","bytes_sent":"612","duration":"45","downstream_remote_address":"192.0.2.1:5000","x-forwarded-for":"-","user-agent":"curl/8","x-request-id":"r1",":authority":"api.example.com","route_name":"orders","jwt_sub":"acme","mcp-method":"-","mcp-name":"-"}"#,
+        "envoy_json.jwt_sub",
+    ),
+    (
+        "traefik.md",
+        r#"{"ClientAddr":"192.0.2.1:5000","ClientHost":"192.0.2.1","ClientPort":"5000","ClientUsername":"-","DownstreamContentSize":612,"DownstreamStatus":200,"Duration":45000000,"RequestContentSize":120,"RequestHost":"api.example.com","RequestMethod":"GET","RequestPath":"/orders/7","RequestProtocol":"HTTP/1.1","StartUTC":"2026-03-10T03:36:59.123Z","request_User-Agent":"curl/8","request_X-Consumer-Id":"acme"}"#,
+        "traefik_json.request_X-Consumer-Id",
+    ),
+    (
+        "fastly.md",
+        r#"{"timestamp":"2026-03-10T03:36:59+0000","client_ip":"192.0.2.1","host":"api.example.com","url":"/orders/7","request_method":"GET","request_protocol":"HTTP/2","request_user_agent":"curl/8","response_status":200,"response_body_size":612,"request_body_size":120,"duration_us":45000,"x_consumer_id":"acme"}"#,
+        "fastly_json.x_consumer_id",
+    ),
+    (
+        "cloudflare.md",
+        r#"{"RayID":"72d8","ClientIP":"192.0.2.1","ClientRequestMethod":"GET","ClientRequestHost":"api.example.com","ClientRequestURI":"/orders/7","ClientRequestPath":"/orders/7","ClientRequestUserAgent":"curl/8","ClientRequestBytes":120,"EdgeResponseStatus":200,"EdgeResponseBytes":612,"EdgeStartTimestamp":"2026-03-10T03:36:59Z","EdgeEndTimestamp":"2026-03-10T03:37:00Z","RequestHeaders":{"x-consumer-id":"acme"}}"#,
+        "cloudflare.RequestHeaders.x-consumer-id",
+    ),
+    (
+        "aws_api_gateway.md",
+        r#"{"requestId":"r1","ip":"192.0.2.1","requestTimeEpoch":"1773113819123","httpMethod":"GET","path":"/orders/7","routeKey":"GET /orders/{id}","status":"200","protocol":"HTTP/1.1","responseLength":"612","responseLatency":"45","integrationLatency":"38","userAgent":"curl/8","claimsSub":"acme","claimsClientId":"-","principalId":"-","apiKeyId":"-"}"#,
+        "aws_apigw.claimsSub",
+    ),
+];
+
+#[test]
+fn the_recipes_give_identity_and_bytes() {
+    let (pages, _) = pages();
+    for (name, record, rule) in RECIPES {
+        let place = Place::new();
+        let log = place.write("recipe.log", record);
+        let said = place.run(&["normalize", &log]);
+        assert_eq!(said.code, 0, "{name}: {}", said.err);
+        let row = &said.rows()[0];
+        assert_eq!(row["principal_source"], rule, "{name}");
+        assert_eq!(row["principal_id"], "acme", "{name}");
+        assert_eq!(row["client_address"], "192.0.2.1", "{name}");
+        assert_eq!(row["url_path"], "/orders/7", "{name}");
+        assert_eq!(row["user_agent_original"], "curl/8", "{name}");
+        let bytes = ["http_response_size", "http_response_body_size"].map(|it| row.get(it));
+        assert!(bytes.into_iter().flatten().any(|it| *it == 612), "{name}: {row}");
+        // What the record has, the recipe names.
+        let object: serde_json::Value = serde_json::from_str(record).unwrap();
+        for key in object.as_object().unwrap().keys() {
+            let header = key.strip_prefix("request_").unwrap_or(key);
+            let is_named = pages[name].contains(key) || pages[name].contains(header);
+            // Traefik's own names are there by default.
+            assert!(is_named || name == "traefik.md", "{name} does not name {key}");
+        }
+    }
+}

@@ -28,10 +28,14 @@ pub(crate) fn of(format: &str) -> Option<&'static Recipe> {
     all().find(|it| it.formats.contains(&format))
 }
 
-/// What makes a format's log say a fact.
-pub(crate) fn setting(format: &str, fact: Fact) -> &'static str {
-    let known = of(format).and_then(|it| it.settings.iter().find(|(of, _)| *of == fact));
-    known.map_or(UNKNOWN, |(_, setting)| setting)
+/// What makes a format's log say a fact; `None` where its gateway has nothing to say about it.
+pub(crate) fn setting(format: &str, fact: Fact) -> Option<&'static str> {
+    match of(format) {
+        Some(recipe) => {
+            recipe.settings.iter().find(|(of, _)| *of == fact).map(|(_, setting)| *setting)
+        }
+        None => Some(UNKNOWN),
+    }
 }
 
 /// The page of a format.

@@ -38,7 +38,7 @@ pub(super) const PROXIES: &[Recipe] = &[
             ),
             (
                 Fact::BytesIn,
-                r#"NGINX: log JSON with "request_length":"$request_length"; Apache: log JSON with "request_length":"%I""#,
+                r#"NGINX: log JSON with "request_length":"$request_length"; Apache: log JSON with "bytes_in":%I"#,
             ),
             (
                 Fact::Duration,
@@ -149,7 +149,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "--accesslog.format=json with basicAuth's, digestAuth's or forwardAuth's headerField; --accesslog.fields.headers.names.X-Consumer-Id=keep",
+                "--accesslog.format=json --accesslog.fields.headers.names.X-Consumer-Id=keep, with X-Consumer-Id in forwardAuth's authResponseHeaders",
             ),
             (Fact::BytesOut, "--accesslog.fields.names.DownstreamContentSize=keep"),
             (
@@ -174,19 +174,22 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "http-request capture http_auth_bearer,jwt_payload_query('$.sub') len 64",
+                "http-request capture http_auth_bearer,jwt_payload_query('$.sub') len 64, and \"sub\":\"%[capture.req.hdr(0),json(utf8s)]\" in a JSON log-format",
             ),
-            (Fact::BytesOut, "option httplog: %B is in it"),
+            (Fact::BytesOut, "option httplog has %B; in a JSON log-format \"bytes_out\":%B"),
+            (Fact::BytesIn, "not in option httplog: \"bytes_in\":%U in a JSON log-format"),
             (
-                Fact::BytesIn,
-                "not in option httplog: add %U to a log-format of your own, and declare it in [format.NAME]",
+                Fact::Duration,
+                "option httplog has %Ta, without option logasap; in a JSON log-format \"duration_ms\":%Ta",
             ),
-            (Fact::Duration, "option httplog: %Ta is in it; leave out option logasap"),
-            (Fact::Network, "option httplog: %ci is in it"),
-            (Fact::UserAgent, "http-request capture req.hdr(User-Agent) len 128"),
+            (Fact::Network, "option httplog has %ci; in a JSON log-format \"client_ip\":\"%ci\""),
+            (
+                Fact::UserAgent,
+                "http-request capture req.hdr(User-Agent) len 128, and \"user_agent\":\"%[capture.req.hdr(1),json(utf8s)]\" in a JSON log-format",
+            ),
             (
                 Fact::Tool,
-                "http-request capture req.hdr(Mcp-Name) len 64, and declare the line in [format.NAME]",
+                "http-request capture req.hdr(Mcp-Name) len 64, and \"mcp-name\":\"%[capture.req.hdr(2),json(utf8s)]\" in a JSON log-format",
             ),
         ],
     },
@@ -196,7 +199,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "basic_auth, or log_append user_id {http.auth.user.id} behind forward_auth",
+                "basic_auth, or log_append user_id {http.request.header.X-Consumer-Id} behind forward_auth with copy_headers",
             ),
             (Fact::BytesOut, "logged by default as size: remove it from format filter"),
             (Fact::BytesIn, "logged by default as bytes_read: remove it from format filter"),

@@ -154,6 +154,8 @@ pub(super) const SERVICES: &[Recipe] = &[
                 Fact::Tool,
                 "set the attributes mcp.method.name and gen_ai.tool.name on the server's span",
             ),
+            (Fact::Agent, "set the attribute gen_ai.agent.id on the server's span"),
+            (Fact::Session, "set the attribute session.id on the server's span"),
         ],
     },
     Recipe {
@@ -166,6 +168,8 @@ pub(super) const SERVICES: &[Recipe] = &[
             (Fact::Duration, "log event.duration in nanoseconds"),
             (Fact::Network, "log client.ip or source.ip"),
             (Fact::UserAgent, "log user_agent.original"),
+            (Fact::Tool, "log mcp.method.name and gen_ai.tool.name"),
+            (Fact::Agent, "log gen_ai.agent.id"),
         ],
     },
     Recipe {
@@ -173,11 +177,13 @@ pub(super) const SERVICES: &[Recipe] = &[
         page: "ocsf",
         settings: &[
             (Fact::Identity, "fill actor.user.uid"),
-            (Fact::BytesOut, "fill http_response.length or traffic.bytes_out"),
-            (Fact::BytesIn, "fill http_request.length or traffic.bytes_in"),
+            (Fact::BytesOut, "fill http_response.length"),
+            (Fact::BytesIn, "fill http_request.length"),
             (Fact::Duration, "fill duration in milliseconds"),
             (Fact::Network, "fill src_endpoint.ip"),
             (Fact::UserAgent, "fill http_request.user_agent"),
+            (Fact::Agent, "fill ai_agent.uid"),
+            (Fact::Session, "fill actor.session.uid"),
         ],
     },
     Recipe {
@@ -328,7 +334,7 @@ pub(super) const SERVICES: &[Recipe] = &[
                 Fact::Identity,
                 "log.format: json; rules with another authenticator than noop and anonymous",
             ),
-            (Fact::Network, "log.level: info, with the request's http_request.remote in it"),
+            (Fact::Network, "log.level: info: the proxy's line has http_request.remote"),
         ],
     },
     Recipe {
@@ -337,7 +343,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "add the custom field with the caller's header to the stream (log custom field, at most 1000 bytes)",
+                "set customLogField to the caller's header, add the custom field to the stream, and set ingest.principal_field = \"customField\"",
             ),
             (Fact::BytesOut, "add bytes and totalBytes to the stream's data set fields"),
             (
@@ -372,6 +378,10 @@ pub(super) const SERVICES: &[Recipe] = &[
             (
                 Fact::UserAgent,
                 r#"add "request_user_agent":"%{json.escape(req.http.User-Agent)}V" to the endpoint's format"#,
+            ),
+            (
+                Fact::Tool,
+                r#"add "mcp_method":"%{json.escape(req.http.Mcp-Method)}V","mcp_name":"%{json.escape(req.http.Mcp-Name)}V" to the endpoint's format"#,
             ),
         ],
     },
