@@ -17,6 +17,7 @@ pub mod ndjson;
 pub mod parse;
 mod redact;
 pub mod reject;
+pub mod repeat;
 pub mod sniff;
 pub mod source;
 mod timestamp;

@@ -248,7 +248,10 @@ fn extra<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
         // Apache's `%I %O`, the sizes with headers.
         put(record, At::BytesIn, first);
         put(record, At::BytesOut, second);
-    } else if is_decimal(first) && is_end && (is_decimal(second) || matches!(second, "" | "-")) {
+    } else if is_end
+        && is_decimal(first)
+        && (is_decimal(second) || second == "-" || second.is_empty() && first.contains('.'))
+    {
         // NGINX's `$request_time`, and perhaps `$upstream_response_time`.
         put(record, At::RequestTime, first);
         put(record, At::UpstreamTime, second);

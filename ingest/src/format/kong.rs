@@ -1,8 +1,9 @@
 //! Kong's log plugins: `http-log`, `file-log`, `tcp-log`, `kafka-log`, with AI and MCP parts.
 
-use super::field::{Field, How, Raw, identity};
+use super::field::{Field, How, Raw, Slot, identity};
 use super::record::{Call, Record, Value};
 use super::{Format, Reader};
+use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
@@ -107,7 +108,7 @@ static A2A: Field = Field::text("ai.a2a", Text::RpcSystem);
 /// A denied call has an audit entry only; an allowed one has both, which are one event.
 fn finish(record: &mut Record<'_>) {
     if record.calls.is_empty() {
-        return;
+        return loopback(record);
     }
     let is_audit = |call: &Call<'_>| call[DECISION].is_some() || call[PRIMITIVE].is_some();
     let (audits, mut calls): (Vec<_>, Vec<_>) = record.calls.drain(..).partition(is_audit);
@@ -136,6 +137,22 @@ fn finish(record: &mut Record<'_>) {
         calls.push(audit);
     }
     record.calls = calls;
+}
+
+static DIRECTION: Field = Field::text("client_ip", Text::GatewayDirection);
+
+/// Kong calls itself where it makes a tool of an API: that call has no id in common with the tool's.
+fn loopback(record: &mut Record<'_>) {
+    let client = record.text(Slot::Raw(Raw::Client)).unwrap_or("");
+    if !client.starts_with("127.") && client != "::1" {
+        return;
+    }
+    record.put(&DIRECTION, 0, Value::Line("internal"));
+    // What asks is Kong's own client, unless it passes the caller's headers on.
+    let agent = record.text(Slot::Text(Text::UserAgentOriginal));
+    if agent.is_some_and(|it| it.starts_with("lua-resty-http/")) {
+        record.refuse(Reject::Repeated);
+    }
 }
 
 fn text<'r>(record: &'r Record<'_>, call: &'r Call<'_>, place: usize) -> Option<&'r str> {
