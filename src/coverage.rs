@@ -3,6 +3,7 @@
 mod needs;
 pub(crate) mod recipes;
 
+use ingest::shared::Shares;
 use model::{Detector, Event, EventBatch, Int, Text};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -90,10 +91,11 @@ struct Counts {
 }
 
 /// What the events of a log say.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Coverage {
     formats: BTreeMap<&'static str, Counts>,
     rules: BTreeMap<(&'static str, &'static str), u64>,
+    shares: Shares,
 }
 
 impl Coverage {
@@ -107,6 +109,7 @@ impl Coverage {
             }
             let rule = (event.principal_source, event.principal_trust.as_str());
             *self.rules.entry(rule).or_default() += 1;
+            self.shares.add(batch, event);
         }
     }
 
@@ -166,8 +169,21 @@ impl Coverage {
             formats: formats.collect(),
             facts: facts.collect(),
             identities,
+            shared: self.shared(),
             detectors: detectors.collect(),
         }
+    }
+
+    /// The identities that many callers share.
+    fn shared(&self) -> Vec<SharedBy> {
+        let events = self.events() as f64;
+        let shared = self.shares.shared().into_iter().map(|it| SharedBy {
+            share: it.events as f64 / events,
+            principal: it.principal,
+            events: it.events,
+            networks: it.networks,
+        });
+        shared.collect()
     }
 
     /// The settings by which the formats of which many events lack a fact would say it.
@@ -205,8 +221,20 @@ pub(crate) struct Report {
     pub(crate) facts: Vec<Held>,
     /// The rules by which they were charged to somebody, the most frequent first.
     pub(crate) identities: Vec<Resolved>,
+    /// Identities that many callers share, so that they say little about any of them.
+    pub(crate) shared: Vec<SharedBy>,
     /// What each detector sees of them.
     pub(crate) detectors: Vec<Sight>,
+}
+
+/// An identity that carries a good part of a log, from many networks.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SharedBy {
+    pub(crate) principal: String,
+    pub(crate) events: u64,
+    pub(crate) share: f64,
+    /// Networks that it came from, at most 64.
+    pub(crate) networks: usize,
 }
 
 /// The events of one format.

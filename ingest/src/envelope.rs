@@ -225,12 +225,11 @@ pub(crate) fn named_text(line: &str) -> Option<(&'static str, Inside<'_>)> {
 /// with a `T` or a month, a length before a priority.
 fn may_begin(line: &[u8]) -> bool {
     match line {
-        [0 | b'<', ..] => true,
+        [0 | b'<', ..] | [b'A'..=b'S', _, _, b' ', ..] => true,
         [b'0'..=b'9', ..] => {
             line.get(4) == Some(&b'-') && line.get(10) == Some(&b'T')
                 || line.iter().take(8).any(|it| *it == b'<')
         }
-        [b'A'..=b'S', _, _, b' ', ..] => true,
         _ => false,
     }
 }

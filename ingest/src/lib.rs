@@ -18,6 +18,7 @@ pub mod parse;
 mod redact;
 pub mod reject;
 pub mod repeat;
+pub mod shared;
 pub mod sniff;
 pub mod source;
 mod timestamp;

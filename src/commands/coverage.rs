@@ -149,8 +149,23 @@ fn tables(out: &mut dyn Write, printed: &Printed) -> io::Result<()> {
         ]);
     }
     writeln!(out, "{table}\n")?;
+    shared(out, report)?;
     sights(out, report)?;
     settings(out, report)
+}
+
+fn shared(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    if report.shared.is_empty() {
+        return Ok(());
+    }
+    let mut table = render::new_table();
+    table.set_header(["shared identity", "events", "share", "networks"]);
+    for it in &report.shared {
+        let (events, networks) = (it.events.to_string(), it.networks.to_string());
+        table.add_row([plain(&it.principal), events, percent(it.share), networks]);
+    }
+    let why = "Many callers have these: give each a credential of its own.";
+    writeln!(out, "{table}\n{why}\n")
 }
 
 fn sights(out: &mut dyn Write, report: &Report) -> io::Result<()> {

@@ -29,7 +29,7 @@ const CALLS: [&[u8]; 4] = [b"\"http.", b"\"url.", b"\"rpc.", b"\"mcp."];
 fn open<'a>(found: &Found<'a>) -> Option<Inside<'a>> {
     let Some(resources) = found.raw(RESOURCE_LOGS) else { return body(found.raw(BODY)?) };
     let is_call = |name: &&[u8]| memchr::memmem::find(resources.as_bytes(), name).is_some();
-    if CALLS.iter().any(|name| is_call(name)) {
+    if CALLS.iter().any(is_call) {
         return None;
     }
     let mut lines = Vec::new();

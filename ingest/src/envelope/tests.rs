@@ -30,7 +30,7 @@ fn packed(line: &str) -> String {
         (0..=three.len()).map(move |it| DIGITS[(bits >> (18 - 6 * it) & 63) as usize] as char)
     };
     let mut data: String = bytes.chunks(3).flat_map(group).collect();
-    while data.len() % 4 != 0 {
+    while !data.len().is_multiple_of(4) {
         data.push('=');
     }
     json!({"awslogs": {"data": data}}).to_string()

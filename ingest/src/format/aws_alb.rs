@@ -54,9 +54,8 @@ fn is_kind(text: &str) -> bool {
 }
 
 fn looks(line: &str) -> bool {
-    line.split_once(' ').is_some_and(|(kind, rest)| {
-        (is_kind(kind) || kind == "tls") && (begins_with_time(rest, b'T') || kind == "tls")
-    })
+    line.split_once(' ')
+        .is_some_and(|(kind, rest)| kind == "tls" || is_kind(kind) && begins_with_time(rest, b'T'))
 }
 
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {

@@ -25,13 +25,11 @@ pub(super) fn settle(record: &mut Record<'_>) -> bool {
 fn one(record: &mut Record<'_>, header: Raw, body: Slot) -> bool {
     let header = Slot::Raw(header);
     let Some(claim) = record.text(header).map(str::trim) else { return false };
-    match record.text(body) {
-        Some(said) => said != claim && !claim.starts_with(ENCODED),
-        None => {
-            record.copy(header, body);
-            false
-        }
+    if let Some(said) = record.text(body) {
+        return said != claim && !claim.starts_with(ENCODED);
     }
+    record.copy(header, body);
+    false
 }
 
 #[cfg(test)]

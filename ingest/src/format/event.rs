@@ -321,6 +321,7 @@ impl<'p> Writer<'p> {
                     draft.event.principal_source,
                 ) = (named.kind, named.trust, named.source);
                 self.named(Text::PrincipalId, named, draft);
+                draft.flag(ParseFlags::SHARED_IDENTITY, identity::is_shared(&named));
                 // A user name beside a better identity is that identity's name.
                 let user =
                     record.text(Slot::Raw(Raw::IdUser)).filter(|it| !identity::is_sentinel(it));
@@ -447,7 +448,7 @@ fn provenance(record: &Record<'_>, event: &mut Event) {
         event.source_format = format.as_str();
     }
     if let Some(Value::Int(flags)) = record.filled(Slot::Raw(Raw::ParseFlags)).map(|it| it.value) {
-        event.parse_flags.insert(ParseFlags(u32::try_from(flags).unwrap_or_default() & 0xfff));
+        event.parse_flags.insert(ParseFlags(u32::try_from(flags).unwrap_or_default() & 0x1fff));
     }
     if let Some(classes) = record.text(Slot::Raw(Raw::InjectionClasses)) {
         event.injection_classes = InjectionClasses::from_names(classes);

@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 /// Formats that may be declared.
-pub const DECLARED_MAX: usize = 16;
+pub(crate) const DECLARED_MAX: usize = 16;
 
 /// A declared format: where its columns come from, and how it is recognised.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -493,6 +493,8 @@ macro_rules! scans {
     ($($slot:literal)+) => { [$((looks::<$slot>, scan::<$slot>)),+] };
 }
 
+/// The look at a line, and what reads it.
+type Reading = (fn(&str) -> bool, Scan);
+
 /// What reads the lines of each place.
-static SCANS: [(fn(&str) -> bool, Scan); DECLARED_MAX] =
-    scans!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+static SCANS: [Reading; DECLARED_MAX] = scans!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);

@@ -246,9 +246,8 @@ fn refusal(record: &Record<'_>) -> Option<Reject> {
     match record.text(Slot::Raw(Raw::AsideToo)) {
         Some("2" | "SPAN_KIND_SERVER") => None,
         Some("3" | "SPAN_KIND_CLIENT") => Some(Reject::Repeated),
-        Some(_) => Some(Reject::NotAccessLog),
         None if is_log => None,
-        None => Some(Reject::NotAccessLog),
+        Some(_) | None => Some(Reject::NotAccessLog),
     }
 }
 

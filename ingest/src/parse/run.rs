@@ -279,8 +279,7 @@ impl<'p, 'w> Run<'p, 'w> {
             Some(reason) if !is_envelope => Err(reason),
             // What is not in the envelope may stand beside it.
             _ => self.in_format(line, at, false, record).map_err(|stop| match (reason, stop) {
-                (Some(reason), _) => reason,
-                (None, Stop::Rejected(reason)) => reason,
+                (Some(reason), _) | (None, Stop::Rejected(reason)) => reason,
                 (None, Stop::Envelope) => Reject::UnknownFormat,
             }),
         }

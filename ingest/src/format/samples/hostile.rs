@@ -135,7 +135,8 @@ fn planted(line: &str, canary: &str) -> Vec<String> {
         match (start, is_part(it)) {
             (None, true) => start = Some(at),
             (Some(from), false) => {
-                out.push(format!("{}{canary}{}", &line[..from], &line[at..]));
+                let (before, after) = (line.get(..from), line.get(at..));
+                out.push([before.unwrap_or(""), canary, after.unwrap_or("")].concat());
                 start = None;
             }
             _ => {}
