@@ -12,6 +12,8 @@ mod cri;
 mod docker;
 mod event_bridge;
 mod fluent_bit;
+mod gcp_logging;
+mod journald;
 mod kubernetes;
 mod logstash;
 mod otel;
@@ -46,6 +48,8 @@ pub(crate) static ENVELOPES: &[&Envelope] = &[
     &logstash::ENVELOPE,
     // Filebeat's documents name their agent; Fluent Bit's are what is left.
     &beats::ENVELOPE,
+    &journald::ENVELOPE,
+    &gcp_logging::ENVELOPE,
     &docker::ENVELOPE,
     &fluent_bit::ENVELOPE,
     &azure_text::ENVELOPE,
@@ -147,6 +151,14 @@ names! {
     DURATION_MS = "durationMs";
     CALLER_IP = "callerIpAddress";
     CORRELATION_ID = "correlationId";
+    JSON = "json";
+    JOURNAL_MESSAGE = "MESSAGE";
+    JOURNAL_TIME = "__REALTIME_TIMESTAMP";
+    JOURNAL_PROGRAM = "SYSLOG_IDENTIFIER";
+    TEXT_PAYLOAD = "textPayload";
+    JSON_PAYLOAD = "jsonPayload";
+    LOG_NAME = "logName";
+    HTTP_REQUEST = "httpRequest";
 }
 
 /// The bit of a name; 0 for one that no envelope has.
@@ -168,6 +180,10 @@ pub(crate) fn is_one(marks: u64) -> bool {
         | BODY
         | TYK_RECORD
         | ITEMS
+        | JSON
+        | JOURNAL_MESSAGE
+        | TEXT_PAYLOAD
+        | JSON_PAYLOAD
         | DETAIL;
     marks & CONTENT != 0 && ENVELOPES.iter().any(|it| it.fits(marks))
 }

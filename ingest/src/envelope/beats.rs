@@ -2,11 +2,13 @@
 
 use super::{
     AGENT, AT_METADATA, AT_TIMESTAMP, BEAT, DATA_STREAM, ECS, ELASTIC_AGENT, Envelope, Form, INPUT,
-    MESSAGE,
+    JSON, MESSAGE,
 };
 
 /// What every document has.
 const ALL: u64 = MESSAGE | AT_TIMESTAMP;
+/// What one has whose line was JSON and was read on the way.
+const READ: u64 = JSON | AT_TIMESTAMP;
 
 pub(super) static ENVELOPE: Envelope = Envelope {
     name: "beats",
@@ -19,7 +21,11 @@ pub(super) static ENVELOPE: Envelope = Envelope {
             ALL | INPUT,
             ALL | ELASTIC_AGENT,
             ALL | DATA_STREAM,
+            READ | AT_METADATA,
+            READ | AGENT,
+            READ | BEAT,
+            READ | INPUT,
         ],
-        open: |found| found.line(MESSAGE),
+        open: |found| found.line(JSON).or_else(|| found.line(MESSAGE)),
     },
 };

@@ -86,6 +86,22 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// The objects of a line that holds several, one after the other, as some deliver them; `None` unless
+/// there are two at least and nothing else.
+pub(crate) fn objects(line: &str) -> Option<Vec<&str>> {
+    let bytes = line.as_bytes();
+    let (mut all, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        if bytes.get(at) != Some(&b'{') {
+            return None;
+        }
+        let end = nested(bytes, at)?;
+        all.push(line.get(at..end)?);
+        at = spaces(bytes, end);
+    }
+    (all.len() > 1).then_some(all)
+}
+
 fn spaces(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
     from + rest.iter().take_while(|it| it.is_ascii_whitespace()).count()
@@ -169,6 +185,17 @@ mod tests {
         );
         check("[]", &[], true);
         check("{}", &[], true);
+    }
+
+    #[test]
+    fn objects_may_stand_one_after_the_other() {
+        assert_eq!(
+            objects(r#"{"a":"}{"}{} {"b":1}"#),
+            Some(vec![r#"{"a":"}{"}"#, "{}", r#"{"b":1}"#])
+        );
+        for line in [r#"{"a":1}"#, r#"{"a":1},{"b":1}"#, r#"{"a":1}{"b":"#, r#"{"a":1} x"#, ""] {
+            assert_eq!(objects(line), None, "{line}");
+        }
     }
 
     #[test]

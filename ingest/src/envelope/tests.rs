@@ -78,6 +78,12 @@ const WRAPS: &[(&str, Wrap)] = &[
     ("otel", |line| {
         json!({"timeUnixNano": "1773113821000000000", "severityText": "INFO", "body": {"stringValue": line}}).to_string()
     }),
+    ("journald", |line| {
+        json!({"MESSAGE": line, "__REALTIME_TIMESTAMP": "1773113821000000", "SYSLOG_IDENTIFIER": "gateway", "_HOSTNAME": "web-1", "PRIORITY": "6"}).to_string()
+    }),
+    ("gcp_logging", |line| {
+        json!({"insertId": "1", "textPayload": line, "timestamp": "2026-03-10T03:37:01Z", "logName": "projects/p/logs/stdout", "resource": {"type": "k8s_container", "labels": {"pod_name": "gw-1"}}, "severity": "INFO"}).to_string()
+    }),
     ("docker", |line| {
         json!({"log": format!("{line}\n"), "stream": "stdout", "time": "2026-03-10T03:37:01.000000001Z"}).to_string()
     }),
@@ -200,6 +206,23 @@ fn properties_in_a_string_are_those_of_their_record() {
 }
 
 #[test]
+fn lists_are_read_however_they_were_written() {
+    let [first, second] = [SEEDS[0], SEEDS[6]];
+    let plain = rows(&parse(format!("{first}\n{second}").as_bytes(), None));
+    for text in [
+        format!("[{first},{second}]"),
+        format!("[\n  {first},\n  {second}\n]"),
+        format!("{first}{second}"),
+        format!("{first} {second}"),
+        format!(r#"{{"records":[{first},{second}]}}"#),
+    ] {
+        let parsed = parse(text.as_bytes(), None);
+        assert_eq!(parsed.rejects.total(), 0, "{text}: {:?}", parsed.rejects);
+        assert_eq!(rows(&parsed), plain, "{text}");
+    }
+}
+
+#[test]
 fn what_was_written_in_parts_is_put_together() {
     let (head, tail) = SEEDS[1].split_at(60);
     let line = |stream: &str, tag: &str, text: &str| {
@@ -213,6 +236,22 @@ fn what_was_written_in_parts_is_put_together() {
     assert_eq!(rows[0], rows[1]);
     let parsed = parse(line("stdout", "P", head).as_bytes(), None);
     assert_eq!(parsed.rejects.count(crate::Reject::PartOfLine), 1);
+}
+
+#[test]
+fn what_a_shipper_had_read_already_is_the_same_event() {
+    for seed in SEEDS.iter().filter(|it| it.starts_with('{') && !it.contains("\\x")) {
+        let plain = rows(&parse(seed.as_bytes(), None));
+        for (head, tail) in [
+            (r#"{"@timestamp":"2026-03-10T03:37:01Z","agent":{"type":"filebeat"},"json":"#, "}"),
+            (r#"{"source_type":"file","timestamp":"2026-03-10T03:37:01Z","message":"#, "}"),
+            (r#"{"logName":"projects/p/logs/stdout","timestamp":"x","jsonPayload":"#, "}"),
+            (r#"{"detail-type":"x","time":"2026-03-10T03:37:01Z","detail":"#, "}"),
+        ] {
+            let parsed = parse(format!("{head}{seed}{tail}").as_bytes(), None);
+            assert_eq!(rows(&parsed), plain, "{head}: {:?}", parsed.rejects);
+        }
+    }
 }
 
 #[test]

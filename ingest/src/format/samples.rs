@@ -2,8 +2,9 @@
 
 mod hostile;
 
-use super::check::{objects, parse_keeping};
-use crate::parse::Parsed;
+use super::check::{objects, parse_keeping, parser};
+use crate::parse::{Parsed, Settings};
+use crate::source::{Input, Reader};
 use crate::{FormatId, sniff};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 const DISAGREEMENTS_PERCENT_MAX: usize = 3;
 /// Access records that must be read, in percent of all.
 const ACCEPTED_PERCENT_MIN: usize = 97;
+
+/// How each record is read.
+const HOW: [&str; 3] = ["in its file", "alone", "as a file"];
 
 /// What the test is told about samples.
 #[derive(Debug, Deserialize)]
@@ -155,7 +159,7 @@ impl Told {
 }
 
 /// What a record became.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Outcome {
     objects: Vec<Map<String, Value>>,
     records: u64,
@@ -239,18 +243,18 @@ struct Counts {
 
 impl Counts {
     /// Compares a record as it stands in its file and alone.
-    fn compare(&mut self, sample: &Sample, number: u64, both: [&Outcome; 2], told: &Told) {
+    fn compare(&mut self, sample: &Sample, number: u64, all: [&Outcome; 3], told: &Told) {
         let Some(expected) = sample.expected.get(&number) else { return };
         for (field, value) in expected {
             self.fields += 1;
-            let is_right = both.iter().all(|it| it.has(field, value).is_ok());
+            let is_right = all.iter().all(|it| it.has(field, value).is_ok());
             if !is_right && told.disagrees(&sample.name, number, field) {
                 // What is expected of a message that is no access is no field of an access record.
                 let is_message = told.refuses(&sample.name, number);
                 *(if is_message { &mut self.of_messages } else { &mut self.listed }) += 1;
                 continue;
             }
-            for (outcome, how) in both.iter().zip(["in its file", "alone"]) {
+            for (outcome, how) in all.iter().zip(HOW) {
                 if let Err(what) = outcome.has(field, value) {
                     self.wrong.push(format!("{}:{number} {how}: {what}", sample.name));
                 }
@@ -293,10 +297,17 @@ impl Counts {
             let mut together = Outcome::all(&parse_keeping(&whole, format));
             for number in sample.records() {
                 let in_file = together.remove(&number).unwrap_or_default();
-                let alone = Outcome::one(&parse_keeping(&sample.alone(number), None));
-                counts.compare(sample, number, [&in_file, &alone], told);
-                counts.accept(sample, number, &in_file, told, "in its file");
-                counts.accept(sample, number, &alone, told, "alone");
+                let mut bytes = sample.alone(number);
+                bytes.push(b'\n');
+                let alone = Outcome::one(&parse_keeping(&bytes, None));
+                // As a command reads a file of one record.
+                let file = sniff::stream(&bytes).map(|it| parse_keeping(&bytes, Some(it)));
+                let refused = || Outcome { objects: Vec::new(), ..alone.clone() };
+                let file = file.as_ref().map_or_else(|_| refused(), Outcome::one);
+                counts.compare(sample, number, [&in_file, &alone, &file], told);
+                for (outcome, how) in [&in_file, &alone, &file].into_iter().zip(HOW) {
+                    counts.accept(sample, number, outcome, told, how);
+                }
             }
         }
         counts
@@ -330,6 +341,34 @@ fn the_samples_of_the_repository_are_read_as_expected() {
     let told = told();
     let samples = own();
     Counts::all(&samples, &told).judge();
+}
+
+#[test]
+fn where_an_input_is_cut_changes_no_event() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("log");
+    let of_header = |it: &Sample| it.lines.iter().any(|line| line.starts_with(b"#Fields:"));
+    for sample in shared().into_iter().chain(own()).filter(of_header) {
+        let whole = sample.whole();
+        std::fs::write(&path, &whole).expect("a file");
+        let format = sniff::stream(&whole).ok();
+        let expected = objects(&parse_keeping(&whole, format).batch);
+        assert!(!expected.is_empty(), "{}", sample.name);
+        let input = Input {
+            number: 0,
+            name: sample.name.clone(),
+            path: Some(path.clone()),
+            bytes: Some(whole.len() as u64),
+        };
+        for bytes in [1, 300, 2_000] {
+            let mut reader = Reader::open(&input).expect("an input");
+            let mut found = Vec::new();
+            while let Some(chunk) = reader.next(bytes).expect("lines") {
+                found.extend(objects(&parser(&Settings::default()).parse(&chunk, format).batch));
+            }
+            assert_eq!(found, expected, "{}: {bytes}", sample.name);
+        }
+    }
 }
 
 #[test]

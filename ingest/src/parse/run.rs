@@ -2,7 +2,7 @@
 
 use super::{EVENT_TEXT_BYTES, LINE_BYTES, Parsed, Parser};
 use crate::Chunk;
-use crate::envelope::split::Members;
+use crate::envelope::split::{self, Members};
 use crate::envelope::{self, DEPTH_MAX, Inside};
 use crate::format::event::{Origin, Writer};
 use crate::format::record::Record;
@@ -133,7 +133,14 @@ impl<'p, 'w> Run<'p, 'w> {
     }
 
     /// A line that is not blank: it becomes events, or a counted reject.
+    ///
+    /// Of a list that goes over several lines the brackets stand alone, and a comma follows an element.
     pub(super) fn line<'a>(&mut self, line: &'a str, at: At, record: &mut Record<'a>) {
+        let line = match line.strip_suffix(',') {
+            Some(element) if element.starts_with('{') => element,
+            _ if matches!(line, "[" | "]") => return,
+            _ => line,
+        };
         if let Err(reason) = self.attempt(line, at, record) {
             self.reject(reason, at.position, line.as_bytes());
         }
@@ -269,6 +276,17 @@ impl<'p, 'w> Run<'p, 'w> {
             level.was_envelope = inside.is_some();
         }
         let is_envelope = inside.is_some();
+        if !is_envelope
+            && may_open
+            && (is_long || reason == Some(Reject::MalformedJson))
+            && let Some(objects) = split::objects(line)
+        {
+            let inner = At { depth: at.depth + 1, ..at };
+            for object in objects {
+                self.line(object, inner, &mut Record::new());
+            }
+            return Ok(());
+        }
         let reason = match inside.map(|inside| self.open(inside, at)) {
             Some(Ok(())) => return Ok(()),
             Some(Err(reason)) => Some(reason),
