@@ -33,7 +33,7 @@ pub(super) static FORMAT: Format = Format {
             &["extended_request_id", "status"],
         ],
         finish,
-        mends: false,
+        mends: true,
     },
     time_kind: TimeKind::Start,
     needs_request: true,
@@ -231,10 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_breaks_the_template_is_refused() {
+    fn a_value_that_breaks_the_template_is_mended() {
         check(
             r#"{"requestId":"x","ip":"192.0.2.9","requestTime":"10/Mar/2026:03:36:59 +0000","httpMethod":"GET","path":"/a"b","status":"400"}"#,
-            &["reject=malformed_json"],
+            &["url_path=/a\"b", "http_response_status_code=400", "parse_flags=16"],
         );
     }
 }

@@ -25,7 +25,7 @@ pub(super) static FORMAT: Format = Format {
             ],
         ],
         finish: nothing,
-        mends: false,
+        mends: true,
     },
     time_kind: TimeKind::Start,
     needs_request: true,
@@ -107,11 +107,16 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_does_not_escape_is_refused_where_it_breaks() {
+    fn a_template_that_does_not_escape_is_mended_where_it_breaks() {
         check(
             FormatId::FastlyJson,
             r#"{"timestamp":"2026-03-10T03:36:59+0000","client_ip":"198.51.100.9","url":"/v1/a?b="c"","response_status":200}"#,
-            &["events=0", "reject=malformed_json"],
+            &[
+                "url_path=/v1/a",
+                "url_query=b=\"c\"",
+                "http_response_status_code=200",
+                "parse_flags=16",
+            ],
         );
     }
 }
