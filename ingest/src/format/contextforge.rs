@@ -3,6 +3,7 @@
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::{Record, Value};
 use super::{Format, Reader};
+use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
@@ -58,6 +59,9 @@ fn finish(record: &mut Record<'_>) {
         let verbs = ["call", "execute", "get", "invoke", "read", "render", "use"];
         verbs.iter().any(|it| it.eq_ignore_ascii_case(action))
     };
+    if !record.has(action) && !super::has_request(record) {
+        record.refuse(Reject::UnknownFormat);
+    }
     if !record.text(action).is_some_and(uses) {
         return;
     }

@@ -45,8 +45,24 @@ pub(super) struct Run<'p, 'w> {
 struct Level<'p> {
     /// The last object was an envelope.
     was_envelope: bool,
-    /// What the last object looked like that nobody had declared.
-    alike: Option<(FormatId, Shape<'p>)>,
+    /// What the last objects looked like that nobody had declared.
+    alike: Vec<(FormatId, Shape<'p>)>,
+    /// The one of them that makes room for the next.
+    oldest: usize,
+}
+
+/// Shapes that are kept: a topic may carry a few kinds of records.
+const SHAPES_MAX: usize = 4;
+
+impl<'p> Level<'p> {
+    fn keep(&mut self, format: FormatId, shape: Shape<'p>) {
+        if self.alike.len() < SHAPES_MAX {
+            self.alike.push((format, shape));
+        } else if let Some(place) = self.alike.get_mut(self.oldest) {
+            *place = (format, shape);
+            self.oldest = (self.oldest + 1) % SHAPES_MAX;
+        }
+    }
 }
 
 /// How a line is to be read, and where it stands.
@@ -345,15 +361,17 @@ impl<'p, 'w> Run<'p, 'w> {
             }
         }
         let format = found.ok_or(reason.unwrap_or(Reject::UnknownFormat))?;
-        let table = self.parser.tables.get(format.index());
+        // Where values decided, the names alone say nothing of the next record.
+        let is_first = look.formats().next() == Some(format);
+        let table = self.parser.tables.get(format.index()).filter(|_| is_first);
         let shape = look.names().zip(table).and_then(|(names, table)| Shape::of(names, table));
-        if let Some(level) = self.levels.get_mut(at.depth) {
-            level.alike = shape.map(|shape| (format, shape));
+        if let (Some(level), Some(shape)) = (self.levels.get_mut(at.depth), shape) {
+            level.keep(format, shape);
         }
         Ok(())
     }
 
-    /// Reads a line that has the names of the line before, on which alone rests what it looks like;
+    /// Reads a line that has the names of a line before, on which alone rests what it looks like;
     /// `None` if it has not, or is no event: then nothing was kept.
     fn read_alike<'a>(
         &mut self,
@@ -362,11 +380,13 @@ impl<'p, 'w> Run<'p, 'w> {
         may_open: bool,
         record: &mut Record<'a>,
     ) -> Option<Result<(), Stop>> {
-        let (format, shape) = self.levels.get(at.depth)?.alike.as_ref()?;
-        let (format, parser) = (*format, self.parser);
+        let parser = self.parser;
+        let mut alike = self.levels.get(at.depth)?.alike.iter();
+        let format = alike.find_map(|(format, shape)| {
+            let table = parser.tables.get(format.index())?;
+            json::read_alike(line, table, shape, record).ok().map(|()| *format)
+        })?;
         let Reader::Json { finish, .. } = &format.format().reader else { return None };
-        let table = parser.tables.get(format.index())?;
-        json::read_alike(line, table, shape, record).ok()?;
         if may_open && envelope::is_one(record.marks) {
             return Some(Err(Stop::Envelope));
         }

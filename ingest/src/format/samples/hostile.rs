@@ -209,6 +209,97 @@ fn no_canary_in_any_field_of_any_sample_is_kept() {
     println!("{count} planted canaries");
 }
 
+/// Lines of what is no access log: other programs, other formats, and messages of the same gateways.
+const FOREIGN: &str = r#"
+2026/03/10 03:36:59 [error] 31#31: *1 open() "/x" failed (2: No such file or directory), client: 1.2.3.4, server: a, request: "GET /x HTTP/1.1", host: "a"
+2026/03/10 03:36:59 [warn] 31#31: 1024 worker_connections exceed open file resource limit: 512
+2026/03/10 03:36:59 [crit] 1#0: *7 SSL_do_handshake() failed (SSL: error:0A00006C) while SSL handshaking, client: 1.2.3.4, server: 0.0.0.0:443
+[Tue Mar 10 03:36:59.123456 2026] [core:error] [pid 35708:tid 4328636416] [client 72.15.99.187] File does not exist: /x
+[Tue Mar 10 03:36:59 2026] [notice] Apache/2.4.1 (Unix) configured -- resuming normal operations
+[2026-03-10 03:36:59.123][1][info][main] [source/server/server.cc:867] starting main dispatch loop
+[2026-03-10 03:36:59.123][14][debug][http] [source/common/http/conn_manager_impl.cc:1100] [C1][S2] request end stream
+2026-03-10T03:36:59.123456Z	info	xdsproxy	connected to upstream XDS server: istiod.istio-system.svc:15012
+2026/03/10 03:36:59 [notice] 1270#0: *3 [kong] handler.lua:52 [acme] starting, context: ngx.timer
+{"level":"info","time":"2026-03-10T03:36:59Z","message":"Configuration loaded from file: /etc/traefik/traefik.yml"}
+{"level":"error","entryPointName":"web","routerName":"a@file","error":"x","time":"2026-03-10T03:36:59Z","message":"build router"}
+{"level":"info","ts":1773113819.1,"logger":"admin","msg":"admin endpoint started","address":"localhost:2019"}
+{"level":"info","ts":1773113819.1,"logger":"tls.obtain","msg":"certificate obtained successfully","identifier":"a.example"}
+Mar 10 03:36:59 lb haproxy[12]: Proxy http-in started.
+Mar 10 03:36:59 lb haproxy[12]: Server app/srv1 is DOWN, reason: Layer4 timeout, check duration: 2001ms. 0 active and 0 backup servers left.
+[GIN-debug] GET    /ping                     --> main.main.func1 (3 handlers)
+[GIN-debug] Listening and serving HTTP on :8080
+ ▶ INFO [SERVICE: Gin] Listening on port: 8080
+2026-03-10T03:36:59.123Z  INFO 1 --- [           main] o.s.b.w.embedded.netty.NettyWebServer    : Netty started on port 8080
+2026-03-10 03:36:59,123 [main] ERROR com.acme.Orders - failed to call http://a.example/orders: 500
+java.lang.IllegalStateException: GET /orders returned 500
+	at com.acme.Orders.call(Orders.java:42) ~[app.jar:1.0]
+Traceback (most recent call last):
+  File "/app/main.py", line 7, in <module>
+ERROR:    Exception in ASGI application
+INFO:     Started server process [1]
+panic: runtime error: invalid memory address or nil pointer dereference
+I0310 03:36:59.123456       1 controller.go:119] Starting workers
+E0310 03:36:59.123456       1 reflector.go:147] failed to list *v1.Pod: Get "https://10.0.0.1:443/api/v1/pods": dial tcp: i/o timeout
+2026-03-10 03:36:59.123 UTC [42] LOG:  statement: SELECT status FROM orders WHERE id = 200
+2026-03-10T03:36:59.123456Z 12 [Note] [MY-010051] [Server] Event Scheduler: scheduler thread started
+1:M 10 Mar 2026 03:36:59.123 * Ready to accept connections
+time="2026-03-10T03:36:59Z" level=info msg="shim disconnected" id=abc
+ts=2026-03-10T03:36:59.123Z caller=main.go:563 level=info msg="Server is ready to receive web requests."
+{"kind":"Event","apiVersion":"v1","metadata":{"name":"a.1"},"involvedObject":{"kind":"Pod","name":"a"},"reason":"Pulled","message":"x","firstTimestamp":"2026-03-10T03:36:59Z","count":1,"type":"Normal"}
+{"kind":"Status","apiVersion":"v1","status":"Failure","message":"x","reason":"NotFound","code":404}
+{"name":"app","hostname":"h","pid":1,"level":30,"msg":"listening","time":"2026-03-10T03:36:59.123Z","v":0}
+{"@timestamp":"2026-03-10T03:36:59.123Z","log.level":"INFO","message":"started","ecs.version":"1.2.0","service.name":"a"}
+{"timestamp":"2026-03-10T03:36:59Z","severity":"ERROR","textPayload":"connection refused","logName":"projects/p/logs/x","resource":{"type":"k8s_container"}}
+{"metric":"cpu","time":1773113819,"value":0.7,"host":"a"}
+{"eventVersion":"2.1","eventSource":"aws:s3","eventTime":"2026-03-10T03:36:59.123Z","eventName":"ObjectCreated:Put","s3":{"object":{"key":"a"}}}
+{"version":"0","id":"x","detail-type":"EC2 Instance State-change Notification","source":"aws.ec2","time":"2026-03-10T03:36:59Z","detail":{"instance-id":"i-1","state":"running"}}
+{"records":[{"time":"2026-03-10T03:36:59Z","category":"AllMetrics","metricName":"Requests","total":7}]}
+{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"http.server.request.duration"}]}]}]}
+{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1773113819000000000","body":{"stringValue":"started"}}]}]}]}
+{"timestamp":1773113819.123456,"flow_id":1,"event_type":"alert","src_ip":"1.2.3.4","dest_ip":"10.0.0.1","alert":{"signature":"x"}}
+{"user":"jo","action":"login","result":"ok"}
+{"type":"log","log":{"level":"info"},"time":"2026-03-10T03:36:59Z"}
+<134>Mar 10 03:36:59 fw-1 kernel: [UFW BLOCK] IN=eth0 OUT= SRC=1.2.3.4 DST=10.0.0.1 LEN=40 PROTO=TCP SPT=1 DPT=22
+<86>1 2026-03-10T03:36:59Z host sshd 12 - - Failed password for root from 1.2.3.4 port 22 ssh2
+CEF:0|Acme|IDS|1.0|100|worm stopped|10|src=10.0.0.1 dst=2.1.2.2 spt=1232 rt=1773113819000
+LEEF:1.0|Acme|IDS|1.0|100|src=10.0.0.1	dst=2.1.2.2	devTime=Mar 10 2026 03:36:59
+date,client,status,path
+2026-03-10,1.2.3.4,200,/a
+<?xml version="1.0" encoding="UTF-8"?>
+<html><head><title>502 Bad Gateway</title></head></html>
+---
+key: value
+GET /a HTTP/1.1
+Host: a.example
+HTTP/1.1 200 OK
+curl -s http://a.example/orders/7
+[]x
+{}
+null
+42
+"a line"
+-----BEGIN CERTIFICATE-----
+"#;
+
+#[test]
+fn what_is_no_access_is_refused_with_a_reason() {
+    let mut wrong = Vec::new();
+    for line in FOREIGN.lines().filter(|it| !it.trim().is_empty()) {
+        let formats = FormatId::ALL.iter().copied().filter(|it| *it != FormatId::Canonical);
+        for format in formats.map(Some).chain([None]) {
+            let parsed = parse(line.as_bytes(), format);
+            if !parsed.batch.events.is_empty() || parsed.rejects.total() == 0 {
+                wrong.push(format!("{format:?}: {line}: {:?}", objects(&parsed.batch)));
+                break;
+            }
+        }
+        if let Ok(format) = sniff::stream(format!("{line}\n").as_bytes()) {
+            wrong.push(format!("it looks like {format}: {line}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// How long the quickest of a few readings takes.
 #[expect(clippy::disallowed_methods, reason = "what is measured here is time")]
 fn quickest(bytes: &[u8], format: Option<FormatId>) -> Duration {
