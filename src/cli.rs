@@ -1,8 +1,10 @@
 //! The command line: what may be typed, and what it means.
 
+mod formats;
 mod learning;
 mod response;
 
+pub(crate) use formats::{Coverage, Formats, FormatsAction};
 pub(crate) use learning::{Announce, Baseline, BaselineAction, ChangeWindows, ChangeWindowsAction};
 pub(crate) use response::{Privileges, Suggest, Who};
 
@@ -27,8 +29,8 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "STORE", default_value = STORE)]
     pub(crate) store: PathBuf,
     /// How to print results [default: table on a terminal, ndjson otherwise]; whatever it says,
-    /// check and formats explain print text, normalize NDJSON, demo and evaluate tables or one JSON
-    /// object.
+    /// check prints text, normalize NDJSON, demo, evaluate and coverage tables or one JSON object,
+    /// formats explain text unless json or ndjson is asked for.
     #[arg(long, global = true, value_enum)]
     pub(crate) output: Option<OutputFormat>,
 }
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Normalize(Normalize),
     /// List the log formats, or explain how a file would be read.
     Formats(Formats),
+    /// Say how much of a log has what detectors need, who is blind, and which setting would cure it.
+    Coverage(Coverage),
     /// List findings.
     Findings(Findings),
     /// List incidents: findings that belong together.
@@ -420,24 +424,6 @@ pub(crate) struct Normalize {
     pub(crate) logs: Logs,
     #[command(flatten)]
     pub(crate) work: Work,
-}
-
-/// Arguments of `formats`.
-#[derive(Args, Debug)]
-pub(crate) struct Formats {
-    /// What to do with them [default: list them].
-    #[command(subcommand)]
-    pub(crate) action: Option<FormatsAction>,
-}
-
-/// What can be done with formats.
-#[derive(Debug, Subcommand)]
-pub(crate) enum FormatsAction {
-    /// Print as text the mapping that a file would be read with, or why it is refused.
-    Explain {
-        /// One file, or - for standard input.
-        file: String,
-    },
 }
 
 /// A span of time.

@@ -5,6 +5,7 @@ pub(crate) mod baseline;
 pub(crate) mod change_window;
 pub(crate) mod check;
 pub(crate) mod compact;
+pub(crate) mod coverage;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
@@ -135,11 +136,15 @@ pub(crate) enum Ended {
 
 /// The format that `--format` names.
 fn declared_format(logs: &Logs) -> Result<Option<FormatId>, Failure> {
-    let Some(name) = &logs.format else { return Ok(None) };
+    logs.format.as_deref().map(named_format).transpose()
+}
+
+/// The format of that name.
+fn named_format(name: &str) -> Result<FormatId, Failure> {
     if let Some(format) = FormatId::from_name(name) {
-        Ok(Some(format))
+        Ok(format)
     } else {
-        let known: Vec<_> = FormatId::ALL.iter().map(|it| it.as_str()).collect();
+        let known: Vec<_> = FormatId::known().map(FormatId::as_str).collect();
         Err(format!("no format is called `{name}`; the formats are {}", known.join(", ")).into())
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration file: every setting with its default, unknown keys refused by name.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What `habitus.toml` may say.
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Config {
     /// How records become events.
     pub(crate) ingest: ingest::parse::Settings,
+    /// Formats that the operator declares, by name.
+    pub(crate) format: BTreeMap<String, ingest::format::Mapping>,
     /// When varying path segments are folded.
     pub(crate) endpoints: ingest::endpoint::Settings,
     /// How inputs are brought into one order.
@@ -111,6 +114,7 @@ impl Config {
         })?;
         let setting = |why: String| ConfigError::Setting { path: path.into(), why };
         config.detect.check().map_err(|error| setting(error.to_string()))?;
+        ingest::format::verify(&config.format).map_err(|error| setting(error.to_string()))?;
         config.ingest.check([0; 32]).map_err(|error| setting(error.to_string()))?;
         config.response.deny.check(config.ingest.pseudonymize).map_err(setting)?;
         Ok(config)
@@ -137,6 +141,32 @@ mod tests {
         check("[detekt]\n", "unknown field `detekt`");
         check("[detect]\ndisabled = ['egres']", "`egres`");
         check("[ingest]\ntrusted_proxies = ['ten']", "`ten`");
+    }
+
+    #[test]
+    fn a_declared_format_is_refused_with_the_setting_and_the_cure() {
+        let mapping = |text: &str| format!("[format.my_gateway]\n{text}\n");
+        check(&mapping("feilds = {}"), "unknown field `feilds`");
+        check(
+            &mapping("fields = { http_response_status_code = 'code' }"),
+            "`format.my_gateway.fields` has no time: add `time = \"…\"`",
+        );
+        check(
+            &mapping("fields = { time = 'ts', http_response_status_code = 7 }"),
+            "a field's name, a list of names, or { field",
+        );
+        check(
+            &mapping("principals = [{ field = 'sub', is = 'subject', trust = 'much' }]"),
+            "unknown variant `much`, expected `verified` or `asserted`",
+        );
+        let text = mapping(
+            "signature = ['ts', 'code']\nfields = { time = ['ts', 'time'], \
+             http_response_status_code = 'code', duration_ns = { field = 'ms', unit = 'milliseconds' } }\n\
+             principals = [{ field = 'sub', is = 'subject', trust = 'verified' }]",
+        );
+        let written = Config::parse(&text, Path::new("habitus.toml")).unwrap();
+        let again = Config::parse(&written.to_toml(), Path::new("habitus.toml")).unwrap();
+        assert_eq!(again, written);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::order::{Held, Order};
 use crate::pipeline::{PipelineError, Stage, assign};
 use crate::workers;
 use detect::{Engine, Item, Router};
+use ingest::repeat::Repeats;
 use model::tables::Table;
 use model::time::{NS_PER_H, NS_PER_MIN};
 use model::{Finding, FindingId, Origin, Time};
@@ -17,6 +18,9 @@ pub(crate) struct Detection {
     pub(crate) engine: Engine,
     /// Who must hear of an event beside its own partition.
     pub(crate) router: Router,
+    /// What two records tell of. No part of a checkpoint: its memory is two minutes, and a pair that a
+    /// restart parts counts twice.
+    repeats: Repeats,
     raised: BTreeSet<FindingId>,
     /// Rows leave at every hour's end, and not only when there are many.
     is_live: bool,
@@ -25,7 +29,13 @@ pub(crate) struct Detection {
 impl Detection {
     /// Detection that puts its rows out when there are many of them.
     pub(crate) fn new(engine: Engine, router: Router) -> Self {
-        Self { engine, router, raised: BTreeSet::new(), is_live: false }
+        Self {
+            engine,
+            router,
+            repeats: Repeats::default(),
+            raised: BTreeSet::new(),
+            is_live: false,
+        }
     }
 
     /// The same, for a service: rows leave at every hour's end, with the state of identities.
@@ -101,6 +111,10 @@ impl Detection {
         for held in due {
             let Some((batch, index)) = order.batch(held) else { continue };
             let Some(event) = batch.events.get(index) else { continue };
+            if self.repeats.is_repeat(batch, event) {
+                at.passed.repeated += 1;
+                continue;
+            }
             if let Some(list) = items.get_mut(event.partition()) {
                 list.push(Item::Call(batch, event));
             }

@@ -51,7 +51,6 @@ use hdrhistogram::Histogram;
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
-use ingest::reject::Reject;
 use ingest::source::kafka::{Commit, Committed, Fetched, Next};
 use model::Time;
 use model::time::{NS_PER_MIN, NS_PER_S};
@@ -301,7 +300,7 @@ impl<'a> Live<'a> {
             self.ahead += ahead;
             Upkeep::read(&self.parts.operation.metrics, &one, &parsed);
             records += parsed.records;
-            rejects += parsed.rejects.total() - parsed.rejects.count(Reject::NotAccessLog);
+            rejects += parsed.rejects.harmful();
             if let Some(partition) = self.parts.source.partitions().get(one.chunk.source as usize) {
                 self.parts.dead_letters.add(partition, parsed.rejects.take_samples());
             }

@@ -5,6 +5,7 @@ mod cli;
 mod columns;
 mod commands;
 mod config;
+mod coverage;
 mod detection;
 mod evaluation;
 mod figures;
@@ -57,9 +58,12 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         .worker_threads(processors)
         .enable_all()
         .build()?;
+    let config = Config::load(cli.config.as_deref())?;
+    // Once, before anything is read: what was declared stays for as long as the program runs.
+    ingest::format::declare(&config.format)?;
     let is_server = cli.store.to_string_lossy().contains("://");
     let setting = Setting {
-        config: Config::load(cli.config.as_deref())?,
+        config,
         config_path: cli.config.clone(),
         store: if is_server { PathBuf::from(cli::STORE) } else { cli.store.clone() },
         server: is_server.then(|| cli.store.to_string_lossy().into_owned()),
@@ -74,7 +78,8 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Evaluate(args) => commands::evaluate::run(&setting, args),
         Command::Replay(args) => commands::replay::run(&setting, args),
         Command::Normalize(args) => commands::normalize::run(&setting, args),
-        Command::Formats(args) => commands::formats::run(&setting, args),
+        Command::Formats(args) => commands::formats::run(&setting, args, cli.output),
+        Command::Coverage(args) => commands::coverage::run(&setting, args),
         Command::Findings(args) => commands::findings::run(&setting, args),
         Command::Incidents(args) => commands::incidents::run(&setting, args),
         Command::Explain(args) => commands::explain::run(&setting, args),

@@ -15,7 +15,6 @@ use connect::kafka::Client;
 use connect::{KafkaError, ProducerError, To, Transactions};
 use ingest::format::FormatId;
 use ingest::parse::Parser;
-use ingest::reject::Reject;
 use ingest::source::kafka::{Fetched, Settings, Share};
 use ingest::wire::{self, Front};
 use model::{Text, Time};
@@ -199,9 +198,7 @@ impl<'a> Normalizer<'a> {
             let moment = now();
             let counts = |count: fn(&Read) -> u64| read.iter().map(count).sum::<u64>();
             let records = counts(|it| it.parsed.records);
-            let rejects = counts(|it| {
-                it.parsed.rejects.total() - it.parsed.rejects.count(Reject::NotAccessLog)
-            });
+            let rejects = counts(|it| it.parsed.rejects.harmful());
             if let Some((share, of)) = self.breaker.see(moment, records, rejects) {
                 self.breaker.reset();
                 let rejects = read.iter().flat_map(|it| it.parsed.rejects.iter());

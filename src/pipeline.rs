@@ -40,6 +40,8 @@ pub(crate) struct Passed {
     pub(crate) late: u64,
     /// Late events whose hour had closed: counted here, and in no window.
     pub(crate) late_not_scored: u64,
+    /// Events of a call that another record had told of: counted once, with that one.
+    pub(crate) repeated: u64,
     /// The first and the last event time.
     pub(crate) times: Option<(Time, Time)>,
     /// Events whose endpoint is none of its own, because there are too many.

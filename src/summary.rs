@@ -23,6 +23,9 @@ pub(crate) struct Summary {
     pub(crate) late: u64,
     /// Late events whose hour had closed: in no window.
     pub(crate) late_not_scored: u64,
+    /// Events of a call that another record had told of; left out where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) repeated: Option<u64>,
     /// Inputs that could not be read, or not to their end, a line each.
     pub(crate) problems: Vec<String>,
     /// What is worth a note but not wrong, such as an empty input.
@@ -94,6 +97,7 @@ impl Summary {
                 .collect(),
             late: passed.late,
             late_not_scored: passed.late_not_scored,
+            repeated: Some(passed.repeated).filter(|it| *it > 0),
             problems: inputs.problems().to_vec(),
             notes: inputs.notes().to_vec(),
             formats: inputs

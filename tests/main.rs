@@ -22,6 +22,7 @@ mod feedback;
 mod files;
 mod flood;
 mod forget;
+mod gateways;
 mod habitus;
 mod incidents;
 mod labelled;

@@ -12,4 +12,7 @@ pub struct Chunk {
     /// Lines that were longer than [`model::limit::LINE_BYTES_MAX`]: the line's number and its
     /// length in bytes. An empty line stands in `bytes` in the place of each.
     pub oversize: Vec<(u64, u64)>,
+    /// The header lines of the input before this chunk that still hold, such as `#Fields: …`, each
+    /// with a `\n`: what the lines below mean does not depend on where the input was cut.
+    pub header: Vec<u8>,
 }

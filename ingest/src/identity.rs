@@ -2,6 +2,7 @@
 
 use crate::format::FormatId;
 use crate::format::field::{How, OVERRIDE, Raw, Rule, Slot};
+use crate::format::mapping::SOURCES;
 use crate::format::record::Record;
 use model::{PrincipalTrust, PrincipalType, Text};
 
@@ -37,6 +38,19 @@ pub(crate) const ANONYMOUS: &str = "anonymous";
 /// Whether a name stands for nobody.
 pub(crate) fn is_sentinel(name: &str) -> bool {
     name.is_empty() || SENTINELS.iter().any(|it| it.eq_ignore_ascii_case(name))
+}
+
+/// Whether a producer gives an identity to many callers: it says little about any of them.
+pub(crate) fn is_shared(named: &Candidate<'_>) -> bool {
+    const NAMES: [&str; 3] = ["guest", "public", "shared"];
+    let Candidate { id, source, .. } = named;
+    // API Management's subscription to all APIs.
+    source.starts_with("azure_apim.") && *id == "master"
+        // What pods have that ask for no account of their own.
+        || id.starts_with("system:serviceaccount:") && id.ends_with(":default")
+        // An AWS account's own credentials.
+        || id.starts_with("arn:aws:iam::") && id.ends_with(":root")
+        || NAMES.iter().any(|it| it.eq_ignore_ascii_case(id))
 }
 
 /// An identity that a record names.
@@ -83,7 +97,8 @@ pub(crate) fn resolve<'r>(
 ) -> Resolved<'r> {
     let named = given(record, client).or_else(|| candidate(record));
     let refused = matches!(status, Some(401 | 407));
-    let is_claimed = refused && named.is_some_and(|it| it.trust == PrincipalTrust::Asserted);
+    let is_believed = |it: Candidate<'_>| it.trust != PrincipalTrust::Asserted;
+    let is_claimed = named.is_some_and(|it| record.is_claimed || refused && !is_believed(it));
     Resolved { named, is_claimed }
 }
 
@@ -148,7 +163,7 @@ fn source_of(id: &str) -> Option<&'static str> {
     let fixed = [GIVEN, BY_ADDRESS, BY_NETWORK, CLAIMED, ANONYMOUS];
     let rules = FormatId::ALL.iter().flat_map(|it| it.format().fields).chain([&OVERRIDE]);
     let rules = rules.filter_map(|field| field.rule).map(|rule| rule.source);
-    fixed.into_iter().chain(rules).find(|it| *it == id)
+    fixed.into_iter().chain(SOURCES).chain(rules).find(|it| *it == id)
 }
 
 #[cfg(test)]
@@ -161,6 +176,21 @@ mod tests {
             assert!(is_sentinel(name), "{name}");
         }
         assert!(!is_sentinel("nobody-in-particular"));
+    }
+
+    #[test]
+    fn an_identity_that_many_are_given_is_shared() {
+        let check = |source, id, is| {
+            let (kind, trust) = (PrincipalType::User, PrincipalTrust::Verified);
+            let named = Candidate { id, issuer: None, kind, trust, source, is_secret: false };
+            assert_eq!(is_shared(&named), is, "{id}");
+        };
+        check("azure_apim.properties.apimSubscriptionId", "master", true);
+        check("kong.consumer.id", "master", false);
+        check("k8s_audit.user.username", "system:serviceaccount:shop:default", true);
+        check("k8s_audit.user.username", "system:serviceaccount:shop:cart", false);
+        check("aws_cloudtrail.userIdentity.arn", "arn:aws:iam::111122223333:root", true);
+        check("clf.remote_user", "Guest", true);
     }
 
     #[test]

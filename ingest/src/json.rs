@@ -1,10 +1,16 @@
 //! JSON records, read in one pass: known fields go to their slots, all else is skipped unread.
 
+mod inner;
 mod mend;
+mod telemetry;
+mod unread;
 
+pub(crate) use inner::inner_names;
 pub(crate) use mend::{hex, prune, repair};
+pub(crate) use unread::unread;
 
-use crate::format::field::{Field, OVERRIDE};
+use crate::envelope;
+use crate::format::field::{Field, How, OVERRIDE, Raw, Slot};
 use crate::format::record::{Record, Value};
 use model::ParseFlags;
 use serde::de::{
@@ -14,6 +20,8 @@ use std::fmt;
 
 /// Fields of one record that are looked at; the rest is skipped and flagged.
 const FIELDS_MAX: usize = 256;
+/// The part of a field's name that stands for any name.
+const ANY: &str = "*";
 /// Levels of objects that a field's name may go down.
 const DEPTH_MAX: usize = 8;
 
@@ -21,6 +29,8 @@ const DEPTH_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     nodes: Vec<Node>,
+    /// The format is OTLP: the records lie inside lists, and their attributes are pairs.
+    is_telemetry: bool,
 }
 
 /// The names inside one object: a hash table that is never more than a quarter full.
@@ -28,6 +38,8 @@ pub(crate) struct Table {
 struct Node {
     entries: Vec<Entry>,
     mask: usize,
+    /// What a name is that is none of them.
+    any: Option<Entry>,
     /// Each element of a list here is a call of its own.
     is_list: bool,
 }
@@ -38,6 +50,15 @@ struct Entry {
     name: Box<str>,
     field: Option<(&'static Field, u16)>,
     child: Option<usize>,
+    /// The bit of a name by which envelopes are recognised.
+    mark: u64,
+}
+
+impl Entry {
+    /// Whether the value says anything to the format.
+    const fn is_read(&self) -> bool {
+        self.field.is_some() || self.child.is_some()
+    }
 }
 
 impl Table {
@@ -50,7 +71,11 @@ impl Table {
         for (rank, field) in (1..).zip(fields) {
             add(&mut draft, 0, field.name, (field, rank));
         }
-        Self { nodes: draft.into_iter().map(Node::new).collect() }
+        for name in envelope::NAMES {
+            entry(&mut draft, 0, name).mark |= envelope::mark(name);
+        }
+        let is_telemetry = fields.iter().any(|it| it.slot == Slot::Raw(Raw::Telemetry));
+        Self { nodes: draft.into_iter().map(Node::new).collect(), is_telemetry }
     }
 
     #[inline]
@@ -64,7 +89,7 @@ impl Table {
                 return Some(entry);
             }
             if entry.name.is_empty() {
-                return None;
+                return node.any.as_ref();
             }
             index += 1;
         }
@@ -81,7 +106,12 @@ impl Node {
     fn new(draft: Draft) -> Self {
         let size = (draft.entries.len() * 4).next_power_of_two().max(4);
         let mut entries = vec![Entry::default(); size];
+        let mut any = None;
         for entry in draft.entries {
+            if &*entry.name == ANY {
+                any = Some(entry);
+                continue;
+            }
             let mut index = hash(entry.name.as_bytes()) as usize;
             while entries.get(index & (size - 1)).is_some_and(|it| !it.name.is_empty()) {
                 index += 1;
@@ -90,7 +120,7 @@ impl Node {
                 *place = entry;
             }
         }
-        Self { entries, mask: size - 1, is_list: draft.is_list }
+        Self { entries, mask: size - 1, any, is_list: draft.is_list }
     }
 }
 
@@ -179,7 +209,8 @@ impl<'t> Shape<'t> {
             let entry = table.find(0, &name);
             (name.into_boxed_str(), entry)
         };
-        (names.len() < FIELDS_MAX).then(|| Self { names: names.into_iter().map(known).collect() })
+        (names.len() < FIELDS_MAX && !table.is_telemetry)
+            .then(|| Self { names: names.into_iter().map(known).collect() })
     }
 }
 
@@ -217,7 +248,8 @@ impl<'a> Visitor<'a> for Alike<'_, '_, 'a> {
         let mut names = shape.names.iter();
         while let Some(entry) = map.next_key_seed(Expected(names.next()))? {
             record.fields += 1;
-            match entry {
+            record.marks |= entry.map_or(0, |it| it.mark);
+            match entry.filter(|it| it.is_read()) {
                 Some(entry) => map.next_value_seed(Scalar { table, entry, depth: 0, record })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -273,6 +305,9 @@ impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
+        if self.table.is_telemetry {
+            return telemetry::Walk::new(self.table, self.record, self.each).all(map);
+        }
         self.record.clear();
         Object { table: self.table, node: 0, depth: 0, record: self.record }.visit_map(map)?;
         (self.each)(self.record);
@@ -317,7 +352,10 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
         let Self { table, node, depth, record } = self;
         while let Some(entry) = map.next_key_seed(Name { table, node })? {
             record.fields += 1;
-            match entry {
+            if depth == 0 {
+                record.marks |= entry.map_or(0, |it| it.mark);
+            }
+            match entry.filter(|it| it.is_read()) {
                 Some(entry) if record.fields <= FIELDS_MAX => {
                     map.next_value_seed(Scalar { table, entry, depth, record })?;
                 }
@@ -427,7 +465,10 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+    fn visit_bool<E>(self, is_set: bool) -> Result<(), E> {
+        if self.entry.field.is_some_and(|(field, _)| field.how == How::Flag) {
+            self.put(Value::Line(if is_set { "true" } else { "false" }));
+        }
         Ok(())
     }
 
@@ -461,7 +502,9 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
                 record.end_call();
             }
         }
-        if elements > 1 && entry.field.is_some() {
+        // Of addresses all count.
+        let is_last = |(field, _): (&Field, u16)| field.slot != Slot::Raw(Raw::Forwarded);
+        if elements > 1 && entry.field.is_some_and(is_last) {
             record.flags.insert(ParseFlags::LIST_VALUE);
         }
         Ok(())

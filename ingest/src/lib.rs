@@ -4,7 +4,12 @@
 
 pub mod chunk;
 pub mod endpoint;
+mod envelope;
+pub mod explain;
 pub mod format;
+#[doc(hidden)]
+pub mod fuzz;
+mod header;
 mod identity;
 mod injection;
 mod json;
@@ -12,6 +17,8 @@ pub mod ndjson;
 pub mod parse;
 mod redact;
 pub mod reject;
+pub mod repeat;
+pub mod shared;
 pub mod sniff;
 pub mod source;
 mod timestamp;
@@ -33,7 +40,7 @@ mod tests {
         let rules = FormatId::ALL.iter().flat_map(|it| it.format().fields).chain([&OVERRIDE]);
         let names = rules.filter_map(|field| field.rule).map(|rule| rule.source);
         let fixed = [ANONYMOUS, BY_ADDRESS, BY_NETWORK, "canonical.principal_id", "claimed"];
-        for name in names.chain(fixed) {
+        for name in names.chain(fixed).chain(crate::format::mapping::SOURCES) {
             assert_eq!(model::principal_source(name), Some(name), "add it to the list");
         }
     }

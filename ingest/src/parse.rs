@@ -1,17 +1,19 @@
 //! From lines to events: pure, and the same for every thread that does it.
 
+mod run;
+
+pub(crate) use run::Watch;
+
 use crate::Chunk;
-use crate::format::event::{Origin, Policy, Writer};
+use crate::format::event::Policy;
 use crate::format::record::Record;
-use crate::format::{Finish, FormatId, Network, Reader};
-use crate::json::{self, Shape, Table};
+use crate::format::{FormatId, Network};
+use crate::json::{self, Table};
 use crate::redact::Key;
 use crate::reject::{Reject, Rejects};
-use crate::sniff;
-use model::{EventBatch, ParseFlags, Position, Time};
+use model::{EventBatch, Position, Time};
+use run::{At, Run};
 use serde::{Deserialize, Serialize};
-use siphasher::sip::SipHasher13;
-use std::hash::Hasher as _;
 
 /// Trusted proxy networks that may be configured.
 pub const TRUSTED_PROXIES_MAX: usize = 256;
@@ -101,7 +103,8 @@ impl Settings {
             Network::parse(text).ok_or_else(|| SettingsError::Network(text.clone()))
         };
         let trusted = trusted_proxies.iter().map(network).collect::<Result<_, _>>()?;
-        let table = |id: &FormatId| Table::new(id.format().fields, principal_field);
+        let table = |id: FormatId| Table::new(id.format().fields, principal_field);
+        let declared = FormatId::known().filter(|it| it.index() >= FormatId::ALL.len());
         Ok(Parser {
             policy: Policy {
                 key: Key::new(key),
@@ -111,7 +114,7 @@ impl Settings {
                 group_by_network: *group_by_network,
                 keep_query_values: *keep_query_values,
             },
-            tables: FormatId::ALL.iter().map(table).collect(),
+            tables: FormatId::ALL.iter().copied().chain(declared).map(table).collect(),
             keeps_rejects: false,
         })
     }
@@ -121,7 +124,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Parser {
     policy: Policy,
-    /// The names that each format knows, in the order of [`FormatId::ALL`].
+    /// The names that each format knows, in the order of their index.
     tables: Vec<Table>,
     keeps_rejects: bool,
 }
@@ -174,265 +177,53 @@ impl Parser {
     /// Parses a chunk; every record becomes events or a counted reject.
     ///
     /// `format` is what the input was declared to be or looks like; a record that it rejects is
-    /// tried as what the record looks like.
+    /// tried as what the record looks like. What is in an envelope is read as if it stood alone.
     pub fn parse(&self, chunk: &Chunk, format: Option<FormatId>) -> Parsed {
-        let mut run = Run::new(self, chunk);
+        self.parse_watched(chunk, format, None)
+    }
+
+    /// The same; `watch` sees every record that a format filled, and what became of it.
+    pub(crate) fn parse_watched(
+        &self,
+        chunk: &Chunk,
+        format: Option<FormatId>,
+        watch: Option<Watch<'_>>,
+    ) -> Parsed {
+        let mut run = Run::new(self, chunk, watch);
         for (line, _) in &chunk.oversize {
             run.reject(Reject::LineTooLong, Position { source: chunk.source, line: *line }, b"");
         }
         let mut record = Record::new();
         let whole = std::str::from_utf8(&chunk.bytes).ok();
+        let mut position = Position { source: chunk.source, line: chunk.first_line };
         let mut start = 0;
         let ends = memchr::memchr_iter(b'\n', &chunk.bytes).chain([chunk.bytes.len()]);
         for (number, end) in (chunk.first_line..).zip(ends) {
-            let position = Position { source: chunk.source, line: number };
+            position.line = number;
+            let at = At { format, position, depth: 0 };
             let range = start..end;
             start = end + 1;
             match whole {
                 Some(text) => {
                     let line = text.get(range).unwrap_or("").trim_ascii();
                     if !line.is_empty() {
-                        run.line(line, format, position, &mut record);
+                        run.line(line, at, &mut record);
                     }
                 }
-                None => run.bytes(chunk.bytes.get(range).unwrap_or_default(), format, position),
+                None => run.bytes(chunk.bytes.get(range).unwrap_or_default(), at),
             }
         }
+        run.end(position);
         let times = || run.parsed.batch.events.iter().map(|it| it.time);
         run.parsed.times = times().min().zip(times().max());
         run.parsed
     }
 
-    /// Whether a line is one event or more in a format.
-    pub(crate) fn accepts(&self, line: &str, format: FormatId) -> Result<(), Reject> {
-        let chunk = Chunk::default();
-        let mut run = Run::new(self, &chunk);
-        run.read(line, format, Position::default(), &mut Record::new())?;
-        match run.parsed.rejects.iter().next() {
-            Some((reason, _)) if run.parsed.batch.events.is_empty() => Err(reason),
-            _ => Ok(()),
-        }
+    /// The names of an object that a format does not read, as dotted paths.
+    pub(crate) fn unread(&self, line: &str, format: FormatId) -> Vec<String> {
+        let table = self.tables.get(format.index());
+        table.map(|table| json::unread(line, table)).unwrap_or_default()
     }
-
-    /// Fills a record as a JSON format does; `None` for text formats and what is malformed.
-    pub(crate) fn fill<'a>(
-        &self,
-        line: &'a str,
-        format: FormatId,
-        record: &mut Record<'a>,
-    ) -> Option<()> {
-        match &format.format().reader {
-            Reader::Json { finish, .. } => {
-                let table = self.tables.get(format as usize)?;
-                json::read(line, table, record, &mut |record| finish(record)).ok()
-            }
-            Reader::Text(scan) => {
-                record.clear();
-                scan(line, record).ok()
-            }
-        }
-    }
-}
-
-/// The parsing of one chunk.
-#[derive(Debug)]
-struct Run<'p> {
-    parser: &'p Parser,
-    writer: Writer<'p>,
-    parsed: Parsed,
-    /// What the last JSON object looked like that nobody had declared.
-    alike: Option<(FormatId, Shape<'p>)>,
-}
-
-impl<'p> Run<'p> {
-    fn new(parser: &'p Parser, chunk: &Chunk) -> Self {
-        let events = chunk.bytes.len() / LINE_BYTES + 1;
-        let batch = EventBatch::with_capacity(events, events * EVENT_TEXT_BYTES);
-        let rejects =
-            if parser.keeps_rejects { Rejects::keeping_all() } else { Rejects::default() };
-        let parsed = Parsed { batch, rejects, ..Parsed::default() };
-        Self { parser, writer: Writer::new(&parser.policy), parsed, alike: None }
-    }
-
-    fn reject(&mut self, reason: Reject, position: Position, record: &[u8]) {
-        self.parsed.records += 1;
-        self.parsed.rejects.add(reason, position, record);
-    }
-
-    /// A line of bytes that may not be UTF-8.
-    fn bytes(&mut self, bytes: &[u8], format: Option<FormatId>, position: Position) {
-        let bytes = bytes.trim_ascii();
-        if bytes.is_empty() {
-            return;
-        }
-        let text = String::from_utf8_lossy(bytes);
-        let first = self.parsed.batch.events.len();
-        self.line(&text, format, position, &mut Record::new());
-        if matches!(text, std::borrow::Cow::Owned(_)) {
-            for event in self.parsed.batch.events.iter_mut().skip(first) {
-                event.parse_flags.insert(ParseFlags::INVALID_UTF8);
-            }
-        }
-    }
-
-    fn line<'a>(
-        &mut self,
-        line: &'a str,
-        format: Option<FormatId>,
-        position: Position,
-        record: &mut Record<'a>,
-    ) {
-        let reason = match format {
-            Some(format) => match self.read(line, format, position, record) {
-                Ok(()) => return,
-                Err(reason) => Some(reason),
-            },
-            None if self.read_alike(line, position, record) => return,
-            None => None,
-        };
-        let other = match sniff::look_close(line) {
-            Ok((other, names)) if Some(other) != format => {
-                let done = self.read(line, other, position, record);
-                let table = self.parser.tables.get(other as usize).filter(|_| done.is_ok());
-                let shape = names.zip(table).and_then(|(names, table)| Shape::of(names, table));
-                self.alike = shape.map(|shape| (other, shape));
-                done
-            }
-            Ok(_) => Err(Reject::UnknownFormat),
-            Err(reason) => Err(reason),
-        };
-        if let Err(of_other) = other {
-            self.reject(reason.unwrap_or(of_other), position, line.as_bytes());
-        }
-    }
-
-    /// Reads a line that has the names of the line before, on which alone rests what it looks like;
-    /// `false` if it has not, or is no event: then nothing was kept.
-    fn read_alike<'a>(
-        &mut self,
-        line: &'a str,
-        position: Position,
-        record: &mut Record<'a>,
-    ) -> bool {
-        let Some((format, shape)) = self.alike.as_ref().filter(|_| line.starts_with('{')) else {
-            return false;
-        };
-        let (format, parser) = (*format, self.parser);
-        let Reader::Json { finish, .. } = &format.format().reader else { return false };
-        let Some(table) = parser.tables.get(format as usize) else { return false };
-        if json::read_alike(line, table, shape, record).is_err() {
-            return false;
-        }
-        finish(record);
-        let first = self.parsed.batch.events.len();
-        let origin = Origin { format, position, content_hash: content_hash(line) };
-        let is_event = self.write(record, origin).is_ok();
-        if !is_event {
-            self.take_back(first);
-        }
-        is_event
-    }
-
-    /// Reads a line in a format; on an error nothing was kept.
-    fn read<'a>(
-        &mut self,
-        line: &'a str,
-        format: FormatId,
-        position: Position,
-        record: &mut Record<'a>,
-    ) -> Result<(), Reject> {
-        let origin = Origin { format, position, content_hash: content_hash(line) };
-        match &format.format().reader {
-            Reader::Text(scan) => {
-                record.clear();
-                scan(line, record)?;
-                self.write(record, origin)
-            }
-            Reader::Json { finish, mends, .. } => match self.json(line, *finish, origin, record) {
-                Err(Reject::MalformedJson) => {
-                    let pruned = json::prune(line).map(|it| (it, ParseFlags::TRUNCATED));
-                    let mend = || json::repair(line).filter(|_| *mends);
-                    let mended = pruned.or_else(|| Some((mend()?, ParseFlags::REPAIRED_JSON)));
-                    let (mended, flag) = mended.ok_or(Reject::MalformedJson)?;
-                    let first = self.parsed.batch.events.len();
-                    self.json(&mended, *finish, origin, &mut Record::new())?;
-                    for event in self.parsed.batch.events.iter_mut().skip(first) {
-                        event.parse_flags.insert(flag);
-                    }
-                    Ok(())
-                }
-                result => result,
-            },
-        }
-    }
-
-    fn json<'a>(
-        &mut self,
-        line: &'a str,
-        finish: Finish,
-        origin: Origin,
-        record: &mut Record<'a>,
-    ) -> Result<(), Reject> {
-        let is_list = line.starts_with('[');
-        let parser = self.parser;
-        let table = parser.tables.get(origin.format as usize).ok_or(Reject::UnknownFormat)?;
-        let first = self.parsed.batch.events.len();
-        let (mut elements, mut reasons) = (0_u64, Vec::new());
-        let read = json::read(line, table, record, &mut |record| {
-            finish(record);
-            // The elements of a list are told apart by their place in it.
-            let content_hash = origin.content_hash.wrapping_add(elements);
-            elements += 1;
-            reasons.extend(self.write(record, Origin { content_hash, ..origin }).err());
-        });
-        reasons.extend(read.err().map(|_| Reject::MalformedJson));
-        // An object that is whole may be followed by garbage: then it is not to be believed. In a
-        // list, what stood before the break is kept.
-        if !is_list && !reasons.is_empty() {
-            self.take_back(first);
-        }
-        if self.parsed.batch.events.len() == first {
-            return reasons.pop().map_or(Ok(()), Err);
-        }
-        for reason in reasons {
-            self.reject(reason, origin.position, b"");
-        }
-        Ok(())
-    }
-
-    /// Forgets the events from the `first` on.
-    fn take_back(&mut self, first: usize) {
-        let events = &mut self.parsed.batch.events;
-        self.parsed.records -= (events.len() - first) as u64;
-        events.truncate(first);
-    }
-
-    /// Writes the events of a filled record.
-    fn write(&mut self, record: &mut Record<'_>, origin: Origin) -> Result<(), Reject> {
-        if record.calls.is_empty() {
-            return self.write_one(record, origin);
-        }
-        let calls = std::mem::take(&mut record.calls);
-        for (index, call) in (0_u64..).zip(&calls) {
-            record.restore(call);
-            let content_hash = origin.content_hash.wrapping_add(index << 32);
-            self.write_one(record, Origin { content_hash, ..origin })?;
-        }
-        Ok(())
-    }
-
-    fn write_one(&mut self, record: &mut Record<'_>, origin: Origin) -> Result<(), Reject> {
-        self.writer.write(record, origin, &mut self.parsed.batch)?;
-        self.parsed.records += 1;
-        Ok(())
-    }
-}
-
-/// A fixed hash of all that a line says.
-fn content_hash(line: &str) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(0, 0);
-    hasher.write(line.as_bytes());
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -504,6 +295,7 @@ mod tests {
             bytes: b"x\n\n1.2.3.4 - - [10/Mar/2026:03:36:59 +0000] \"GET / HTTP/1.1\" 200 5\n"
                 .to_vec(),
             oversize: vec![(11, 1_000_000)],
+            header: Vec::new(),
         };
         let parsed = parser(&Settings::default()).parse(&chunk, None);
         assert_eq!(parsed.records, 3);

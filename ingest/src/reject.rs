@@ -41,7 +41,7 @@ rejects! {
     UnknownFormat => "unknown_format", "name the format, or log JSON with a time, a status, a method and a path";
     /// No field holds a time.
     NoTime => "no_time", "add a field `time` in RFC 3339 or as a Unix time";
-    /// The time lies outside the years 2001 to 2100.
+    /// The time lies outside the years 2000 to 2100.
     TimeOutOfRange => "time_out_of_range", "check the time's unit and the clock that wrote it";
     /// There is a time, but neither a status nor a method and path.
     NoRequest => "no_request", "add the status, or the method and the path";
@@ -49,6 +49,12 @@ rejects! {
     LineTooLong => "line_too_long", "leave request and response bodies out of the log";
     /// The line is an error or application message.
     NotAccessLog => "not_access_log", "send the access log only; nothing is lost";
+    /// Another record counts the call.
+    Repeated => "repeated", "nothing to do: the call is counted once, by its other record";
+    /// A Kafka record is framed by a schema registry.
+    RegistryFraming => "registry_framing", "let the gateway write plain JSON: take the schema registry out of its Kafka plugin";
+    /// One line of several that make a record, which others of them lack.
+    PartOfLine => "part_of_line", "let the shipper join the parts of long lines";
     /// A Kafka record has no value.
     NoValue => "no_value", "leave tombstones and empty records out of the topic";
     /// The broker holds a batch of records whose bytes are damaged.
@@ -60,6 +66,13 @@ rejects! {
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl Reject {
+    /// Whether nothing is missing because of it, nor anything wrong with the input.
+    pub const fn is_harmless(self) -> bool {
+        matches!(self, Self::NotAccessLog | Self::Repeated)
     }
 }
 
@@ -148,6 +161,11 @@ impl Rejects {
     /// How many records were rejected.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
+    }
+
+    /// How many records were rejected that should have been events.
+    pub fn harmful(&self) -> u64 {
+        self.iter().filter(|(reason, _)| !reason.is_harmless()).map(|(_, count)| count).sum()
     }
 
     /// How many records were rejected for a reason.

@@ -1,11 +1,13 @@
 //! What format records are in: recognised by signatures and by trying, refused rather than guessed.
 
+use crate::Chunk;
 use crate::format::record::Record;
 use crate::format::{FormatId, Reader};
 use crate::json;
-use crate::parse::{Parser, Settings};
-use crate::reject::{Reject, Rejects, Sample};
-use model::Position;
+use crate::parse::{Parsed, Parser, Settings, Watch};
+use crate::reject::{Reject, Sample};
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -62,52 +64,72 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// The votes of a sample's records.
-#[derive(Debug, Default)]
+/// What a sample's records are.
+#[derive(Debug)]
 struct Votes {
-    counts: [u64; FormatId::ALL.len()],
-    guesses: [u64; FormatId::ALL.len()],
-    rejects: Rejects,
-    records: u64,
+    /// Events by format.
+    counts: Vec<u64>,
+    /// Records that a format filled, and that were no events.
+    guesses: Vec<u64>,
+    /// What the first of those lack.
+    missing: Vec<Vec<&'static str>>,
 }
 
 /// The format of an input, from a sample of its first bytes.
 pub fn stream(sample: &[u8]) -> Result<FormatId, Refusal> {
-    let mut votes = Votes::default();
-    for (line, text) in (1..).zip(lines(sample)) {
-        votes.records += 1;
-        let guess = look(&text);
-        if let Some(count) = guess.ok().and_then(|it| votes.guesses.get_mut(it as usize)) {
-            *count += 1;
-        }
-        match guess.and_then(|it| accepts(&text, it).map(|()| it)) {
-            Ok(format) => {
-                if let Some(count) = votes.counts.get_mut(format as usize) {
-                    *count += 1;
-                }
-            }
-            Err(reason) => votes.rejects.add(reason, Position { source: 0, line }, text.as_bytes()),
-        }
-    }
-    votes.decide(sample)
+    let formats = FormatId::known().count();
+    let mut votes = Votes {
+        counts: vec![0; formats],
+        guesses: vec![0; formats],
+        missing: vec![Vec::new(); formats],
+    };
+    let parsed = watch(sample, None, &mut |format, record, done| votes.see(format, record, done));
+    votes.decide(&parsed)
+}
+
+/// Reads a sample and shows every record that a format filled.
+pub(crate) fn watch(sample: &[u8], format: Option<FormatId>, watch: Watch<'_>) -> Parsed {
+    let chunk = Chunk { bytes: lines(sample).to_vec(), first_line: 1, ..Chunk::default() };
+    let parser = PARSER.as_ref();
+    parser.map(|it| it.parse_watched(&chunk, format, Some(watch))).unwrap_or_default()
 }
 
 impl Votes {
-    fn decide(self, sample: &[u8]) -> Result<FormatId, Refusal> {
+    fn see(&mut self, format: FormatId, record: &mut Record<'_>, done: Result<(), Reject>) {
+        let index = format.index();
+        let Err(_) = done else {
+            if let Some(count) = self.counts.get_mut(index) {
+                *count += 1;
+            }
+            return;
+        };
+        let (Some(count), Some(missing)) =
+            (self.guesses.get_mut(index), self.missing.get_mut(index))
+        else {
+            return;
+        };
+        *count += 1;
+        if *count == 1 {
+            *missing = what_is_missing(record);
+        }
+    }
+
+    fn decide(mut self, parsed: &Parsed) -> Result<FormatId, Refusal> {
         let recognised: u64 = self.counts.iter().sum();
-        let messages = self.rejects.count(Reject::NotAccessLog);
-        let best = best(&self.counts);
-        match best {
+        let harmless = parsed.rejects.total() - parsed.rejects.harmful();
+        match best(&self.counts) {
             Some(format)
-                if recognised * 100 >= (self.records - messages) * RECOGNISED_PERCENT_MIN =>
+                if recognised * 100 >= (parsed.records - harmless) * RECOGNISED_PERCENT_MIN =>
             {
                 Ok(format)
             }
             best => {
                 let closest = best.or_else(|| self::best(&self.guesses));
-                let missing = closest.map(|it| missing(sample, it)).unwrap_or_default();
-                let Self { rejects, records, .. } = self;
-                let (reasons, samples) = (rejects.iter().collect(), rejects.samples().to_vec());
+                let missing = closest.and_then(|it| self.missing.get_mut(it.index()));
+                let missing = missing.map(std::mem::take).unwrap_or_default();
+                let (reasons, samples) =
+                    (parsed.rejects.iter().collect(), parsed.rejects.samples().to_vec());
+                let records = parsed.records;
                 Err(Refusal { records, recognised, reasons, samples, closest, missing })
             }
         }
@@ -118,22 +140,17 @@ impl Votes {
 fn best(counts: &[u64]) -> Option<FormatId> {
     let most = counts.iter().copied().max().filter(|it| *it > 0)?;
     let index = counts.iter().position(|it| *it == most)?;
-    FormatId::ALL.get(index).copied()
+    FormatId::known().find(|it| it.index() == index)
 }
 
-/// What the first record of a sample lacks for a format.
-fn missing(sample: &[u8], format: FormatId) -> Vec<&'static str> {
+/// What a record lacks to be an event.
+fn what_is_missing(record: &mut Record<'_>) -> Vec<&'static str> {
     use crate::format::field::{Raw, Slot};
-    let Some((parser, text)) = PARSER.as_ref().zip(lines(sample).next()) else { return Vec::new() };
-    let mut record = Record::new();
-    if parser.fill(&text, format, &mut record).is_none() {
-        return Vec::new();
-    }
     let mut missing = Vec::new();
     if !record.has(Slot::Raw(Raw::Time)) {
         missing.push("a time");
     }
-    if !crate::format::has_request(&mut record) {
+    if !crate::format::has_request(record) {
         missing.push("a status, or a method and a path");
     }
     missing
@@ -141,139 +158,78 @@ fn missing(sample: &[u8], format: FormatId) -> Vec<&'static str> {
 
 /// The format of one record, if it is an event in it.
 pub fn record(line: &[u8]) -> Option<FormatId> {
-    let text = String::from_utf8_lossy(line);
-    let text = text.trim_ascii();
-    let format = look(text).ok()?;
-    accepts(text, format).ok().map(|()| format)
+    let mut found = None;
+    watch(line, None, &mut |format, _, done| found = done.ok().map(|()| format).or(found));
+    found
 }
 
-fn accepts(line: &str, format: FormatId) -> Result<(), Reject> {
-    PARSER.as_ref().ok_or(Reject::UnknownFormat)?.accepts(line, format)
+/// The formats of text that a line looks like, without reading it as them.
+pub(crate) fn texts(line: &str) -> impl Iterator<Item = FormatId> {
+    FormatId::known().filter(move |id| match &id.format().reader {
+        Reader::Json { .. } => false,
+        Reader::Text { looks, .. } | Reader::Columns { looks, .. } => looks(line),
+    })
 }
 
-/// What a line looks like, without reading it as that.
-pub(crate) fn look(line: &str) -> Result<FormatId, Reject> {
-    look_close(line).map(|(format, _)| format)
+/// What an object looks like, by its names.
+#[derive(Debug)]
+pub(crate) struct Look<'a> {
+    line: Cow<'a, str>,
+    names: Vec<String>,
+    /// The names inside its objects, read only for formats that show in them.
+    inner: OnceCell<Vec<String>>,
 }
 
-/// The same, and the names of a line that is whole JSON, on which alone it rests.
-pub(crate) fn look_close(line: &str) -> Result<(FormatId, Option<Vec<String>>), Reject> {
-    if is_json(line) {
-        return look_json(line);
+impl<'a> Look<'a> {
+    /// The look of a line that is JSON, or would be if it were mended.
+    pub(crate) fn of(line: &'a str) -> Result<Self, Reject> {
+        let (names, line) = match json::names(line) {
+            Ok(names) => (names, Cow::Borrowed(line)),
+            Err(_) => json::prune(line)
+                .or_else(|| json::repair(line))
+                .and_then(|mended| Some((json::names(&mended).ok()?, Cow::Owned(mended))))
+                .ok_or(Reject::MalformedJson)?,
+        };
+        Ok(Self { line, names, inner: OnceCell::new() })
     }
-    // `[2026-…] "` is Envoy's; other lines that begin with a bracket are messages.
-    let is_envoy = matches!(
-        line.as_bytes(),
-        [b'[', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]
-    ) && line.contains("] \"");
-    Ok((if is_envoy { FormatId::Envoy } else { FormatId::Clf }, None))
-}
 
-/// JSON begins with `{`, or with `[` and then `{` or `]`.
-fn is_json(line: &str) -> bool {
-    match line.as_bytes() {
-        [b'{', ..] => true,
-        [b'[', rest @ ..] => matches!(rest.trim_ascii_start(), [b'{' | b']', ..]),
-        _ => false,
+    /// The formats whose signatures it has, the generic one last.
+    pub(crate) fn formats(&self) -> impl Iterator<Item = FormatId> {
+        let is_signed = |id: &FormatId| match &id.format().reader {
+            Reader::Json { signatures, .. } => {
+                signatures.iter().any(|set| set.iter().all(|name| self.has(name)))
+            }
+            Reader::Text { .. } | Reader::Columns { .. } => false,
+        };
+        FormatId::known().filter(is_signed).chain([FormatId::GenericJson])
+    }
+
+    /// Whether it has a name, at its top or, where a dot says so, inside an object.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let is_there = |name: &str| self.names.iter().any(|it| it == name);
+        let inner = || self.inner.get_or_init(|| json::inner_names(&self.line).unwrap_or_default());
+        is_there(name)
+            || name.split_once('.').is_some_and(|(outer, _)| is_there(outer))
+                && inner().iter().any(|it| it == name)
+    }
+
+    /// Its names, if nothing else was asked for.
+    pub(crate) fn names(self) -> Option<Vec<String>> {
+        let is_decided = matches!(self.line, Cow::Borrowed(_)) && self.inner.get().is_none();
+        is_decided.then_some(self.names)
     }
 }
 
-fn look_json(line: &str) -> Result<(FormatId, Option<Vec<String>>), Reject> {
-    let (names, is_whole) = match json::names(line) {
-        Ok(names) => (names, true),
-        Err(_) => json::prune(line)
-            .or_else(|| json::repair(line))
-            .and_then(|mended| json::names(&mended).ok())
-            .map(|names| (names, false))
-            .ok_or(Reject::MalformedJson)?,
-    };
-    let has = |name: &&str| names.iter().any(|it| it == name);
-    let is_signed = |id: &FormatId| match &id.format().reader {
-        Reader::Json { signatures, .. } => signatures.iter().any(|set| set.iter().all(has)),
-        Reader::Text(_) => false,
-    };
-    let format = FormatId::ALL.iter().copied().find(is_signed).unwrap_or(FormatId::GenericJson);
-    Ok((format, is_whole.then_some(names)))
-}
-
-/// The lines of a sample that are not blank; the last one only if it is whole.
-fn lines(sample: &[u8]) -> impl Iterator<Item = String> + '_ {
+/// The first lines of a sample; the last one only if it is whole.
+pub(crate) fn lines(sample: &[u8]) -> &[u8] {
     let whole = match memchr::memrchr(b'\n', sample) {
         Some(end) => sample.get(..end).unwrap_or(sample),
         None => sample,
     };
-    let lines = whole.split(|it| *it == b'\n').map(<[u8]>::trim_ascii);
-    lines
-        .filter(|it| !it.is_empty())
-        .take(VOTES_MAX)
-        .map(|it| String::from_utf8_lossy(it).into_owned())
-}
-
-/// A field of the source and the columns that it fills.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Mapped {
-    /// The field's name in the source.
-    pub field: &'static str,
-    /// The canonical columns.
-    pub column: &'static str,
-    /// How its value is read: the unit, or that only a fingerprint is kept. Empty: as it stands.
-    pub unit: &'static str,
-    /// Records of the sample that had it.
-    pub records: u64,
-}
-
-/// What `formats explain` prints: the format that a sample would be read in, and its mapping.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Explanation {
-    /// The format.
-    pub format: FormatId,
-    /// Records that were looked at.
-    pub records: u64,
-    /// The fields that fill a column, in the order of the columns.
-    pub mapping: Vec<Mapped>,
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.format, self.format.about())?;
-        for Mapped { field, column, unit, records } in &self.mapping {
-            write!(f, "  {field} -> {column}")?;
-            if !unit.is_empty() {
-                write!(f, " [{unit}]")?;
-            }
-            writeln!(f, " in {records} of {} records", self.records)?;
-        }
-        Ok(())
+    match memchr::memchr_iter(b'\n', whole).nth(VOTES_MAX - 1) {
+        Some(end) => whole.get(..end).unwrap_or(whole),
+        None => whole,
     }
-}
-
-/// Explains how a sample would be read, or why it would not.
-pub fn explain(sample: &[u8]) -> Result<Explanation, Refusal> {
-    let format = stream(sample)?;
-    let mut seen: Vec<(usize, Mapped)> = Vec::new();
-    let mut records = 0;
-    for text in lines(sample) {
-        let mut record = Record::new();
-        let Some(parser) = PARSER.as_ref() else { break };
-        if parser.fill(&text, format, &mut record).is_none() {
-            continue;
-        }
-        records += 1;
-        let mut bits = record.present();
-        while bits != 0 {
-            let index = bits.trailing_zeros() as usize;
-            bits &= bits - 1;
-            let Some(field) = record.at(index).map(|it| it.field) else { continue };
-            if let Some((_, mapped)) = seen.iter_mut().find(|(_, it)| it.field == field.name) {
-                mapped.records += 1;
-            } else {
-                let (column, unit) = (field.slot.column(), field.how.unit());
-                seen.push((index, Mapped { field: field.name, column, unit, records: 1 }));
-            }
-        }
-    }
-    seen.sort_by_key(|(index, _)| *index);
-    Ok(Explanation { format, records, mapping: seen.into_iter().map(|(_, it)| it).collect() })
 }
 
 #[cfg(test)]
@@ -321,18 +277,6 @@ mod tests {
     #[test]
     fn a_line_that_is_cut_by_the_end_of_the_sample_has_no_vote() {
         check(&format!("{ACCESS}1.2.3.4 - - [10/Mar"), "clf");
-    }
-
-    #[test]
-    fn an_explanation_names_fields_columns_and_units() {
-        let sample =
-            r#"{"time":"2026-03-10T03:36:59Z","status":200,"latency_ms":5,"api_key":"k","x":1}"#;
-        let explained = explain(sample.as_bytes()).map(|it| it.to_string());
-        let expected = "generic_json: any JSON access log with a time and a status, or a method and a \
-            path (ECS, OpenTelemetry names too)\n  latency_ms -> duration_ns [milliseconds] in 1 of 1 \
-            records\n  status -> http_response_status_code in 1 of 1 records\n  time -> time in 1 of 1 \
-            records\n  api_key -> credential_id, principal_id [kept as a fingerprint] in 1 of 1 records\n";
-        assert_eq!(explained.as_deref(), Ok(expected));
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Stamp {
 pub(crate) fn text(text: &str) -> Option<Stamp> {
     let bytes = text.trim().as_bytes();
     match bytes {
-        [_, _, _, _, b'-', ..] => iso(bytes),
+        [_, _, _, _, b'-' | b'/', ..] => iso(bytes),
         [_, _, b'/', ..] => clf(bytes),
         [b'0'..=b'9', ..] => decimal(bytes),
         _ => None,
@@ -41,7 +41,9 @@ pub(crate) fn float(number: f64) -> Option<Stamp> {
         return None;
     }
     let (unit_ns, precision) = unit(number);
-    let us = (number * (unit_ns as f64 / 1e3)).round() as i64;
+    // The fraction is exact; the product of the whole number would not be.
+    let unit_us = unit_ns as f64 / 1e3;
+    let us = (number.trunc() * unit_us) as i64 + (number.fract() * unit_us).round() as i64;
     let precision =
         if us % 1_000 == 0 { precision.max(TimePrecision::Ms) } else { TimePrecision::Us };
     Some(Stamp::new(Time::from_ns(us.checked_mul(1_000)?), precision))
@@ -82,17 +84,17 @@ fn decimal(bytes: &[u8]) -> Option<Stamp> {
     Some(Stamp::new(Time::from_ns(ns), precision))
 }
 
-/// `2026-03-10T03:36:59.123+01:00`, also with a space and without a zone.
+/// `2026-03-10T03:36:59.123+01:00`, also with a space, with slashes and without a zone.
 fn iso(bytes: &[u8]) -> Option<Stamp> {
     let &[
         y0,
         y1,
         y2,
         y3,
-        b'-',
+        b'-' | b'/',
         m0,
         m1,
-        b'-',
+        b'-' | b'/',
         d0,
         d1,
         b'T' | b't' | b' ',
@@ -195,7 +197,7 @@ pub(crate) fn clf(bytes: &[u8]) -> Option<Stamp> {
 }
 
 /// `+01:00`, `+0100`, `+01` or `Z`, in seconds east of UTC.
-fn offset(zone: &[u8]) -> Option<i64> {
+pub(crate) fn offset(zone: &[u8]) -> Option<i64> {
     let (sign, h0, h1, m0, m1) = match *zone {
         [b'Z'] => return Some(0),
         [sign, h0, h1] => (sign, h0, h1, b'0', b'0'),
@@ -274,6 +276,7 @@ mod tests {
         check("2026-03-10T03:36:59.1234567891Z", "2026-03-10T03:36:59.123456789Z ns");
         check("2026-03-10 03:36:59.5", "2026-03-10T03:36:59.500Z ms zone assumed");
         check("2026-03-10 03:36:59 UTC", "2026-03-10T03:36:59Z s");
+        check("2026/03/10 03:36:59.5", "2026-03-10T03:36:59.500Z ms zone assumed");
     }
 
     #[test]
@@ -309,6 +312,8 @@ mod tests {
     fn a_float_is_rounded_to_microseconds() {
         let stamp = float(1_773_113_819.123).expect("a time");
         assert_eq!((stamp.time.ns() % NS_PER_S, stamp.precision), (123_000_000, TimePrecision::Ms));
+        let stamp = float(1_646_861_401.524_102_4).expect("a time");
+        assert_eq!(stamp.time.ns() % NS_PER_S, 524_102_000);
         assert_eq!(float(f64::NAN), None);
         assert_eq!(float(-1.0), None);
     }

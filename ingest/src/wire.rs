@@ -132,7 +132,9 @@ fn add(wire: &Wire<'_>, position: Position, batch: &mut EventBatch) -> Option<()
         (None, false) => Kind::None,
     };
     event.content_hash = wire.content_hash;
-    event.source_format = FormatId::from_name(wire.source_format)?.as_str();
+    // Whoever wrote it may have declared a format that nobody declared here: it is an event all the same.
+    event.source_format =
+        FormatId::from_name(wire.source_format).map_or("declared", FormatId::as_str);
     event.parse_flags = ParseFlags(wire.parse_flags);
     event.injection_classes = InjectionClasses::from_names(&wire.injection_classes);
     event.position = position;

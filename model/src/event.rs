@@ -155,6 +155,8 @@ impl ParseFlags {
     pub const REDACTED: Self = Self(1 << 10);
     /// The path changed when it was normalised (dot segments, doubled slashes, matrix parameters).
     pub const PATH_NORMALIZED: Self = Self(1 << 11);
+    /// The principal is one that its producer gives to many callers.
+    pub const SHARED_IDENTITY: Self = Self(1 << 12);
 
     /// This set with `other` added.
     #[must_use]

@@ -2,6 +2,9 @@
 
 /// Bytes of one input line that are read; the rest of a longer line is skipped and counted.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one input line that is a JSON list or object: shippers and clouds put many records in one
+/// line, each of which may have [`LINE_BYTES_MAX`].
+pub const CONTAINER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes kept of a path or query.
 pub const PATH_BYTES_MAX: usize = 8 * 1024;
 /// Path segments kept; a longer path is cut and flagged.

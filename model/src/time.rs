@@ -16,8 +16,8 @@ pub const NS_PER_D: i64 = 24 * NS_PER_H;
 pub struct Time(i64);
 
 impl Time {
-    /// The earliest time that an event may carry: 2001-01-01T00:00:00Z.
-    pub const MIN_EVENT: Self = Self(978_307_200 * NS_PER_S);
+    /// The earliest time that an event may carry: 2000-01-01T00:00:00Z.
+    pub const MIN_EVENT: Self = Self(946_684_800 * NS_PER_S);
     /// The first time that an event may no longer carry: 2101-01-01T00:00:00Z.
     pub const END_EVENT: Self = Self(4_133_980_800 * NS_PER_S);
 
@@ -31,7 +31,7 @@ impl Time {
         self.0
     }
 
-    /// Whether an event may carry this time (years 2001 to 2100).
+    /// Whether an event may carry this time (years 2000 to 2100).
     pub fn is_plausible(self) -> bool {
         Self::MIN_EVENT <= self && self < Self::END_EVENT
     }
@@ -162,7 +162,7 @@ mod tests {
     fn a_date_survives_the_way_there_and_back() {
         check(((2015, 5, 17), (10, 5, 3), 0), "2015-05-17T10:05:03Z");
         check(((2024, 2, 29), (23, 59, 59), 1_000_000), "2024-02-29T23:59:59.001Z");
-        check(((2001, 1, 1), (0, 0, 0), 0), &Time::MIN_EVENT.to_string());
+        check(((2000, 1, 1), (0, 0, 0), 0), &Time::MIN_EVENT.to_string());
         check(((2101, 1, 1), (0, 0, 0), 0), &Time::END_EVENT.to_string());
         check(((1969, 12, 31), (23, 59, 59), 999_999_999), "1969-12-31T23:59:59.999999999Z");
     }

@@ -1,6 +1,6 @@
 //! `habitus formats`: the log formats, and how a file would be read.
 
-use super::{Ended, Failure, Setting, reject_lines};
+use super::{Ended, Failure, Setting, named_format, reject_lines};
 use crate::cli::{Formats, FormatsAction, OutputFormat};
 use crate::figures::counted;
 use crate::render;
@@ -8,17 +8,27 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use ingest::format::FormatId;
 use ingest::parse::Parsed;
 use ingest::source::{Input, Reader, discover};
-use ingest::{Chunk, sniff};
+use ingest::{Chunk, explain};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Lists the formats, or explains a file.
-pub(crate) fn run(setting: &Setting, args: &Formats) -> Result<Ended, Failure> {
+///
+/// `asked` is the output that was asked for; without it an explanation is text.
+pub(crate) fn run(
+    setting: &Setting,
+    args: &Formats,
+    asked: Option<OutputFormat>,
+) -> Result<Ended, Failure> {
     match &args.action {
         None => list(setting),
-        Some(FormatsAction::Explain { file }) => explain(setting, file),
+        Some(FormatsAction::Explain { file, format }) => {
+            let declared = format.as_deref().map(named_format).transpose()?;
+            let is_json = matches!(asked, Some(OutputFormat::Json | OutputFormat::Ndjson));
+            explain(setting, file, declared, is_json)
+        }
     }
 }
 
@@ -27,14 +37,14 @@ fn list(setting: &Setting) -> Result<Ended, Failure> {
     if setting.output == OutputFormat::Table {
         let mut table = render::new_table();
         table.set_header(["format", "what it reads"]);
-        for format in FormatId::ALL {
+        for format in FormatId::known() {
             table.add_row([format.as_str(), format.about()]);
         }
         writeln!(out, "{table}")?;
         return Ok(Ended::Done);
     }
     let column = |text: fn(FormatId) -> &'static str| -> ArrayRef {
-        Arc::new(FormatId::ALL.iter().map(|it| Some(text(*it))).collect::<StringArray>())
+        Arc::new(FormatId::known().map(|it| Some(text(it))).collect::<StringArray>())
     };
     let columns = [("format", column(FormatId::as_str)), ("about", column(FormatId::about))];
     let batch = RecordBatch::try_from_iter(columns)?;
@@ -42,10 +52,16 @@ fn list(setting: &Setting) -> Result<Ended, Failure> {
     Ok(Ended::Done)
 }
 
-fn explain(setting: &Setting, file: &str) -> Result<Ended, Failure> {
+fn explain(
+    setting: &Setting,
+    file: &str,
+    declared: Option<FormatId>,
+    is_json: bool,
+) -> Result<Ended, Failure> {
     let input = one(file)?;
     let mut reader = Reader::open(&input).map_err(|error| error.to_string())?;
-    let explanation = match sniff::explain(reader.sample()) {
+    let parser = setting.config.ingest.check(setting.fresh_key)?;
+    let explanation = match explain::explain(reader.sample(), &parser, declared) {
         Ok(explanation) => explanation,
         Err(refusal) => {
             // Of what cannot be read as text at all, that is the better reason.
@@ -54,13 +70,17 @@ fn explain(setting: &Setting, file: &str) -> Result<Ended, Failure> {
             return Err(why.into());
         }
     };
-    let parser = setting.config.ingest.check(setting.fresh_key)?;
+    let mut out = std::io::stdout().lock();
+    if is_json {
+        serde_json::to_writer(&mut out, &explanation)?;
+        writeln!(out)?;
+        return Ok(Ended::Done);
+    }
     let bytes = reader.sample().to_vec();
     let sample = Chunk { first_line: 1, bytes, ..Chunk::default() };
-    let parsed = parser.parse(&sample, Some(explanation.format));
-    let mut out = std::io::stdout().lock();
+    let parsed = parser.parse(&sample, Some(explanation.id));
     write!(out, "{}", render_lines(&explanation.to_string()))?;
-    write!(out, "{}", render_lines(&others(&parsed, explanation.format)))?;
+    write!(out, "{}", render_lines(&others(&parsed, explanation.id)))?;
     Ok(Ended::Done)
 }
 

@@ -74,8 +74,8 @@ fn guarded(chunk: &Chunk, parse: impl Fn(&Chunk) -> Parsed) -> Parsed {
     for (number, line) in (chunk.first_line..).zip(chunk.bytes.split(|byte| *byte == b'\n')) {
         let position = Position { source: chunk.source, line: number };
         let oversize = chunk.oversize.iter().filter(|(at, _)| *at == number).copied().collect();
-        let one =
-            Chunk { source: chunk.source, first_line: number, bytes: line.to_vec(), oversize };
+        let (source, header) = (chunk.source, chunk.header.clone());
+        let one = Chunk { source, first_line: number, bytes: line.to_vec(), oversize, header };
         if let Ok(parsed) = attempt(&one) {
             all.append(parsed);
         } else {

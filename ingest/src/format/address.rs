@@ -55,8 +55,8 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
     for byte in bytes {
         match byte {
             b'0'..=b'9' => {
-                // A leading zero may mean octal; the general parser refuses it too.
-                if digits > 0 && number == 0 {
+                // A leading zero may mean octal; only more zeros mean the same in any base.
+                if digits > 0 && number == 0 && *byte != b'0' || digits == 3 {
                     return None;
                 }
                 number = number * 10 + u32::from(byte - b'0');
@@ -80,8 +80,8 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
 pub(crate) fn write_net(address: &Address<'_>, out: &mut String) {
     let Some(ip) = address.ip else { return };
     // An IPv4 address is almost always written as its octets, and those are copied.
-    let octets =
-        address.host.rsplit_once('.').filter(|_| ip.is_ipv4() && !address.host.contains(':'));
+    let is_plain = |host: &str| ip.is_ipv4() && !host.contains(':') && !host.contains("00");
+    let octets = address.host.rsplit_once('.').filter(|_| is_plain(address.host));
     if let Some((octets, _)) = octets {
         out.push_str(octets.trim_ascii());
         out.push_str(".0/24");
@@ -213,6 +213,9 @@ mod tests {
         ] {
             assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{text}");
         }
+        check("12.000.22.33", "12.000.22.33 12.0.22.0/24 None");
+        check("12.010.22.33", "none");
+        check("12.0000.22.33", "none");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! from what callers cannot write: an unescaped quote, the date before it, the status after it.
 
 use super::field::{Field, How, Raw, identity};
-use super::record::{Record, Value};
+use super::line::{Line, is_decimal, is_number, is_status, put_escaped, quotes};
+use super::record::Record;
 use super::{Format, Reader, address};
 use crate::reject::Reject;
 use model::{Int, ParseFlags, Text, TimeKind};
@@ -14,7 +15,8 @@ pub(super) static FORMAT: Format = Format {
     about: "NGINX and Apache access logs: common, combined, vhost_combined, ingress-nginx",
     aliases: &["nginx", "apache", "combined", "common"],
     fields: FIELDS,
-    reader: Reader::Text(scan),
+    // Any line that is nothing else may be of this kind.
+    reader: Reader::Text { looks: |_| true, scan },
     time_kind: TimeKind::End,
     needs_request: true,
     forwarded_only: false,
@@ -39,6 +41,10 @@ enum At {
     UpstreamTime,
     UpstreamStatus,
     RequestId,
+    Micros,
+    BytesIn,
+    BytesOut,
+    TimeKind,
 }
 
 static FIELDS: &[Field] = &[
@@ -58,70 +64,106 @@ static FIELDS: &[Field] = &[
     Field::span("upstream_response_time", Int::UpstreamDurationNs, How::Seconds),
     Field::int("upstream_status", Int::UpstreamStatusCode),
     Field::text("req_id", Text::RequestId),
+    Field::span("%D", Int::DurationNs, How::Micros),
+    Field::int("%I", Int::HttpRequestSize),
+    Field::int("%O", Int::HttpResponseSize),
+    Field::raw("%t", Raw::TimeKind),
 ];
+/// A lone number of fewer digits is no duration in microseconds: it may be Apache's `%T`, in seconds.
+const MICROS_DIGITS_MIN: usize = 3;
+/// Bytes in which a date in brackets ends.
+const DATE_BYTES_MAX: usize = 64;
 
 fn put<'a>(record: &mut Record<'a>, at: At, text: &'a str) {
-    let Some(field) = FIELDS.get(at as usize) else { return };
-    if text.contains('\\') {
-        record.put_copied(field, 0, &unescape(text));
-    } else {
-        record.put(field, 0, Value::Line(text));
+    if let Some(field) = FIELDS.get(at as usize) {
+        put_escaped(record, field, 0, text);
     }
 }
 
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let line = line.trim_ascii();
     let unknown = if is_message(line) { Reject::NotAccessLog } else { Reject::UnknownFormat };
-    let (prefix, rest) = line.split_once('"').ok_or(unknown)?;
-    let prefix = prefix.strip_suffix("] ").ok_or(unknown)?;
-    let open = memchr::memrchr(b'[', prefix.as_bytes()).ok_or(unknown)?;
-    let (callers, date) = prefix.split_at(open);
-    put(record, At::Time, date.strip_prefix('[').unwrap_or(date));
-    columns(callers.trim_ascii_end(), record).ok_or(unknown)?;
-    let (request, tail) = request(rest).ok_or(unknown)?;
+    let [callers, date, host, rest] = date(line).ok_or(unknown)?;
+    put(record, At::Time, date);
+    put(record, At::Host, host);
+    columns(callers, record).ok_or(unknown)?;
+    let (request, mut tail) = request(rest).ok_or(unknown)?;
+    if request.trim_ascii_end() == "- -" {
+        // WSO2 writes one line for the request and this one for its response.
+        return Err(Reject::Repeated);
+    }
     put(record, At::Request, request);
     if matches!(request, "" | "-") {
         record.flags.insert(ParseFlags::BAD_REQUEST_LINE);
     }
-    let (status, tail) = word(tail);
-    put(record, At::Status, status);
-    let (size, tail) = word(tail);
-    put(record, At::Size, size);
-    let (referrer, tail) = quoted(tail);
-    put(record, At::Referrer, referrer);
-    let (user_agent, tail) = quoted(tail);
-    put(record, At::UserAgent, user_agent);
-    if !tail.is_empty() {
+    put(record, At::Status, tail.word().unwrap_or(""));
+    put(record, At::Size, tail.word().unwrap_or(""));
+    put(record, At::Referrer, text(&mut tail));
+    put(record, At::UserAgent, text(&mut tail));
+    if !tail.0.is_empty() && extra(tail, record).is_none() {
         record.flags.insert(ParseFlags::EXTRA_FIELDS);
-        extra(tail, record);
     }
     Ok(())
+}
+
+/// The columns before the date, the date, a virtual host behind it, and what follows the request's
+/// opening quote. Callers can write a quote into the user's column, but not one without a backslash.
+fn date(line: &str) -> Option<[&str; 4]> {
+    let mut quotes = memchr::memchr_iter(b'"', line.as_bytes());
+    let first = quotes.clone().next()?;
+    let opens = |at: &usize| line.get(..*at).is_some_and(|it| it.ends_with("] "));
+    // Some templates put `$host` between the date and the request.
+    let at = quotes.find(opens).unwrap_or(first);
+    let (prefix, host) = line.get(..at)?.rsplit_once("] ")?;
+    let host = host.trim_ascii();
+    if host.contains(' ') || !host.is_empty() && address::parse(host).is_none() {
+        return None;
+    }
+    let near = line.ceil_char_boundary(prefix.len().saturating_sub(DATE_BYTES_MAX));
+    let (_, date) = prefix.get(near..)?.rsplit_once('[')?;
+    let callers = prefix.get(..prefix.len() - date.len() - 1)?;
+    Some([callers.trim_ascii(), date, host, line.get(at + 1..)?])
 }
 
 /// Whether a line is an error or application message rather than an access.
 fn is_message(line: &str) -> bool {
     match line.as_bytes() {
-        [b'[', ..] => true,
+        // `[time] "` begins an access of another format.
+        [b'[', ..] => !line.contains("] \""),
         [b'0'..=b'9', _, _, _, b'/' | b'-', _, _, b'/' | b'-', ..] => line.contains(" ["),
         _ => false,
     }
 }
 
-/// The columns before the date: virtual host, client, ident, user.
+/// The columns before the date: virtual host or forwarded list, client, ident, user.
 fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
-    let (first, rest) = word(text);
-    let (second, after_second) = word(rest);
-    let is_ip = |text: &str| address::parse(text).is_some_and(|it| it.ip.is_some());
-    let names_host = !is_ip(first)
-        && (is_ip(second)
-            || (second != "-"
-                && word(after_second).0 == "-"
-                && !word(word(after_second).1).0.is_empty()));
-    let (client, rest) = if names_host {
+    let mut line = Line(text);
+    let mut first = line.word()?;
+    if first.ends_with(',') {
+        // A list whose entries have spaces between them.
+        while line.word()?.ends_with(',') {}
+        first = text.get(..text.len() - line.0.len())?.trim_ascii_end();
+    }
+    let mut beyond = line;
+    let second = beyond.word().unwrap_or("");
+    let client = if first.contains(',') {
+        put(record, At::Forwarded, first);
+        if ip(second).is_some() {
+            line = beyond;
+            second
+        } else {
+            first.split(',').next()?
+        }
+    } else if ip(second).is_some() && ip(first).is_some_and(|it| it.port.is_none()) {
+        put(record, At::Forwarded, first);
+        line = beyond;
+        second
+    } else if names_host(first, second, beyond) {
         put(record, At::Host, first);
-        (second, after_second)
+        line = beyond;
+        second
     } else {
-        (first, rest)
+        first
     };
     // What is not a host at all makes the line something else.
     if client != "-" && address::parse(client).is_none() {
@@ -129,85 +171,129 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
     }
     put(record, At::Client, client);
     // The ident column is almost always `-`; where there is one column only, it is the user's.
-    let (ident, user) = word(rest);
+    let ident = line.word().unwrap_or("");
+    // Until 0.26, ingress-nginx wrote the client once more, in brackets.
+    let repeated = line.0.strip_prefix('[').and_then(|it| it.split_once("] - "));
+    let user = repeated.map_or(line.0, |(_, user)| user);
     put(record, At::User, if user.is_empty() { ident } else { user });
     Some(())
 }
 
+/// The address that a text is, if it is one.
+fn ip(text: &str) -> Option<address::Address<'_>> {
+    address::parse(text).filter(|it| it.ip.is_some())
+}
+
+/// Whether the first column is a virtual host, and the second one the client.
+fn names_host(first: &str, second: &str, mut beyond: Line<'_>) -> bool {
+    let is_client = ip(first).is_some_and(|it| it.port.is_none());
+    !is_client
+        && (ip(second).is_some()
+            || (second != "-" && beyond.word() == Some("-") && beyond.word().is_some()))
+}
+
 /// The request, and what follows its closing quote: a space and the status.
-fn request(text: &str) -> Option<(&str, &str)> {
+fn request(text: &str) -> Option<(&str, Line<'_>)> {
     let ends = |at: usize| {
-        let tail = text.get(at + 1..)?.strip_prefix(' ')?;
-        let (status, _) = word(tail);
-        let is_status =
-            status == "-" || (status.len() == 3 && status.bytes().all(|it| it.is_ascii_digit()));
-        is_status.then(|| Some((text.get(..at)?, tail))).flatten()
+        let tail = Line(text.get(at + 1..)?.strip_prefix(' ')?.trim_ascii_start());
+        let mut beyond = tail;
+        let status = beyond.word()?;
+        (status == "-" || is_status(status)).then_some((text.get(..at)?, tail))
     };
     quotes(text).find_map(ends)
 }
 
-/// The places of the quotes that no backslash escapes.
-fn quotes(text: &str) -> impl Iterator<Item = usize> + '_ {
-    let bytes = text.as_bytes();
-    memchr::memchr_iter(b'"', bytes).filter(move |at| {
-        let before = bytes.get(..*at).unwrap_or_default();
-        before.iter().rev().take_while(|it| **it == b'\\').count() % 2 == 0
-    })
-}
-
-/// The first word and the rest.
-fn word(text: &str) -> (&str, &str) {
-    let text = text.trim_ascii_start();
-    match memchr::memchr(b' ', text.as_bytes()) {
-        Some(at) => {
-            (text.get(..at).unwrap_or(""), text.get(at + 1..).unwrap_or("").trim_ascii_start())
-        }
-        None => (text, ""),
+/// The next value in quotes, or `-` without; nothing where there is none.
+fn text<'a>(tail: &mut Line<'a>) -> &'a str {
+    if tail.0 == "-" || tail.0.starts_with("- ") {
+        tail.word();
+        return "";
     }
+    tail.quoted().unwrap_or("")
 }
 
-/// The first value in quotes (or `-` without) and the rest; nothing where there is none.
-fn quoted(text: &str) -> (&str, &str) {
-    let Some(inner) = text.strip_prefix('"') else {
-        return match word(text) {
-            ("-", rest) => ("", rest),
-            _ => ("", text),
-        };
-    };
-    let closes = |at: &usize| matches!(inner.as_bytes().get(at + 1), None | Some(b' '));
-    match quotes(inner).find(closes) {
-        Some(at) => {
-            (inner.get(..at).unwrap_or(""), inner.get(at + 1..).unwrap_or("").trim_ascii_start())
-        }
-        // The closing quote was cut off.
-        None => (inner, ""),
-    }
-}
-
-/// What follows the user agent: a forwarded list, or the fields of ingress-nginx.
-fn extra<'a>(tail: &'a str, record: &mut Record<'a>) {
-    if tail.starts_with('"') {
-        let (list, rest) = quoted(tail);
-        if rest.is_empty() && address::first(list).is_some_and(|it| it.ip.is_some()) {
+/// What follows the user agent; `None` where it has no certain meaning.
+fn extra<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
+    if tail.0.starts_with('"') {
+        let list = tail.quoted()?;
+        let is_list = address::first(list).is_some_and(|it| it.ip.is_some());
+        if is_list {
             put(record, At::Forwarded, list);
+        } else if list != "-" {
+            return None;
         }
-        return;
+        if tail.0.is_empty() {
+            return Some(());
+        }
     }
-    let (length, rest) = word(tail);
-    let (time, rest) = word(rest);
-    // Anything else (such as Apache's `%D`) has no certain meaning.
-    if !rest.starts_with('[') || length.parse::<u64>().is_err() || time.parse::<f64>().is_err() {
-        return;
+    if tail.0.split(' ').next().is_some_and(|it| it.contains('=')) {
+        return named(tail, record);
     }
-    put(record, At::RequestLength, length);
-    put(record, At::RequestTime, time);
-    let (name, rest) = word(rest);
-    put(record, At::UpstreamName, name.trim_matches(['[', ']']));
-    let (_alternative, rest) = word(rest);
+    let all = tail;
+    let (first, second) = (tail.word()?, tail.word().unwrap_or(""));
+    let is_end = tail.0.is_empty();
+    if is_number(first) && is_decimal(second) && tail.0.starts_with('[') {
+        put(record, At::RequestLength, first);
+        put(record, At::RequestTime, second);
+        return ingress(tail, record);
+    }
+    let both = first.split_once('/').filter(|(seconds, _)| is_number(seconds));
+    let micros = both.map_or(first, |(_, micros)| micros);
+    let is_micros = is_number(micros) && (both.is_some() || micros.len() >= MICROS_DIGITS_MIN);
+    if is_micros && second.is_empty() {
+        // Apache's `%D`, also as `%T/%D`: from the request's start.
+        put(record, At::Micros, micros);
+        put(record, At::TimeKind, "start");
+    } else if is_number(first) && is_number(second) && is_end {
+        // Apache's `%I %O`, the sizes with headers.
+        put(record, At::BytesIn, first);
+        put(record, At::BytesOut, second);
+    } else if is_end
+        && is_decimal(first)
+        && (is_decimal(second) || second == "-" || second.is_empty() && first.contains('.'))
+    {
+        // NGINX's `$request_time`, and perhaps `$upstream_response_time`.
+        put(record, At::RequestTime, first);
+        put(record, At::UpstreamTime, second);
+    } else {
+        return named(all, record);
+    }
+    Some(())
+}
+
+/// Columns with their names: `rt=0.005 urt="0.001, 0.004"`.
+fn named<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
+    while let Some((name, rest)) = tail.0.split_once('=') {
+        if name.contains([' ', '"']) {
+            return None;
+        }
+        tail = Line(rest);
+        let value = tail.value().unwrap_or("");
+        let at = match name {
+            "rt" | "request_time" => At::RequestTime,
+            "urt" | "upstream_response_time" => At::UpstreamTime,
+            "us" | "upstream_status" => At::UpstreamStatus,
+            "rid" | "req_id" | "request_id" => At::RequestId,
+            _ => continue,
+        };
+        put(record, at, value.trim_end_matches(','));
+    }
+    tail.0.is_empty().then_some(())
+}
+
+/// What ingress-nginx says about upstreams: `[name] [alternative] address length time status id`.
+fn ingress<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
+    let name = tail.bracketed()?;
+    put(record, At::UpstreamName, name);
+    // Until 0.21 there was no alternative; an address of version 6 has a port behind its bracket.
+    let mut next = tail;
+    if next.bracketed().is_some() && !next.0.starts_with(':') {
+        tail = next;
+    }
     // Address, length, time and status are lists when an upstream was tried again.
     let mut values = [""; 5];
     let mut filled = 0_usize;
-    for part in rest.split_ascii_whitespace() {
+    for part in tail.0.split_ascii_whitespace() {
         if part == ":" {
             filled = filled.saturating_sub(1);
         } else {
@@ -221,30 +307,7 @@ fn extra<'a>(tail: &'a str, record: &mut Record<'a>) {
     put(record, At::UpstreamTime, time);
     put(record, At::UpstreamStatus, status);
     put(record, At::RequestId, id);
-}
-
-/// Resolves `\"`, `\\` and `\xHH`; control characters stay escaped.
-fn unescape(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut index = 0;
-    while let Some(&byte) = bytes.get(index) {
-        let (kept, length) = match bytes.get(index + 1..) {
-            Some([next @ (b'"' | b'\\'), ..]) if byte == b'\\' => (*next, 2),
-            Some([b'x', high, low, ..])
-                if byte == b'\\' && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                match crate::json::hex(*high) << 4 | crate::json::hex(*low) {
-                    0..0x20 | 0x7f => (byte, 1),
-                    other => (other, 4),
-                }
-            }
-            _ => (byte, 1),
-        };
-        out.push(kept);
-        index += length;
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    (filled <= values.len()).then_some(())
 }
 
 #[cfg(test)]
@@ -314,6 +377,10 @@ mod tests {
             ],
         );
         check(
+            r#"1.2.3.4 - jo [D] a.example "GET / HTTP/1.1" 200 5"#,
+            &["server_address=a.example", "client_address=1.2.3.4", "url_path=/"],
+        );
+        check(
             &format!("host.example.com - - {request}"),
             &["client_address=host.example.com", "client_net=", "principal_id=host.example.com"],
         );
@@ -349,6 +416,10 @@ mod tests {
                 "client_address=1.2.3.4",
             ],
         );
+        check(
+            r#"1.2.3.4 - a\"b [D] "GET / HTTP/1.1" 401 9 "-" "-""#,
+            &["http_response_status_code=401", "principal_claimed=a\"b"],
+        );
     }
 
     #[test]
@@ -367,13 +438,68 @@ mod tests {
                 "upstream_duration_ns=49000000",
                 "upstream_status_code=200",
                 "request_id=abc",
-                "parse_flags=1",
+                "parse_flags=0",
             ],
         );
-        check(&format!("{line}1234"), &["duration_ns=", "parse_flags=1"]);
+        let forwarded = format!(r#"{line}"198.51.100.7, 10.0.0.1""#);
+        for more in ["", " rt=0.005 uct=\"0.001\" urt=\"0.001, 0.004\"", " 0.005 0.004"] {
+            let line = format!("{forwarded}{more}");
+            check(&line, &["client_address=1.2.3.4"]);
+        }
         check(
-            &format!(r#"{line}"198.51.100.7, 10.0.0.1""#),
-            &["client_address=1.2.3.4", "parse_flags=1"],
+            &format!(r#"{line}rt=0.005 uct="0.001" urt="0.001, 0.004""#),
+            &["duration_ns=5000000", "upstream_duration_ns=4000000", "parse_flags=64"],
+        );
+        for unknown in ["a b c", "\"2.75\"", "1 2 3", "x=1 y", "1"] {
+            check(&format!("{line}{unknown}"), &["duration_ns=", "parse_flags=1"]);
+        }
+    }
+
+    #[test]
+    fn the_tails_of_apache_are_read() {
+        let line = r#"1.2.3.4 - - [D] "GET / HTTP/2.0" 200 7 "-" "x" "#;
+        for tail in ["1234", "0/1234"] {
+            check(
+                &format!("{line}{tail}"),
+                &["duration_ns=1234000", "time_kind=start", "time=2026-03-10T02:36:59Z"],
+            );
+        }
+        check(
+            &format!("{line}462 900"),
+            &["http_request_size=462", "http_response_size=900", "duration_ns=", "parse_flags=0"],
+        );
+        check(&format!("{line}0.050"), &["duration_ns=50000000", "parse_flags=0"]);
+    }
+
+    #[test]
+    fn a_forwarded_list_may_stand_first() {
+        let request = r#"[D] "GET / HTTP/1.1" 200 5"#;
+        for list in ["198.51.100.7", "198.51.100.7, 10.0.0.1", "-"] {
+            check(
+                &format!("{list} 1.2.3.4 - jo {request}"),
+                &["client_address=1.2.3.4", "principal_id=jo", "server_address="],
+            );
+        }
+        check(
+            &format!("198.51.100.7, 10.0.0.1 - jo {request}"),
+            &["client_address=198.51.100.7", "principal_id=jo"],
+        );
+        check(
+            &format!("1.2.3.4 - [1.2.3.4] - jo {request}"),
+            &["client_address=1.2.3.4", "principal_id=jo"],
+        );
+        check(
+            &format!("10.0.0.1:8443 1.2.3.4 - jo {request}"),
+            &["client_address=1.2.3.4", "server_address=10.0.0.1", "server_port=8443"],
+        );
+    }
+
+    #[test]
+    fn the_second_line_of_a_call_is_not_counted() {
+        check(r#"- 127.0.0.1  - [D] "- - " 200 - "-" "-""#, &["reject=repeated"]);
+        check(
+            r#"- 127.0.0.1 - - [D] "POST /token HTTP/1.1" - 125 "-" "-""#,
+            &["client_address=127.0.0.1", "url_path=/token", "http_response_body_size=125"],
         );
     }
 

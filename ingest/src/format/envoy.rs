@@ -1,6 +1,7 @@
 //! Envoy's default text line: `[time] "request" code flags rx tx ms ms "xff" "ua" "id" "host" "peer"`.
 
 use super::field::{Field, How, Raw};
+use super::line::{begins_with_time, is_number};
 use super::record::{Record, Value};
 use super::{Format, Reader};
 use crate::reject::Reject;
@@ -11,7 +12,7 @@ pub(super) static FORMAT: Format = Format {
     about: "Envoy's default text access log",
     aliases: &["envoy_text"],
     fields: FIELDS,
-    reader: Reader::Text(scan),
+    reader: Reader::Text { looks, scan },
     time_kind: TimeKind::Start,
     needs_request: true,
     forwarded_only: true,
@@ -35,8 +36,16 @@ static FIELDS: &[Field] = &[
 const NUMBERS: usize = 6;
 /// Where they begin in [`FIELDS`].
 const NUMBERS_AT: usize = 2;
+/// What Emissary puts before the line.
+const EMISSARY: &str = "ACCESS ";
 /// Where the quoted fields begin.
 const QUOTED_AT: usize = NUMBERS_AT + NUMBERS;
+
+/// `[2026-…] "` is Envoy's; other lines that begin with a bracket are messages.
+fn looks(line: &str) -> bool {
+    let line = line.strip_prefix(EMISSARY).unwrap_or(line);
+    line.strip_prefix('[').is_some_and(|it| begins_with_time(it, b'T')) && line.contains("] \"")
+}
 
 fn put<'a>(record: &mut Record<'a>, at: usize, text: &'a str) {
     if let Some(field) = FIELDS.get(at) {
@@ -46,6 +55,7 @@ fn put<'a>(record: &mut Record<'a>, at: usize, text: &'a str) {
 
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let line = line.trim_ascii();
+    let line = line.strip_prefix(EMISSARY).unwrap_or(line);
     let unknown = Reject::UnknownFormat;
     let (time, rest) =
         line.strip_prefix('[').and_then(|it| it.split_once("] \"")).ok_or(unknown)?;
@@ -55,31 +65,60 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
         numbers(tail).map(|(numbers, quoted)| (at, numbers, quoted))
     };
     let found = memchr::memchr_iter(b'"', rest.as_bytes()).find_map(ends);
-    let (at, numbers, quoted) = found.ok_or(unknown)?;
+    let (at, numbers, tail) = found.ok_or(unknown)?;
+    let request = rest.get(..at).unwrap_or("");
+    if is_connection(request, numbers.first()) {
+        return Err(Reject::NotAccessLog);
+    }
     put(record, 0, time);
-    put(record, 1, rest.get(..at).unwrap_or(""));
+    put(record, 1, request);
     for (index, number) in numbers.into_iter().enumerate() {
         put(record, NUMBERS_AT + index, number);
     }
-    // Callers write the user agent: what follows it is found from the right.
-    let quoted = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or("");
-    let Some((forwarded, rest)) = quoted.split_once("\" \"") else {
+    let (texts, beyond) = callers(tail).unwrap_or_default();
+    if !beyond.is_empty() || texts.last().is_none_or(|it| it.is_empty()) {
         record.flags.insert(ParseFlags::EXTRA_FIELDS);
-        put(record, QUOTED_AT, quoted);
-        return Ok(());
-    };
-    put(record, QUOTED_AT, forwarded);
-    let mut from_right = rest.rsplitn(4, "\" \"");
-    let fields = [from_right.next(), from_right.next(), from_right.next(), from_right.next()];
-    if let [Some(_upstream), Some(authority), Some(id), Some(user_agent)] = fields {
-        put(record, QUOTED_AT + 1, user_agent);
-        put(record, QUOTED_AT + 2, id);
-        put(record, QUOTED_AT + 3, authority);
-    } else {
-        record.flags.insert(ParseFlags::EXTRA_FIELDS);
-        put(record, QUOTED_AT + 1, rest.split_once("\" \"").map_or(rest, |(it, _)| it));
+    }
+    for (index, text) in texts.into_iter().enumerate() {
+        put(record, QUOTED_AT + index, text);
     }
     Ok(())
+}
+
+/// Whether a line is of a TCP connection: it has neither a request nor a status.
+pub(super) fn is_connection(request: &str, code: Option<&&str>) -> bool {
+    request.trim_end() == "- - -" && code.is_none_or(|it| matches!(*it, "0" | "-"))
+}
+
+/// The forwarded list, the user agent, the request's id, the authority and the upstream's address, and
+/// what follows them.
+///
+/// Callers write the first ones and nothing is escaped: the list, which holds no quote, is found from
+/// the left, and what follows the user agent from the right.
+pub(super) fn callers(text: &str) -> Option<([&str; 5], &str)> {
+    let inner = text.strip_prefix('"')?;
+    let end = memchr::memrchr(b'"', inner.as_bytes())?;
+    let (inner, bare) = (inner.get(..end)?, inner.get(end + 1..)?.trim_ascii());
+    let mut parts = inner.splitn(6, "\" \"");
+    let left: [&str; 5] = std::array::from_fn(|_| parts.next().unwrap_or(""));
+    let [forwarded, .., left_upstream] = left;
+    let mut from_right = inner.split_once("\" \"").map_or("", |(_, rest)| rest).rsplitn(4, "\" \"");
+    let right: [Option<&str>; 4] = std::array::from_fn(|_| from_right.next());
+    if let [Some(upstream), Some(authority), Some(id), Some(user_agent)] = right
+        // Columns that the operator added stand behind the upstream's address.
+        && (is_address(upstream) || matches!(upstream, "-" | "") && !is_address(left_upstream))
+    {
+        return Some(([forwarded, user_agent, id, authority, upstream], bare));
+    }
+    let more = parts.next().unwrap_or("");
+    Some((left, if bare.is_empty() { more } else { bare }))
+}
+
+/// `10.0.2.1:80`, `tcp://10.0.2.1:80`, `[::1]:80`, or a socket's path.
+fn is_address(text: &str) -> bool {
+    let address = text.rsplit_once("://").map_or(text, |(_, address)| address);
+    let address = super::address::parse(address);
+    text.starts_with('/') || address.is_some_and(|it| it.ip.is_some() && it.port.is_some())
 }
 
 /// ` 204 - 154 0 226 100 ` and the rest: code, flags, bytes in, bytes out, two times.
@@ -88,10 +127,9 @@ fn numbers(text: &str) -> Option<([&str; NUMBERS], &str)> {
     let mut found = [""; NUMBERS];
     for (index, slot) in found.iter_mut().enumerate() {
         let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
-        let is_number = !word.is_empty() && word.bytes().all(|it| it.is_ascii_digit());
         let is_flags =
             index == 1 && word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b',');
-        if !is_number && !is_flags && word != "-" {
+        if !is_number(word) && !is_flags && word != "-" {
             return None;
         }
         (*slot, rest) = (word, after);
@@ -140,6 +178,26 @@ mod tests {
                 "client_address=2001:db8::1",
                 "client_net=2001:db8::/64",
             ],
+        );
+    }
+
+    #[test]
+    fn columns_that_the_operator_added_are_flagged() {
+        let line = r#"[2026-03-01T00:00:00.002Z] "GET /a HTTP/2" 200 - 0 3 5 4 "203.0.113.9" "ua" "id-1" "h:80" "10.0.0.2:80""#;
+        let expected = ["request_id=id-1", "server_address=h", "user_agent_original=ua"];
+        for tail in [" \"CN=a, O=b\"", " outbound|80||x 10.0.0.1:1", " \"user-77\" \"-\" extra"] {
+            check(FormatId::Envoy, &format!("{line}{tail}"), &expected);
+            check(FormatId::Envoy, &format!("{line}{tail}"), &["parse_flags=1"]);
+        }
+        check(FormatId::Envoy, line, &["parse_flags=0"]);
+    }
+
+    #[test]
+    fn a_tcp_connection_is_no_access() {
+        check(
+            FormatId::Envoy,
+            r#"[2026-03-01T00:00:00.002Z] "- - -" 0 - 117 165 1 - "-" "-" "-" "-" "10.0.0.1:9000""#,
+            &["reject=not_access_log"],
         );
     }
 

@@ -3,7 +3,7 @@
 use super::address::{self, Address, Network};
 use super::field::{How, Raw, Slot};
 use super::record::{Record, Value};
-use super::{Format, FormatId, measure, request};
+use super::{Format, FormatId, claims, measure, request};
 use crate::identity::{self, ANONYMOUS, BY_ADDRESS, BY_NETWORK, Candidate};
 use crate::injection::Folded;
 use crate::redact::{self, Key};
@@ -105,7 +105,11 @@ impl<'p> Writer<'p> {
         batch: &mut EventBatch,
     ) -> Result<(), Reject> {
         let format = origin.format.format();
+        if let Some(reason) = record.refused() {
+            return Err(reason);
+        }
         let (stamp, how) = measure::stamp(record)?;
+        let differs = claims::settle(record);
         if format.needs_request && !request::is_there(record) {
             return Err(Reject::NoRequest);
         }
@@ -117,12 +121,16 @@ impl<'p> Writer<'p> {
         measure::time(record, &mut event, stamp, how, format);
         let record = &*record;
         event.parse_flags.insert(record.flags);
+        if differs {
+            event.parse_flags.insert(ParseFlags::HEADER_BODY_MISMATCH);
+        }
         provenance(record, &mut event);
         let mut draft = Draft { event, batch };
         self.plain(record, &mut draft);
         self.request(record, &mut draft);
         let client = self.client(record, format, &mut draft);
         self.principal(record, client, &mut draft);
+        self.actors(record, &mut draft);
         let Draft { event, batch } = draft;
         batch.events.push(event);
         Ok(())
@@ -313,6 +321,7 @@ impl<'p> Writer<'p> {
                     draft.event.principal_source,
                 ) = (named.kind, named.trust, named.source);
                 self.named(Text::PrincipalId, named, draft);
+                draft.flag(ParseFlags::SHARED_IDENTITY, identity::is_shared(&named));
                 // A user name beside a better identity is that identity's name.
                 let user =
                     record.text(Slot::Raw(Raw::IdUser)).filter(|it| !identity::is_sentinel(it));
@@ -353,6 +362,40 @@ impl<'p> Writer<'p> {
         hasher.write(&[0xff]);
         hasher.write(draft.text(Text::PrincipalId).unwrap_or("").as_bytes());
         draft.event.principal_hash = hasher.finish();
+    }
+
+    /// Who acts on the principal's behalf, the one that called first; nobody acts for itself.
+    fn actors(&mut self, record: &Record<'_>, draft: &mut Draft<'_>) {
+        const ACTORS: [Raw; 3] = [Raw::Actor, Raw::EarlierActor, Raw::EarliestActor];
+        if draft.event.has_text(Text::ActorChain) {
+            return;
+        }
+        self.scratch.clear();
+        let mut before = draft.text(Text::PrincipalId).unwrap_or_default();
+        let mut is_redacted = false;
+        for actor in ACTORS.into_iter().filter_map(|it| record.text(Slot::Raw(it))) {
+            let actor = actor.trim();
+            if identity::is_sentinel(actor) || actor == before {
+                continue;
+            }
+            before = actor;
+            let (actor, _) = redact::cut(actor, IDENTITY_BYTES_MAX);
+            let separator = if self.scratch.is_empty() { "" } else { "," };
+            self.scratch.push_str(separator);
+            let Policy { key, tenant, pseudonymize, .. } = self.policy;
+            if redact::holds_credential(actor) {
+                key.fingerprint(actor, &mut self.scratch);
+                is_redacted = true;
+            } else if *pseudonymize {
+                key.pseudonym(tenant, "principal", actor, &mut self.scratch);
+            } else {
+                // A chain is read again by these.
+                self.scratch
+                    .extend(actor.chars().map(|it| if matches!(it, ',' | '>') { '_' } else { it }));
+            }
+        }
+        draft.flag(ParseFlags::REDACTED, is_redacted);
+        draft.set(Text::ActorChain, &self.scratch);
     }
 
     fn named(&mut self, column: Text, named: Candidate<'_>, draft: &mut Draft<'_>) {
@@ -405,7 +448,7 @@ fn provenance(record: &Record<'_>, event: &mut Event) {
         event.source_format = format.as_str();
     }
     if let Some(Value::Int(flags)) = record.filled(Slot::Raw(Raw::ParseFlags)).map(|it| it.value) {
-        event.parse_flags.insert(ParseFlags(u32::try_from(flags).unwrap_or_default() & 0xfff));
+        event.parse_flags.insert(ParseFlags(u32::try_from(flags).unwrap_or_default() & 0x1fff));
     }
     if let Some(classes) = record.text(Slot::Raw(Raw::InjectionClasses)) {
         event.injection_classes = InjectionClasses::from_names(classes);

@@ -1,5 +1,6 @@
 //! What a field of a log can mean: the slot that it fills, how its value is read, whom it names.
 
+use super::mapping::Clock;
 use model::{Int, PrincipalTrust, PrincipalType, Text};
 
 /// Where a format's field ends up.
@@ -50,6 +51,27 @@ pub(crate) enum Raw {
     CertificateVerify,
     /// The issuer of the token whose subject is in `IdSubject`.
     Issuer,
+    /// Who acts on the subject's behalf: the token's `act.sub`, who impersonates.
+    Actor,
+    /// On whose behalf that one acts in turn: `act.act.sub`.
+    EarlierActor,
+    /// The same once more: `act.act.act.sub`.
+    EarliestActor,
+    /// When the response ended, where the event's time is the request's start: the duration lies
+    /// between them.
+    EndTime,
+    /// What only the format's `finish` reads; no column is filled from it.
+    Aside,
+    /// The same.
+    AsideToo,
+    /// The same.
+    AsideThree,
+    /// A list of OTLP resources: every log record and span in them is a record of its own.
+    Telemetry,
+    /// The header `Mcp-Method`: what the caller says that the body asks for.
+    McpMethodHeader,
+    /// The header `Mcp-Name`: the tool, prompt or resource that the caller says it names.
+    McpNameHeader,
     // The identity candidates, in the order in which they are tried.
     IdOverride,
     IdSubject,
@@ -100,6 +122,12 @@ impl Raw {
             Self::ResponseFlags => "parse_flags (client_abort)",
             Self::CertificateVerify => "principal_id (trust of the certificate)",
             Self::Issuer => "principal_id (issuer)",
+            Self::EndTime => "duration_ns",
+            Self::Aside | Self::AsideToo | Self::AsideThree => "(what the record is)",
+            Self::Telemetry => "(one event for each record in it)",
+            Self::McpMethodHeader => "mcp_method_name",
+            Self::McpNameHeader => "tool_name, resource_uri",
+            Self::Actor | Self::EarlierActor | Self::EarliestActor => "actor_chain",
             Self::IdOverride | Self::IdSubject | Self::IdConsumer | Self::IdUser => "principal_id",
             Self::IdApplication => "principal_id (application)",
             Self::IdCredential => "credential_id, principal_id",
@@ -134,7 +162,7 @@ impl Slot {
 
     /// Whether a number in this slot is kept as its digits.
     pub(crate) const fn is_text(self) -> bool {
-        !matches!(self, Self::Int(_) | Self::Raw(Raw::Time | Raw::ParseFlags))
+        !matches!(self, Self::Int(_) | Self::Raw(Raw::Time | Raw::EndTime | Raw::ParseFlags))
     }
 }
 
@@ -156,15 +184,19 @@ pub(crate) enum How {
     Guess,
     /// A time that is the response's end.
     End,
+    /// A yes or no of JSON, kept as its word; elsewhere such a value means nothing.
+    Flag,
     /// A credential: only its keyed fingerprint is kept.
     Secret,
+    /// A time as a declared format writes it.
+    Clock(&'static Clock),
 }
 
 impl How {
     /// The unit as a person reads it.
     pub(crate) const fn unit(self) -> &'static str {
         match self {
-            Self::Plain => "",
+            Self::Plain | Self::Flag => "",
             Self::Seconds => "seconds",
             Self::Millis => "milliseconds",
             Self::Micros => "microseconds",
@@ -172,6 +204,7 @@ impl How {
             Self::Guess => "by the value: suffix, whole = milliseconds, decimals = seconds",
             Self::End => "end of the response",
             Self::Secret => "kept as a fingerprint",
+            Self::Clock(_) => "as declared",
         }
     }
 }
@@ -190,7 +223,8 @@ pub(crate) struct Rule {
 /// One field of a format. In a format's table, the earlier of two fields for one slot wins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
-    /// The field's name; `.` goes into an object and `[]` into each element of a list.
+    /// The field's name; `.` goes into an object and `[]` into each element of a list. A part `*` is any
+    /// name that no other field has there.
     pub(crate) name: &'static str,
     /// What it fills.
     pub(crate) slot: Slot,
@@ -215,6 +249,10 @@ impl Field {
 
     pub(crate) const fn raw(name: &'static str, raw: Raw) -> Self {
         Self { name, slot: Slot::Raw(raw), how: How::Plain, rule: None }
+    }
+
+    pub(crate) const fn flag(name: &'static str, raw: Raw) -> Self {
+        Self { name, slot: Slot::Raw(raw), how: How::Flag, rule: None }
     }
 
     pub(crate) const fn end(name: &'static str) -> Self {

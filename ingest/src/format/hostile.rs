@@ -9,7 +9,7 @@ use model::{Event, EventBatch, Int, Text};
 use proptest::prelude::*;
 
 /// One good record of each format.
-const SEEDS: [&str; 7] = [
+pub(crate) const SEEDS: [&str; 7] = [
     r#"{"time":"2026-03-10T03:36:59.5Z","principal_id":"a","client_address":"1.2.3.4","http_request_method":"GET","url_path":"/a/7","http_response_status_code":200,"duration_ns":12}"#,
     r#"1.2.3.4 - jo [10/Mar/2026:03:36:59 +0100] "GET /a/7?x=y&token=t HTTP/1.1" 200 612 "https://a.example/?q=1" "curl/8 (jo@example.com)" 462 0.050 [s] [] 10.0.0.1:1 9 0.049 200 abc"#,
     r#"{"msec":"1773113819.123","remote_addr":"1.2.3.4","request":"GET /\x41 HTTP/1.1","status":"200","upstream_response_time":,"request_time":"0.1, 0.2"}"#,
@@ -140,7 +140,7 @@ fn a_secret_under_a_secret_name_is_not_kept_whatever_it_looks_like() {
 
 #[test]
 fn long_texts_are_cut_and_flagged() {
-    let long = "é".repeat(20_000);
+    let long = "é".repeat(10_000);
     let line = format!(
         r#"{{"time":"2026-03-10T03:36:59Z","status":200,"path":"/{long}","user":"{long}","user_agent":"{long}"}}"#
     );
@@ -233,6 +233,7 @@ proptest! {
             prop_assert_eq!(parsed.records, parsed.batch.events.len() as u64 + parsed.rejects.total());
             comes_back(&parsed.batch);
         }
-        let _explained = sniff::explain(line.as_bytes());
+        let parser = parser(&Settings::default());
+        let _explained = crate::explain::explain(line.as_bytes(), &parser, None);
     }
 }

@@ -1,13 +1,14 @@
 //! Kong's log plugins: `http-log`, `file-log`, `tcp-log`, `kafka-log`, with AI and MCP parts.
 
-use super::field::{Field, How, Raw, identity};
+use super::field::{Field, How, Raw, Slot, identity};
 use super::record::{Call, Record, Value};
 use super::{Format, Reader};
+use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
     name: "kong",
-    about: "Kong gateway logs (http-log, file-log, tcp-log, kafka-log), also as arrays",
+    about: "Kong gateway logs (http-log, file-log, tcp-log, kafka-log), also as arrays; MCP and A2A calls",
     aliases: &[],
     fields: FIELDS,
     reader: Reader::Json {
@@ -30,13 +31,17 @@ static FIELDS: &[Field] = &[
     Field::text("request.method", Text::HttpRequestMethod),
     Field::raw("request.uri", Raw::Target),
     Field::raw("request.url", Raw::Url),
+    // Up to 0.14.
+    Field::raw("request.request_uri", Raw::Url),
     Field::int("request.size", Int::HttpRequestSize),
     Field::text("request.id", Text::RequestId),
     Field::raw("request.headers.host", Raw::Host),
     Field::text("request.headers.user-agent", Text::UserAgentOriginal),
     Field::text("request.headers.x-request-id", Text::RequestId),
-    Field::text("request.headers.mcp-method", Text::McpMethodName),
-    Field::text("request.headers.mcp-name", Text::ToolName),
+    Field::text("request.headers.referer", Text::HttpRequestReferrer),
+    Field::raw("request.headers.x-forwarded-for", Raw::Forwarded),
+    Field::raw("request.headers.mcp-method", Raw::McpMethodHeader),
+    Field::raw("request.headers.mcp-name", Raw::McpNameHeader),
     Field::text("request.headers.mcp-protocol-version", Text::McpProtocolVersion),
     Field::raw("request.headers.traceparent", Raw::Traceparent),
     Field::raw("request.tls.client_verify", Raw::CertificateVerify),
@@ -48,8 +53,12 @@ static FIELDS: &[Field] = &[
     Field::text("route.id", Text::GatewayRoute),
     Field::text("service.name", Text::GatewayService),
     Field::text("service.id", Text::ApiId),
+    Field::text("api.name", Text::GatewayService),
+    Field::text("api.id", Text::ApiId),
     Field::text("workspace_name", Text::SourceInstance),
     identity!("kong", "consumer.id", IdConsumer, Consumer, Verified),
+    // The audit's `name` may be the caller's group; its `id` is the caller's.
+    identity!("kong", "ai.mcp.audit[].consumer.id", IdConsumer, Consumer, Verified),
     Field::text("consumer.username", Text::PrincipalName),
     Field::text("consumer.custom_id", Text::PrincipalName),
     identity!("kong", "authenticated_entity.id", IdCredential, ApiKey, Verified),
@@ -65,12 +74,22 @@ static FIELDS: &[Field] = &[
     Field::text("ai.mcp.audit[].primitive_name", Text::ToolName),
     Field::text("ai.mcp.audit[].action", Text::PolicyDecision),
     Field::text("ai.mcp.audit[].scope", Text::PolicyReason),
+    Field::text("ai.a2a.rpc[].method", Text::McpMethodName),
+    Field::int("ai.a2a.rpc[].error", Int::RpcErrorCode),
+    Field::int("ai.a2a.rpc[].error.code", Int::RpcErrorCode),
     Field::text("ai.proxy.meta.request_model", Text::GenAiRequestModel),
     Field::text("ai.proxy.meta.provider_name", Text::GenAiProviderName),
     Field::int("ai.proxy.usage.prompt_tokens", Int::GenAiUsageInputTokens),
     Field::int("ai.proxy.usage.prompt_token", Int::GenAiUsageInputTokens),
     Field::int("ai.proxy.usage.completion_tokens", Int::GenAiUsageOutputTokens),
     Field::int("ai.proxy.usage.completion_token", Int::GenAiUsageOutputTokens),
+    // Other AI plugins write the same under their own names.
+    Field::text("ai.*.meta.request_model", Text::GenAiRequestModel),
+    Field::text("ai.*.meta.provider_name", Text::GenAiProviderName),
+    Field::int("ai.*.usage.prompt_tokens", Int::GenAiUsageInputTokens),
+    Field::int("ai.*.usage.prompt_token", Int::GenAiUsageInputTokens),
+    Field::int("ai.*.usage.completion_tokens", Int::GenAiUsageOutputTokens),
+    Field::int("ai.*.usage.completion_token", Int::GenAiUsageOutputTokens),
 ];
 
 /// The places of a call's slots, in the order of `CALL_SLOTS`.
@@ -80,15 +99,25 @@ const DECISION: usize = 3;
 const REASON: usize = 4;
 const PRIMITIVE: usize = 5;
 
-/// Joins what was called with what was decided about it.
+/// Where the calls of other agents stand.
+const A2A_CALLS: &str = "ai.a2a.";
+static A2A: Field = Field::text("ai.a2a", Text::RpcSystem);
+
+/// Joins what was called with what was decided about it, and tells calls of agents from those of tools.
 ///
 /// A denied call has an audit entry only; an allowed one has both, which are one event.
 fn finish(record: &mut Record<'_>) {
     if record.calls.is_empty() {
-        return;
+        return loopback(record);
     }
     let is_audit = |call: &Call<'_>| call[DECISION].is_some() || call[PRIMITIVE].is_some();
     let (audits, mut calls): (Vec<_>, Vec<_>) = record.calls.drain(..).partition(is_audit);
+    for call in &mut calls {
+        if call[METHOD].is_some_and(|it| it.field.name.starts_with(A2A_CALLS)) {
+            call[PRIMITIVE] = call[METHOD].take();
+            record.put(&A2A, 0, Value::Line("a2a"));
+        }
+    }
     for mut audit in audits {
         let same = |call: &&mut Call<'_>| text(record, call, TOOL) == text(record, &audit, TOOL);
         if let Some(call) = calls.iter_mut().find(same) {
@@ -108,6 +137,22 @@ fn finish(record: &mut Record<'_>) {
         calls.push(audit);
     }
     record.calls = calls;
+}
+
+static DIRECTION: Field = Field::text("client_ip", Text::GatewayDirection);
+
+/// Kong calls itself where it makes a tool of an API: that call has no id in common with the tool's.
+fn loopback(record: &mut Record<'_>) {
+    let client = record.text(Slot::Raw(Raw::Client)).unwrap_or("");
+    if !client.starts_with("127.") && client != "::1" {
+        return;
+    }
+    record.put(&DIRECTION, 0, Value::Line("internal"));
+    // What asks is Kong's own client, unless it passes the caller's headers on.
+    let agent = record.text(Slot::Text(Text::UserAgentOriginal));
+    if agent.is_some_and(|it| it.starts_with("lua-resty-http/")) {
+        record.refuse(Reject::Repeated);
+    }
 }
 
 fn text<'r>(record: &'r Record<'_>, call: &'r Call<'_>, place: usize) -> Option<&'r str> {
@@ -160,9 +205,35 @@ mod tests {
                 "rpc_system=mcp",
                 "tool_name=create_issue",
                 "policy_decision=allow",
-                "principal_id=key:7c140b4b770326e3",
-                "principal_type=session",
+                "session_id=key:7c140b4b770326e3",
+                "principal_id=x",
+                "principal_type=consumer",
             ],
+        );
+    }
+
+    #[test]
+    fn a_call_of_an_agent_is_no_call_of_a_tool() {
+        check(
+            r#""ai":{"a2a":{"rpc":[{"method":"message/send","binding":"jsonrpc","latency":5,"task_state":"completed","payload":{"request":"c4n4ry"}}]}}"#,
+            &["events=1", "endpoint=a2a message/send", "rpc_system=a2a", "mcp_method_name="],
+        );
+    }
+
+    #[test]
+    fn the_numbers_of_an_ai_plugin_stand_under_its_name() {
+        check(
+            r#""ai":{"payload":{"request":"c4n4ry"},"ai-request-transformer":{"meta":{"request_model":"command","provider_name":"cohere"},"usage":{"prompt_token":28,"completion_token":20}}}"#,
+            &[
+                "gen_ai_request_model=command",
+                "gen_ai_provider_name=cohere",
+                "gen_ai_usage_input_tokens=28",
+                "gen_ai_usage_output_tokens=20",
+            ],
+        );
+        check(
+            r#""ai":{"other":{"meta":{"request_model":"b"}},"proxy":{"meta":{"request_model":"a"}},"another":{"meta":{"request_model":"c"}}}"#,
+            &["gen_ai_request_model=a"],
         );
     }
 

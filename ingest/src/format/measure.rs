@@ -2,7 +2,7 @@
 
 use super::Format;
 use super::field::{How, Raw, Slot};
-use super::record::{Record, Value, last_of_list};
+use super::record::{Filled, Record, Value, last_of_list};
 use crate::reject::Reject;
 use crate::timestamp::{self, Stamp};
 use model::time::{NS_PER_D, NS_PER_S};
@@ -20,16 +20,22 @@ fn flag(event: &mut Event, flag: ParseFlags, is_set: bool) {
 /// The event's time as the record gave it.
 pub(super) fn stamp(record: &Record<'_>) -> Result<(Stamp, How), Reject> {
     let filled = record.filled(Slot::Raw(Raw::Time)).ok_or(Reject::NoTime)?;
-    let stamp = match filled.value {
-        Value::Int(number) => timestamp::whole(number),
-        Value::Float(number) => timestamp::float(number),
-        text => record.text_of(text).and_then(timestamp::text),
-    };
-    let stamp = stamp.ok_or(Reject::NoTime)?;
+    let stamp = stamp_of(record, filled).ok_or(Reject::NoTime)?;
     if !stamp.time.is_plausible() {
         return Err(Reject::TimeOutOfRange);
     }
     Ok((stamp, filled.field.how))
+}
+
+fn stamp_of<'a>(record: &Record<'a>, filled: Filled<'a>) -> Option<Stamp> {
+    match (filled.field.how, filled.value) {
+        (How::Clock(clock), Value::Int(number)) => clock.whole(number),
+        (How::Clock(clock), Value::Float(number)) => clock.float(number),
+        (How::Clock(clock), text) => record.text_of(text).and_then(|it| clock.text(it)),
+        (_, Value::Int(number)) => timestamp::whole(number),
+        (_, Value::Float(number)) => timestamp::float(number),
+        (_, text) => record.text_of(text).and_then(timestamp::text),
+    }
 }
 
 /// Which instant the time is; where it is the end and the duration is known, the start.
@@ -41,6 +47,9 @@ pub(super) fn time(
     format: &Format,
 ) {
     flag(event, ParseFlags::TZ_ASSUMED, stamp.zone_assumed);
+    if let (None, Some(duration)) = (event.int(Int::DurationNs), between(record, stamp)) {
+        event.set_int(Int::DurationNs, duration);
+    }
     let precision = record.text(Slot::Raw(Raw::TimePrecision)).and_then(TimePrecision::from_name);
     event.time_precision = precision.unwrap_or(stamp.precision);
     let given = record.text(Slot::Raw(Raw::TimeKind)).and_then(TimeKind::from_name);
@@ -55,6 +64,16 @@ pub(super) fn time(
             event.time_kind = TimeKind::EndMinusDuration;
         }
     }
+}
+
+/// The time from the start to the end, where both are known more finely than to the second.
+fn between(record: &Record<'_>, start: Stamp) -> Option<i64> {
+    let end = stamp_of(record, record.filled(Slot::Raw(Raw::EndTime))?)?;
+    if start.precision == TimePrecision::S || end.precision == TimePrecision::S {
+        return None;
+    }
+    let ns = end.time.ns().checked_sub(start.time.ns())?;
+    (0..=DURATION_NS_MAX).contains(&ns).then_some(ns)
 }
 
 /// The integer columns.
@@ -116,11 +135,34 @@ fn duration(record: &mut Record<'_>, column: Int) -> Option<i64> {
         ("ms", _) | ("", How::Millis) => 1e6,
         ("us" | "µs" | "μs", _) | ("", How::Micros) => 1e3,
         ("ns", _) | ("", How::Nanos | How::Plain) => 1.0,
-        _ => return None,
+        _ => return compound(record, filled.value),
     };
     if is_list {
         record.flags.insert(ParseFlags::LIST_VALUE);
     }
     let ns = (number * unit_ns).round();
     (0.0..=DURATION_NS_MAX as f64).contains(&ns).then_some(ns as i64)
+}
+
+/// A duration as Go writes it, in nanoseconds: `1m2.5s`, `1h0m3s`.
+fn compound<'a>(record: &Record<'a>, value: Value<'a>) -> Option<i64> {
+    let mut rest = record.text_of(value)?;
+    let mut ns = 0.0;
+    // Hours, minutes, seconds, and nothing after them.
+    for _ in 0..3 {
+        let end = rest.find(|it: char| !it.is_ascii_digit() && it != '.')?;
+        let (number, unit) = rest.split_at(end);
+        let (unit_ns, tail) = match unit.as_bytes().first()? {
+            b'h' => (3_600.0 * NS_PER_S as f64, unit.get(1..)?),
+            b'm' => (60.0 * NS_PER_S as f64, unit.get(1..)?),
+            b's' => (NS_PER_S as f64, unit.get(1..)?),
+            _ => return None,
+        };
+        ns += number.parse::<f64>().ok()? * unit_ns;
+        rest = tail;
+        if rest.is_empty() {
+            return (0.0..=DURATION_NS_MAX as f64).contains(&ns).then_some(ns.round() as i64);
+        }
+    }
+    None
 }

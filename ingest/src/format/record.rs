@@ -1,11 +1,14 @@
 //! One record as its format gave it: a value per slot, borrowed from the line.
 
-use super::field::{Field, Slot};
+use super::field::{Field, Raw, Slot};
+use crate::reject::Reject;
 use model::{Int, ParseFlags, Text};
 use std::fmt::Write as _;
 
 /// Calls that one record may hold; further ones are left out and flagged.
 const CALLS_MAX: usize = 64;
+/// Bytes of a list of forwarded addresses that is put together from the elements of a JSON list.
+const FORWARDED_BYTES_MAX: usize = 2_048;
 
 /// A scalar of a record.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,12 @@ pub(crate) const CALL_SLOTS: [Slot; 7] = [
 /// One element of a list of calls.
 pub(crate) type Call<'a> = [Option<Filled<'a>>; CALL_SLOTS.len()];
 
+/// What several records have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Mark<'a> {
+    kept: Vec<(usize, Filled<'a>)>,
+}
+
 /// One record as its format gave it.
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
@@ -54,6 +63,12 @@ pub(crate) struct Record<'a> {
     pub(crate) flags: ParseFlags,
     /// Fields seen so far.
     pub(crate) fields: usize,
+    /// The names of the record by which envelopes are recognised, a bit each.
+    pub(crate) marks: u64,
+    /// Why the record is no event, as its format found.
+    refused: Option<Reject>,
+    /// The log says in its own words, without a status, that the caller's credentials were refused.
+    pub(crate) is_claimed: bool,
 }
 
 impl<'a> Record<'a> {
@@ -65,6 +80,9 @@ impl<'a> Record<'a> {
             calls: Vec::new(),
             flags: ParseFlags(0),
             fields: 0,
+            marks: 0,
+            refused: None,
+            is_claimed: false,
         }
     }
 
@@ -75,6 +93,21 @@ impl<'a> Record<'a> {
         self.calls.clear();
         self.flags = ParseFlags(0);
         self.fields = 0;
+        self.marks = 0;
+        self.refused = None;
+        self.is_claimed = false;
+    }
+
+    /// Says why the record is no event: [`Reject::Repeated`] where another record counts the call,
+    /// [`Reject::NotAccessLog`] for a message, [`Reject::UnknownFormat`] where the values show another
+    /// format, which is then looked for.
+    pub(crate) const fn refuse(&mut self, reason: Reject) {
+        self.refused = Some(reason);
+    }
+
+    /// Why the record is no event, if its format said so.
+    pub(crate) const fn refused(&self) -> Option<Reject> {
+        self.refused
     }
 
     /// Takes a value, unless a better field has filled the slot.
@@ -87,11 +120,17 @@ impl<'a> Record<'a> {
         };
         let index = field.slot.index();
         let taken = self.present & 1 << index != 0;
-        if let (true, Some(Some(old))) = (taken, self.values.get(index))
-            && old.rank < rank
-        {
+        let old = self.values.get(index).copied().flatten().filter(|_| taken);
+        if old.is_some_and(|it| it.rank < rank) {
             return;
         }
+        let value = match old {
+            // The elements of a list of addresses: each proxy wrote one more.
+            Some(old) if old.rank == rank && field.slot == Slot::Raw(Raw::Forwarded) => {
+                self.joined(old.value, value)
+            }
+            _ => value,
+        };
         if let Some(slot) = self.values.get_mut(index) {
             *slot = Some(Filled { value, field, rank });
             self.present |= 1 << index;
@@ -103,6 +142,44 @@ impl<'a> Record<'a> {
         if !matches!(text, "" | "-") {
             let value = self.write(format_args!("{text}"));
             self.put(field, rank, value);
+        }
+    }
+
+    /// Two parts of a list of addresses; of a list that gets too long, the right one, which counts.
+    fn joined(&mut self, left: Value<'a>, right: Value<'a>) -> Value<'a> {
+        match (self.text_of(left), self.text_of(right)) {
+            (Some(list), Some(next)) if list.len() + next.len() < FORWARDED_BYTES_MAX => {
+                let joined = format!("{list}, {next}");
+                self.write(format_args!("{joined}"))
+            }
+            _ => {
+                self.flags.insert(ParseFlags::TRUNCATED);
+                right
+            }
+        }
+    }
+
+    /// What the record holds so far.
+    pub(crate) fn mark(&self) -> Mark<'a> {
+        let is_kept = |index: &usize| self.present & 1 << *index != 0;
+        let kept = (0..Slot::COUNT).filter(is_kept);
+        Mark { kept: kept.filter_map(|it| Some((it, self.at(it)?))).collect() }
+    }
+
+    /// Empties the record but for what it held at the mark, which must be one of its own since it was
+    /// last cleared.
+    pub(crate) fn back_to(&mut self, mark: &Mark<'a>) {
+        self.present = 0;
+        self.calls.clear();
+        self.flags = ParseFlags(0);
+        self.fields = 0;
+        self.refused = None;
+        self.is_claimed = false;
+        for (index, filled) in &mark.kept {
+            if let Some(slot) = self.values.get_mut(*index) {
+                *slot = Some(*filled);
+                self.present |= 1 << *index;
+            }
         }
     }
 
@@ -136,6 +213,15 @@ impl<'a> Record<'a> {
                 *place = *filled;
                 self.present |= 1 << slot.index();
             }
+        }
+    }
+
+    /// Takes over what one slot holds in another: `user` is the actor where somebody is impersonated.
+    pub(crate) fn copy(&mut self, from: Slot, to: Slot) {
+        let filled = self.filled(from);
+        if let (Some(_), Some(place)) = (filled, self.values.get_mut(to.index())) {
+            *place = filled;
+            self.present |= 1 << to.index();
         }
     }
 

@@ -119,6 +119,17 @@ pub(crate) fn decode(path: &str, out: &mut String) {
     out.push_str(rest);
 }
 
+/// A text with all its escapes taken out: what a log escaped that is no path, such as a user agent.
+pub(crate) fn unescape(text: &str) -> String {
+    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((first, tail)) = rest.split_first() {
+        let decoded = escape(rest, 0);
+        out.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() { rest.get(3..).unwrap_or_default() } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Reads the escapes of one character; how many bytes it has, 0 if there is none.
 fn character(escapes: &[u8], bytes: &mut [u8; 4]) -> usize {
     let Some(first) = escape(escapes, 0) else { return 0 };
@@ -249,6 +260,12 @@ mod tests {
         assert_eq!(decoded("/caf%C3%A9"), "/café");
         assert_eq!(decoded("/a%2Fb%20c%zz%"), "/a%2Fb c%zz%");
         assert_eq!(decoded("/%FF%0a%252e%e2%82"), "/%FF%0a%252e%e2%82");
+    }
+
+    #[test]
+    fn a_text_loses_all_its_escapes() {
+        assert_eq!(unescape("Mozilla%2F5.0%20(caf%C3%A9)%"), "Mozilla/5.0 (café)%");
+        assert_eq!(unescape("%ff%2"), "\u{fffd}%2");
     }
 
     #[test]

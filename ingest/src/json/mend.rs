@@ -43,46 +43,107 @@ pub(crate) fn prune(line: &str) -> Option<String> {
     pruned.then_some(out)
 }
 
-/// Mends what a JSON template does without `escape=json`: `\xHH` in a string, and a value left out.
+/// Mends what a JSON template does that does not escape: `\xHH`, other backslashes and quotes in a
+/// string, and a value left out.
 ///
-/// `None` where there is nothing of this kind to mend.
+/// `None` where there is nothing of this kind to mend. Whoever can write a quote into such a log can
+/// also write a whole member: nothing more is believed here than such a line says anyway.
 pub(crate) fn repair(line: &str) -> Option<String> {
     let bytes = line.as_bytes();
     let mut out = Vec::with_capacity(bytes.len() + 16);
-    let (mut in_string, mut mended, mut index) = (false, false, 0);
+    let (mut place, mut in_string, mut mended, mut index) = (Place::default(), false, false, 0);
     while let Some(&byte) = bytes.get(index) {
         index += 1;
+        let rest = bytes.get(index..).unwrap_or_default();
         match byte {
-            b'\\' if in_string => match bytes.get(index..) {
-                Some([b'x', high, low, ..])
-                    if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-                {
+            b'\\' if in_string => match rest {
+                [b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                     index += 3;
                     mended = true;
                     push_byte(hex(*high) << 4 | hex(*low), &mut out);
                 }
-                Some([next, ..]) => {
+                [next, ..] if is_escape(rest) => {
                     index += 1;
                     out.extend([b'\\', *next]);
                 }
-                _ => return None,
+                [] => return None,
+                _ => {
+                    mended = true;
+                    out.extend(b"\\\\");
+                }
             },
+            b'"' if in_string && !place.ends(rest) => {
+                mended = true;
+                out.extend(b"\\\"");
+            }
             b'"' => {
                 in_string = !in_string;
                 out.push(byte);
             }
             b':' if !in_string => {
+                place.see(byte);
                 out.push(byte);
-                let rest = bytes.get(index..).unwrap_or_default();
                 if matches!(rest.trim_ascii_start(), [b',' | b'}', ..]) {
                     out.extend(b"null");
                     mended = true;
                 }
             }
-            _ => out.push(byte),
+            _ => {
+                if !in_string {
+                    place.see(byte);
+                }
+                out.push(byte);
+            }
         }
     }
     mended.then(|| String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Whether what follows a backslash is an escape of JSON.
+fn is_escape(rest: &[u8]) -> bool {
+    match rest {
+        [b'u', digits @ ..] => {
+            digits.get(..4).is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
+        }
+        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => true,
+        _ => false,
+    }
+}
+
+/// Where in the JSON a string stands.
+#[derive(Debug, Default)]
+struct Place {
+    /// The brackets that are open.
+    open: Vec<u8>,
+    /// The last byte that is no string and no space.
+    last: u8,
+}
+
+impl Place {
+    fn see(&mut self, byte: u8) {
+        match byte {
+            b'{' | b'[' => self.open.push(byte),
+            b'}' | b']' => {
+                self.open.pop();
+            }
+            _ => {}
+        }
+        if !byte.is_ascii_whitespace() {
+            self.last = byte;
+        }
+    }
+
+    /// Whether a quote ends the string, by what follows it.
+    fn ends(&self, rest: &[u8]) -> bool {
+        let is_object = self.open.last() == Some(&b'{');
+        let rest = rest.trim_ascii_start();
+        match rest {
+            _ if is_object && self.last != b':' => rest.starts_with(b":"),
+            [] | [b'}' | b']', ..] => true,
+            [b',', next @ ..] => !is_object || next.trim_ascii_start().starts_with(b"\""),
+            _ => false,
+        }
+    }
 }
 
 /// Appends a byte that was written `\xHH`; bytes of 0x80 and above form UTF-8 with their neighbours.
@@ -113,6 +174,11 @@ mod tests {
         check(r#"{"a":"\x22\x00\xc3\xa9"}"#, Some(r#"{"a":"\"\u0000é"}"#));
         check(r#"{"a":"b:,c\\x41"}"#, None);
         check(r#"{"a":"\"#, None);
+        check(
+            r#"{"a":"/b"c" d","e":["f"g",1],"h":"i\j\u12","k":""}"#,
+            Some(r#"{"a":"/b\"c\" d","e":["f\"g",1],"h":"i\\j\\u12","k":""}"#),
+        );
+        check(r#"{"a" :"b" , "c": {"d":"e"} }"#, None);
     }
 
     #[test]

@@ -46,6 +46,8 @@ const LOOK_BYTES_MAX: usize = 320;
 const TRIGGERS: [bool; 256] = table(b"0123456789@JKSz-_%");
 /// Those of credentials alone.
 const CREDENTIAL_TRIGGERS: [bool; 256] = table(b"@JKSz-_");
+/// Those of keys and tokens, without what may hold them.
+const KEY_TRIGGERS: [bool; 256] = table(b"JKSz-_");
 
 const fn table(triggers: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
@@ -69,6 +71,11 @@ pub(super) fn credential(text: &[u8]) -> Option<Hit> {
         let hit = scan(text, from, &CREDENTIAL_TRIGGERS)?;
         if hit.kind.is_credential() {
             return Some(hit);
+        }
+        // An address may hold a key on either side of its `@`.
+        let inside = text.get(..hit.to).and_then(|it| scan(it, hit.from, &KEY_TRIGGERS));
+        if inside.is_some() {
+            return inside;
         }
         from = hit.to;
     }
@@ -291,6 +298,14 @@ mod tests {
         check("card 4111 1111 1111 1111 and 4111111111111111", "card {card} and {card}");
         check("mail jane.doe+x@mail.example.com, jane%40example.com", "mail {email}, {email}");
         check("https://bob:hunter2@example.com/x", "https://{userinfo}@example.com/x");
+    }
+
+    #[test]
+    fn a_key_in_an_address_is_a_credential() {
+        for text in ["a@sk-proj-abc123def456.com", "ghp_16C7e42F292c6912E77@example.com"] {
+            assert!(credential(text.as_bytes()).is_some(), "{text}");
+        }
+        assert!(credential(b"jane.doe-smith@mail-1.example.com").is_none());
     }
 
     #[test]

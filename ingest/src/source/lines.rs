@@ -3,8 +3,9 @@
 use super::open::Bytes;
 use super::{Damage, Input, Problem, SourceError};
 use crate::chunk::Chunk;
+use crate::header::Headers;
 use memchr::{memchr, memchr_iter, memrchr};
-use model::limit::LINE_BYTES_MAX;
+use model::limit::{CONTAINER_BYTES_MAX, LINE_BYTES_MAX};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read as _};
@@ -71,7 +72,11 @@ impl Reader {
         }
         let whole = self.lines.whole();
         match whole.get(..SAMPLE_BYTES_MAX) {
-            Some(start) => memrchr(b'\n', start).and_then(|at| start.get(..=at)).unwrap_or(start),
+            // The first line may be a list of many records, which says nothing unless it is whole.
+            Some(start) => memrchr(b'\n', start)
+                .or_else(|| memchr(b'\n', whole))
+                .and_then(|at| whole.get(..=at))
+                .unwrap_or(whole),
             None => whole,
         }
     }
@@ -195,6 +200,8 @@ struct Lines {
     /// The number of the line that starts at `taken`.
     first: u64,
     oversize: VecDeque<(u64, u64)>,
+    /// The header lines before `taken`.
+    headers: Headers,
 }
 
 impl Default for Lines {
@@ -207,6 +214,7 @@ impl Default for Lines {
             number: 1,
             first: 1,
             oversize: VecDeque::new(),
+            headers: Headers::default(),
         }
     }
 }
@@ -238,7 +246,7 @@ impl Lines {
         let len = self.text.len() - self.partial + piece.len();
         if self.skipped > 0 {
             self.skipped += piece.len() as u64;
-        } else if len > LINE_BYTES_MAX + 1 {
+        } else if len > self.bytes_max(piece) + 1 {
             // One more is let in, because it may be the `\r`.
             self.skipped = len as u64;
             self.text.truncate(self.partial);
@@ -247,12 +255,17 @@ impl Lines {
         }
     }
 
+    /// How long the line may be that stands at `partial`, or that `piece` begins.
+    fn bytes_max(&self, piece: &[u8]) -> usize {
+        line_bytes_max(self.text.get(self.partial..).filter(|it| !it.is_empty()).unwrap_or(piece))
+    }
+
     fn end_line(&mut self) {
         if self.text.len() > self.partial && self.text.last() == Some(&b'\r') {
             self.text.pop();
         }
         let len = self.text.len() - self.partial;
-        if len > LINE_BYTES_MAX {
+        if len > self.bytes_max(b"") {
             self.skipped = len as u64;
             self.text.truncate(self.partial);
         }
@@ -287,14 +300,52 @@ impl Lines {
                 .map_or(whole.len(), |at| at + 1),
             _ => whole.len(),
         };
+        let cut = before_parts(whole, cut);
         let bytes = whole.get(..cut).filter(|bytes| !bytes.is_empty())?.to_vec();
         self.taken += cut;
         let first_line = self.first;
         self.first += memchr_iter(b'\n', &bytes).count() as u64;
         let until = self.oversize.partition_point(|(line, _)| *line < self.first);
         let oversize = self.oversize.drain(..until).collect();
-        Some(Chunk { source: 0, first_line, bytes, oversize })
+        let header = self.headers.lines();
+        self.headers.note(&bytes);
+        Some(Chunk { source: 0, first_line, bytes, oversize, header })
     }
+}
+
+/// How long a line may be that begins like this: a list of records may be longer than a record.
+pub(super) fn line_bytes_max(start: &[u8]) -> usize {
+    match start.first() {
+        Some(b'{' | b'[') => CONTAINER_BYTES_MAX,
+        _ => LINE_BYTES_MAX,
+    }
+}
+
+/// A place to cut at that does not part a container's line from its end: before the parts of which the
+/// last ends at `cut`.
+fn before_parts(lines: &[u8], cut: usize) -> usize {
+    /// Parts of one line that are looked for.
+    const PARTS_MAX: usize = 64;
+    let mut end = cut;
+    for _ in 0..PARTS_MAX {
+        let before = lines.get(..end.saturating_sub(1)).unwrap_or_default();
+        let start = memrchr(b'\n', before).map_or(0, |at| at + 1);
+        if !is_part(lines.get(start..end).unwrap_or_default()) {
+            return end;
+        }
+        end = start;
+        if end == 0 {
+            break;
+        }
+    }
+    cut
+}
+
+/// Whether a line is `time stdout P …`.
+fn is_part(line: &[u8]) -> bool {
+    let mut words = line.split(|it| *it == b' ').skip(1);
+    matches!(words.next(), Some(b"stdout" | b"stderr"))
+        && words.next().is_some_and(|it| it == b"P" || it.starts_with(b"P:"))
 }
 
 #[cfg(test)]

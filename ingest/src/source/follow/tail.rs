@@ -1,15 +1,18 @@
 //! The lines of one followed file, each with the byte at which it begins.
 
 use super::content::{Content, Extent, HEAD_BYTES, Print, remember};
+use crate::header::Headers;
 use crate::source::kafka::Fetched;
-use memchr::memchr;
-use model::limit::LINE_BYTES_MAX;
+use crate::source::lines::line_bytes_max;
+use memchr::{memchr, memrchr};
 use std::io;
 
 /// Bytes that are read at a time.
 const BLOCK_BYTES: usize = 64 * 1024;
 /// The mark that some programs put before UTF-8 text.
 const BOM: &[u8] = b"\xef\xbb\xbf";
+/// Bytes before the place where a file is gone on with that are searched for header lines.
+const HEADER_SEARCH_BYTES: u64 = 64 * 1024 * 1024;
 
 /// An open file, read up to the end of its last whole line and a little further.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) struct Tail {
     last: Vec<u8>,
     /// What it was when its first bytes were last compared.
     looked: Option<Extent>,
+    /// The header lines before `start`.
+    headers: Headers,
 }
 
 /// How a file changed since it was looked at.
@@ -40,6 +45,7 @@ pub(super) enum Change {
 impl Tail {
     /// Goes on in a file at the beginning of a line; `None` if it ends before.
     pub(super) fn open(mut content: Content, start: u64) -> io::Result<Option<Self>> {
+        let headers = headers_before(&mut content, start)?;
         let Some(last) = content.go_to(start)? else { return Ok(None) };
         Ok(Some(Self {
             content,
@@ -49,6 +55,7 @@ impl Tail {
             is_skipping: false,
             last,
             looked: None,
+            headers,
         }))
     }
 
@@ -169,7 +176,8 @@ impl Tail {
             piece
         };
         // One more is let in, because it may be the `\r`.
-        if self.line.len() + text.len() > LINE_BYTES_MAX + 1 {
+        let start = if self.line.is_empty() { text } else { &self.line };
+        if self.line.len() + text.len() > line_bytes_max(start) + 1 {
             self.is_skipping = true;
             self.line = Vec::new();
         } else {
@@ -180,8 +188,14 @@ impl Tail {
     fn end_line(&mut self, into: &mut Fetched) {
         let len = self.at - self.start;
         let line = self.line.trim_ascii();
-        let is_long = self.is_skipping || line.len() > LINE_BYTES_MAX;
+        let is_long = self.is_skipping || line.len() > line_bytes_max(line);
         if is_long || !line.is_empty() {
+            if into.offsets.is_empty() {
+                into.chunk.header = self.headers.lines();
+            }
+            if line.starts_with(b"#") {
+                self.headers.note(line);
+            }
             if !into.offsets.is_empty() {
                 into.chunk.bytes.push(b'\n');
             }
@@ -196,4 +210,36 @@ impl Tail {
         self.is_skipping = false;
         self.start = self.at;
     }
+}
+
+/// The header lines of a file before a place in it. Only a file that begins with one has any; what is
+/// packed is never gone on with but from its beginning.
+fn headers_before(content: &mut Content, start: u64) -> io::Result<Headers> {
+    let mut headers = Headers::default();
+    let mut block = vec![0; BLOCK_BYTES];
+    if start == 0 || content.is_packed() {
+        return Ok(headers);
+    }
+    let first = content.first(1)?;
+    if first.first() != Some(&b'#') {
+        return Ok(headers);
+    }
+    let mut at = 0;
+    let mut rest = Vec::new();
+    while at < start {
+        let wanted = block.len().min(usize::try_from(start - at).unwrap_or(usize::MAX));
+        let read = content.read(at, block.get_mut(..wanted).unwrap_or_default())?;
+        if read == 0 {
+            break;
+        }
+        rest.extend_from_slice(block.get(..read).unwrap_or_default());
+        let whole = memrchr(b'\n', &rest).map_or(0, |it| it + 1);
+        headers.note(rest.get(..whole).unwrap_or_default());
+        rest.drain(..whole);
+        at += read as u64;
+        if at == BLOCK_BYTES as u64 && start > HEADER_SEARCH_BYTES + at {
+            (at, rest) = (start - HEADER_SEARCH_BYTES, Vec::new());
+        }
+    }
+    Ok(headers)
 }

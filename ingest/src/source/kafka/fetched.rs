@@ -1,9 +1,17 @@
 //! Records as lines, each with its place.
 
 use crate::Chunk;
+use crate::header::Headers;
+use crate::source::lines::line_bytes_max;
+use std::borrow::Cow;
+use std::io::Read as _;
 
 /// Fewer bytes than this are not worth another thread.
 const PART_BYTES_MIN: usize = 64 * 1024;
+/// How a record begins that its producer packed, as CloudWatch's subscriptions are.
+const GZIP: &[u8] = b"\x1f\x8b\x08";
+/// Bytes that a packed record may unpack to.
+const UNPACKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Records of one partition, as lines.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +36,7 @@ impl Fetched {
     /// Adds a record: its lines, each with the record's offset.
     pub fn add(&mut self, record: &[u8], offset: i64) {
         self.next = offset + 1;
+        let record = &*as_text(record);
         let before = self.offsets.len();
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', record).chain([record.len()]) {
@@ -39,7 +48,7 @@ impl Fetched {
             if !self.offsets.is_empty() {
                 self.chunk.bytes.push(b'\n');
             }
-            if line.len() > model::limit::LINE_BYTES_MAX {
+            if line.len() > line_bytes_max(line.trim_ascii_start()) {
                 self.chunk.oversize.push((self.offsets.len() as u64, line.len() as u64));
             } else {
                 self.chunk.bytes.extend_from_slice(line);
@@ -71,10 +80,14 @@ impl Fetched {
         }
         let mut all = Vec::with_capacity(parts);
         let (mut from, mut first) = (0, 0);
+        let mut headers = Headers::default();
+        headers.note(&self.chunk.header);
         for (end, line) in cuts.into_iter().chain([(self.chunk.bytes.len(), lines)]) {
             let bytes = self.chunk.bytes.get(from..end).unwrap_or_default().to_vec();
             let offsets = self.offsets.get(first..line).unwrap_or_default().to_vec();
-            let chunk = Chunk { source: self.chunk.source, bytes, ..Chunk::default() };
+            let header = headers.lines();
+            headers.note(&bytes);
+            let chunk = Chunk { source: self.chunk.source, bytes, header, ..Chunk::default() };
             let next = offsets.last().map_or(self.next, |last| last + 1);
             all.push(Self { chunk, offsets, next, ..Self::default() });
             (from, first) = (end + 1, line);
@@ -85,6 +98,26 @@ impl Fetched {
         }
         all
     }
+}
+
+/// A record as lines: unpacked if it is packed, and in one line if a schema registry's frame is around
+/// it, which may hold any byte.
+fn as_text(record: &[u8]) -> Cow<'_, [u8]> {
+    if record.starts_with(GZIP) {
+        let mut text = Vec::new();
+        let mut unpacked = flate2::read::MultiGzDecoder::new(record).take(UNPACKED_BYTES_MAX);
+        // What is damaged is read up to there.
+        return if unpacked.read_to_end(&mut text).is_ok() || !text.is_empty() {
+            Cow::Owned(text)
+        } else {
+            Cow::Borrowed(record)
+        };
+    }
+    if let [0, _, _, _, _, ..] = record {
+        let plain = |it: &u8| if *it == b'\n' { b' ' } else { *it };
+        return Cow::Owned(record.iter().map(plain).collect());
+    }
+    Cow::Borrowed(record)
 }
 
 #[cfg(test)]

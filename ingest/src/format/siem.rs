@@ -1,0 +1,114 @@
+//! What CEF and LEEF share: where their lines begin, their times, and what was decided.
+
+use super::line::is_number;
+
+/// Bytes in which a line begins, behind what syslog put before it.
+const PREFIX_BYTES_MAX: usize = 256;
+
+/// What follows a marker such as `CEF:` that stands at a line's start or behind a space there.
+pub(super) fn after_marker<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
+    let line = line.trim_ascii();
+    if let Some(rest) = line.strip_prefix(marker) {
+        return Some(rest);
+    }
+    let head = line.get(..line.floor_char_boundary(PREFIX_BYTES_MAX)).unwrap_or(line);
+    let at = head.find(marker)?;
+    let is_word = line.get(..at)?.ends_with([' ', ':']);
+    line.get(at + marker.len()..).filter(|_| is_word)
+}
+
+/// A time in the notation of RFC 3339 or as a number, of which `Mar 10 2026 03:36:59.123 UTC` is made
+/// the former. A zone with another name than UTC or GMT is not known.
+pub(super) fn time(text: &str) -> Option<String> {
+    let text = text.trim_ascii();
+    if !text.starts_with(|it: char| it.is_ascii_alphabetic()) {
+        return Some(text.to_owned()).filter(|it| !it.is_empty());
+    }
+    let mut words = text.split_ascii_whitespace();
+    let month = match words.next()? {
+        "Jan" => 1,
+        "Feb" => 2,
+        "Mar" => 3,
+        "Apr" => 4,
+        "May" => 5,
+        "Jun" => 6,
+        "Jul" => 7,
+        "Aug" => 8,
+        "Sep" => 9,
+        "Oct" => 10,
+        "Nov" => 11,
+        "Dec" => 12,
+        _ => return None,
+    };
+    let (day, year, clock) = (words.next()?, words.next()?, words.next()?);
+    if !is_number(day) || day.len() > 2 || !is_number(year) || year.len() != 4 {
+        return None;
+    }
+    let zone = match words.next() {
+        None => "",
+        Some("UTC" | "GMT" | "Z") => "Z",
+        Some(zone) => zone.strip_prefix("GMT").unwrap_or(zone),
+    };
+    Some(format!("{year}-{month:02}-{day:0>2}T{clock}{zone}"))
+}
+
+/// What a device did with a request, in our words: `allow` or `deny`.
+pub(super) fn decision(text: &str) -> &'static str {
+    /// How words for a refusal begin.
+    const DENIED: [&str; 6] = ["deny", "denied", "block", "drop", "reject", "refuse"];
+    /// How words for a pass begin.
+    const ALLOWED: [&str; 4] = ["allow", "accept", "permit", "pass"];
+    let text = text.trim_ascii();
+    let word = text.strip_prefix("REQ_").unwrap_or(text);
+    let begins =
+        |with: &&str| word.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
+    if DENIED.iter().any(begins) {
+        "deny"
+    } else if ALLOWED.iter().any(begins) {
+        "allow"
+    } else {
+        ""
+    }
+}
+
+/// Whether a text is a status that an answer can have.
+pub(super) fn is_http_status(text: &str) -> bool {
+    super::line::is_status(text) && matches!(text.as_bytes().first(), Some(b'1'..=b'5'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_made_one_that_can_be_read() {
+        for (text, expected) in [
+            ("Mar 10 2026 03:36:59", Some("2026-03-10T03:36:59")),
+            ("Mar  1 2026 03:36:59.123 UTC", Some("2026-03-01T03:36:59.123Z")),
+            ("Mar 10 2026 03:36:59 GMT+01:00", Some("2026-03-10T03:36:59+01:00")),
+            ("1773113819123", Some("1773113819123")),
+            ("Mar 10 03:36:59", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(time(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_marker_stands_at_the_start_or_behind_syslogs_header() {
+        assert_eq!(after_marker("CEF:0|a", "CEF:"), Some("0|a"));
+        assert_eq!(after_marker("<13>Mar 10 03:36:59 h CEF:0|a", "CEF:"), Some("0|a"));
+        assert_eq!(after_marker("GET /xCEF:0|a", "CEF:"), None);
+        let late = format!("{}CEF:0|a", "x ".repeat(200));
+        assert_eq!(after_marker(&late, "CEF:"), None);
+    }
+
+    #[test]
+    fn decisions_are_allow_or_deny() {
+        assert_eq!(
+            (decision("Blocked"), decision("Accept"), decision("monitor")),
+            ("deny", "allow", "")
+        );
+    }
+}
