@@ -368,9 +368,9 @@ fn is_last_octet(before: &[u8]) -> bool {
 
 /// Whether a path's segment begins here: neither a date nor a version of HTTP.
 fn is_in_path(before: &[u8]) -> bool {
-    before.strip_suffix(b"/").is_some_and(|it| {
-        it.last().is_some_and(|it| it.is_ascii_lowercase()) && !it.ends_with(b"http")
-    })
+    before
+        .strip_suffix(b"/")
+        .is_some_and(|it| it.last().is_some_and(u8::is_ascii_lowercase) && !it.ends_with(b"http"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]

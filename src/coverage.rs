@@ -187,7 +187,7 @@ impl Coverage {
     }
 
     /// The settings by which the formats of which many events lack a fact would say it.
-    fn settings(&self, fact: Fact) -> Vec<Setting> {
+    fn settings(&self, fact: Fact) -> Vec<Advice> {
         // What a path has for an object is the caller's affair, and a canonical event is what others made.
         if matches!(fact, Fact::Object | Fact::Target | Fact::Status) {
             return Vec::new();
@@ -200,7 +200,7 @@ impl Coverage {
         });
         let offered = lacking.filter_map(|(format, _)| {
             let setting = recipes::setting(format, fact)?;
-            Some(Setting { format, setting, page: recipes::page(format) })
+            Some(Advice { format, setting, page: recipes::page(format) })
         });
         offered.collect()
     }
@@ -252,12 +252,12 @@ pub(crate) struct Held {
     pub(crate) fact: &'static str,
     pub(crate) events: u64,
     pub(crate) share: f64,
-    pub(crate) settings: Vec<Setting>,
+    pub(crate) settings: Vec<Advice>,
 }
 
 /// A setting of a gateway.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Setting {
+pub(crate) struct Advice {
     pub(crate) format: &'static str,
     pub(crate) setting: &'static str,
     pub(crate) page: String,
