@@ -18,7 +18,7 @@ pub(crate) const ABOUT: About = About {
 /// Fewer calls in the hour than this have no shape to speak of.
 const CALLS_MIN: u32 = 10;
 /// Windows that were judged before any is called rare.
-const WINDOWS_MIN: f64 = 2_000.0;
+const WINDOWS_MIN: f64 = 200.0;
 /// Columns of `windows` that its query shows beside the distance.
 const FEATURES_SHOWN: [&str; 12] = [
     "requests",
