@@ -61,7 +61,7 @@ mod reactor_netty;
 pub(crate) mod record;
 mod request;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod siem;
 mod traefik;
 mod traefik_json;

@@ -21,10 +21,11 @@ impl Headers {
     /// Notes the header lines in a part of an input that holds whole lines.
     pub(crate) fn note(&mut self, bytes: &[u8]) {
         for (line, directive) in self.lines.iter_mut().zip(DIRECTIVES) {
-            // Of a line far behind nothing more is asked than that it is the last.
-            if let Some(at) = memmem::rfind(bytes, directive)
-                && let Some(found) = line_at(bytes, at)
-            {
+            // Most inputs have none, which is seen quickest from the front.
+            if memmem::find(bytes, directive).is_none() {
+                continue;
+            }
+            if let Some(found) = last(bytes, directive) {
                 line.clear();
                 line.extend_from_slice(found);
                 line.push(b'\n');
@@ -38,16 +39,36 @@ impl Headers {
     }
 }
 
-/// The line that a place is in, if it is a header: by itself or in an envelope of JSON.
-fn line_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
-    let (before, after) = bytes.split_at_checked(at)?;
-    let start = memchr::memrchr(b'\n', before).map_or(0, |it| it + 1);
-    let end = memchr::memchr(b'\n', after).map_or(bytes.len(), |it| at + it);
-    let line = bytes.get(start..end)?.trim_ascii();
-    let is_header = line.starts_with(b"#")
-        || line.starts_with(b"{") && bytes.get(at - 1) == Some(&b'"')
-        || line.starts_with(b"<");
-    (is_header && line.len() <= BYTES_MAX).then_some(line)
+/// The last line that is a header; callers may have the directive in theirs, which hides nothing.
+fn last<'b>(bytes: &'b [u8], directive: &[u8]) -> Option<&'b [u8]> {
+    let mut rest = bytes;
+    loop {
+        let at = memmem::rfind(rest, directive)?;
+        let (before, after) = rest.split_at_checked(at)?;
+        let start = memchr::memrchr(b'\n', before).map_or(0, |it| it + 1);
+        let end = memchr::memchr(b'\n', after).map_or(rest.len(), |it| at + it);
+        let line = rest.get(start..end)?.trim_ascii();
+        if is_header(line, directive) {
+            return Some(line);
+        }
+        rest = rest.get(..start)?;
+    }
+}
+
+/// Whether a line is a header: by itself, or as the whole text of a member of an envelope.
+fn is_header(line: &[u8], directive: &[u8]) -> bool {
+    let is_inside = || {
+        let at = memmem::find(line, directive).unwrap_or(0);
+        let before = line.get(..at).unwrap_or_default().strip_suffix(b"\"").unwrap_or_default();
+        before.trim_ascii_end().ends_with(b":")
+    };
+    line.len() <= BYTES_MAX
+        && match line.first() {
+            Some(b'#') => line.starts_with(directive),
+            Some(b'{') => is_inside(),
+            Some(b'<') => true,
+            _ => false,
+        }
 }
 
 #[cfg(test)]
@@ -62,6 +83,10 @@ mod tests {
         assert_eq!(headers.lines(), b"#Fields: date b\n#Date: 2026-03-10\n");
         headers.note(b"5 6\r\n7 #Fields: 8\n");
         assert_eq!(headers.lines(), b"#Fields: date b\n#Date: 2026-03-10\n");
+        // What callers write is no header, and hides none.
+        headers.note(b"#Fields: date x\n5 \"#Fields:\" {\n{\"a\":\"\\\"#Fields: y\"}\n");
+        headers.note(b"6 #Fields: z #Date:\n");
+        assert!(headers.lines().starts_with(b"#Fields: date x\n#Date: 2026"));
         headers.note(b"{\"message\":\"#Fields: date c\"}\n5 6");
         assert!(headers.lines().starts_with(b"{\"message\":\"#Fields: date c\"}\n"));
     }

@@ -28,14 +28,13 @@ const CALLS: [&[u8]; 4] = [b"\"http.", b"\"url.", b"\"rpc.", b"\"mcp."];
 
 fn open<'a>(found: &Found<'a>) -> Option<Inside<'a>> {
     let Some(resources) = found.raw(RESOURCE_LOGS) else { return body(found.raw(BODY)?) };
-    let is_call = |name: &&[u8]| memchr::memmem::find(resources.as_bytes(), name).is_some();
-    if CALLS.iter().any(is_call) {
-        return None;
-    }
     let mut lines = Vec::new();
     for resource in elements(resources) {
         for scope in member(resource, "scopeLogs").into_iter().flat_map(elements) {
             for record in member(scope, "logRecords").into_iter().flat_map(elements) {
+                if member(record, "attributes").is_some_and(says_call) {
+                    return None;
+                }
                 match member(record, "body").and_then(body) {
                     Some(Inside::Line(line)) => lines.push(line),
                     Some(Inside::Lines(more)) => lines.extend(more),
@@ -45,6 +44,12 @@ fn open<'a>(found: &Found<'a>) -> Option<Inside<'a>> {
         }
     }
     (!lines.is_empty()).then_some(Inside::Lines(lines))
+}
+
+/// Whether attributes say what was asked.
+fn says_call(attributes: &str) -> bool {
+    let attributes = attributes.as_bytes();
+    CALLS.iter().any(|name| memchr::memmem::find(attributes, name).is_some())
 }
 
 fn elements(list: &str) -> impl Iterator<Item = &str> {

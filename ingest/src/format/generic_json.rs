@@ -145,6 +145,11 @@ const SURROUNDINGS: &[Field] = fields! {
         "usage.output_tokens" "usage.completion_tokens";
     int(Int::RpcErrorCode): "rpc.jsonrpc.error_code" "mcp.error.code" "rpc_error_code";
     raw(Raw::CertificateVerify): "ssl_client_verify" "tls.client_verify" "client_verify";
+    text(Text::ActorChain): "actor_chain" "delegation_chain" "delegation_chain.chain";
+    raw(Raw::Actor): "act.sub" "jwt.act.sub" "claims.act.sub" "token.act.sub" "acting_as" "impersonator"
+        "impersonated_by" "impersonator.sub";
+    raw(Raw::EarlierActor): "act.act.sub" "jwt.act.act.sub" "claims.act.act.sub" "token.act.act.sub";
+    raw(Raw::EarliestActor): "act.act.act.sub" "jwt.act.act.act.sub" "claims.act.act.act.sub";
     raw(Raw::Issuer): "jwt.iss" "jwt_iss" "claims.iss" "token.iss";
 };
 
@@ -336,6 +341,26 @@ mod tests {
         of(r#""latency":"512.5µs""#, "512500");
         of(r#""latency":90000000"#, "");
         of(r#""latency_ms":-1"#, "");
+    }
+
+    #[test]
+    fn who_acts_for_whom_is_one_chain_with_the_caller_first() {
+        let of = |fields: &str, chain: &str| {
+            check(
+                &format!(
+                    r#"{{"time":"2026-03-10T03:36:59Z","status":200,"ip":"1.2.3.4",{fields}}}"#
+                ),
+                &["principal_id=jo", &format!("actor_chain={chain}")],
+            );
+        };
+        of(
+            r#""jwt":{"sub":"jo","act":{"sub":"buyer","act":{"sub":"planner","act":{"sub":"desk"}}}}"#,
+            "buyer,planner,desk",
+        );
+        of(r#""sub":"jo","act":{"sub":"anonymous","act":{"sub":"planner"}}"#, "planner");
+        of(r#""sub":"jo","act":{"sub":"jo"}"#, "");
+        of(r#""user":"jo","delegation_chain":["buyer","planner"]"#, "buyer, planner");
+        of(r#""user":"jo","acting_as":"buyer""#, "buyer");
     }
 
     #[test]

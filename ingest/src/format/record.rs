@@ -10,6 +10,9 @@ const CALLS_MAX: usize = 64;
 /// Bytes of a list of forwarded addresses that is put together from the elements of a JSON list.
 const FORWARDED_BYTES_MAX: usize = 2_048;
 
+/// What the elements of a JSON list are put together in.
+const JOINED: [Slot; 2] = [Slot::Raw(Raw::Forwarded), Slot::Text(Text::ActorChain)];
+
 /// A scalar of a record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Value<'a> {
@@ -125,8 +128,8 @@ impl<'a> Record<'a> {
             return;
         }
         let value = match old {
-            // The elements of a list of addresses: each proxy wrote one more.
-            Some(old) if old.rank == rank && field.slot == Slot::Raw(Raw::Forwarded) => {
+            // The elements of a list of addresses, to which each proxy added one, or of actors.
+            Some(old) if old.rank == rank && JOINED.contains(&field.slot) => {
                 self.joined(old.value, value)
             }
             _ => value,

@@ -57,11 +57,11 @@ struct Refused {
 
 /// One file of records.
 #[derive(Debug)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     /// Folder and file without its ending.
     name: String,
     folder: String,
-    pub(super) lines: Vec<Vec<u8>>,
+    pub(crate) lines: Vec<Vec<u8>>,
     /// By line, from 1.
     expected: BTreeMap<u64, Map<String, Value>>,
 }
@@ -92,13 +92,13 @@ impl Sample {
     }
 
     /// The numbers of the lines that are records: header lines and blank ones are none.
-    pub(super) fn records(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = u64> {
         let is_record = |line: &[u8]| !line.trim_ascii().is_empty() && !line.starts_with(b"#");
         (1..).zip(&self.lines).filter(move |(_, line)| is_record(line)).map(|(number, _)| number)
     }
 
     /// One record with the header lines that stand before it.
-    pub(super) fn alone(&self, number: u64) -> Vec<u8> {
+    pub(crate) fn alone(&self, number: u64) -> Vec<u8> {
         let before = self.lines.iter().take(number as usize - 1);
         let mut all: Vec<u8> = Vec::new();
         for line in before.filter(|it| it.starts_with(b"#")) {
@@ -129,12 +129,12 @@ pub(super) fn samples(root: &Path) -> Vec<Sample> {
 }
 
 /// The samples that are shared with others.
-pub(super) fn shared() -> Vec<Sample> {
+pub(crate) fn shared() -> Vec<Sample> {
     samples(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/samples/formats"))
 }
 
 /// The samples of the repository.
-pub(super) fn own() -> Vec<Sample> {
+pub(crate) fn own() -> Vec<Sample> {
     samples(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples"))
 }
 
