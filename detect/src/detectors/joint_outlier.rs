@@ -17,8 +17,6 @@ pub(crate) const ABOUT: About = About {
 
 /// Fewer calls in the hour than this have no shape to speak of.
 const CALLS_MIN: u32 = 10;
-/// Windows that were judged before any is called rare.
-const WINDOWS_MIN: f64 = 200.0;
 /// Columns of `windows` that its query shows beside the distance.
 const FEATURES_SHOWN: [&str; 12] = [
     "requests",
@@ -39,10 +37,10 @@ pub(crate) fn could_read(view: &View<'_>) -> bool {
     view.open.calls >= CALLS_MIN && view.models.joint(view.identity.group).is_some()
 }
 
-/// Whether enough windows were judged to tell what is rare among them: the law is fitted to what is
-/// there, and none is as new to its tail as one that was fitted an hour ago.
+/// Whether any window was judged by a model before this hour: what is rare under a new model is not
+/// known until one hour of it is over.
 pub(crate) fn may_raise(view: &View<'_>) -> bool {
-    view.calibration.judged(Detector::JointOutlier) >= WINDOWS_MIN
+    view.calibration.judged(Detector::JointOutlier) > 0.0
 }
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
