@@ -19,7 +19,10 @@ const OPEN_MAX: usize = 64;
 struct Stream {
     input: Input,
     reader: Option<Reader>,
+    /// The declared format, or that of most of its first records.
     format: Option<FormatId>,
+    /// What its records are read as; nothing where each is recognised by itself.
+    hint: Option<FormatId>,
     /// How far it was read in event time, or its first time while it was not.
     front: Option<Time>,
     /// Chunks that were read ahead.
@@ -179,9 +182,9 @@ impl Inputs {
         None
     }
 
-    /// The declared or recognised format of an input.
-    pub(crate) fn format(&self, index: usize) -> Option<FormatId> {
-        self.streams.get(index).and_then(|stream| stream.format)
+    /// What an input is read as: its declared format, or the one that all of its records seem to have.
+    pub(crate) fn hint(&self, index: usize) -> Option<FormatId> {
+        self.streams.get(index).and_then(|stream| stream.hint)
     }
 
     /// Notes how far an input got in event time.
@@ -240,11 +243,13 @@ fn open_one(input: Input, reading: &Reading<'_>) -> Result<(Stream, String), Str
     const FIRST_LINES_BYTES: usize = 16 * 1024;
     let mut reader = Reader::open(&input).map_err(|error| error.to_string())?;
     let sample = reader.sample();
-    let format = match reading.declared {
-        Some(format) => Some(format),
-        None if sample.is_empty() => None,
+    let (format, hint) = match reading.declared {
+        Some(format) => (Some(format), Some(format)),
+        None if sample.is_empty() => (None, None),
         None => {
-            Some(sniff::stream(sample).map_err(|refusal| format!("{}: {refusal}", input.name))?)
+            let found = sniff::recognise(sample);
+            let found = found.map_err(|refusal| format!("{}: {refusal}", input.name))?;
+            (Some(found.format), found.hint)
         }
     };
     let hash = detect::short_hash(&String::from_utf8_lossy(sample));
@@ -252,11 +257,12 @@ fn open_one(input: Input, reading: &Reading<'_>) -> Result<(Stream, String), Str
     let lines = sample.get(..end).unwrap_or_default();
     let lines = lines.iter().rposition(|byte| *byte == b'\n').and_then(|at| lines.get(..at));
     let first = Chunk { bytes: lines.unwrap_or_default().to_vec(), ..Chunk::default() };
-    let front = reading.parser.parse(&first, format).times.map(|(first, _)| first);
+    let front = reading.parser.parse(&first, hint).times.map(|(first, _)| first);
     let stream = Stream {
         input,
         reader: Some(reader),
         format,
+        hint,
         front,
         ahead: VecDeque::new(),
         is_read: false,

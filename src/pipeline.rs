@@ -202,7 +202,7 @@ impl Pipeline<'_> {
 /// The next chunks, each with its input's number and format.
 fn read(inputs: &mut Inputs) -> Vec<(usize, Chunk, Option<FormatId>)> {
     let chunks = inputs.next_chunks().into_iter();
-    chunks.map(|(index, chunk)| (index, chunk, inputs.format(index))).collect()
+    chunks.map(|(index, chunk)| (index, chunk, inputs.hint(index))).collect()
 }
 
 /// The default lateness bound, in nanoseconds, of a number of seconds.

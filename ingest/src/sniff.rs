@@ -75,8 +75,35 @@ struct Votes {
     missing: Vec<Vec<&'static str>>,
 }
 
+/// What an input is, from a sample of its first bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Recognised {
+    /// The format that most of its records have.
+    pub format: FormatId,
+    /// What to read it as: that format where no other was seen and it takes no other's records for its
+    /// own, else nothing, so that each record is recognised by itself.
+    pub hint: Option<FormatId>,
+}
+
+/// Formats of JSON whose names are so common that they would read others' records as theirs.
+const LENIENT: [FormatId; 8] = [
+    FormatId::GenericJson,
+    FormatId::NginxJson,
+    FormatId::FastlyJson,
+    FormatId::Caddy,
+    FormatId::AwsApigw,
+    FormatId::Litellm,
+    FormatId::EnvoyJson,
+    FormatId::Mcp,
+];
+
 /// The format of an input, from a sample of its first bytes.
 pub fn stream(sample: &[u8]) -> Result<FormatId, Refusal> {
+    recognise(sample).map(|it| it.format)
+}
+
+/// What an input is, from a sample of its first bytes.
+pub fn recognise(sample: &[u8]) -> Result<Recognised, Refusal> {
     let formats = FormatId::known().count();
     let mut votes = Votes {
         counts: vec![0; formats],
@@ -114,14 +141,20 @@ impl Votes {
         }
     }
 
-    fn decide(mut self, parsed: &Parsed) -> Result<FormatId, Refusal> {
+    /// What to read records as of which most have a format.
+    fn hint(&self, format: FormatId) -> Option<FormatId> {
+        let kinds = self.counts.iter().filter(|it| **it > 0).count();
+        (kinds == 1 && format.is_json() && !LENIENT.contains(&format)).then_some(format)
+    }
+
+    fn decide(mut self, parsed: &Parsed) -> Result<Recognised, Refusal> {
         let recognised: u64 = self.counts.iter().sum();
         let harmless = parsed.rejects.total() - parsed.rejects.harmful();
         match best(&self.counts) {
             Some(format)
                 if recognised * 100 >= (parsed.records - harmless) * RECOGNISED_PERCENT_MIN =>
             {
-                Ok(format)
+                Ok(Recognised { format, hint: self.hint(format) })
             }
             best => {
                 let closest = best.or_else(|| self::best(&self.guesses));

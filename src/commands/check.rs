@@ -17,6 +17,7 @@ use store::Store;
 struct Seen {
     /// The format; `None` for an input without a line.
     format: Option<FormatId>,
+    hint: Option<FormatId>,
     records: u64,
     events: u64,
     rejects: Rejects,
@@ -129,12 +130,13 @@ fn check_all(out: &mut dyn Write, found: &Inputs, parser: &Parser) -> io::Result
 fn read(input: &Input, parser: &Parser) -> Result<Seen, String> {
     let mut reader = Reader::open(input).map_err(|error| error.to_string())?;
     let sample = reader.sample();
-    let format = if sample.is_empty() {
+    let found = if sample.is_empty() {
         None
     } else {
-        Some(sniff::stream(sample).map_err(|refusal| format!("{}: {refusal}", input.name))?)
+        Some(sniff::recognise(sample).map_err(|refusal| format!("{}: {refusal}", input.name))?)
     };
-    let mut seen = Seen { format, ..Seen::default() };
+    let (format, hint) = (found.map(|it| it.format), found.and_then(|it| it.hint));
+    let mut seen = Seen { format, hint, ..Seen::default() };
     loop {
         match reader.next(CHUNK_BYTES) {
             Ok(Some(chunk)) => seen.add(&chunk, parser),
@@ -160,7 +162,7 @@ fn read(input: &Input, parser: &Parser) -> Result<Seen, String> {
 
 impl Seen {
     fn add(&mut self, chunk: &Chunk, parser: &Parser) {
-        let parsed = parser.parse(chunk, self.format);
+        let parsed = parser.parse(chunk, self.hint);
         self.records += parsed.records;
         self.events += parsed.batch.events.len() as u64;
         self.rejects.merge(&parsed.rejects);

@@ -90,9 +90,10 @@ impl Read {
         let format = match declared {
             Some(format) => Some(format),
             None if sample.is_empty() => None,
-            None => Some(
-                sniff::stream(sample).map_err(|refusal| format!("{}: {refusal}", input.name))?,
-            ),
+            None => {
+                let found = sniff::recognise(sample);
+                found.map_err(|refusal| format!("{}: {refusal}", input.name))?.hint
+            }
         };
         loop {
             match reader.next(CHUNK_BYTES) {
