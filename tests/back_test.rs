@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Eleven days of a real site, with findings of three detectors on two days.
-const LOG: &str = "tests/corpus/denied_probing/attack/real_site_well_known_paths.log.gz";
+/// Eleven days of a real site and an account of it, with findings of four detectors on two days.
+const LOG: &str = "tests/corpus/dormant/attack/real_small_site_an_account_comes_back.log.gz";
 
 fn log() -> String {
     root().join(LOG).to_str().unwrap().to_owned()
@@ -88,12 +88,12 @@ fn under_the_same_configuration_nothing_appears_and_nothing_disappears() {
 #[test]
 fn without_a_detector_its_findings_disappear_on_their_days_and_no_others() {
     let (place, findings) = replayed();
-    let off = place.write("off.toml", "[detect]\ndisabled = [\"denied_probing\"]\n");
+    let off = place.write("off.toml", "[detect]\ndisabled = [\"write_burst\"]\n");
     let (rows, said) = back_test(&place, &[&log(), "--config", &off, "--require-same"]);
     assert_eq!(said.code, 1, "something differs: {}", said.err);
     let gone = of_change(&rows, "disappears");
     let of_it: Vec<_> =
-        findings.iter().filter(|it| text(it, "detector") == "denied_probing").collect();
+        findings.iter().filter(|it| text(it, "detector") == "write_burst").collect();
     assert_eq!(gone.len(), of_it.len(), "{gone:#?}");
     for (gone, found) in gone.iter().zip(&of_it) {
         for field in ["finding_id", "detector", "sentence", "window_start", "detected_at"] {
@@ -105,7 +105,7 @@ fn without_a_detector_its_findings_disappear_on_their_days_and_no_others() {
     assert!(of_change(&rows, "appears").is_empty(), "{rows:#?}");
     assert_eq!(count(&place, "would_disappear"), of_it.len() as u64);
     let changed = "the defaults say of [detect]; what changed: detect.disabled: [] -> \
-                   [\"denied_probing\"]";
+                   [\"write_burst\"]";
     assert!(said.err.contains(changed), "{}", said.err);
     let (_, said) = back_test(&place, &[&log(), "--config", &off]);
     assert_eq!(said.code, 0, "nobody required anything: {}", said.err);
@@ -143,7 +143,7 @@ fn a_larger_budget_makes_more_appear_and_none_disappear() {
 #[test]
 fn a_period_bounds_what_is_compared_and_not_what_is_learned() {
     let (place, findings) = replayed();
-    let (since, until) = ("2015-01-24", "2015-01-27");
+    let (since, until) = ("2015-01-24", "2015-01-29");
     let (rows, said) =
         back_test(&place, &[&log(), "--since", since, "--until", until, "--require-same"]);
     assert_eq!(said.code, 0, "{}", said.err);
