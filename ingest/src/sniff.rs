@@ -86,8 +86,7 @@ pub struct Recognised {
 }
 
 /// Formats of JSON whose names are so common that they would read others' records as theirs.
-pub(crate) const LENIENT: [FormatId; 8] = [
-    FormatId::GenericJson,
+pub(crate) const LENIENT: [FormatId; 7] = [
     FormatId::NginxJson,
     FormatId::FastlyJson,
     FormatId::Caddy,

@@ -410,7 +410,7 @@ fn a_format_takes_no_record_of_another_for_its_own() {
             // writer made of them.
             let is_kin = |it: &FormatId| match it {
                 FormatId::Clf => ["aws_apigw_text", "reactor_netty", "traefik"].contains(&own),
-                FormatId::Canonical => true,
+                FormatId::Canonical | FormatId::GenericJson => true,
                 FormatId::AzureFrontDoor | FormatId::AzureAppGateway => own.starts_with("azure"),
                 FormatId::GcpHttpLb | FormatId::GcpApiGateway => own.starts_with("gcp"),
                 FormatId::AwsAlbJson => own == "nginx_json",

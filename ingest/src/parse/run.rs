@@ -381,11 +381,14 @@ impl<'p, 'w> Run<'p, 'w> {
         record: &mut Record<'a>,
     ) -> Option<Result<(), Stop>> {
         let parser = self.parser;
-        let mut alike = self.levels.get(at.depth)?.alike.iter();
-        let format = alike.find_map(|(format, shape)| {
-            let table = parser.tables.get(format.index())?;
-            json::read_alike(line, table, shape, record).ok().map(|()| *format)
+        let alike = &mut self.levels.get_mut(at.depth)?.alike;
+        let found = alike.iter().position(|(format, shape)| {
+            let table = parser.tables.get(format.index());
+            table.is_some_and(|table| json::read_alike(line, table, shape, record).is_ok())
         })?;
+        // Mostly the next one is like this one.
+        alike.swap(0, found);
+        let format = alike.first()?.0;
         let Reader::Json { finish, .. } = &format.format().reader else { return None };
         if may_open && envelope::is_one(record.marks) {
             return Some(Err(Stop::Envelope));
