@@ -17,6 +17,7 @@ mod journald;
 mod kubernetes;
 mod logstash;
 mod otel;
+mod pubsub;
 mod registry;
 pub(crate) mod split;
 mod syslog;
@@ -50,6 +51,7 @@ pub(crate) static ENVELOPES: &[&Envelope] = &[
     &beats::ENVELOPE,
     &journald::ENVELOPE,
     &gcp_logging::ENVELOPE,
+    &pubsub::ENVELOPE,
     &docker::ENVELOPE,
     &fluent_bit::ENVELOPE,
     &azure_text::ENVELOPE,
@@ -159,6 +161,10 @@ names! {
     JSON_PAYLOAD = "jsonPayload";
     LOG_NAME = "logName";
     HTTP_REQUEST = "httpRequest";
+    SUBSCRIPTION = "subscription";
+    DATA = "data";
+    MESSAGE_ID = "messageId";
+    INSERT_ID = "insertId";
 }
 
 /// The bit of a name; 0 for one that no envelope has.
@@ -181,6 +187,7 @@ pub(crate) fn is_one(marks: u64) -> bool {
         | TYK_RECORD
         | ITEMS
         | JSON
+        | DATA
         | JOURNAL_MESSAGE
         | TEXT_PAYLOAD
         | JSON_PAYLOAD

@@ -86,8 +86,7 @@ pub struct Recognised {
 }
 
 /// Formats of JSON whose names are so common that they would read others' records as theirs.
-const LENIENT: [FormatId; 8] = [
-    FormatId::GenericJson,
+pub(crate) const LENIENT: [FormatId; 7] = [
     FormatId::NginxJson,
     FormatId::FastlyJson,
     FormatId::Caddy,
@@ -144,7 +143,7 @@ impl Votes {
     /// What to read records as of which most have a format.
     fn hint(&self, format: FormatId) -> Option<FormatId> {
         let kinds = self.counts.iter().filter(|it| **it > 0).count();
-        (kinds == 1 && format.is_json() && !LENIENT.contains(&format)).then_some(format)
+        (kinds == 1 && !LENIENT.contains(&format)).then_some(format)
     }
 
     fn decide(mut self, parsed: &Parsed) -> Result<Recognised, Refusal> {

@@ -17,6 +17,7 @@ use store::Store;
 struct Seen {
     /// The format; `None` for an input without a line.
     format: Option<FormatId>,
+    /// What its records are read as.
     hint: Option<FormatId>,
     records: u64,
     events: u64,

@@ -86,6 +86,11 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// What follows the JSON value that a text begins with; `None` where it does not end.
+pub(crate) fn after_value(text: &str) -> Option<&str> {
+    text.get(value(text.as_bytes(), 0)?..)
+}
+
 /// The objects of a line that holds several, one after the other, as some deliver them; `None` unless
 /// there are two at least and nothing else.
 pub(crate) fn objects(line: &str) -> Option<Vec<&str>> {

@@ -21,10 +21,14 @@ fn element(line: &str) -> String {
 }
 
 fn packed(line: &str) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(subscription(line).as_bytes()).unwrap();
     let bytes = gzip.finish().unwrap();
+    json!({"awslogs": {"data": base64(&bytes)}}).to_string()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let group = |three: &[u8]| {
         let bits = three.iter().fold(0_u32, |all, it| all << 8 | u32::from(*it));
         let bits = bits << (8 * (3 - three.len()));
@@ -34,7 +38,7 @@ fn packed(line: &str) -> String {
     while !data.len().is_multiple_of(4) {
         data.push('=');
     }
-    json!({"awslogs": {"data": data}}).to_string()
+    data
 }
 
 fn subscription(line: &str) -> String {
@@ -82,6 +86,10 @@ const WRAPS: &[(&str, Wrap)] = &[
     ("journald", |line| {
         json!({"MESSAGE": line, "__REALTIME_TIMESTAMP": "1773113821000000", "SYSLOG_IDENTIFIER": "gateway", "_HOSTNAME": "web-1", "PRIORITY": "6"}).to_string()
     }),
+    ("pubsub", |line| {
+        json!({"message": {"data": base64(line.as_bytes()), "messageId": "1", "publishTime": "2026-03-10T03:37:01Z"}, "subscription": "projects/p/subscriptions/s"}).to_string()
+    }),
+    ("pubsub", |line| json!({"data": base64(line.as_bytes()), "messageId": "1"}).to_string()),
     ("gcp_logging", |line| {
         json!({"insertId": "1", "textPayload": line, "timestamp": "2026-03-10T03:37:01Z", "logName": "projects/p/logs/stdout", "resource": {"type": "k8s_container", "labels": {"pod_name": "gw-1"}}, "severity": "INFO"}).to_string()
     }),

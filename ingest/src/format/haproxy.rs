@@ -45,7 +45,7 @@ const PREFIX_BYTES_MAX: usize = 256;
 /// a caller may write the program's name too.
 fn message(line: &str) -> Option<&str> {
     let head = line.get(..line.floor_char_boundary(PREFIX_BYTES_MAX)).unwrap_or(line);
-    let at = head.find(PROGRAM)?;
+    let at = memchr::memmem::find(head.as_bytes(), PROGRAM.as_bytes())?;
     line.get(at..)?.split_once("]: ").map(|(_, message)| message.trim_ascii())
 }
 

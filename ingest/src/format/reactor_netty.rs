@@ -37,7 +37,8 @@ const HEADER_BYTES_MAX: usize = 256;
 /// tried first, for a caller may write the logger's name too.
 fn message(line: &str) -> Option<&str> {
     let head = line.get(..line.floor_char_boundary(HEADER_BYTES_MAX)).unwrap_or(line);
-    let after = line.get(head.find(LOGGER)? + LOGGER.len()..)?;
+    let at = memchr::memmem::find(head.as_bytes(), LOGGER.as_bytes())?;
+    let after = line.get(at + LOGGER.len()..)?;
     after.trim_ascii_start().strip_prefix([':', '-'])
 }
 

@@ -395,6 +395,39 @@ fn a_mixed_stream_is_read_as_its_records_alone() {
     }
 }
 
+/// Where a sample has one format only, later records of others must not be read as it.
+#[test]
+fn a_format_takes_no_record_of_another_for_its_own() {
+    let mut wrong = Vec::new();
+    for sample in shared().into_iter().chain(own()) {
+        for number in sample.records().take(6).collect::<Vec<_>>() {
+            let bytes = sample.alone(number);
+            let alone = objects(&parse_keeping(&bytes, None).batch);
+            let Some(own) = alone.first().and_then(|it| it["source_format"].as_str()) else {
+                continue;
+            };
+            // Some lines are common lines with more behind them; canonical events are what their
+            // writer made of them.
+            let is_kin = |it: &FormatId| match it {
+                FormatId::Clf => ["aws_apigw_text", "reactor_netty", "traefik"].contains(&own),
+                FormatId::Canonical | FormatId::GenericJson => true,
+                FormatId::AzureFrontDoor | FormatId::AzureAppGateway => own.starts_with("azure"),
+                FormatId::GcpHttpLb | FormatId::GcpApiGateway => own.starts_with("gcp"),
+                FormatId::AwsAlbJson => own == "nginx_json",
+                _ => sniff::LENIENT.contains(it),
+            };
+            for format in FormatId::ALL.iter().filter(|it| !is_kin(it)) {
+                let read = objects(&parse_keeping(&bytes, Some(*format)).batch);
+                let found = read.first().and_then(|it| it["source_format"].as_str());
+                if found != Some(own) {
+                    wrong.push(format!("{}:{number}: {own} as {found:?}", sample.name));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_disagreement_says_why_and_where_it_is_documented() {
     let told = told();

@@ -12,7 +12,7 @@ pub(super) fn after_marker<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
         return Some(rest);
     }
     let head = line.get(..line.floor_char_boundary(PREFIX_BYTES_MAX)).unwrap_or(line);
-    let at = head.find(marker)?;
+    let at = memchr::memmem::find(head.as_bytes(), marker.as_bytes())?;
     let is_word = line.get(..at)?.ends_with([' ', ':']);
     line.get(at + marker.len()..).filter(|_| is_word)
 }

@@ -1,6 +1,7 @@
 //! Query strings: keys stay, secret and personal values go.
 
 use super::text;
+use crate::envelope::split;
 
 /// Names whose values are secret or personal, without regard to case and separators.
 const SECRET_NAMES: [&str; 55] = [
@@ -63,6 +64,31 @@ const SECRET_NAMES: [&str; 55] = [
 /// Parts of a name that make it one of those, wherever they stand.
 const SECRET_PARTS: [&str; 7] =
     ["apikey", "credential", "passw", "password", "secret", "signature", "token"];
+/// Names whose values are prompts, answers and bodies: nothing of them is kept.
+const BODY_NAMES: [&str; 22] = [
+    "answer",
+    "arguments",
+    "body",
+    "completion",
+    "content",
+    "input",
+    "llmrequest",
+    "llmresponsetext",
+    "messages",
+    "originaltext",
+    "output",
+    "params",
+    "payload",
+    "postdata",
+    "prompt",
+    "prompts",
+    "rawrequest",
+    "rawresponse",
+    "requestbody",
+    "responsebody",
+    "sanitizeditems",
+    "text",
+];
 /// Bytes of a name that are looked at.
 const NAME_BYTES_MAX: usize = 48;
 /// What stands for a secret value.
@@ -70,8 +96,21 @@ const REDACTED: &str = "REDACTED";
 
 /// Whether the value under a name is secret: `X-API-Key`, `access_token`, `user[password]`.
 pub(super) fn is_secret(name: &str) -> bool {
-    // Most names are short words that are on no list: a look at their first bytes is enough.
     let mut folded = [0_u8; NAME_BYTES_MAX];
+    let folded = fold(name, &mut folded);
+    SECRET_NAMES.binary_search(&folded).is_ok()
+        || (folded.len() > 4 && SECRET_PARTS.iter().any(|part| folded.contains(part)))
+}
+
+/// Whether the value under a name is a prompt or a body: `request_body`, `messages`.
+fn is_body(name: &str) -> bool {
+    let mut folded = [0_u8; NAME_BYTES_MAX];
+    let name = name.rsplit_once('.').map_or(name, |(_, last)| last);
+    BODY_NAMES.binary_search(&fold(name, &mut folded)).is_ok()
+}
+
+/// A name in small letters and digits alone.
+fn fold<'f>(name: &str, folded: &'f mut [u8; NAME_BYTES_MAX]) -> &'f str {
     let mut length = 0;
     let mut bytes = name.bytes();
     while let Some(byte) = bytes.next() {
@@ -81,9 +120,7 @@ pub(super) fn is_secret(name: &str) -> bool {
             length += 1;
         }
     }
-    let Some(Ok(folded)) = folded.get(..length).map(std::str::from_utf8) else { return false };
-    SECRET_NAMES.binary_search(&folded).is_ok()
-        || (length > 4 && SECRET_PARTS.iter().any(|part| folded.contains(part)))
+    folded.get(..length).and_then(|it| std::str::from_utf8(it).ok()).unwrap_or("")
 }
 
 /// The byte of an escape whose `%` was taken.
@@ -137,6 +174,13 @@ pub(super) fn named_values(record: &str, out: &mut String) {
         let value = after.trim_start_matches(['"', '\'', '\\', ' ']);
         let is_bearer = ["bearer", "basic"].iter().any(|it| name.eq_ignore_ascii_case(it));
         let value = match value.strip_prefix(['=', ':']) {
+            Some(value) if is_body(name) => {
+                out.push_str("=REDACTED");
+                // Of JSON inside a text, and of what was cut, nothing tells the end.
+                let end = split::after_value(value.trim_ascii_start());
+                rest = end.filter(|_| !after.starts_with('\\')).unwrap_or("");
+                continue;
+            }
             Some(value) if is_secret(name) => value,
             None if is_bearer => value,
             _ => continue,
@@ -163,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_lists_can_be_searched() {
-        assert!(SECRET_NAMES.is_sorted());
+        assert!(SECRET_NAMES.is_sorted() && BODY_NAMES.is_sorted());
     }
 
     #[test]
@@ -204,5 +248,22 @@ mod tests {
         );
         assert!(!out.contains("c4n4ry"), "{out}");
         assert!(out.contains(r#""a":1"#), "{out}");
+    }
+
+    #[test]
+    fn of_prompts_and_bodies_nothing_stays() {
+        for record in [
+            r#"{"a":1,"messages":[{"role":"user","content":"c4n4ry } ] \" c4n4ry"}],"b":2}"#,
+            r#"{"a":1,"request":{"body":"c4n4ry","raw_request":"c4n4ry"},"b":2}"#,
+            r#"{"a":1,"ai.proxy.payload":{"request":"c4n4ry"},"b":2}"#,
+            r#"{"a":1,"b":2,"params":{"name":"t","arguments":{"x":"c4n4ry"}}}"#,
+            r#"{"a":1,"b":2,"message":"{\"prompt\":\"c4n4ry\",\"c\":\"c4n4ry\"}"}"#,
+            r#"{"a":1,"b":2,"response_body":"c4n4ry c4n4ry, c4n4ry"#,
+        ] {
+            let mut out = String::new();
+            named_values(record, &mut out);
+            assert!(!out.contains("c4n4ry"), "{out}");
+            assert!(out.contains(r#""a":1"#) && out.contains(r#""b":2"#), "{out}");
+        }
     }
 }

@@ -362,15 +362,20 @@ fn no_line_takes_more_than_its_length() {
     /// Eight times as many bytes may take eight times as long, and as much again for noise and caches;
     /// quadratic work would take 64 times as long.
     const RATIO_MAX: f64 = 28.0;
+    /// A machine that is busy is asked again.
+    const TRIES: usize = 8;
     for (short, long) in traps(SHORT).iter().zip(traps(LONG)) {
         for format in [None, Some(FormatId::GenericJson)] {
-            let (quick, slow) =
-                (quickest(short.as_bytes(), format), quickest(long.as_bytes(), format));
-            // Below this nothing can be told.
-            let floor = Duration::from_micros(200);
-            let ratio = slow.as_secs_f64() / quick.max(floor).as_secs_f64();
+            let ratio = |_| {
+                let quick = quickest(short.as_bytes(), format);
+                let slow = quickest(long.as_bytes(), format);
+                // Below this nothing can be told.
+                let floor = Duration::from_micros(200);
+                slow.as_secs_f64() / quick.max(floor).as_secs_f64()
+            };
+            let is_linear = (0..TRIES).map(ratio).any(|it| it < RATIO_MAX);
             let shown = short.get(..80).unwrap_or(short);
-            assert!(ratio < RATIO_MAX, "{ratio:.0} times as long: {shown}: {slow:?}");
+            assert!(is_linear, "more than {RATIO_MAX} times as long: {shown}");
         }
     }
 }
