@@ -344,6 +344,11 @@ const fn joined<const N: usize, const PARTS: usize>(parts: [&[Field]; PARTS]) ->
 /// Nothing is left to do.
 const fn nothing(_: &mut Record<'_>) {}
 
+/// Whether a text is the name of a method of HTTP that is known.
+pub(crate) fn is_known_method(name: &str) -> bool {
+    request::method(name).is_some()
+}
+
 /// Whether a record says what was asked or what was answered.
 pub(crate) fn has_request(record: &mut Record<'_>) -> bool {
     request::is_there(record)

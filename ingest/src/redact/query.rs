@@ -3,7 +3,7 @@
 use super::text;
 
 /// Names whose values are secret or personal, without regard to case and separators.
-const SECRET_NAMES: [&str; 55] = [
+const SECRET_NAMES: [&str; 59] = [
     "accesskey",
     "accesskeyid",
     "accesstoken",
@@ -11,6 +11,7 @@ const SECRET_NAMES: [&str; 55] = [
     "apitoken",
     "assertion",
     "auth",
+    "authkey",
     "authorization",
     "authtoken",
     "awsaccesskeyid",
@@ -33,6 +34,7 @@ const SECRET_NAMES: [&str; 55] = [
     "jwt",
     "key",
     "login",
+    "mcpsessionid",
     "nonce",
     "otp",
     "passwd",
@@ -40,6 +42,7 @@ const SECRET_NAMES: [&str; 55] = [
     "phone",
     "pin",
     "privatekey",
+    "proxyauthorization",
     "pwd",
     "refreshtoken",
     "samlresponse",
@@ -58,6 +61,7 @@ const SECRET_NAMES: [&str; 55] = [
     "xamzsecuritytoken",
     "xamzsignature",
     "xapikey",
+    "xauthkey",
     "xgoogsignature",
 ];
 /// Parts of a name that make it one of those, wherever they stand.
@@ -143,8 +147,10 @@ pub(super) fn named_values(record: &str, out: &mut String) {
         };
         let value = value.trim_start_matches(['"', '\'', '\\', ' ']);
         out.push_str("=REDACTED");
-        // `Authorization: Bearer x` is two words.
-        let stop = |it: char| matches!(it, '"' | '&' | ',' | ';' | '}');
+        // `Authorization: Bearer x` is two words, and cookies are as many as there are.
+        let is_list = name.len() >= 6
+            && name.get(name.len() - 6..).is_some_and(|end| end.eq_ignore_ascii_case("cookie"));
+        let stop = |it: char| matches!(it, '"' | '&' | '}') || !is_list && matches!(it, ',' | ';');
         rest = value.find(stop).and_then(|at| value.get(at..)).unwrap_or("");
     }
     out.push_str(rest);
@@ -204,5 +210,8 @@ mod tests {
         );
         assert!(!out.contains("c4n4ry"), "{out}");
         assert!(out.contains(r#""a":1"#), "{out}");
+        out.clear();
+        named_values("Cookie: a=c4n4ry; b=c4n4ry, c=c4n4ry X-Auth-Key=c4n4ry&n=1", &mut out);
+        assert!(!out.contains("c4n4ry") && out.ends_with("&n=1"), "{out}");
     }
 }
