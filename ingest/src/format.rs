@@ -279,7 +279,8 @@ pub(crate) struct Format {
     pub(crate) time_kind: TimeKind,
     /// An event needs a status, or a method and a path.
     pub(crate) needs_request: bool,
-    /// The format names the client only in a forwarded list: its first entry counts.
+    /// The format may name the client only in a forwarded list, which counts without a peer or behind
+    /// one of a private network.
     pub(crate) forwarded_only: bool,
 }
 

@@ -300,6 +300,18 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_from_outside_is_the_client_whatever_its_headers_say() {
+        let of = |peer: &str, expected: &[&str]| {
+            let line = log(&format!(
+                r#"{{"timeUnixNano":"1773113819000000000","attributes":[{{"key":"http.response.status_code","value":{{"intValue":"200"}}}},{{"key":"client.address","value":{{"stringValue":"198.51.100.3"}}}},{{"key":"network.peer.address","value":{{"stringValue":"{peer}"}}}}]}}"#
+            ));
+            check(&line, expected);
+        };
+        of("203.0.113.9", &["client_address=203.0.113.9", "network_peer_address="]);
+        of("10.0.0.1", &["client_address=198.51.100.3", "network_peer_address=10.0.0.1"]);
+    }
+
+    #[test]
     fn every_record_is_an_event_and_its_resource_counts_for_all() {
         let one = |path: &str| {
             format!(
