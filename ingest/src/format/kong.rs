@@ -3,6 +3,7 @@
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::{Call, Record, Value};
 use super::{Format, Reader};
+use crate::identity::is_sentinel;
 use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
@@ -45,6 +46,9 @@ static FIELDS: &[Field] = &[
     Field::text("request.headers.mcp-protocol-version", Text::McpProtocolVersion),
     Field::raw("request.headers.traceparent", Raw::Traceparent),
     Field::raw("request.tls.client_verify", Raw::CertificateVerify),
+    // What an authentication plugin tells the service of a caller that it let in unknown; it removes the
+    // header from requests that it authenticated.
+    Field::flag("request.headers.x-anonymous-consumer", Raw::Aside),
     Field::int("response.status", Int::HttpResponseStatusCode),
     Field::int("response.size", Int::HttpResponseSize),
     Field::int("upstream_status", Int::UpstreamStatusCode),
@@ -107,6 +111,7 @@ static A2A: Field = Field::text("ai.a2a", Text::RpcSystem);
 ///
 /// A denied call has an audit entry only; an allowed one has both, which are one event.
 fn finish(record: &mut Record<'_>) {
+    nobody(record);
     if record.calls.is_empty() {
         return loopback(record);
     }
@@ -137,6 +142,16 @@ fn finish(record: &mut Record<'_>) {
         calls.push(audit);
     }
     record.calls = calls;
+}
+
+/// The consumer that stands for callers without credentials is nobody.
+fn nobody(record: &mut Record<'_>) {
+    let says = record.text(Slot::Raw(Raw::Aside));
+    let name = record.text(Slot::Text(Text::PrincipalName));
+    if says.is_some_and(|it| it.eq_ignore_ascii_case("true")) || name.is_some_and(is_sentinel) {
+        record.forget(Slot::Raw(Raw::IdConsumer));
+        record.forget(Slot::Text(Text::PrincipalName));
+    }
 }
 
 static DIRECTION: Field = Field::text("client_ip", Text::GatewayDirection);
@@ -192,6 +207,21 @@ mod tests {
             r#""authenticated_entity":{"id":"k-1"}"#,
             &["principal_id=k-1", "principal_type=api_key"],
         );
+    }
+
+    #[test]
+    fn the_anonymous_consumer_is_nobody() {
+        let expected = ["principal_id=192.168.65.1", "principal_type=ip", "principal_name="];
+        check(r#""consumer":{"id":"c-0","username":"anonymous"}"#, &expected);
+        for word in ["true", "\"true\""] {
+            crate::format::check::check(
+                FormatId::Kong,
+                &format!(
+                    r#"{{"started_at":1726783839538,"client_ip":"192.168.65.1","request":{{"method":"GET","uri":"/","headers":{{"x-anonymous-consumer":{word}}}}},"response":{{"status":200}},"latencies":{{"request":1}},"consumer":{{"id":"c-0","username":"guests"}}}}"#
+                ),
+                &expected,
+            );
+        }
     }
 
     #[test]
