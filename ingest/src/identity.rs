@@ -125,9 +125,13 @@ fn given<'r>(record: &'r Record<'_>, client: Option<&str>) -> Option<Candidate<'
     Some(Candidate { id, issuer: None, kind, trust, source, is_secret: false })
 }
 
-/// The best identity candidate of a record.
+/// The best identity candidate of a record: the first that the gateway verified, else the first. What only
+/// a header says must not hide whose certificate or token was checked.
+///
+/// The operator's own choice comes before all.
 fn candidate<'r>(record: &'r Record<'_>) -> Option<Candidate<'r>> {
     let base = Slot::Raw(Raw::IdOverride).index();
+    let mut first = None;
     let mut bits = record.present() >> base;
     while bits != 0 {
         let raw = *Raw::IDENTITIES.get(bits.trailing_zeros() as usize)?;
@@ -153,9 +157,13 @@ fn candidate<'r>(record: &'r Record<'_>) -> Option<Candidate<'r>> {
         }
         let is_secret = filled.field.how == How::Secret;
         let issuer = record.text(Slot::Raw(Raw::Issuer)).filter(|_| raw == Raw::IdSubject);
-        return Some(Candidate { id, issuer, kind, trust, source, is_secret });
+        let found = Candidate { id, issuer, kind, trust, source, is_secret };
+        if trust == PrincipalTrust::Verified || raw == Raw::IdOverride {
+            return Some(found);
+        }
+        first = first.or(Some(found));
     }
-    None
+    first
 }
 
 /// The rule of that id, if there is one.

@@ -143,6 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn a_header_does_not_hide_a_verified_certificate() {
+        let of = |verify: &str, expected: &[&str]| {
+            check(
+                &format!(
+                    r#""status":200,"http_x_consumer_id":"admin","ssl_client_s_dn":"CN=svc","ssl_client_verify":"{verify}""#
+                ),
+                expected,
+            );
+        };
+        of("SUCCESS", &["principal_id=CN=svc", "principal_trust=verified"]);
+        of("NONE", &["principal_id=admin", "principal_trust=asserted"]);
+    }
+
+    #[test]
     fn an_api_key_is_kept_as_its_fingerprint_only() {
         check(
             r#""status":200,"http_x_api_key":"c4n4ry""#,
