@@ -4,7 +4,7 @@ use crate::format::FormatId;
 use crate::format::field::{How, OVERRIDE, Raw, Rule, Slot};
 use crate::format::mapping::SOURCES;
 use crate::format::record::Record;
-use model::{PrincipalTrust, PrincipalType, Text};
+use model::{ParseFlags, PrincipalTrust, PrincipalType, Text};
 
 /// Names that stand for nobody; one of them must never become a giant principal.
 const SENTINELS: [&str; 14] = [
@@ -95,7 +95,14 @@ pub(crate) fn resolve<'r>(
     status: Option<u16>,
     client: Option<&str>,
 ) -> Resolved<'r> {
-    let named = given(record, client).or_else(|| candidate(record));
+    let mut named = given(record, client).or_else(|| candidate(record));
+    // Where a caller's value broke out of its place, it may have written any other.
+    if let Some(named) = &mut named
+        && record.flags.contains(ParseFlags::REPAIRED_JSON)
+        && named.trust == PrincipalTrust::Verified
+    {
+        named.trust = PrincipalTrust::Asserted;
+    }
     let refused = matches!(status, Some(401 | 407));
     let is_believed = |it: Candidate<'_>| it.trust != PrincipalTrust::Asserted;
     let is_claimed = named.is_some_and(|it| record.is_claimed || refused && !is_believed(it));

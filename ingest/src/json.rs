@@ -59,6 +59,13 @@ impl Entry {
     const fn is_read(&self) -> bool {
         self.field.is_some() || self.child.is_some()
     }
+
+    /// Whether the name was read before in a record, where the first value counts: what a caller added to
+    /// a line that does not escape its values must not replace what the gateway wrote.
+    #[inline]
+    fn is_again(&self, record: &mut Record<'_>) -> bool {
+        self.field.is_some_and(|(field, rank)| record.is_again(field, rank))
+    }
 }
 
 impl Table {
@@ -249,8 +256,10 @@ impl<'a> Visitor<'a> for Alike<'_, '_, 'a> {
         while let Some(entry) = map.next_key_seed(Expected(names.next()))? {
             record.fields += 1;
             record.marks |= entry.map_or(0, |it| it.mark);
-            match entry.filter(|it| it.is_read()) {
-                Some(entry) => map.next_value_seed(Scalar { table, entry, depth: 0, record })?,
+            match entry.filter(|it| it.is_read() && !it.is_again(record)) {
+                Some(entry) => {
+                    map.next_value_seed(Scalar { table, entry, depth: 0, in_list: false, record })?
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -309,7 +318,8 @@ impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
             return telemetry::Walk::new(self.table, self.record, self.each).all(map);
         }
         self.record.clear();
-        Object { table: self.table, node: 0, depth: 0, record: self.record }.visit_map(map)?;
+        Object { table: self.table, node: 0, depth: 0, in_list: false, record: self.record }
+            .visit_map(map)?;
         (self.each)(self.record);
         Ok(())
     }
@@ -317,7 +327,8 @@ impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
         loop {
             self.record.clear();
-            let object = Object { table: self.table, node: 0, depth: 0, record: self.record };
+            let (table, record) = (self.table, &mut *self.record);
+            let object = Object { table, node: 0, depth: 0, in_list: false, record };
             if seq.next_element_seed(object)?.is_none() {
                 return Ok(());
             }
@@ -330,6 +341,8 @@ struct Object<'t, 'r, 'a> {
     table: &'t Table,
     node: usize,
     depth: usize,
+    /// Other objects of the same list have the same names.
+    in_list: bool,
     record: &'r mut Record<'a>,
 }
 
@@ -349,15 +362,15 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { table, node, depth, record } = self;
+        let Self { table, node, depth, in_list, record } = self;
         while let Some(entry) = map.next_key_seed(Name { table, node })? {
             record.fields += 1;
             if depth == 0 {
                 record.marks |= entry.map_or(0, |it| it.mark);
             }
-            match entry.filter(|it| it.is_read()) {
+            match entry.filter(|it| it.is_read() && (in_list || !it.is_again(record))) {
                 Some(entry) if record.fields <= FIELDS_MAX => {
-                    map.next_value_seed(Scalar { table, entry, depth, record })?;
+                    map.next_value_seed(Scalar { table, entry, depth, in_list, record })?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -404,6 +417,7 @@ struct Scalar<'t, 'r, 'a> {
     table: &'t Table,
     entry: &'t Entry,
     depth: usize,
+    in_list: bool,
     record: &'r mut Record<'a>,
 }
 
@@ -477,18 +491,18 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { table, entry, depth, record } = self;
+        let Self { table, entry, depth, in_list, record } = self;
         if let Some(node) = entry.child
             && depth < DEPTH_MAX
         {
-            return Object { table, node, depth: depth + 1, record }.visit_map(map);
+            return Object { table, node, depth: depth + 1, in_list, record }.visit_map(map);
         }
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { table, entry, depth, record } = self;
+        let Self { table, entry, depth, in_list: _, record } = self;
         let is_list = entry.child.and_then(|it| table.nodes.get(it)).is_some_and(|it| it.is_list);
         let mut elements = 0_usize;
         if depth >= DEPTH_MAX {
@@ -496,7 +510,10 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
             return Ok(());
         }
         let depth = depth + 1;
-        while seq.next_element_seed(Scalar { table, entry, depth, record })?.is_some() {
+        while seq
+            .next_element_seed(Scalar { table, entry, depth, in_list: true, record: &mut *record })?
+            .is_some()
+        {
             elements += 1;
             if is_list {
                 record.end_call();

@@ -255,7 +255,13 @@ impl<'a> Visitor<'a> for Holder<'_, '_, 'a> {
                     map.next_value_seed(Body { table, node, record: &mut *record })?;
                 }
                 (HolderPart::Own(entry), _) => {
-                    map.next_value_seed(Scalar { table, entry, depth: 0, record: &mut *record })?;
+                    map.next_value_seed(Scalar {
+                        table,
+                        entry,
+                        depth: 0,
+                        in_list: true,
+                        record: &mut *record,
+                    })?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
