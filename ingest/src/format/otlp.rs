@@ -232,10 +232,49 @@ fn grpc(record: &mut Record<'_>) {
         record.put_copied(&TARGET, 0, &format!("/{whole}"));
         record.put_copied(&METHOD, 0, "POST");
     }
-    let code = record.int(Slot::Int(Int::UpstreamStatusCode)).filter(|it| *it <= 16);
+    let old = record.int(Slot::Int(Int::UpstreamStatusCode)).filter(|it| *it <= 16);
+    let code = old.or_else(|| code(record));
+    // A gateway's own record of a call that it let nobody make.
+    record.is_claimed = code == Some(16);
     if let (Some(code), false) = (code, record.has(Slot::Int(Int::HttpResponseStatusCode))) {
         record.put(&STATUS, 0, Value::Int(gcp_audit::status_of(code)));
     }
+}
+
+/// The code in `rpc.response.status_code`: a name or a number, as text or not.
+fn code(record: &Record<'_>) -> Option<i64> {
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+    let filled = record.filled(Slot::Int(Int::RpcErrorCode))?;
+    if filled.field.name != "rpc.response.status_code" {
+        return None;
+    }
+    let code = match filled.value {
+        Value::Int(code) => Some(code),
+        text => {
+            let text = record.text_of(text)?;
+            let named = (0..).zip(NAMES).find(|(_, name)| name.eq_ignore_ascii_case(text));
+            text.parse().ok().or(named.map(|(code, _)| code))
+        }
+    };
+    code.filter(|it| (0..=16).contains(it))
 }
 
 /// Why a span is no event: clients' spans are the same calls seen from the other side, all others are
@@ -361,6 +400,26 @@ mod tests {
                 "upstream_status_code=",
             ],
         );
+    }
+
+    #[test]
+    fn a_grpc_code_has_a_name_or_digits() {
+        let of = |code: &str, expected: &[&str]| {
+            let line = format!(
+                r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"kind":2,"startTimeUnixNano":"1773113819000000000","endTimeUnixNano":"1773113819250000000","attributes":[{{"key":"rpc.system.name","value":{{"stringValue":"grpc"}}}},{{"key":"rpc.method","value":{{"stringValue":"shop.Orders/Get"}}}},{{"key":"client.address","value":{{"stringValue":"203.0.113.9"}}}},{{"key":"user.id","value":{{"stringValue":"u-1"}}}},{{"key":"rpc.response.status_code","value":{code}}}]}}]}}]}}]}}"#
+            );
+            check(&line, expected);
+        };
+        let refused =
+            ["http_response_status_code=401", "principal_trust=claimed", "principal_claimed=u-1"];
+        of(r#"{"stringValue":"UNAUTHENTICATED"}"#, &refused);
+        of(r#"{"stringValue":"16"}"#, &refused);
+        of(r#"{"intValue":"16"}"#, &refused);
+        of(
+            r#"{"stringValue":"OK"}"#,
+            &["http_response_status_code=200", "principal_id=u-1", "url_path=/shop.Orders/Get"],
+        );
+        of(r#"{"stringValue":"PERMISSION_DENIED"}"#, &["http_response_status_code=403"]);
     }
 
     #[test]
