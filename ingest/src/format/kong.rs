@@ -41,6 +41,10 @@ static FIELDS: &[Field] = &[
     Field::text("request.headers.x-request-id", Text::RequestId),
     Field::text("request.headers.referer", Text::HttpRequestReferrer),
     Field::raw("request.headers.x-forwarded-for", Raw::Forwarded),
+    // What a proxy before Kong adds.
+    Field::raw("request.headers.x-real-ip", Raw::AsideToo),
+    Field::raw("request.headers.forwarded", Raw::AsideToo),
+    Field::raw("request.headers.via", Raw::AsideToo),
     Field::raw("request.headers.mcp-method", Raw::McpMethodHeader),
     Field::raw("request.headers.mcp-name", Raw::McpNameHeader),
     Field::text("request.headers.mcp-protocol-version", Text::McpProtocolVersion),
@@ -163,7 +167,12 @@ fn loopback(record: &mut Record<'_>) {
         return;
     }
     record.put(&DIRECTION, 0, Value::Line("internal"));
-    // What asks is Kong's own client, unless it passes the caller's headers on.
+    // What asks is Kong's own client, unless it passes the caller's headers on. Behind a proxy on the same
+    // host anybody can use its name: then the record has what the proxy or a plugin knew of the caller.
+    let others = [Raw::Forwarded, Raw::AsideToo, Raw::IdConsumer, Raw::IdCredential];
+    if others.into_iter().any(|it| record.has(Slot::Raw(it))) {
+        return;
+    }
     let agent = record.text(Slot::Text(Text::UserAgentOriginal));
     if agent.is_some_and(|it| it.starts_with("lua-resty-http/")) {
         record.refuse(Reject::Repeated);
@@ -265,6 +274,19 @@ mod tests {
             r#""ai":{"other":{"meta":{"request_model":"b"}},"proxy":{"meta":{"request_model":"a"}},"another":{"meta":{"request_model":"c"}}}"#,
             &["gen_ai_request_model=a"],
         );
+    }
+
+    #[test]
+    fn kongs_own_client_is_known_by_more_than_its_name() {
+        let of = |more: &str, expected: &[&str]| {
+            let line = format!(
+                r#"{{"started_at":1726783839538,"client_ip":"127.0.0.1","request":{{"method":"GET","uri":"/","headers":{{"user-agent":"lua-resty-http/0.17"{more}}}}},"response":{{"status":200}},"latencies":{{"request":1}}}}"#
+            );
+            crate::format::check::check(FormatId::Kong, &line, expected);
+        };
+        of("", &["reject=repeated"]);
+        of(r#","x-forwarded-for":"9.9.9.9""#, &["events=1", "gateway_direction=internal"]);
+        of(r#","via":"1.1 edge""#, &["events=1"]);
     }
 
     #[test]
