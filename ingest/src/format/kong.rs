@@ -128,14 +128,17 @@ fn finish(record: &mut Record<'_>) {
         }
     }
     for mut audit in audits {
-        let same = |call: &&mut Call<'_>| text(record, call, TOOL) == text(record, &audit, TOOL);
+        // A list filter (no name) says nothing about a call that was made.
+        let Some(tool) = audit[TOOL] else { continue };
+        // Of several calls of one tool each has a decision of its own.
+        let same = |call: &&mut Call<'_>| {
+            call[DECISION].is_none() && text(record, call, TOOL) == text(record, &audit, TOOL)
+        };
         if let Some(call) = calls.iter_mut().find(same) {
             call[DECISION] = audit[DECISION];
             call[REASON] = audit[REASON];
             continue;
         }
-        // A list filter (no name) says nothing about a call that was made.
-        let Some(tool) = audit[TOOL] else { continue };
         let method = match text(record, &audit, PRIMITIVE) {
             Some("resource") => "resources/read",
             Some("prompt") => "prompts/get",
@@ -248,6 +251,28 @@ mod tests {
                 "principal_id=x",
                 "principal_type=consumer",
             ],
+        );
+    }
+
+    #[test]
+    fn each_call_of_a_tool_has_the_decision_about_it() {
+        let of = |rpc: &str, audits: &str, expected: &[&str]| {
+            check(&format!(r#""ai":{{"mcp":{{"rpc":[{rpc}],"audit":[{audits}]}}}}"#), expected);
+        };
+        let (list, call) =
+            (r#"{"method":"tools/list"}"#, r#"{"method":"tools/call","tool_name":"a"}"#);
+        let audit = |name: &str, action: &str| {
+            format!(r#"{{"primitive":"tool","primitive_name":{name},"action":"{action}"}}"#)
+        };
+        of(
+            &format!("{list},{call}"),
+            &audit("null", "deny"),
+            &["events=2", "endpoint=mcp tools/list", "policy_decision="],
+        );
+        of(
+            &format!("{call},{call}"),
+            &format!("{},{}", audit("\"a\"", "allow"), audit("\"a\"", "deny")),
+            &["events=2", "endpoint=mcp tools/call a", "policy_decision=allow"],
         );
     }
 
