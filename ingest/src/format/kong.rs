@@ -189,6 +189,7 @@ fn text<'r>(record: &'r Record<'_>, call: &'r Call<'_>, place: usize) -> Option<
 #[cfg(test)]
 mod tests {
     use crate::format::FormatId;
+    use model::Int;
 
     #[track_caller]
     fn check(fields: &str, expected: &[&str]) {
@@ -274,6 +275,19 @@ mod tests {
             &format!("{},{}", audit("\"a\"", "allow"), audit("\"a\"", "deny")),
             &["events=2", "endpoint=mcp tools/call a", "policy_decision=allow"],
         );
+    }
+
+    #[test]
+    fn the_bytes_and_tokens_of_a_record_stand_with_its_first_call() {
+        let line = r#"{"started_at":1726783839538,"client_ip":"192.168.65.1","request":{"method":"POST","uri":"/mcp","size":139},"response":{"status":200,"size":99},"latencies":{"request":173},"ai":{"proxy":{"usage":{"prompt_tokens":28}},"mcp":{"rpc":[{"method":"tools/call","tool_name":"a"},{"method":"tools/call","tool_name":"b"}]}}}"#;
+        let parsed = crate::format::check::parse(line.as_bytes(), Some(FormatId::Kong));
+        let sums = |column: Int| -> Vec<Option<i64>> {
+            parsed.batch.events.iter().map(|it| it.int(column)).collect()
+        };
+        let (bytes, tokens) = (sums(Int::HttpResponseSize), sums(Int::GenAiUsageInputTokens));
+        assert_eq!((bytes, tokens), (vec![Some(99), None], vec![Some(28), None]));
+        let lasted = sums(Int::DurationNs);
+        assert_eq!(lasted, [Some(173_000_000), Some(173_000_000)]);
     }
 
     #[test]

@@ -48,6 +48,17 @@ pub(crate) const CALL_SLOTS: [Slot; 7] = [
     Slot::Int(Int::RpcErrorCode),
 ];
 
+/// What a record counts for all its calls together: it stands with the first of them, so that sums come
+/// out right.
+const SUMS: [Slot; 6] = [
+    Slot::Int(Int::HttpRequestSize),
+    Slot::Int(Int::HttpResponseSize),
+    Slot::Int(Int::HttpRequestBodySize),
+    Slot::Int(Int::HttpResponseBodySize),
+    Slot::Int(Int::GenAiUsageInputTokens),
+    Slot::Int(Int::GenAiUsageOutputTokens),
+];
+
 /// One element of a list of calls.
 pub(crate) type Call<'a> = [Option<Filled<'a>>; CALL_SLOTS.len()];
 
@@ -238,6 +249,18 @@ impl<'a> Record<'a> {
                 self.present |= 1 << slot.index();
             }
         }
+    }
+
+    /// Leaves out what stands with the first of several calls.
+    pub(crate) fn hide_sums(&mut self) {
+        for slot in SUMS {
+            self.forget(slot);
+        }
+    }
+
+    /// Shows slots again that were hidden, one bit each.
+    pub(crate) const fn show(&mut self, slots: u128) {
+        self.present |= slots;
     }
 
     /// Takes over what one slot holds in another: `user` is the actor where somebody is impersonated.
