@@ -10,8 +10,9 @@ pub(crate) use mend::{hex, prune, repair};
 pub(crate) use unread::unread;
 
 use crate::envelope;
-use crate::format::field::{Field, How, OVERRIDE, Raw, Slot};
+use crate::format::field::{Field, How, OVERRIDE, Raw, SECRET_OVERRIDE, Slot};
 use crate::format::record::{Record, Value};
+use crate::redact;
 use model::ParseFlags;
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -73,7 +74,10 @@ impl Table {
     pub(crate) fn new(fields: &'static [Field], principal_field: &str) -> Self {
         let mut draft = vec![Draft::default()];
         if !principal_field.is_empty() {
-            add(&mut draft, 0, principal_field, (&OVERRIDE, 0));
+            let name = principal_field.rsplit('.').next().unwrap_or(principal_field);
+            let is_secret = redact::is_credential_name(name);
+            let field = if is_secret { &SECRET_OVERRIDE } else { &OVERRIDE };
+            add(&mut draft, 0, principal_field, (field, 0));
         }
         for (rank, field) in (1..).zip(fields) {
             add(&mut draft, 0, field.name, (field, rank));

@@ -4,7 +4,7 @@ mod detect;
 mod json;
 mod query;
 
-pub(crate) use query::query;
+pub(crate) use query::{is_credential_name, query};
 
 use crate::endpoint::{SegmentKind, classify};
 use std::fmt::Write as _;

@@ -90,6 +90,19 @@ pub(super) fn is_secret(name: &str) -> bool {
         || (length > 4 && SECRET_PARTS.iter().any(|part| folded.contains(part)))
 }
 
+/// Whether what a field of that name says is a credential itself: neither a person's name or address, nor
+/// the id of one, by which it may be called.
+pub(crate) fn is_credential_name(name: &str) -> bool {
+    const OPEN: [&str; 5] = ["code", "email", "login", "phone", "state"];
+    let is_of = |end: &str| {
+        let start = name.len().checked_sub(end.len());
+        start.and_then(|at| name.get(at..)).is_some_and(|it| it.eq_ignore_ascii_case(end))
+    };
+    let is_session = ["sid", "sessionid", "session_id", "session-id"].into_iter().any(is_of);
+    let is_id = is_of("id") && !is_session;
+    is_secret(name) && !is_id && !OPEN.iter().any(|it| it.eq_ignore_ascii_case(name))
+}
+
 /// The byte of an escape whose `%` was taken.
 fn escaped(bytes: &mut std::str::Bytes<'_>) -> u8 {
     let (Some(high), Some(low)) = (bytes.next(), bytes.next()) else { return b'%' };
@@ -170,6 +183,16 @@ mod tests {
     #[test]
     fn the_lists_can_be_searched() {
         assert!(SECRET_NAMES.is_sorted());
+    }
+
+    #[test]
+    fn a_name_of_a_credential_is_none_of_a_person_or_an_id() {
+        for name in ["X-Api-Key", "api_key", "authorization", "Mcp-Session-Id", "sid", "token"] {
+            assert!(is_credential_name(name), "{name}");
+        }
+        for name in ["email", "login", "api_key_id", "credentialId", "user", "sub", "who"] {
+            assert!(!is_credential_name(name), "{name}");
+        }
     }
 
     #[test]
