@@ -11,7 +11,7 @@ pub(crate) use unread::unread;
 
 use crate::envelope;
 use crate::format::field::{Field, How, OVERRIDE, Raw, SECRET_OVERRIDE, Slot};
-use crate::format::record::{Record, Value};
+use crate::format::record::{Mark, Record, Value};
 use crate::redact;
 use model::ParseFlags;
 use serde::de::{
@@ -201,8 +201,13 @@ pub(crate) fn read<'a>(
     if mend::is_deep(line) {
         return Err(Malformed);
     }
+    let early = if table.is_telemetry && telemetry::may_come_late(line) {
+        telemetry::resources(line, table, record)?
+    } else {
+        Vec::new()
+    };
     let mut json = sonic_rs::Deserializer::from_str(line);
-    (&mut json).deserialize_any(Line { table, record, each }).map_err(|_| Malformed)?;
+    (&mut json).deserialize_any(Line { table, early, record, each }).map_err(|_| Malformed)?;
     json.end().map_err(|_| Malformed)
 }
 
@@ -306,6 +311,8 @@ impl<'t> Visitor<'_> for Expected<'t> {
 
 struct Line<'t, 'r, 'a> {
     table: &'t Table,
+    /// What the resources of OTLP say that stand behind their records.
+    early: Vec<Mark<'a>>,
     record: &'r mut Record<'a>,
     each: &'r mut dyn FnMut(&mut Record<'a>),
 }
@@ -319,7 +326,7 @@ impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
         if self.table.is_telemetry {
-            return telemetry::Walk::new(self.table, self.record, self.each).all(map);
+            return telemetry::Walk::new(self.table, self.record, self.each, self.early).all(map);
         }
         self.record.clear();
         Object { table: self.table, node: 0, depth: 0, in_list: false, record: self.record }

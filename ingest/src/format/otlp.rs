@@ -301,6 +301,7 @@ fn is_zero(record: &Record<'_>, slot: Slot) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::format::FormatId;
+    use model::Text;
 
     #[track_caller]
     fn check(line: &str, expected: &[&str]) {
@@ -361,6 +362,36 @@ mod tests {
             &log(&format!("{},{{}},{}", one("/a?b=1"), one("/c"))),
             &["events=2", "url_path=/a", "time_kind=received", "gateway_service=edge"],
         );
+    }
+
+    #[test]
+    fn a_resource_may_stand_behind_its_records() {
+        let records = |path: &str| {
+            format!(
+                r#""scopeLogs":[{{"logRecords":[{{"attributes":[{{"key":"http.method","value":{{"stringValue":"GET"}}}},{{"key":"url.path","value":{{"stringValue":"{path}"}}}}],"timeUnixNano":"1773113819000000000"}}]}}]"#
+            )
+        };
+        let resource = |name: &str| {
+            format!(
+                r#""resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"{name}"}}}}]}}"#
+            )
+        };
+        // The second has its resource before, the third has none.
+        let line = format!(
+            r#"{{"resourceLogs":[{{{},{}}},{{{},{}}},{{{}}}]}}"#,
+            records("/a"),
+            resource("caf\\u00e9"),
+            resource("two"),
+            records("/b"),
+            records("/c"),
+        );
+        let parsed = crate::format::check::parse(line.as_bytes(), Some(FormatId::Otlp));
+        let of = |column| {
+            let events = parsed.batch.events.iter();
+            events.map(|it| parsed.batch.text(it, column).unwrap_or("")).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Text::GatewayService), ["café", "two", ""]);
+        assert_eq!(of(Text::UrlPath), ["/a", "/b", "/c"]);
     }
 
     #[test]

@@ -199,7 +199,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "basic_auth, or log_append user_id {http.request.header.X-Consumer-Id} behind forward_auth with copy_headers",
+                "basic_auth, or log_append user_id {http.request.header.X-Consumer-Id} behind forward_auth with copy_headers, in a route that deletes the header first",
             ),
             (Fact::BytesOut, "logged by default as size: remove it from format filter"),
             (Fact::BytesIn, "logged by default as bytes_read: remove it from format filter"),

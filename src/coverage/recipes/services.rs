@@ -371,10 +371,7 @@ pub(super) const SERVICES: &[Recipe] = &[
                 r#"add "request_body_size":%{req.body_bytes_read}V to the endpoint's format"#,
             ),
             (Fact::Duration, r#"add "duration_us":%{time.elapsed.usec}V to the endpoint's format"#),
-            (
-                Fact::Network,
-                r#"add "client_ip":"%{req.http.Fastly-Client-IP}V" to the endpoint's format"#,
-            ),
+            (Fact::Network, r#"add "client_ip":"%{client.ip}V" to the endpoint's format"#),
             (
                 Fact::UserAgent,
                 r#"add "request_user_agent":"%{json.escape(req.http.User-Agent)}V" to the endpoint's format"#,
