@@ -94,6 +94,8 @@ struct Counts {
 #[derive(Debug, Default)]
 pub(crate) struct Coverage {
     formats: BTreeMap<&'static str, Counts>,
+    /// How many events have the same facts, a bit each: a detector needs them of one event.
+    alike: BTreeMap<u32, u64>,
     rules: BTreeMap<(&'static str, &'static str), u64>,
     shares: Shares,
 }
@@ -104,9 +106,13 @@ impl Coverage {
         for event in &batch.events {
             let counts = self.formats.entry(event.source_format).or_default();
             counts.events += 1;
+            let mut held = 0;
             for (fact, count) in Fact::ALL.iter().zip(&mut counts.facts) {
-                *count += u64::from(fact.is_in(batch, event));
+                let is_held = fact.is_in(batch, event);
+                *count += u64::from(is_held);
+                held |= u32::from(is_held) << *fact as u32;
             }
+            *self.alike.entry(held).or_default() += 1;
             let rule = (event.principal_source, event.principal_trust.as_str());
             *self.rules.entry(rule).or_default() += 1;
             self.shares.add(batch, event);
@@ -142,11 +148,13 @@ impl Coverage {
         identities.sort_by_key(|it| std::cmp::Reverse(it.events));
         let detectors = Detector::ALL.iter().map(|detector| {
             let groups = needs::of(*detector);
-            let group_share = |group: &&[Fact]| {
-                group.iter().map(|fact| share(count_of(*fact))).fold(0.0, f64::max)
-            };
-            let sees = groups.iter().map(group_share).fold(1.0, f64::min);
-            let lacks = groups.iter().filter(|group| group_share(group) < PART_SHARE);
+            let sees = share(self.with(groups));
+            let lacking = groups.iter().filter(|it| share(self.with(&[**it])) < PART_SHARE);
+            let mut lacks: Vec<_> = lacking.map(|group| named(group)).collect();
+            if lacks.is_empty() && !groups.is_empty() && sees < PART_SHARE {
+                // Each is there, but not in the same events.
+                lacks.push(groups.iter().map(|it| named(it)).collect::<Vec<_>>().join(" with "));
+            }
             Sight {
                 detector: detector.as_str(),
                 sees: match sees {
@@ -155,7 +163,7 @@ impl Coverage {
                     _ => "all",
                 },
                 share: sees,
-                lacks: lacks.map(|group| named(group)).collect(),
+                lacks,
                 is_of_agents: needs::is_of_agents(*detector),
             }
         });
@@ -172,6 +180,15 @@ impl Coverage {
             shared: self.shared(),
             detectors: detectors.collect(),
         }
+    }
+
+    /// Events that have a fact of each group.
+    fn with(&self, groups: &[&[Fact]]) -> u64 {
+        let has = |held: u32| {
+            let is_held = |fact: &Fact| held >> *fact as u32 & 1 == 1;
+            groups.iter().all(|group| group.iter().any(is_held))
+        };
+        self.alike.iter().filter(|(held, _)| has(**held)).map(|(_, events)| events).sum()
     }
 
     /// The identities that many callers share.
@@ -328,6 +345,18 @@ mod tests {
         assert_eq!(sees(&report, "slow_drip").sees, "all");
         assert_eq!(sees(&report, "egress_spike").lacks, ["bytes out"]);
         assert_eq!(report.identities.first().map(|it| it.trust), Some("asserted"));
+    }
+
+    #[test]
+    fn what_a_detector_needs_must_be_in_one_event() {
+        let named = r#"{"time":"2026-03-10T03:36:59Z","status":200,"method":"GET","path":"/a","user":"jo"}"#;
+        let object = r#"{"time":"2026-03-10T03:36:59Z","status":200,"method":"GET","path":"/a/7"}"#;
+        let apart = report(&format!("{named}\n{object}\n"));
+        assert_eq!(sees(&apart, "foreign_object").sees, "nothing");
+        assert_eq!(sees(&apart, "foreign_object").lacks, ["identity with object"]);
+        assert_eq!(sees(&apart, "object_enumeration").sees, "all");
+        let both = object.replace("/a/7\"", "/a/7\",\"user\":\"jo\"");
+        assert_eq!(sees(&report(&both), "foreign_object").sees, "all");
     }
 
     #[test]

@@ -279,7 +279,8 @@ pub(crate) struct Format {
     pub(crate) time_kind: TimeKind,
     /// An event needs a status, or a method and a path.
     pub(crate) needs_request: bool,
-    /// The format names the client only in a forwarded list: its first entry counts.
+    /// The format may name the client only in a forwarded list, which counts without a peer or behind
+    /// one of a private network.
     pub(crate) forwarded_only: bool,
 }
 
@@ -343,6 +344,11 @@ const fn joined<const N: usize, const PARTS: usize>(parts: [&[Field]; PARTS]) ->
 
 /// Nothing is left to do.
 const fn nothing(_: &mut Record<'_>) {}
+
+/// Whether a text is the name of a method of HTTP that is known.
+pub(crate) fn is_known_method(name: &str) -> bool {
+    request::method(name).is_some()
+}
 
 /// Whether a record says what was asked or what was answered.
 pub(crate) fn has_request(record: &mut Record<'_>) -> bool {

@@ -4,7 +4,7 @@ use crate::format::FormatId;
 use crate::format::field::{How, OVERRIDE, Raw, Rule, Slot};
 use crate::format::mapping::SOURCES;
 use crate::format::record::Record;
-use model::{PrincipalTrust, PrincipalType, Text};
+use model::{ParseFlags, PrincipalTrust, PrincipalType, Text};
 
 /// Names that stand for nobody; one of them must never become a giant principal.
 const SENTINELS: [&str; 14] = [
@@ -95,7 +95,14 @@ pub(crate) fn resolve<'r>(
     status: Option<u16>,
     client: Option<&str>,
 ) -> Resolved<'r> {
-    let named = given(record, client).or_else(|| candidate(record));
+    let mut named = given(record, client).or_else(|| candidate(record));
+    // Where a caller's value broke out of its place, it may have written any other.
+    if let Some(named) = &mut named
+        && record.flags.contains(ParseFlags::REPAIRED_JSON)
+        && named.trust == PrincipalTrust::Verified
+    {
+        named.trust = PrincipalTrust::Asserted;
+    }
     let refused = matches!(status, Some(401 | 407));
     let is_believed = |it: Candidate<'_>| it.trust != PrincipalTrust::Asserted;
     let is_claimed = named.is_some_and(|it| record.is_claimed || refused && !is_believed(it));
@@ -125,9 +132,13 @@ fn given<'r>(record: &'r Record<'_>, client: Option<&str>) -> Option<Candidate<'
     Some(Candidate { id, issuer: None, kind, trust, source, is_secret: false })
 }
 
-/// The best identity candidate of a record.
+/// The best identity candidate of a record: the first that the gateway verified, else the first. What only
+/// a header says must not hide whose certificate or token was checked.
+///
+/// The operator's own choice comes before all.
 fn candidate<'r>(record: &'r Record<'_>) -> Option<Candidate<'r>> {
     let base = Slot::Raw(Raw::IdOverride).index();
+    let mut first = None;
     let mut bits = record.present() >> base;
     while bits != 0 {
         let raw = *Raw::IDENTITIES.get(bits.trailing_zeros() as usize)?;
@@ -153,9 +164,13 @@ fn candidate<'r>(record: &'r Record<'_>) -> Option<Candidate<'r>> {
         }
         let is_secret = filled.field.how == How::Secret;
         let issuer = record.text(Slot::Raw(Raw::Issuer)).filter(|_| raw == Raw::IdSubject);
-        return Some(Candidate { id, issuer, kind, trust, source, is_secret });
+        let found = Candidate { id, issuer, kind, trust, source, is_secret };
+        if trust == PrincipalTrust::Verified || raw == Raw::IdOverride {
+            return Some(found);
+        }
+        first = first.or(Some(found));
     }
-    None
+    first
 }
 
 /// The rule of that id, if there is one.

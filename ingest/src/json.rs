@@ -10,8 +10,9 @@ pub(crate) use mend::{hex, prune, repair};
 pub(crate) use unread::unread;
 
 use crate::envelope;
-use crate::format::field::{Field, How, OVERRIDE, Raw, Slot};
-use crate::format::record::{Record, Value};
+use crate::format::field::{Field, How, OVERRIDE, Raw, SECRET_OVERRIDE, Slot};
+use crate::format::record::{Mark, Record, Value};
+use crate::redact;
 use model::ParseFlags;
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -59,6 +60,13 @@ impl Entry {
     const fn is_read(&self) -> bool {
         self.field.is_some() || self.child.is_some()
     }
+
+    /// Whether the name was read before in a record, where the first value counts: what a caller added to
+    /// a line that does not escape its values must not replace what the gateway wrote.
+    #[inline]
+    fn is_again(&self, record: &mut Record<'_>) -> bool {
+        self.field.is_some_and(|(field, rank)| record.is_again(field, rank))
+    }
 }
 
 impl Table {
@@ -66,7 +74,10 @@ impl Table {
     pub(crate) fn new(fields: &'static [Field], principal_field: &str) -> Self {
         let mut draft = vec![Draft::default()];
         if !principal_field.is_empty() {
-            add(&mut draft, 0, principal_field, (&OVERRIDE, 0));
+            let name = principal_field.rsplit('.').next().unwrap_or(principal_field);
+            let is_secret = redact::is_credential_name(name);
+            let field = if is_secret { &SECRET_OVERRIDE } else { &OVERRIDE };
+            add(&mut draft, 0, principal_field, (field, 0));
         }
         for (rank, field) in (1..).zip(fields) {
             add(&mut draft, 0, field.name, (field, rank));
@@ -190,8 +201,13 @@ pub(crate) fn read<'a>(
     if mend::is_deep(line) {
         return Err(Malformed);
     }
+    let early = if table.is_telemetry && telemetry::may_come_late(line) {
+        telemetry::resources(line, table, record)?
+    } else {
+        Vec::new()
+    };
     let mut json = sonic_rs::Deserializer::from_str(line);
-    (&mut json).deserialize_any(Line { table, record, each }).map_err(|_| Malformed)?;
+    (&mut json).deserialize_any(Line { table, early, record, each }).map_err(|_| Malformed)?;
     json.end().map_err(|_| Malformed)
 }
 
@@ -249,8 +265,10 @@ impl<'a> Visitor<'a> for Alike<'_, '_, 'a> {
         while let Some(entry) = map.next_key_seed(Expected(names.next()))? {
             record.fields += 1;
             record.marks |= entry.map_or(0, |it| it.mark);
-            match entry.filter(|it| it.is_read()) {
-                Some(entry) => map.next_value_seed(Scalar { table, entry, depth: 0, record })?,
+            match entry.filter(|it| it.is_read() && !it.is_again(record)) {
+                Some(entry) => {
+                    map.next_value_seed(Scalar { table, entry, depth: 0, in_list: false, record })?
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -293,6 +311,8 @@ impl<'t> Visitor<'_> for Expected<'t> {
 
 struct Line<'t, 'r, 'a> {
     table: &'t Table,
+    /// What the resources of OTLP say that stand behind their records.
+    early: Vec<Mark<'a>>,
     record: &'r mut Record<'a>,
     each: &'r mut dyn FnMut(&mut Record<'a>),
 }
@@ -306,10 +326,11 @@ impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
         if self.table.is_telemetry {
-            return telemetry::Walk::new(self.table, self.record, self.each).all(map);
+            return telemetry::Walk::new(self.table, self.record, self.each, self.early).all(map);
         }
         self.record.clear();
-        Object { table: self.table, node: 0, depth: 0, record: self.record }.visit_map(map)?;
+        Object { table: self.table, node: 0, depth: 0, in_list: false, record: self.record }
+            .visit_map(map)?;
         (self.each)(self.record);
         Ok(())
     }
@@ -317,7 +338,8 @@ impl<'a> Visitor<'a> for Line<'_, '_, 'a> {
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
         loop {
             self.record.clear();
-            let object = Object { table: self.table, node: 0, depth: 0, record: self.record };
+            let (table, record) = (self.table, &mut *self.record);
+            let object = Object { table, node: 0, depth: 0, in_list: false, record };
             if seq.next_element_seed(object)?.is_none() {
                 return Ok(());
             }
@@ -330,6 +352,8 @@ struct Object<'t, 'r, 'a> {
     table: &'t Table,
     node: usize,
     depth: usize,
+    /// Other objects of the same list have the same names.
+    in_list: bool,
     record: &'r mut Record<'a>,
 }
 
@@ -349,15 +373,15 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { table, node, depth, record } = self;
+        let Self { table, node, depth, in_list, record } = self;
         while let Some(entry) = map.next_key_seed(Name { table, node })? {
             record.fields += 1;
             if depth == 0 {
                 record.marks |= entry.map_or(0, |it| it.mark);
             }
-            match entry.filter(|it| it.is_read()) {
+            match entry.filter(|it| it.is_read() && (in_list || !it.is_again(record))) {
                 Some(entry) if record.fields <= FIELDS_MAX => {
-                    map.next_value_seed(Scalar { table, entry, depth, record })?;
+                    map.next_value_seed(Scalar { table, entry, depth, in_list, record })?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -404,6 +428,7 @@ struct Scalar<'t, 'r, 'a> {
     table: &'t Table,
     entry: &'t Entry,
     depth: usize,
+    in_list: bool,
     record: &'r mut Record<'a>,
 }
 
@@ -477,18 +502,18 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { table, entry, depth, record } = self;
+        let Self { table, entry, depth, in_list, record } = self;
         if let Some(node) = entry.child
             && depth < DEPTH_MAX
         {
-            return Object { table, node, depth: depth + 1, record }.visit_map(map);
+            return Object { table, node, depth: depth + 1, in_list, record }.visit_map(map);
         }
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { table, entry, depth, record } = self;
+        let Self { table, entry, depth, in_list: _, record } = self;
         let is_list = entry.child.and_then(|it| table.nodes.get(it)).is_some_and(|it| it.is_list);
         let mut elements = 0_usize;
         if depth >= DEPTH_MAX {
@@ -496,7 +521,10 @@ impl<'a> Visitor<'a> for Scalar<'_, '_, 'a> {
             return Ok(());
         }
         let depth = depth + 1;
-        while seq.next_element_seed(Scalar { table, entry, depth, record })?.is_some() {
+        while seq
+            .next_element_seed(Scalar { table, entry, depth, in_list: true, record: &mut *record })?
+            .is_some()
+        {
             elements += 1;
             if is_list {
                 record.end_call();

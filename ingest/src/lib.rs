@@ -2,6 +2,7 @@
 //!
 //! Parsing never fails: every record is an event or a counted reject. Only [`source`] does I/O.
 
+mod base64;
 pub mod chunk;
 pub mod endpoint;
 mod envelope;

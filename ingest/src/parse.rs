@@ -257,6 +257,13 @@ mod tests {
             },
             "svc settings.principal_field 10.0.0.1 t b=c",
         );
+        // A credential is kept as its fingerprint whoever names it.
+        let keyed = LINE.replace(r#""who":"svc""#, r#""api_key":"c4n4ry""#);
+        let by_key = Settings { principal_field: "auth.api_key".to_owned(), ..default.clone() };
+        assert_eq!(
+            parsed(&by_key, &keyed, FormatId::GenericJson),
+            "key:8fcacba99bb3a505 settings.principal_field 10.0.0.1 default b=c"
+        );
         check(
             Settings {
                 trusted_proxies: vec!["10.0.0.0/8".to_owned()],

@@ -1,9 +1,10 @@
 //! Secrets and personal data, taken out of texts before anything is kept.
 
 mod detect;
+mod json;
 mod query;
 
-pub(crate) use query::query;
+pub(crate) use query::{is_credential_name, query};
 
 use crate::endpoint::{SegmentKind, classify};
 use std::fmt::Write as _;
@@ -135,11 +136,15 @@ fn may_hold(path: &str) -> bool {
     })
 }
 
-/// Appends the beginning of a rejected record: detectors, and the values of all secret names.
+/// Appends the beginning of a rejected record: detectors, and the values of all secret names; of JSON
+/// hardly any value, because its names tell what it is and a secret may have any name.
 pub(crate) fn excerpt(record: &str, out: &mut String) {
     let mut clean = String::new();
     text(record, &mut clean);
-    query::named_values(&clean, out);
+    let start = json::start(&clean).unwrap_or(clean.len());
+    let (head, json) = clean.split_at(start);
+    query::named_values(head, out);
+    json::names_only(json, out);
 }
 
 #[cfg(test)]

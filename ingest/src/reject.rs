@@ -233,4 +233,23 @@ mod tests {
         assert!(!shown.contains("c4n4ry") && !shown.contains("AKIA"), "{shown}");
         assert!(!shown.contains('\u{1b}'), "{shown}");
     }
+
+    #[test]
+    fn an_excerpt_of_json_shows_no_value_that_may_be_a_secret() {
+        for record in [
+            r#"{"headers":{"X-Api-Key":["c4n4ry1"],"cookie":"a=c4n4ry; b=c4n4ry"}}"#,
+            r#"{"password":{"v":"c4n4ry10"},"mcp-session-id":"c4n4ry","X-Auth-Key":"c4n4ry"}"#,
+            r#"{"attributes":[{"key":"x-api-key","value":{"stringValue":"c4n4ry2"}}]}"#,
+            r#"{"authorization":"Digest username=\"bob\", response=\"c4n4ry19\""}"#,
+            r#"{"messages":[{"content":"c4n4ry"}],"prompt":"c4n4ry","payload":"c4n4ry"}"#,
+            r#"<13>1 host app: {"raw_request":"c4n4ry","arguments":{"a":["c4n4ry"]}}"#,
+        ] {
+            let shown = excerpt(record.as_bytes(), 4096);
+            assert!(!shown.contains("c4n4ry"), "{shown}");
+        }
+        assert_eq!(
+            excerpt(br#"{"broken":50, "password":"x"#, 120),
+            "{\"broken\":50, \"password\":\"…\""
+        );
+    }
 }

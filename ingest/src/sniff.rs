@@ -148,11 +148,10 @@ impl Votes {
 
     fn decide(mut self, parsed: &Parsed) -> Result<Recognised, Refusal> {
         let recognised: u64 = self.counts.iter().sum();
-        let harmless = parsed.rejects.total() - parsed.rejects.harmful();
+        // A record of several calls is several events, and one that was understood.
+        let called = recognised + parsed.rejects.harmful();
         match best(&self.counts) {
-            Some(format)
-                if recognised * 100 >= (parsed.records - harmless) * RECOGNISED_PERCENT_MIN =>
-            {
+            Some(format) if recognised * 100 >= called * RECOGNISED_PERCENT_MIN => {
                 Ok(Recognised { format, hint: self.hint(format) })
             }
             best => {
@@ -161,7 +160,7 @@ impl Votes {
                 let missing = missing.map(std::mem::take).unwrap_or_default();
                 let (reasons, samples) =
                     (parsed.rejects.iter().collect(), parsed.rejects.samples().to_vec());
-                let records = parsed.records;
+                let records = recognised + parsed.rejects.total();
                 Err(Refusal { records, recognised, reasons, samples, closest, missing })
             }
         }
@@ -304,6 +303,15 @@ mod tests {
              a path",
         );
         check("", "the input holds no records: give a file with access log lines");
+    }
+
+    #[test]
+    fn a_record_of_several_calls_is_understood_once() {
+        let rpc = [r#"{"method":"tools/call","tool_name":"a"}"#; 5].join(",");
+        let line = format!(
+            r#"{{"started_at":1773113819123,"client_ip":"1.2.3.4","latencies":{{"request":1}},"request":{{"method":"POST","uri":"/mcp"}},"response":{{"status":200}},"ai":{{"mcp":{{"rpc":[{rpc}]}}}}}}"#
+        );
+        check(&format!("{line}\n{line}\n"), "kong");
     }
 
     #[test]

@@ -139,7 +139,8 @@ impl ParseFlags {
     pub const BAD_REQUEST_LINE: Self = Self(1 << 2);
     /// Bytes that are not UTF-8 were replaced.
     pub const INVALID_UTF8: Self = Self(1 << 3);
-    /// The JSON was broken in a known way and was mended.
+    /// The JSON was broken in a known way and was mended, or a name stood twice in an object: the first
+    /// value counts.
     pub const REPAIRED_JSON: Self = Self(1 << 4);
     /// The client left before a response.
     pub const CLIENT_ABORT: Self = Self(1 << 5);

@@ -146,8 +146,7 @@ pub(crate) fn behind<'a>(
     forwarded: &'a str,
     trusted: &[Network],
 ) -> Option<Address<'a>> {
-    let is_trusted = |ip: IpAddr| trusted.iter().any(|it| it.holds(ip));
-    if trusted.is_empty() || peer.is_some_and(|ip| !is_trusted(ip)) {
+    if trusted.is_empty() || peer.is_some_and(|ip| !is_trusted(ip, trusted)) {
         return None;
     }
     let entries = forwarded.rsplit(',').take(FORWARDED_MAX).map(parse);
@@ -156,11 +155,49 @@ pub(crate) fn behind<'a>(
     for entry in entries {
         let Some(address @ Address { ip: Some(ip), .. }) = entry else { break };
         last = Some(address);
-        if !is_trusted(ip) {
+        if !is_trusted(ip, trusted) {
             break;
         }
     }
     last
+}
+
+/// Whether one of the networks holds the address.
+pub(crate) fn is_trusted(ip: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|it| it.holds(ip))
+}
+
+/// Whether an address is of no use outside its own network, so that whoever has it is a proxy of one's
+/// own or a neighbour.
+pub(crate) fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            // With the addresses that providers share among their customers, which clouds use inside.
+            let is_shared = a == 100 && (64..128).contains(&b);
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared
+        }
+        IpAddr::V6(ip) => {
+            let [head, ..] = ip.segments();
+            ip.is_loopback() || head & 0xfe00 == 0xfc00 || head & 0xffc0 == 0xfe80
+        }
+    }
+}
+
+/// The client of a list whose proxies nobody has named: the rightmost entry that is not private, because
+/// what stands left of it is what the caller wrote; where all are private, the first.
+pub(crate) fn outermost(forwarded: &str) -> Option<Address<'_>> {
+    let mut last = None;
+    for entry in forwarded.rsplit(',').take(FORWARDED_MAX).map(parse) {
+        // An entry that cannot be read (obfuscated, `unknown`) hides what it stands for.
+        let Some(address @ Address { ip: Some(ip), .. }) = entry else { break };
+        last = Some(address);
+        if !is_private(ip) {
+            break;
+        }
+    }
+    // A single name is all that there is.
+    last.or_else(|| first(forwarded).filter(|_| !forwarded.contains(',')))
 }
 
 /// The first entry of a forwarded list.
@@ -228,6 +265,16 @@ mod tests {
         assert_eq!(host("203.0.113.9, unknown"), None);
         assert_eq!(behind("9.9.9.9".parse().ok(), "1.1.1.1", &trusted), None);
         assert_eq!(behind(peer, "1.1.1.1", &[]), None);
+    }
+
+    #[test]
+    fn without_trusted_proxies_the_last_public_entry_counts() {
+        let host = |list| outermost(list).map(|it| it.host.trim());
+        assert_eq!(host("9.9.9.9, 203.0.113.9, 10.2.3.4, fd00::1"), Some("203.0.113.9"));
+        assert_eq!(host("9.9.9.9, 203.0.113.9"), Some("203.0.113.9"));
+        assert_eq!(host("192.168.1.1,10.0.0.5,100.64.0.1"), Some("192.168.1.1"));
+        assert_eq!(host("9.9.9.9, unknown"), None);
+        assert_eq!(host("host.example.com"), Some("host.example.com"));
     }
 
     #[test]

@@ -80,9 +80,12 @@ static FIELDS: &[Field] = &[
     Field::text("error_reason", Text::PolicyReason),
     Field::text("errorReason", Text::PolicyReason),
     Field::text("elb", Text::SourceInstance),
-    // Only where a shipper joined the connection log.
-    identity!("aws_alb_json", "leaf_client_cert_subject", IdCertificate, Mtls, Verified),
-    identity!("aws_alb_json", "leafClientCertSubject", IdCertificate, Mtls, Verified),
+    // Only where a shipper joined the connection log: `Success`, or `Failed:` and why. In the mode
+    // `passthrough` nothing is verified.
+    Field::raw("tls_verify_status", Raw::CertificateVerify),
+    Field::raw("tlsVerifyStatus", Raw::CertificateVerify),
+    identity!("aws_alb_json", "leaf_client_cert_subject", IdCertificate, Mtls, Asserted),
+    identity!("aws_alb_json", "leafClientCertSubject", IdCertificate, Mtls, Asserted),
 ];
 
 static DURATION: Field =
@@ -151,6 +154,22 @@ mod tests {
                 "upstream_status_code=",
                 "http_response_status_code=502",
             ],
+        );
+    }
+
+    #[test]
+    fn a_certificate_counts_as_it_was_verified() {
+        let of = |more: &str, expected: &[&str]| {
+            let line = format!(
+                r#"{{"timestamp":"2026-03-10T03:36:59.5Z","elb":"app/lb/50dc","clientIp":"192.0.2.7","elbStatusCode":200,"leafClientCertSubject":"CN=svc"{more}}}"#
+            );
+            check(&line, expected);
+        };
+        of("", &["principal_id=CN=svc", "principal_trust=asserted"]);
+        of(r#","tlsVerifyStatus":"Success""#, &["principal_id=CN=svc", "principal_trust=verified"]);
+        of(
+            r#","tls_verify_status":"Failed:ClientCertUntrusted""#,
+            &["principal_id=192.0.2.7", "principal_type=ip"],
         );
     }
 

@@ -108,10 +108,11 @@ static FIELDS: &[Field] = &[
     identity!("aws_apigw", "claims.sub", IdSubject, User, Verified),
     identity!("aws_apigw", "claimsSub", IdSubject, User, Verified),
     identity!("aws_apigw", "claims_sub", IdSubject, User, Verified),
-    identity!("aws_apigw", "cognitoSub", IdSubject, User, Verified),
-    identity!("aws_apigw", "jwtSub", IdSubject, User, Verified),
-    identity!("aws_apigw", "jwt_sub", IdSubject, User, Verified),
-    identity!("aws_apigw", "sub", IdSubject, User, Verified),
+    // No names of `$context`: what they hold only the template's author knows.
+    identity!("aws_apigw", "cognitoSub", IdSubject, User, Asserted),
+    identity!("aws_apigw", "jwtSub", IdSubject, User, Asserted),
+    identity!("aws_apigw", "jwt_sub", IdSubject, User, Asserted),
+    identity!("aws_apigw", "sub", IdSubject, User, Asserted),
     identity!("aws_apigw", "authorizer.principalId", IdSubject, User, Verified),
     identity!("aws_apigw", "authorizerPrincipalId", IdSubject, User, Verified),
     identity!("aws_apigw", "authorizer_principal_id", IdSubject, User, Verified),
@@ -138,8 +139,8 @@ static FIELDS: &[Field] = &[
     identity!("aws_apigw", "claims.client_id", IdClient, Client, Verified),
     identity!("aws_apigw", "claimsClientId", IdClient, Client, Verified),
     identity!("aws_apigw", "claims_client_id", IdClient, Client, Verified),
-    identity!("aws_apigw", "clientId", IdClient, Client, Verified),
-    identity!("aws_apigw", "client_id", IdClient, Client, Verified),
+    identity!("aws_apigw", "clientId", IdClient, Client, Asserted),
+    identity!("aws_apigw", "client_id", IdClient, Client, Asserted),
     identity!("aws_apigw", "identity.clientCert.subjectDN", IdCertificate, Mtls, Verified),
     identity!("aws_apigw", "clientCertSubjectDN", IdCertificate, Mtls, Verified),
     identity!("aws_apigw", "client_cert_subject_dn", IdCertificate, Mtls, Verified),
@@ -227,6 +228,29 @@ mod tests {
                 "http_route=",
                 "principal_id=key:8fcacba99bb3a505",
             ],
+        );
+    }
+
+    #[test]
+    fn what_a_caller_adds_to_the_template_is_not_believed() {
+        let line = |more: &str| {
+            format!(
+                r#"{{"requestId":"x","ip":"192.0.2.9","requestTime":"10/Mar/2026:03:36:59 +0000","httpMethod":"GET","path":"/a","status":"200","claimsSub":"u-1","userAgent":"x"{more}}}"#
+            )
+        };
+        check(&line(""), &["principal_id=u-1", "principal_trust=verified", "parse_flags=0"]);
+        check(
+            &line(r#","claimsSub":"admin","path":"/b""#),
+            &["principal_id=u-1", "principal_trust=asserted", "url_path=/a", "parse_flags=16"],
+        );
+        // The gateway knew nobody.
+        check(
+            &line(r#","claimsSub":"admin""#).replace("u-1", "-"),
+            &["principal_id=192.0.2.9", "principal_type=ip"],
+        );
+        check(
+            &line("").replace(r#""/a""#, r#""/a"b""#),
+            &["principal_id=u-1", "principal_trust=asserted", "parse_flags=16"],
         );
     }
 

@@ -170,7 +170,7 @@ fn session(record: &mut Record<'_>) {
 /// The HTTP status that an error code stands for; AWS logs none.
 ///
 /// Refusals, throttling and what does not exist are told apart, whatever status the service sends.
-fn status_of(code: &str) -> i64 {
+pub(super) fn status_of(code: &str) -> i64 {
     let has = |words: &[&str]| words.iter().any(|it| code.contains(it));
     if has(&["AuthFailure", "Failed authentication"]) {
         401

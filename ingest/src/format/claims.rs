@@ -4,15 +4,29 @@
 //! a gateway which reads no bodies knows the tool. The caller writes them: where the log has the body's
 //! word too, that counts, and a difference is a flag.
 
-use super::field::{Raw, Slot};
+use super::field::{Field, Raw, Slot};
 use super::record::Record;
+use crate::base64;
 use model::Text;
 
-/// A header value that is not plain text is not compared.
+/// What stands before a header's value that is not plain text; one that cannot be read is not compared.
 const ENCODED: &str = "=?base64?";
+/// What stands behind it.
+const ENCODED_END: &str = "?=";
+/// Bytes of such a value that are read.
+const ENCODED_BYTES_MAX: usize = 8_192;
+
+static METHOD: Field = Field::raw("Mcp-Method", Raw::McpMethodHeader);
+static NAME: Field = Field::raw("Mcp-Name", Raw::McpNameHeader);
 
 /// Takes method and name from the headers where the body's are not known; whether the two differ.
 pub(super) fn settle(record: &mut Record<'_>) -> bool {
+    for field in [&METHOD, &NAME] {
+        let plain = record.text(field.slot).and_then(decoded);
+        if let Some(plain) = plain {
+            record.put_copied(field, 0, &plain);
+        }
+    }
     let method = Slot::Text(Text::McpMethodName);
     let differs = one(record, Raw::McpMethodHeader, method);
     let name = match record.text(method) {
@@ -20,6 +34,15 @@ pub(super) fn settle(record: &mut Record<'_>) -> bool {
         _ => Text::ToolName,
     };
     one(record, Raw::McpNameHeader, Slot::Text(name)) || differs
+}
+
+/// What an encoded value says.
+fn decoded(value: &str) -> Option<String> {
+    let packed = value.trim().strip_prefix(ENCODED)?.strip_suffix(ENCODED_END)?;
+    if packed.len() > ENCODED_BYTES_MAX {
+        return None;
+    }
+    String::from_utf8(base64::decode(packed)?).ok()
 }
 
 fn one(record: &mut Record<'_>, header: Raw, body: Slot) -> bool {
@@ -71,5 +94,17 @@ mod tests {
             r#"{"method":"tools/call","tool_name":"send"}"#,
             &["tool_name=send", "parse_flags=0"],
         );
+    }
+
+    #[test]
+    fn a_name_may_be_encoded() {
+        // `drop_table`, `büro`, and what is no text.
+        let call = r#"{"method":"tools/call","tool_name":"send"}"#;
+        let header = |value: &str| format!(r#""mcp-method":"tools/call","mcp-name":"{value}""#);
+        of(&header("=?base64?ZHJvcF90YWJsZQ==?="), "", &["tool_name=drop_table", "parse_flags=0"]);
+        of(&header("=?base64?YsO8cm8=?="), "", &["tool_name=büro"]);
+        of(&header("=?base64?ZHJvcF90YWJsZQ==?="), call, &["tool_name=send", "parse_flags=512"]);
+        of(&header("=?base64?c2VuZA==?="), call, &["tool_name=send", "parse_flags=0"]);
+        of(&header("=?base64?/w==?="), call, &["tool_name=send", "parse_flags=0"]);
     }
 }

@@ -45,11 +45,13 @@ static FIELDS: &[Field] = &[
     Field::text("auth_method", Text::AuthMethod),
     Field::text("team_id", Text::TenantId),
     Field::text("user_email", Text::PrincipalName),
+    Field::flag("success", Raw::AsideThree),
     Field::raw("acting_as", Raw::Actor),
     Field::raw("delegation_chain.chain", Raw::Actor),
     identity!("contextforge", "user_id", IdSubject, User, Verified),
 ];
 
+static DECISION: Field = Field::text("success", Text::PolicyDecision);
 static METHOD: Field = Field::text("resource_type", Text::McpMethodName);
 
 /// Names the use of a tool, resource or prompt as MCP does; what else was done keeps its own name.
@@ -62,6 +64,7 @@ fn finish(record: &mut Record<'_>) {
     if !record.has(action) && !super::has_request(record) {
         record.refuse(Reject::UnknownFormat);
     }
+    refusal(record);
     if !record.text(action).is_some_and(uses) {
         return;
     }
@@ -74,6 +77,22 @@ fn finish(record: &mut Record<'_>) {
     record.copy(Slot::Raw(Raw::AsideToo), Slot::Text(to));
     record.put(&METHOD, 0, Value::Line(method));
     record.forget(action);
+}
+
+/// What did not succeed was denied, unless the status says that the server failed; who could not log in is
+/// nobody whose name is known.
+fn refusal(record: &mut Record<'_>) {
+    let status = record.int(Slot::Int(Int::HttpResponseStatusCode));
+    let says = record.text(Slot::Raw(Raw::AsideThree));
+    let is_failure = says.is_some_and(|it| it.eq_ignore_ascii_case("false"));
+    let is_login = record.text(Slot::Text(Text::Endpoint)).is_some_and(|action| {
+        let names = ["authenticate", "authentication", "login", "sign_in", "token_validation"];
+        names.iter().any(|it| it.eq_ignore_ascii_case(action))
+    });
+    record.is_claimed = status == Some(401) || is_failure && is_login;
+    if is_failure && status.is_none_or(|it| it < 500) {
+        record.put(&DECISION, 0, Value::Line("deny"));
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +122,36 @@ mod tests {
         check(
             r#""action":"delete","resource_type":"tool","resource_name":"send""#,
             &["endpoint=delete", "endpoint_source=operation", "tool_name="],
+        );
+    }
+
+    #[test]
+    fn what_did_not_succeed_was_denied_and_a_failed_login_names_nobody() {
+        let of = |fields: &str, expected: &[&str]| {
+            let line = format!(
+                r#"{{"timestamp":"2026-03-10T03:36:59.123Z","user_id":"u-1","user_email":"jo@example.com","auth_method":"jwt","client_ip":"203.0.113.9",{fields}}}"#
+            );
+            crate::format::check::check(FormatId::Contextforge, &line, expected);
+        };
+        of(
+            r#""success":false,"action":"execute","resource_type":"tool","resource_name":"send""#,
+            &["policy_decision=deny", "principal_id=u-1", "endpoint=mcp tools/call send"],
+        );
+        of(
+            r#""success":false,"action":"login","resource_type":"user""#,
+            &["principal_id=203.0.113.9", "principal_trust=claimed", "principal_claimed=u-1"],
+        );
+        of(
+            r#""success":false,"action":"read","resource_type":"server","status_code":401"#,
+            &["principal_trust=claimed", "policy_decision=deny"],
+        );
+        of(
+            r#""success":false,"action":"read","resource_type":"server","status_code":502"#,
+            &["principal_id=u-1", "policy_decision="],
+        );
+        of(
+            r#""success":true,"action":"login","resource_type":"user""#,
+            &["principal_id=u-1", "policy_decision="],
         );
     }
 }

@@ -146,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_does_not_choose_its_address() {
+        let of = |list: &str, peer: &str, expected: &str| {
+            let line = format!(
+                r#"{{"start_time":"2026-02-10T08:11:12Z","response_code":200,"response_flags":"-","x-forwarded-for":"{list}","downstream_remote_address":"{peer}"}}"#
+            );
+            check(FormatId::EnvoyJson, &line, &[&format!("client_address={expected}")]);
+        };
+        of("9.9.9.9", "203.0.113.9:5000", "203.0.113.9");
+        of("9.9.9.9, 198.51.100.7, 10.0.0.2", "10.0.0.1:5000", "198.51.100.7");
+        of("10.1.1.1", "10.0.0.1:5000", "10.1.1.1");
+    }
+
+    #[test]
     fn a_mesh_tells_which_proxy_logged() {
         check(
             FormatId::EnvoyJson,

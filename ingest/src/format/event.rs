@@ -234,6 +234,29 @@ impl<'p> Writer<'p> {
         }
     }
 
+    /// Who made the connection, as far as the log says it.
+    ///
+    /// Where it names the peer beside the client (OpenTelemetry), it may have the client from the caller's
+    /// own headers: that counts only if the peer may be a proxy.
+    fn peer<'r>(&self, record: &'r Record<'_>, draft: &mut Draft<'_>) -> Option<&'r str> {
+        let Some(seen) = record.text(Slot::Raw(Raw::Client)) else {
+            return record.text(Slot::Text(Text::ClientAddress));
+        };
+        let trusted = &self.policy.trusted;
+        let may_be_proxy = |ip: IpAddr| {
+            address::is_trusted(ip, trusted) || trusted.is_empty() && address::is_private(ip)
+        };
+        let peer = record.text(Slot::Text(Text::NetworkPeerAddress));
+        let direct = peer.filter(|it| {
+            let ip = address::parse(it).and_then(|it| it.ip);
+            ip.is_some_and(|ip| !may_be_proxy(ip))
+        });
+        if direct.is_some() {
+            EventBatch::clear_text(&mut draft.event, Text::NetworkPeerAddress);
+        }
+        Some(direct.unwrap_or(seen))
+    }
+
     /// The client's address and network, after trusted proxies; returns the address.
     fn client(
         &mut self,
@@ -241,15 +264,18 @@ impl<'p> Writer<'p> {
         format: &Format,
         draft: &mut Draft<'_>,
     ) -> Option<IpAddr> {
-        let seen = record.text(Slot::Raw(Raw::Client));
-        let seen = seen.or_else(|| record.text(Slot::Text(Text::ClientAddress)));
+        let seen = self.peer(record, draft);
         let forwarded = record.text(Slot::Raw(Raw::Forwarded));
         let peer = seen.and_then(address::parse);
         let trusted = &self.policy.trusted;
         let peer_ip = peer.and_then(|it| it.ip);
         let behind = forwarded.and_then(|list| match address::behind(peer_ip, list, trusted) {
-            None if trusted.is_empty() && (format.forwarded_only || peer.is_none()) => {
-                address::first(list)
+            // A peer of the same network is a proxy; whoever comes from outside wrote the list.
+            None if trusted.is_empty()
+                && (peer.is_none()
+                    || format.forwarded_only && peer_ip.is_none_or(address::is_private)) =>
+            {
+                address::outermost(list)
             }
             found => found,
         });

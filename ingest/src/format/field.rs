@@ -282,7 +282,9 @@ macro_rules! identity {
 pub(crate) use identity;
 
 /// The field that the operator named in the settings.
-pub(crate) static OVERRIDE: Field = Field {
+pub(crate) static OVERRIDE: Field = OVERRIDE_FIELD;
+
+const OVERRIDE_FIELD: Field = Field {
     name: "principal_field",
     slot: Slot::Raw(Raw::IdOverride),
     how: How::Plain,
@@ -292,3 +294,6 @@ pub(crate) static OVERRIDE: Field = Field {
         trust: PrincipalTrust::Asserted,
     }),
 };
+
+/// The same where the field's name says that it holds a credential.
+pub(crate) static SECRET_OVERRIDE: Field = OVERRIDE_FIELD.secret();

@@ -86,9 +86,9 @@ const MEASURES: &[Field] = fields! {
         "time_taken_ms" "elapsedMs" "elapsed_time_ms" "duration_millis" "durationMillis" "processing_time_ms"
         "request_duration_ms" "response_ms" "totalTimeMs" "time-taken";
     span(Int::DurationNs, How::Seconds): "duration_s" "latency_s" "duration_seconds" "latency_seconds"
-        "request_time" "elapsed_seconds" "response_time_s";
-    span(Int::DurationNs, How::Guess): "duration" "latency" "elapsed" "response_time" "responseTime"
-        "took" "request_duration" "processing_time" "elapsed_time" "time_taken";
+        "elapsed_seconds" "response_time_s";
+    span(Int::DurationNs, How::Guess): "request_time" "duration" "latency" "elapsed" "response_time"
+        "responseTime" "took" "request_duration" "processing_time" "elapsed_time" "time_taken";
     span(Int::UpstreamDurationNs, How::Millis): "upstream_latency_ms" "upstream_duration_ms"
         "backend_latency_ms" "upstreamLatencyMs" "backendLatency" "backendTime";
     span(Int::UpstreamDurationNs, How::Seconds): "upstream_response_time";
@@ -336,6 +336,8 @@ mod tests {
         of(r#""event":{"duration":12}"#, "12");
         of(r#""duration_seconds":0.25"#, "250000000");
         of(r#""latency":12"#, "12000000");
+        of(r#""request_time":45"#, "45000000");
+        of(r#""request_time":"0.045""#, "45000000");
         of(r#""latency":0.012"#, "12000000");
         of(r#""latency":"0.048180s""#, "48180000");
         of(r#""latency":"512.5µs""#, "512500");

@@ -121,6 +121,56 @@ fn no_secret_is_kept_wherever_it_stands() {
 }
 
 #[test]
+fn no_reject_shows_a_value_that_may_be_a_secret() {
+    const NAMES: [&str; 17] = [
+        "X-Api-Key",
+        "X-Auth-Key",
+        "authorization",
+        "cookie",
+        "mcp-session-id",
+        "password",
+        "arguments",
+        "body",
+        "content",
+        "messages",
+        "new_values",
+        "payload",
+        "prompt",
+        "raw_request",
+        "raw_response",
+        "request_body",
+        "response",
+    ];
+    const VALUES: [&str; 7] = [
+        r#""c4n4ry0000""#,
+        r#"["c4n4ry0000","c4n4ry0000"]"#,
+        r#"{"v":"c4n4ry0000"}"#,
+        r#"[{"role":"user","content":"c4n4ry0000"}]"#,
+        r#""a=1; b=c4n4ry0000, c=c4n4ry0000""#,
+        r#""Digest username=\"bob\", response=\"c4n4ry0000\"""#,
+        r#""{\"token\":\"c4n4ry0000\"}""#,
+    ];
+    for name in NAMES {
+        for value in VALUES {
+            // Without a time there is no event in any format; the last is broken.
+            for line in [
+                format!(r#"{{"status":200,"{name}":{value}}}"#),
+                format!(r#"{{"headers":{{"{name}":{value}}}}}"#),
+                format!(
+                    r#"{{"attributes":[{{"key":"{name}","value":{{"stringValue":{value}}}}}]}}"#
+                ),
+                format!(r#"{{"a":"b"c","{name}":{value}"#),
+            ] {
+                let parsed = parse_keeping(line.as_bytes(), None);
+                assert!(parsed.batch.events.is_empty(), "{line}");
+                let kept = format!("{:?}", parsed.rejects);
+                assert!(!kept.contains("c4n4ry"), "{line}: {kept}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_secret_under_a_secret_name_is_not_kept_whatever_it_looks_like() {
     let canary = "c4n4ry";
     for line in [

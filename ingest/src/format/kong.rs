@@ -3,6 +3,7 @@
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::{Call, Record, Value};
 use super::{Format, Reader};
+use crate::identity::is_sentinel;
 use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
@@ -40,11 +41,18 @@ static FIELDS: &[Field] = &[
     Field::text("request.headers.x-request-id", Text::RequestId),
     Field::text("request.headers.referer", Text::HttpRequestReferrer),
     Field::raw("request.headers.x-forwarded-for", Raw::Forwarded),
+    // What a proxy before Kong adds.
+    Field::raw("request.headers.x-real-ip", Raw::AsideToo),
+    Field::raw("request.headers.forwarded", Raw::AsideToo),
+    Field::raw("request.headers.via", Raw::AsideToo),
     Field::raw("request.headers.mcp-method", Raw::McpMethodHeader),
     Field::raw("request.headers.mcp-name", Raw::McpNameHeader),
     Field::text("request.headers.mcp-protocol-version", Text::McpProtocolVersion),
     Field::raw("request.headers.traceparent", Raw::Traceparent),
     Field::raw("request.tls.client_verify", Raw::CertificateVerify),
+    // What an authentication plugin tells the service of a caller that it let in unknown; it removes the
+    // header from requests that it authenticated.
+    Field::flag("request.headers.x-anonymous-consumer", Raw::Aside),
     Field::int("response.status", Int::HttpResponseStatusCode),
     Field::int("response.size", Int::HttpResponseSize),
     Field::int("upstream_status", Int::UpstreamStatusCode),
@@ -107,6 +115,7 @@ static A2A: Field = Field::text("ai.a2a", Text::RpcSystem);
 ///
 /// A denied call has an audit entry only; an allowed one has both, which are one event.
 fn finish(record: &mut Record<'_>) {
+    nobody(record);
     if record.calls.is_empty() {
         return loopback(record);
     }
@@ -119,14 +128,17 @@ fn finish(record: &mut Record<'_>) {
         }
     }
     for mut audit in audits {
-        let same = |call: &&mut Call<'_>| text(record, call, TOOL) == text(record, &audit, TOOL);
+        // A list filter (no name) says nothing about a call that was made.
+        let Some(tool) = audit[TOOL] else { continue };
+        // Of several calls of one tool each has a decision of its own.
+        let same = |call: &&mut Call<'_>| {
+            call[DECISION].is_none() && text(record, call, TOOL) == text(record, &audit, TOOL)
+        };
         if let Some(call) = calls.iter_mut().find(same) {
             call[DECISION] = audit[DECISION];
             call[REASON] = audit[REASON];
             continue;
         }
-        // A list filter (no name) says nothing about a call that was made.
-        let Some(tool) = audit[TOOL] else { continue };
         let method = match text(record, &audit, PRIMITIVE) {
             Some("resource") => "resources/read",
             Some("prompt") => "prompts/get",
@@ -139,6 +151,16 @@ fn finish(record: &mut Record<'_>) {
     record.calls = calls;
 }
 
+/// The consumer that stands for callers without credentials is nobody.
+fn nobody(record: &mut Record<'_>) {
+    let says = record.text(Slot::Raw(Raw::Aside));
+    let name = record.text(Slot::Text(Text::PrincipalName));
+    if says.is_some_and(|it| it.eq_ignore_ascii_case("true")) || name.is_some_and(is_sentinel) {
+        record.forget(Slot::Raw(Raw::IdConsumer));
+        record.forget(Slot::Text(Text::PrincipalName));
+    }
+}
+
 static DIRECTION: Field = Field::text("client_ip", Text::GatewayDirection);
 
 /// Kong calls itself where it makes a tool of an API: that call has no id in common with the tool's.
@@ -148,7 +170,12 @@ fn loopback(record: &mut Record<'_>) {
         return;
     }
     record.put(&DIRECTION, 0, Value::Line("internal"));
-    // What asks is Kong's own client, unless it passes the caller's headers on.
+    // What asks is Kong's own client, unless it passes the caller's headers on. Behind a proxy on the same
+    // host anybody can use its name: then the record has what the proxy or a plugin knew of the caller.
+    let others = [Raw::Forwarded, Raw::AsideToo, Raw::IdConsumer, Raw::IdCredential];
+    if others.into_iter().any(|it| record.has(Slot::Raw(it))) {
+        return;
+    }
     let agent = record.text(Slot::Text(Text::UserAgentOriginal));
     if agent.is_some_and(|it| it.starts_with("lua-resty-http/")) {
         record.refuse(Reject::Repeated);
@@ -162,6 +189,7 @@ fn text<'r>(record: &'r Record<'_>, call: &'r Call<'_>, place: usize) -> Option<
 #[cfg(test)]
 mod tests {
     use crate::format::FormatId;
+    use model::Int;
 
     #[track_caller]
     fn check(fields: &str, expected: &[&str]) {
@@ -195,6 +223,21 @@ mod tests {
     }
 
     #[test]
+    fn the_anonymous_consumer_is_nobody() {
+        let expected = ["principal_id=192.168.65.1", "principal_type=ip", "principal_name="];
+        check(r#""consumer":{"id":"c-0","username":"anonymous"}"#, &expected);
+        for word in ["true", "\"true\""] {
+            crate::format::check::check(
+                FormatId::Kong,
+                &format!(
+                    r#"{{"started_at":1726783839538,"client_ip":"192.168.65.1","request":{{"method":"GET","uri":"/","headers":{{"x-anonymous-consumer":{word}}}}},"response":{{"status":200}},"latencies":{{"request":1}},"consumer":{{"id":"c-0","username":"guests"}}}}"#
+                ),
+                &expected,
+            );
+        }
+    }
+
+    #[test]
     fn every_mcp_call_is_an_event_of_its_own() {
         check(
             r#""ai":{"mcp":{"mcp_session_id":"s-1","rpc":[{"method":"tools/call","tool_name":"create_issue","payload":{"request":"c4n4ry"}},{"method":"tools/list","error":-32601}],"audit":[{"primitive":"tool","primitive_name":"create_issue","action":"allow","consumer":{"id":"x"}}]}}"#,
@@ -210,6 +253,41 @@ mod tests {
                 "principal_type=consumer",
             ],
         );
+    }
+
+    #[test]
+    fn each_call_of_a_tool_has_the_decision_about_it() {
+        let of = |rpc: &str, audits: &str, expected: &[&str]| {
+            check(&format!(r#""ai":{{"mcp":{{"rpc":[{rpc}],"audit":[{audits}]}}}}"#), expected);
+        };
+        let (list, call) =
+            (r#"{"method":"tools/list"}"#, r#"{"method":"tools/call","tool_name":"a"}"#);
+        let audit = |name: &str, action: &str| {
+            format!(r#"{{"primitive":"tool","primitive_name":{name},"action":"{action}"}}"#)
+        };
+        of(
+            &format!("{list},{call}"),
+            &audit("null", "deny"),
+            &["events=2", "endpoint=mcp tools/list", "policy_decision="],
+        );
+        of(
+            &format!("{call},{call}"),
+            &format!("{},{}", audit("\"a\"", "allow"), audit("\"a\"", "deny")),
+            &["events=2", "endpoint=mcp tools/call a", "policy_decision=allow"],
+        );
+    }
+
+    #[test]
+    fn the_bytes_and_tokens_of_a_record_stand_with_its_first_call() {
+        let line = r#"{"started_at":1726783839538,"client_ip":"192.168.65.1","request":{"method":"POST","uri":"/mcp","size":139},"response":{"status":200,"size":99},"latencies":{"request":173},"ai":{"proxy":{"usage":{"prompt_tokens":28}},"mcp":{"rpc":[{"method":"tools/call","tool_name":"a"},{"method":"tools/call","tool_name":"b"}]}}}"#;
+        let parsed = crate::format::check::parse(line.as_bytes(), Some(FormatId::Kong));
+        let sums = |column: Int| -> Vec<Option<i64>> {
+            parsed.batch.events.iter().map(|it| it.int(column)).collect()
+        };
+        let (bytes, tokens) = (sums(Int::HttpResponseSize), sums(Int::GenAiUsageInputTokens));
+        assert_eq!((bytes, tokens), (vec![Some(99), None], vec![Some(28), None]));
+        let lasted = sums(Int::DurationNs);
+        assert_eq!(lasted, [Some(173_000_000), Some(173_000_000)]);
     }
 
     #[test]
@@ -235,6 +313,19 @@ mod tests {
             r#""ai":{"other":{"meta":{"request_model":"b"}},"proxy":{"meta":{"request_model":"a"}},"another":{"meta":{"request_model":"c"}}}"#,
             &["gen_ai_request_model=a"],
         );
+    }
+
+    #[test]
+    fn kongs_own_client_is_known_by_more_than_its_name() {
+        let of = |more: &str, expected: &[&str]| {
+            let line = format!(
+                r#"{{"started_at":1726783839538,"client_ip":"127.0.0.1","request":{{"method":"GET","uri":"/","headers":{{"user-agent":"lua-resty-http/0.17"{more}}}}},"response":{{"status":200}},"latencies":{{"request":1}}}}"#
+            );
+            crate::format::check::check(FormatId::Kong, &line, expected);
+        };
+        of("", &["reject=repeated"]);
+        of(r#","x-forwarded-for":"9.9.9.9""#, &["events=1", "gateway_direction=internal"]);
+        of(r#","via":"1.1 edge""#, &["events=1"]);
     }
 
     #[test]

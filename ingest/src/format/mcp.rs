@@ -354,6 +354,11 @@ mod tests {
             r#""request":[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}},{"jsonrpc":"2.0","id":2,"method":"tools/list"}]"#,
             &["events=2", "tool_name=a"],
         );
+        let line = r#"{"ts":"2026-03-10T03:36:59.123Z","status":200,"method":"POST","path":"/mcp","body":[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}]}"#;
+        assert_eq!(crate::sniff::record(line.as_bytes()), Some(FormatId::Mcp));
+        let empty = line
+            .replace(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#, "");
+        assert_ne!(crate::sniff::record(empty.as_bytes()), Some(FormatId::Mcp));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! NGINX with a JSON template: variables by their own names, often all as strings.
 
-use super::field::{Field, How, Raw, identity};
-use super::{Format, Reader, nothing};
+use super::field::{Field, How, Raw, Slot, identity};
+use super::record::{Record, Value};
+use super::{Format, Reader};
 use model::{Int, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
@@ -18,7 +19,7 @@ pub(super) static FORMAT: Format = Format {
             &["remote_addr", "request_method"],
             &["remote_addr", "http_user_agent"],
         ],
-        finish: nothing,
+        finish,
         mends: true,
     },
     time_kind: TimeKind::End,
@@ -37,7 +38,8 @@ static FIELDS: &[Field] = &[
     Field::raw("ts", Raw::Time),
     Field::raw("date", Raw::Time),
     Field::span("request_time", Int::DurationNs, How::Seconds),
-    Field::span("duration", Int::DurationNs, How::Seconds),
+    // No variable of NGINX: whoever writes it this way may mean milliseconds.
+    Field::span("duration", Int::DurationNs, How::Guess),
     Field::span("upstream_response_time", Int::UpstreamDurationNs, How::Seconds),
     Field::text("request_method", Text::HttpRequestMethod),
     Field::text("method", Text::HttpRequestMethod),
@@ -105,6 +107,16 @@ static FIELDS: &[Field] = &[
     identity!("nginx_json", "remote_user", IdUser, User, Asserted),
 ];
 
+static KIND: Field = Field::raw("duration", Raw::TimeKind);
+
+/// A duration whose unit is guessed does not move the time.
+fn finish(record: &mut Record<'_>) {
+    let duration = record.filled(Slot::Int(Int::DurationNs));
+    if duration.is_some_and(|it| it.field.how == How::Guess) {
+        record.put(&KIND, 0, Value::Line("end"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::format::FormatId;
@@ -130,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_that_is_no_variable_has_the_unit_that_it_looks_like() {
+        for (duration, ns) in [("45", "45000000"), ("\"0.045\"", "45000000")] {
+            check(
+                &format!(r#""status":200,"duration":{duration}"#),
+                &["time=2026-03-10T03:36:59.123Z", "time_kind=end", &format!("duration_ns={ns}")],
+            );
+        }
+    }
+
+    #[test]
     fn a_certificate_counts_only_when_it_was_verified() {
         let subject = r#""status":200,"ssl_client_s_dn":"CN=svc","#;
         check(
@@ -140,6 +162,20 @@ mod tests {
             &format!(r#"{subject}"ssl_client_verify":"FAILED:expired""#),
             &["principal_id=1.2.3.4", "tls_client_subject=CN=svc"],
         );
+    }
+
+    #[test]
+    fn a_header_does_not_hide_a_verified_certificate() {
+        let of = |verify: &str, expected: &[&str]| {
+            check(
+                &format!(
+                    r#""status":200,"http_x_consumer_id":"admin","ssl_client_s_dn":"CN=svc","ssl_client_verify":"{verify}""#
+                ),
+                expected,
+            );
+        };
+        of("SUCCESS", &["principal_id=CN=svc", "principal_trust=verified"]);
+        of("NONE", &["principal_id=admin", "principal_trust=asserted"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::field::{Field, How, Raw, Slot, identity};
 use super::record::{Record, Value};
-use super::{Format, Reader, request};
+use super::{Format, Reader, aws_cloudtrail, request};
 use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
 
@@ -46,7 +46,9 @@ static FIELDS: &[Field] = &[
     Field::raw("http_request.version", Raw::Protocol),
     Field::int("http_response.code", Int::HttpResponseStatusCode),
     Field::int("api.response.code", Int::HttpResponseStatusCode),
+    // A status, or the service's word for what went wrong.
     Field::int("status_code", Int::HttpResponseStatusCode),
+    Field::int("api.response.error", Int::HttpResponseStatusCode),
     Field::int("http_request.length", Int::HttpRequestSize),
     Field::int("http_response.length", Int::HttpResponseSize),
     Field::int("http_request.body_length", Int::HttpRequestBodySize),
@@ -115,9 +117,15 @@ fn finish(record: &mut Record<'_>) {
     }
     let status = Slot::Int(Int::HttpResponseStatusCode);
     let is_status = record.int(status).is_some_and(|it| (100..600).contains(&it));
-    let is_success = matches!(record.text(Slot::Raw(Raw::AsideThree)), Some("1" | "Success"));
+    let outcome = record.text(Slot::Raw(Raw::AsideThree));
+    let is_success = matches!(outcome, Some("1" | "Success"));
+    let is_failure = matches!(outcome, Some("2" | "Failure"));
+    let error = record.text(status).filter(|_| is_failure && !is_http);
+    let error = error.map(aws_cloudtrail::status_of);
     if !is_status && is_success {
         record.put(&STATUS, 0, Value::Int(200));
+    } else if let (false, Some(error)) = (is_status, error) {
+        record.put(&STATUS, 0, Value::Int(error));
     }
     let decision = match record.text(Slot::Text(Text::PolicyDecision)) {
         Some("Allowed") => "allow",
@@ -152,6 +160,32 @@ mod tests {
                 "request_id=r-1",
                 "client_address=205.8.181.128",
             ],
+        );
+    }
+
+    #[test]
+    fn a_failure_has_the_status_that_its_error_stands_for() {
+        let of = |fields: &str, expected: &[&str]| {
+            let line = format!(
+                r#"{{"activity_id":2,"category_uid":6,"class_uid":6003,"metadata":{{"version":"1.1.0"}},"time":1695334972000,"src_endpoint":{{"ip":"205.8.181.128"}},"actor":{{"user":{{"uid":"u-1"}}}},{fields}}}"#
+            );
+            check(&line, expected);
+        };
+        of(
+            r#""status":"Failure","api":{"operation":"GetObject","response":{"error":"AccessDenied"}}"#,
+            &["http_response_status_code=403", "principal_id=u-1"],
+        );
+        of(
+            r#""status_id":2,"status_code":"AuthFailure","api":{"operation":"GetObject"}"#,
+            &["http_response_status_code=401", "principal_trust=claimed"],
+        );
+        of(
+            r#""status":"Failure","api":{"operation":"GetObject","response":{"code":404,"error":"x"}}"#,
+            &["http_response_status_code=404"],
+        );
+        of(
+            r#""status":"Success","api":{"operation":"GetObject","response":{"error":"None"}}"#,
+            &["http_response_status_code=200"],
         );
     }
 

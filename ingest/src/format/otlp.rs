@@ -232,10 +232,49 @@ fn grpc(record: &mut Record<'_>) {
         record.put_copied(&TARGET, 0, &format!("/{whole}"));
         record.put_copied(&METHOD, 0, "POST");
     }
-    let code = record.int(Slot::Int(Int::UpstreamStatusCode)).filter(|it| *it <= 16);
+    let old = record.int(Slot::Int(Int::UpstreamStatusCode)).filter(|it| *it <= 16);
+    let code = old.or_else(|| code(record));
+    // A gateway's own record of a call that it let nobody make.
+    record.is_claimed = code == Some(16);
     if let (Some(code), false) = (code, record.has(Slot::Int(Int::HttpResponseStatusCode))) {
         record.put(&STATUS, 0, Value::Int(gcp_audit::status_of(code)));
     }
+}
+
+/// The code in `rpc.response.status_code`: a name or a number, as text or not.
+fn code(record: &Record<'_>) -> Option<i64> {
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+    let filled = record.filled(Slot::Int(Int::RpcErrorCode))?;
+    if filled.field.name != "rpc.response.status_code" {
+        return None;
+    }
+    let code = match filled.value {
+        Value::Int(code) => Some(code),
+        text => {
+            let text = record.text_of(text)?;
+            let named = (0..).zip(NAMES).find(|(_, name)| name.eq_ignore_ascii_case(text));
+            text.parse().ok().or(named.map(|(code, _)| code))
+        }
+    };
+    code.filter(|it| (0..=16).contains(it))
 }
 
 /// Why a span is no event: clients' spans are the same calls seen from the other side, all others are
@@ -262,6 +301,7 @@ fn is_zero(record: &Record<'_>, slot: Slot) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::format::FormatId;
+    use model::Text;
 
     #[track_caller]
     fn check(line: &str, expected: &[&str]) {
@@ -300,6 +340,18 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_from_outside_is_the_client_whatever_its_headers_say() {
+        let of = |peer: &str, expected: &[&str]| {
+            let line = log(&format!(
+                r#"{{"timeUnixNano":"1773113819000000000","attributes":[{{"key":"http.response.status_code","value":{{"intValue":"200"}}}},{{"key":"client.address","value":{{"stringValue":"198.51.100.3"}}}},{{"key":"network.peer.address","value":{{"stringValue":"{peer}"}}}}]}}"#
+            ));
+            check(&line, expected);
+        };
+        of("203.0.113.9", &["client_address=203.0.113.9", "network_peer_address="]);
+        of("10.0.0.1", &["client_address=198.51.100.3", "network_peer_address=10.0.0.1"]);
+    }
+
+    #[test]
     fn every_record_is_an_event_and_its_resource_counts_for_all() {
         let one = |path: &str| {
             format!(
@@ -310,6 +362,36 @@ mod tests {
             &log(&format!("{},{{}},{}", one("/a?b=1"), one("/c"))),
             &["events=2", "url_path=/a", "time_kind=received", "gateway_service=edge"],
         );
+    }
+
+    #[test]
+    fn a_resource_may_stand_behind_its_records() {
+        let records = |path: &str| {
+            format!(
+                r#""scopeLogs":[{{"logRecords":[{{"attributes":[{{"key":"http.method","value":{{"stringValue":"GET"}}}},{{"key":"url.path","value":{{"stringValue":"{path}"}}}}],"timeUnixNano":"1773113819000000000"}}]}}]"#
+            )
+        };
+        let resource = |name: &str| {
+            format!(
+                r#""resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"{name}"}}}}]}}"#
+            )
+        };
+        // The second has its resource before, the third has none.
+        let line = format!(
+            r#"{{"resourceLogs":[{{{},{}}},{{{},{}}},{{{}}}]}}"#,
+            records("/a"),
+            resource("caf\\u00e9"),
+            resource("two"),
+            records("/b"),
+            records("/c"),
+        );
+        let parsed = crate::format::check::parse(line.as_bytes(), Some(FormatId::Otlp));
+        let of = |column| {
+            let events = parsed.batch.events.iter();
+            events.map(|it| parsed.batch.text(it, column).unwrap_or("")).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Text::GatewayService), ["café", "two", ""]);
+        assert_eq!(of(Text::UrlPath), ["/a", "/b", "/c"]);
     }
 
     #[test]
@@ -349,6 +431,26 @@ mod tests {
                 "upstream_status_code=",
             ],
         );
+    }
+
+    #[test]
+    fn a_grpc_code_has_a_name_or_digits() {
+        let of = |code: &str, expected: &[&str]| {
+            let line = format!(
+                r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"kind":2,"startTimeUnixNano":"1773113819000000000","endTimeUnixNano":"1773113819250000000","attributes":[{{"key":"rpc.system.name","value":{{"stringValue":"grpc"}}}},{{"key":"rpc.method","value":{{"stringValue":"shop.Orders/Get"}}}},{{"key":"client.address","value":{{"stringValue":"203.0.113.9"}}}},{{"key":"user.id","value":{{"stringValue":"u-1"}}}},{{"key":"rpc.response.status_code","value":{code}}}]}}]}}]}}]}}"#
+            );
+            check(&line, expected);
+        };
+        let refused =
+            ["http_response_status_code=401", "principal_trust=claimed", "principal_claimed=u-1"];
+        of(r#"{"stringValue":"UNAUTHENTICATED"}"#, &refused);
+        of(r#"{"stringValue":"16"}"#, &refused);
+        of(r#"{"intValue":"16"}"#, &refused);
+        of(
+            r#"{"stringValue":"OK"}"#,
+            &["http_response_status_code=200", "principal_id=u-1", "url_path=/shop.Orders/Get"],
+        );
+        of(r#"{"stringValue":"PERMISSION_DENIED"}"#, &["http_response_status_code=403"]);
     }
 
     #[test]

@@ -10,6 +10,9 @@ const CALLS_MAX: usize = 64;
 /// Bytes of a list of forwarded addresses that is put together from the elements of a JSON list.
 const FORWARDED_BYTES_MAX: usize = 2_048;
 
+/// Fields of a format of which it is known whether they were read.
+const RANKS_MAX: usize = 512;
+
 /// What the elements of a JSON list are put together in.
 const JOINED: [Slot; 2] = [Slot::Raw(Raw::Forwarded), Slot::Text(Text::ActorChain)];
 
@@ -45,6 +48,17 @@ pub(crate) const CALL_SLOTS: [Slot; 7] = [
     Slot::Int(Int::RpcErrorCode),
 ];
 
+/// What a record counts for all its calls together: it stands with the first of them, so that sums come
+/// out right.
+const SUMS: [Slot; 6] = [
+    Slot::Int(Int::HttpRequestSize),
+    Slot::Int(Int::HttpResponseSize),
+    Slot::Int(Int::HttpRequestBodySize),
+    Slot::Int(Int::HttpResponseBodySize),
+    Slot::Int(Int::GenAiUsageInputTokens),
+    Slot::Int(Int::GenAiUsageOutputTokens),
+];
+
 /// One element of a list of calls.
 pub(crate) type Call<'a> = [Option<Filled<'a>>; CALL_SLOTS.len()];
 
@@ -59,6 +73,8 @@ pub(crate) struct Mark<'a> {
 pub(crate) struct Record<'a> {
     values: [Option<Filled<'a>>; Slot::COUNT],
     present: u128,
+    /// The fields of JSON that were read, a bit for each rank.
+    read: [u64; RANKS_MAX / 64],
     scratch: String,
     /// The elements of exploded lists.
     pub(crate) calls: Vec<Call<'a>>,
@@ -79,6 +95,7 @@ impl<'a> Record<'a> {
         Self {
             values: [None; Slot::COUNT],
             present: 0,
+            read: [0; RANKS_MAX / 64],
             scratch: String::new(),
             calls: Vec::new(),
             flags: ParseFlags(0),
@@ -92,6 +109,7 @@ impl<'a> Record<'a> {
     /// Empties the record and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.present = 0;
+        self.read = [0; RANKS_MAX / 64];
         self.scratch.clear();
         self.calls.clear();
         self.flags = ParseFlags(0);
@@ -111,6 +129,20 @@ impl<'a> Record<'a> {
     /// Why the record is no event, if its format said so.
     pub(crate) const fn refused(&self) -> Option<Reject> {
         self.refused
+    }
+
+    /// Notes that a member of an object is read; whether its name stands there for the second time.
+    ///
+    /// A name with a part that is any name may well do so.
+    pub(crate) fn is_again(&mut self, field: &Field, rank: u16) -> bool {
+        let Some(word) = self.read.get_mut(usize::from(rank / 64)) else { return false };
+        let bit = 1_u64 << (rank % 64);
+        let is_again = *word & bit != 0 && !field.name.contains('*');
+        *word |= bit;
+        if is_again {
+            self.flags.insert(ParseFlags::REPAIRED_JSON);
+        }
+        is_again
     }
 
     /// Takes a value, unless a better field has filled the slot.
@@ -217,6 +249,18 @@ impl<'a> Record<'a> {
                 self.present |= 1 << slot.index();
             }
         }
+    }
+
+    /// Leaves out what stands with the first of several calls.
+    pub(crate) fn hide_sums(&mut self) {
+        for slot in SUMS {
+            self.forget(slot);
+        }
+    }
+
+    /// Shows slots again that were hidden, one bit each.
+    pub(crate) const fn show(&mut self, slots: u128) {
+        self.present |= slots;
     }
 
     /// Takes over what one slot holds in another: `user` is the actor where somebody is impersonated.

@@ -24,7 +24,8 @@ pub(super) static FORMAT: Format = Format {
     },
     time_kind: TimeKind::Start,
     needs_request: true,
-    // Traefik drops `X-Forwarded-For` of peers that it does not trust, so that what it logs counts.
+    // Traefik drops `X-Forwarded-For` of peers that it does not trust, but `insecure` trusts all: behind a
+    // public proxy `trusted_proxies` must name it here too.
     forwarded_only: true,
 };
 

@@ -67,7 +67,9 @@ fn finish(record: &mut Record<'_>) {
     if !record.has(target) {
         record.copy(route, target);
     }
-    if record.text(route).is_some_and(|it| !it.contains('{')) {
+    // A caller can write a brace too: what is the path once more is no template.
+    let is_template = |it: &str| it.contains('{') && record.text(target).map(path_of) != Some(it);
+    if record.text(route).is_some_and(|it| !is_template(it)) {
         record.forget(route);
     }
     let (tool, resource) = (Slot::Text(Text::ToolName), Slot::Text(Text::ResourceUri));
@@ -75,6 +77,11 @@ fn finish(record: &mut Record<'_>) {
         record.copy(tool, resource);
         record.forget(tool);
     }
+}
+
+/// A target without its query.
+fn path_of(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(path, _)| path)
 }
 
 #[cfg(test)]
@@ -119,6 +126,20 @@ mod tests {
         check(
             r#""path":"/orders/981","api_key":"c4n4ry","oauth_id":"client-42""#,
             &["principal_id=client-42", "principal_type=client", "url_path=/orders/981"],
+        );
+    }
+
+    #[test]
+    fn a_brace_in_the_path_makes_no_template() {
+        for raw in [r#","raw_path":"/reset/{c4n4ry?x=1""#, ""] {
+            check(
+                &format!(r#""path":"/reset/{{c4n4ry","api_key":"k","oauth_id":""{raw}"#),
+                &["http_route=", "endpoint_source=lexical"],
+            );
+        }
+        check(
+            r#""path":"/users/{id}","raw_path":"/users/{x","api_key":"k","oauth_id":"""#,
+            &["http_route=/users/{id}"],
         );
     }
 

@@ -5,7 +5,8 @@ use super::{FIELDS_MAX, Malformed};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// The names inside the objects of the first object of a line, as `outer.inner`.
+/// The names inside the objects of the first object of a line, as `outer.inner`; a list stands for its
+/// first element.
 pub(crate) fn inner_names(line: &str) -> Result<Vec<String>, Malformed> {
     if is_deep(line) {
         return Err(Malformed);
@@ -55,11 +56,10 @@ impl<'a> Visitor<'a> for Inner<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { outer, names } = self;
-        if outer.is_none() {
-            seq.next_element_seed(Inner { outer: None, names })?;
+        // Of a list of objects the first shows what they are.
+        if seq.next_element_seed(self)?.is_some() {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
         }
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
     }
 

@@ -2,10 +2,11 @@
 
 mod attributes;
 
-use super::{Entry, Scalar, Table};
+use super::{Entry, Malformed, Scalar, Table};
 use crate::format::record::{Mark, Record};
 use crate::reject::Reject;
 use attributes::{Pairs, Word, WordName};
+use memchr::memmem;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -82,6 +83,8 @@ pub(super) struct Walk<'t, 'r, 'a> {
     each: &'r mut dyn FnMut(&mut Record<'a>),
     /// What the resource says of all its records.
     resource: Mark<'a>,
+    /// What the resources say that come behind their records: all of them, in their order, or none.
+    early: std::vec::IntoIter<Mark<'a>>,
 }
 
 impl<'t, 'r, 'a> Walk<'t, 'r, 'a> {
@@ -89,13 +92,17 @@ impl<'t, 'r, 'a> Walk<'t, 'r, 'a> {
         table: &'t Table,
         record: &'r mut Record<'a>,
         each: &'r mut dyn FnMut(&mut Record<'a>),
+        early: Vec<Mark<'a>>,
     ) -> Self {
-        Self { table, record, each, resource: Mark::default() }
+        Self { table, record, each, resource: Mark::default(), early: early.into_iter() }
     }
 
     /// Reads a message; calls `each` after each record in it.
     pub(super) fn all<A: MapAccess<'a>>(mut self, map: A) -> Result<(), A::Error> {
-        self.record.clear();
+        // What was read early stays.
+        if self.early.as_slice().is_empty() {
+            self.record.clear();
+        }
         At { level: Level::Top, walk: &mut self }.visit_map(map)
     }
 }
@@ -123,13 +130,19 @@ impl<'a> Visitor<'a> for At<'_, '_, '_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { level, walk } = self;
-        match level {
-            Level::Record => return walk.item(map),
-            Level::Resource => {
+        if level == Level::Record {
+            return walk.item(map);
+        }
+        let mut is_early = false;
+        if level == Level::Resource {
+            let early = walk.early.next();
+            is_early = early.is_some();
+            if is_early {
+                walk.record.marks = 0;
+            } else {
                 walk.record.clear();
-                walk.resource = Mark::default();
             }
-            Level::Top | Level::Scope => {}
+            walk.resource = early.unwrap_or_default();
         }
         let (table, mut is_otlp) = (walk.table, false);
         while let Some((part, mark)) = map.next_key_seed(PartName { level, table })? {
@@ -139,13 +152,13 @@ impl<'a> Visitor<'a> for At<'_, '_, '_, 'a> {
                     is_otlp = true;
                     map.next_value_seed(At { level: level.below(), walk: &mut *walk })?;
                 }
-                Part::Resource => {
+                Part::Resource if !is_early => {
                     let node = walk.table.child(RESOURCE);
                     let record = &mut *walk.record;
                     map.next_value_seed(Holder { table, node, own: None, record })?;
                     walk.resource = walk.record.mark();
                 }
-                Part::Other => {
+                Part::Resource | Part::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -177,6 +190,99 @@ impl<'a> Walk<'_, '_, 'a> {
         let own = table.child(RECORD);
         Holder { table, node: Some(0), own, record }.visit_map(map)?;
         (self.each)(&mut *self.record);
+        Ok(())
+    }
+}
+
+/// Whether a resource may stand behind its records. JSON has no order, and some writers sort the names:
+/// only then is a line read twice.
+pub(super) fn may_come_late(line: &str) -> bool {
+    let of = |name: &str| memmem::find(line.as_bytes(), name.as_bytes());
+    let Some(resource) = of("\"resource\"") else { return false };
+    let scopes = ["\"scopeLogs\"", "\"scopeSpans\"", "\"scope_logs\"", "\"scope_spans\""];
+    let old = ["\"instrumentationLibraryLogs\"", "\"instrumentationLibrarySpans\""];
+    scopes.into_iter().chain(old).filter_map(of).any(|it| it < resource)
+}
+
+/// What the resources of a line say, in their order.
+pub(super) fn resources<'a>(
+    line: &'a str,
+    table: &Table,
+    record: &mut Record<'a>,
+) -> Result<Vec<Mark<'a>>, Malformed> {
+    record.clear();
+    let mut marks = Vec::new();
+    let mut json = sonic_rs::Deserializer::from_str(line);
+    let all = Resources { level: Level::Top, table, record, marks: &mut marks };
+    all.deserialize(&mut json).map_err(|_| Malformed)?;
+    Ok(marks)
+}
+
+/// The resources of a message, without their records.
+struct Resources<'m, 't, 'r, 'a> {
+    level: Level,
+    table: &'t Table,
+    record: &'r mut Record<'a>,
+    marks: &'m mut Vec<Mark<'a>>,
+}
+
+impl<'a> DeserializeSeed<'a> for Resources<'_, '_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Resources<'_, '_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of OTLP, or a list of them")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { level, table, record, marks } = self;
+        let mut mark = Mark::default();
+        while let Some((part, _)) = map.next_key_seed(PartName { level, table })? {
+            let record = &mut *record;
+            match part {
+                Part::Deeper if level == Level::Top => {
+                    let level = level.below();
+                    map.next_value_seed(Resources { level, table, record, marks: &mut *marks })?;
+                }
+                Part::Resource => {
+                    record.back_to(&Mark::default());
+                    let node = table.child(RESOURCE);
+                    map.next_value_seed(Holder { table, node, own: None, record: &mut *record })?;
+                    mark = record.mark();
+                }
+                Part::Deeper | Part::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if level == Level::Resource {
+            marks.push(mark);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { level, table, record, marks } = self;
+        while seq
+            .next_element_seed(Resources {
+                level,
+                table,
+                record: &mut *record,
+                marks: &mut *marks,
+            })?
+            .is_some()
+        {}
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
 }
@@ -255,7 +361,13 @@ impl<'a> Visitor<'a> for Holder<'_, '_, 'a> {
                     map.next_value_seed(Body { table, node, record: &mut *record })?;
                 }
                 (HolderPart::Own(entry), _) => {
-                    map.next_value_seed(Scalar { table, entry, depth: 0, record: &mut *record })?;
+                    map.next_value_seed(Scalar {
+                        table,
+                        entry,
+                        depth: 0,
+                        in_list: true,
+                        record: &mut *record,
+                    })?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;

@@ -277,12 +277,16 @@ impl<'p, 'w> Run<'p, 'w> {
         if record.calls.is_empty() {
             return self.write_one(record, origin);
         }
-        let calls = std::mem::take(&mut record.calls);
+        let (calls, whole) = (std::mem::take(&mut record.calls), record.present());
         for (index, call) in (0_u64..).zip(&calls) {
             record.restore(call);
+            if index == 1 {
+                record.hide_sums();
+            }
             let content_hash = origin.content_hash.wrapping_add(index << 32);
             self.write_one(record, Origin { content_hash, ..origin })?;
         }
+        record.show(whole);
         Ok(())
     }
 

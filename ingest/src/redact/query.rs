@@ -4,7 +4,7 @@ use super::text;
 use crate::envelope::split;
 
 /// Names whose values are secret or personal, without regard to case and separators.
-const SECRET_NAMES: [&str; 55] = [
+const SECRET_NAMES: [&str; 59] = [
     "accesskey",
     "accesskeyid",
     "accesstoken",
@@ -12,6 +12,7 @@ const SECRET_NAMES: [&str; 55] = [
     "apitoken",
     "assertion",
     "auth",
+    "authkey",
     "authorization",
     "authtoken",
     "awsaccesskeyid",
@@ -34,6 +35,7 @@ const SECRET_NAMES: [&str; 55] = [
     "jwt",
     "key",
     "login",
+    "mcpsessionid",
     "nonce",
     "otp",
     "passwd",
@@ -41,6 +43,7 @@ const SECRET_NAMES: [&str; 55] = [
     "phone",
     "pin",
     "privatekey",
+    "proxyauthorization",
     "pwd",
     "refreshtoken",
     "samlresponse",
@@ -59,6 +62,7 @@ const SECRET_NAMES: [&str; 55] = [
     "xamzsecuritytoken",
     "xamzsignature",
     "xapikey",
+    "xauthkey",
     "xgoogsignature",
 ];
 /// Parts of a name that make it one of those, wherever they stand.
@@ -121,6 +125,19 @@ fn fold<'f>(name: &str, folded: &'f mut [u8; NAME_BYTES_MAX]) -> &'f str {
         }
     }
     folded.get(..length).and_then(|it| std::str::from_utf8(it).ok()).unwrap_or("")
+}
+
+/// Whether what a field of that name says is a credential itself: neither a person's name or address, nor
+/// the id of one, by which it may be called.
+pub(crate) fn is_credential_name(name: &str) -> bool {
+    const OPEN: [&str; 5] = ["code", "email", "login", "phone", "state"];
+    let is_of = |end: &str| {
+        let start = name.len().checked_sub(end.len());
+        start.and_then(|at| name.get(at..)).is_some_and(|it| it.eq_ignore_ascii_case(end))
+    };
+    let is_session = ["sid", "sessionid", "session_id", "session-id"].into_iter().any(is_of);
+    let is_id = is_of("id") && !is_session;
+    is_secret(name) && !is_id && !OPEN.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 
 /// The byte of an escape whose `%` was taken.
@@ -187,8 +204,10 @@ pub(super) fn named_values(record: &str, out: &mut String) {
         };
         let value = value.trim_start_matches(['"', '\'', '\\', ' ']);
         out.push_str("=REDACTED");
-        // `Authorization: Bearer x` is two words.
-        let stop = |it: char| matches!(it, '"' | '&' | ',' | ';' | '}');
+        // `Authorization: Bearer x` is two words, and cookies are as many as there are.
+        let is_list = name.len() >= 6
+            && name.get(name.len() - 6..).is_some_and(|end| end.eq_ignore_ascii_case("cookie"));
+        let stop = |it: char| matches!(it, '"' | '&' | '}') || !is_list && matches!(it, ',' | ';');
         rest = value.find(stop).and_then(|at| value.get(at..)).unwrap_or("");
     }
     out.push_str(rest);
@@ -208,6 +227,16 @@ mod tests {
     #[test]
     fn the_lists_can_be_searched() {
         assert!(SECRET_NAMES.is_sorted() && BODY_NAMES.is_sorted());
+    }
+
+    #[test]
+    fn a_name_of_a_credential_is_none_of_a_person_or_an_id() {
+        for name in ["X-Api-Key", "api_key", "authorization", "Mcp-Session-Id", "sid", "token"] {
+            assert!(is_credential_name(name), "{name}");
+        }
+        for name in ["email", "login", "api_key_id", "credentialId", "user", "sub", "who"] {
+            assert!(!is_credential_name(name), "{name}");
+        }
     }
 
     #[test]
@@ -248,6 +277,9 @@ mod tests {
         );
         assert!(!out.contains("c4n4ry"), "{out}");
         assert!(out.contains(r#""a":1"#), "{out}");
+        out.clear();
+        named_values("Cookie: a=c4n4ry; b=c4n4ry, c=c4n4ry X-Auth-Key=c4n4ry&n=1", &mut out);
+        assert!(!out.contains("c4n4ry") && out.ends_with("&n=1"), "{out}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                r#"add "jwt_claim_sub":"$jwt_claim_sub" or "http_x_consumer_id":"$http_x_consumer_id" to log_format"#,
+                r#"add "jwt_claim_sub":"$jwt_claim_sub", or "consumer_id":"$consumer_id" that auth_request_set took from the authenticating service, to log_format"#,
             ),
             (Fact::BytesOut, r#"add "bytes_sent":"$bytes_sent" to log_format"#),
             (Fact::BytesIn, r#"add "request_length":"$request_length" to log_format"#),
@@ -30,7 +30,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                r#"NGINX: log JSON with "http_x_consumer_id":"$http_x_consumer_id"; Apache: set %u by an authentication module"#,
+                r#"NGINX: log JSON with "consumer_id":"$consumer_id" that auth_request_set took from the authenticating service; Apache: set %u by an authentication module"#,
             ),
             (
                 Fact::BytesOut,
@@ -199,7 +199,7 @@ pub(super) const PROXIES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "basic_auth, or log_append user_id {http.request.header.X-Consumer-Id} behind forward_auth with copy_headers",
+                "basic_auth, or log_append user_id {http.request.header.X-Consumer-Id} behind forward_auth with copy_headers, in a route that deletes the header first",
             ),
             (Fact::BytesOut, "logged by default as size: remove it from format filter"),
             (Fact::BytesIn, "logged by default as bytes_read: remove it from format filter"),

@@ -72,7 +72,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         settings: &[
             (
                 Fact::Identity,
-                "require a subscription key on the API or product, or validate-jwt with output-token-variable-name and a trace of it",
+                "require a subscription key on the API or product: of a token the log has no caller",
             ),
             (Fact::Network, "diagnostic azuremonitor: logClientIp true"),
             (Fact::UserAgent, "diagnostic azuremonitor: frontend.request.headers [\"User-Agent\"]"),
@@ -124,11 +124,19 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["gcp_api_gateway", "gcp_audit"],
+        formats: &["gcp_api_gateway"],
         page: "gcp_load_balancer",
         settings: &[(
             Fact::Identity,
-            "x-google-management or security with an API key or JWT in the OpenAPI document",
+            "security with an API key in the OpenAPI document: of a JWT the log has no caller",
+        )],
+    },
+    Recipe {
+        formats: &["gcp_audit"],
+        page: "gcp_load_balancer",
+        settings: &[(
+            Fact::Identity,
+            "logged by default as principalEmail, but for public access and some refused reads",
         )],
     },
     Recipe {
@@ -334,7 +342,7 @@ pub(super) const SERVICES: &[Recipe] = &[
                 Fact::Identity,
                 "log.format: json; rules with another authenticator than noop and anonymous",
             ),
-            (Fact::Network, "log.level: info: the proxy's line has http_request.remote"),
+            (Fact::Network, "its decisions have no address: log at the proxy in front of it"),
         ],
     },
     Recipe {
@@ -371,10 +379,7 @@ pub(super) const SERVICES: &[Recipe] = &[
                 r#"add "request_body_size":%{req.body_bytes_read}V to the endpoint's format"#,
             ),
             (Fact::Duration, r#"add "duration_us":%{time.elapsed.usec}V to the endpoint's format"#),
-            (
-                Fact::Network,
-                r#"add "client_ip":"%{req.http.Fastly-Client-IP}V" to the endpoint's format"#,
-            ),
+            (Fact::Network, r#"add "client_ip":"%{client.ip}V" to the endpoint's format"#),
             (
                 Fact::UserAgent,
                 r#"add "request_user_agent":"%{json.escape(req.http.User-Agent)}V" to the endpoint's format"#,

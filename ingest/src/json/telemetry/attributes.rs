@@ -183,7 +183,7 @@ impl<'a> Visitor<'a> for Put<'_, '_, 'a> {
             let record = &mut *record;
             match (word, entry.child) {
                 (Word::Scalar, _) => {
-                    map.next_value_seed(Scalar { table, entry, depth, record })?;
+                    map.next_value_seed(Scalar { table, entry, depth, in_list: true, record })?;
                 }
                 (Word::List, _) if depth < DEPTH_MAX => {
                     map.next_value_seed(Put { table, entry, depth: depth + 1, record })?;

@@ -178,26 +178,23 @@ impl Run<'_, '_> {
             return Err(Reject::UnknownFormat.into());
         };
         let origin = Origin { format, position: at.position, content_hash: content_hash(line) };
-        match self.records(line, *finish, origin, may_open, record) {
+        match self.records(line, (*finish, ParseFlags(0)), origin, may_open, record) {
             Err(Stop::Rejected(Reject::MalformedJson)) => {
                 let pruned = json::prune(line).map(|it| (it, ParseFlags::TRUNCATED));
                 let mend = || json::repair(line).filter(|_| *mends);
                 let mended = pruned.or_else(|| Some((mend()?, ParseFlags::REPAIRED_JSON)));
                 let (mended, flag) = mended.ok_or(Reject::MalformedJson)?;
-                let first = self.parsed.batch.events.len();
-                self.records(&mended, *finish, origin, may_open, &mut Record::new())?;
-                self.flag(first, flag);
-                Ok(())
+                self.records(&mended, (*finish, flag), origin, may_open, &mut Record::new())
             }
             done => done,
         }
     }
 
-    /// Reads the records of an object, of which most formats have one.
+    /// Reads the records of an object, of which most formats have one; `flag` is what is known of them all.
     fn records<'a>(
         &mut self,
         line: &'a str,
-        finish: Finish,
+        (finish, flag): (Finish, ParseFlags),
         origin: Origin,
         may_open: bool,
         record: &mut Record<'a>,
@@ -211,6 +208,7 @@ impl Run<'_, '_> {
             if is_envelope {
                 return;
             }
+            record.flags.insert(flag);
             finish(record);
             // The records of an object are told apart by their place in it.
             let content_hash = origin.content_hash.wrapping_add(count);
