@@ -4,7 +4,7 @@ use super::envoy::{callers, is_connection};
 use super::field::{Field, How, Raw};
 use super::line::{Line, begins_with_time, fill, is_number};
 use super::record::Record;
-use super::{Format, Reader};
+use super::{Format, Reader, envoy};
 use crate::reject::Reject;
 use model::{Int, ParseFlags, Text, TimeKind};
 
@@ -46,22 +46,31 @@ const TAIL_COLUMNS: usize = 6;
 
 /// The time of Envoy, and what stands between the request's flags and its numbers.
 fn looks(line: &str) -> bool {
-    line.strip_prefix('[').is_some_and(|it| begins_with_time(it, b'T')) && split(line).is_some()
+    line.strip_prefix('[').is_some_and(|it| begins_with_time(it, b'T')) && parts(line).is_some()
 }
 
 /// Time, request, code to duration, and the rest.
-fn split(line: &str) -> Option<(&str, &str, [&str; 6], &str)> {
+fn parts(line: &str) -> Option<(&str, &str, [&str; 6], &str)> {
     let (time, rest) = line.strip_prefix('[')?.split_once("] \"")?;
-    let ends = |at: usize| {
-        let tail = rest.get(at + 1..)?.strip_prefix(' ')?;
-        numbers(tail).map(|(numbers, tail)| (at, numbers, tail))
-    };
-    let (at, numbers, tail) = memchr::memchr_iter(b'"', rest.as_bytes()).find_map(ends)?;
+    let (at, numbers, tail) = split(rest)?;
+    // What follows the request decides, not what a caller wrote behind that.
+    if envoy::split(rest).is_some_and(|(of_envoy, ..)| of_envoy < at) {
+        return None;
+    }
     Some((time, rest.get(..at)?, numbers, tail))
 }
 
+/// Where the request ends, the numbers behind it, and the rest.
+pub(super) fn split(text: &str) -> Option<(usize, [&str; 6], &str)> {
+    let ends = |at: usize| {
+        let tail = text.get(at + 1..)?.strip_prefix(' ')?;
+        numbers(tail).map(|(numbers, tail)| (at, numbers, tail))
+    };
+    memchr::memchr_iter(b'"', text.as_bytes()).find_map(ends)
+}
+
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
-    let found = split(line.trim_ascii()).ok_or(Reject::UnknownFormat)?;
+    let found = parts(line.trim_ascii()).ok_or(Reject::UnknownFormat)?;
     let (time, request, [code, flags, received, sent, duration, upstream], tail) = found;
     if is_connection(request, Some(&code)) {
         return Err(Reject::NotAccessLog);
