@@ -41,6 +41,8 @@ static FIELDS: &[Field] = &[
 const DETAILS_MAX: usize = 2;
 /// Columns in quotes there: the failure, and before Istio 1.9 the status of its mixer.
 const REASONS_MAX: usize = 2;
+/// Bytes of one of these, and of what is passed over for it.
+const REASON_BYTES_MAX: usize = 2_048;
 /// Bare columns at the end.
 const TAIL_COLUMNS: usize = 6;
 
@@ -108,10 +110,10 @@ fn numbers(text: &str) -> Option<([&str; 6], &str)> {
             line.word()?;
         }
     }
-    line.quoted()?;
+    skip_reason(&mut line)?;
     for _ in 1..REASONS_MAX {
         if line.0.starts_with('"') {
-            line.quoted()?;
+            skip_reason(&mut line)?;
         }
     }
     let mut found = [code, flags, "", "", "", ""];
@@ -119,6 +121,19 @@ fn numbers(text: &str) -> Option<([&str; 6], &str)> {
         *slot = line.word().filter(|it| is_number(it) || *it == "-")?;
     }
     line.0.starts_with('"').then_some((found, line.0))
+}
+
+/// Takes a reason in quotes. One without an end is not looked for in all of the line, for each quote of
+/// a line may look like the end of a request.
+fn skip_reason(line: &mut Line<'_>) -> Option<()> {
+    let near = line.0.get(..line.0.floor_char_boundary(REASON_BYTES_MAX)).unwrap_or(line.0);
+    let mut rest = Line(near);
+    rest.quoted()?;
+    if rest.0.is_empty() {
+        return None;
+    }
+    line.0 = line.0.get(near.len() - rest.0.len()..)?;
+    Some(())
 }
 
 /// Which way a call went and to which service: `outbound|8000||httpbin.foo.svc.cluster.local`.
