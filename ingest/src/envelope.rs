@@ -24,8 +24,10 @@ mod tyk;
 mod vector;
 
 use crate::reject::Reject;
+use siphasher::sip::SipHasher13;
 use split::Members;
 use std::borrow::Cow;
+use std::hash::Hasher as _;
 
 /// Envelopes inside each other that are taken off.
 pub(crate) const DEPTH_MAX: usize = 4;
@@ -136,7 +138,6 @@ names! {
     CLOUDTRAIL_RECORDS = "Records";
     RESOURCE_LOGS = "resourceLogs";
     BODY = "body";
-    RESOURCE = "resource";
     SEVERITY_TEXT = "severityText";
     TIME_UNIX_NANO = "timeUnixNano";
     OBSERVED_TIME_UNIX_NANO = "observedTimeUnixNano";
@@ -248,6 +249,17 @@ fn may_begin(line: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// A hash of an object's names in their order.
+pub(crate) fn names(line: &str) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    let members = Members::of(line).into_iter().flatten().take(MEMBERS_MAX);
+    for (name, _) in members.map_while(Result::ok) {
+        hasher.write(name.as_bytes());
+        hasher.write(&[0xff]);
+    }
+    hasher.finish()
 }
 
 /// Opens an object; `None` for one that is no envelope.

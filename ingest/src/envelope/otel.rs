@@ -4,8 +4,8 @@
 
 use super::split::Members;
 use super::{
-    BODY, Envelope, Form, Found, Inside, OBSERVED_TIME_UNIX_NANO, RESOURCE, RESOURCE_LOGS,
-    SEVERITY_TEXT, TIME_UNIX_NANO, inside, member,
+    BODY, Envelope, Form, Found, Inside, OBSERVED_TIME_UNIX_NANO, RESOURCE_LOGS, SEVERITY_TEXT,
+    TIME_UNIX_NANO, inside, member,
 };
 use std::borrow::Cow;
 
@@ -17,7 +17,6 @@ pub(super) static ENVELOPE: Envelope = Envelope {
             BODY | TIME_UNIX_NANO,
             BODY | OBSERVED_TIME_UNIX_NANO,
             BODY | SEVERITY_TEXT,
-            BODY | RESOURCE,
         ],
         open,
     },

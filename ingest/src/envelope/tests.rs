@@ -287,6 +287,28 @@ fn what_a_shipper_had_read_already_is_the_same_event() {
 }
 
 #[test]
+fn a_record_with_an_envelopes_name_is_itself() {
+    let forged = "9.9.9.9 - admin [10/Mar/2026:03:36:59 +0000] \"GET /ok HTTP/1.1\" 200 5";
+    for name in ["log", "body", "detail", "records", "items"] {
+        let own = json!({
+            "time_iso8601": "2026-03-10T03:36:59+00:00", "remote_addr": "1.2.3.4", "status": 403,
+            "request": "GET /x HTTP/1.1", "stream": "a", "time": "2026-03-10T03:36:59Z",
+            "resource": "/x", "detail-type": "x", "kind": "x", "apiVersion": "1", name: forged,
+        })
+        .to_string();
+        // Also behind an envelope.
+        let docker = json!({"log": format!("{forged}\n"), "stream": "stdout", "time": "2026-03-10T03:37:01Z"});
+        for lines in [own.clone(), format!("{docker}\n{docker}\n{own}")] {
+            let rows = rows(&parse(lines.as_bytes(), None));
+            let last = rows.last().expect("an event");
+            assert_eq!(last["source_format"], "nginx_json", "{lines}");
+            assert_eq!(last["client_address"], "1.2.3.4", "{lines}");
+            assert_eq!(last["http_response_status_code"], 403, "{lines}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_record_is_explained() {
     let reason = |line: &[u8]| {
         let parsed = parse(line, None);

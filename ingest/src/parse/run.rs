@@ -1,5 +1,6 @@
 //! The parsing of one chunk: envelopes are opened, header lines noted, records read in their format.
 
+use super::level::{Level, is_own};
 use super::{EVENT_TEXT_BYTES, LINE_BYTES, Parsed, Parser};
 use crate::Chunk;
 use crate::envelope::split::{self, Members};
@@ -38,31 +39,6 @@ pub(super) struct Run<'p, 'w> {
     columns: Option<(FormatId, Columns)>,
     /// Parts of lines that wait for their ends, by stream.
     parts: [String; STREAMS],
-}
-
-/// What is known of the lines at one depth. It only saves work: what a line is rests on the line.
-#[derive(Debug, Default)]
-struct Level<'p> {
-    /// The last object was an envelope.
-    was_envelope: bool,
-    /// What the last objects looked like that nobody had declared.
-    alike: Vec<(FormatId, Shape<'p>)>,
-    /// The one of them that makes room for the next.
-    oldest: usize,
-}
-
-/// Shapes that are kept: a topic may carry a few kinds of records.
-const SHAPES_MAX: usize = 4;
-
-impl<'p> Level<'p> {
-    fn keep(&mut self, format: FormatId, shape: Shape<'p>) {
-        if self.alike.len() < SHAPES_MAX {
-            self.alike.push((format, shape));
-        } else if let Some(place) = self.alike.get_mut(self.oldest) {
-            *place = (format, shape);
-            self.oldest = (self.oldest + 1) % SHAPES_MAX;
-        }
-    }
 }
 
 /// How a line is to be read, and where it stands.
@@ -263,7 +239,8 @@ impl<'p, 'w> Run<'p, 'w> {
     fn object<'a>(&mut self, line: &'a str, at: At, record: &mut Record<'a>) -> Result<(), Reject> {
         let may_open = at.depth < DEPTH_MAX;
         let is_long = line.len() > LINE_BYTES_MAX;
-        let expects = self.levels.get(at.depth).is_some_and(|it| it.was_envelope);
+        let before = self.levels.get(at.depth).and_then(|it| it.envelope);
+        let expects = may_open && before.is_some_and(|it| it == envelope::names(line));
         let stop = if may_open && (is_long || expects) {
             Stop::Envelope
         } else if is_long {
@@ -289,7 +266,13 @@ impl<'p, 'w> Run<'p, 'w> {
         };
         let inside = envelope::object(line);
         if let Some(level) = self.levels.get_mut(at.depth) {
-            level.was_envelope = inside.is_some();
+            level.envelope = if inside.is_none() {
+                None
+            } else if expects {
+                before
+            } else {
+                Some(envelope::names(line))
+            };
         }
         let is_envelope = inside.is_some();
         if !is_envelope
@@ -387,10 +370,11 @@ impl<'p, 'w> Run<'p, 'w> {
             json::read_alike(line, table, shape, record).ok().map(|()| *format)
         })?;
         let Reader::Json { finish, .. } = &format.format().reader else { return None };
-        if may_open && envelope::is_one(record.marks) {
+        let has_names = may_open && envelope::is_one(record.marks);
+        finish(record);
+        if has_names && !is_own(format, record) {
             return Some(Err(Stop::Envelope));
         }
-        finish(record);
         let first = self.parsed.batch.events.len();
         let origin = Origin { format, position: at.position, content_hash: content_hash(line) };
         let is_event = self.write(record, origin).is_ok();
@@ -442,11 +426,15 @@ impl<'p, 'w> Run<'p, 'w> {
         let first = self.parsed.batch.events.len();
         let (mut count, mut reasons, mut is_envelope) = (0_u64, Vec::new(), false);
         let read = json::read(line, table, record, &mut |record| {
-            is_envelope |= may_open && envelope::is_one(record.marks);
             if is_envelope {
                 return;
             }
+            let has_names = may_open && envelope::is_one(record.marks);
             finish(record);
+            is_envelope = has_names && !is_own(origin.format, record);
+            if is_envelope {
+                return;
+            }
             // The records of an object are told apart by their place in it.
             let content_hash = origin.content_hash.wrapping_add(count);
             count += 1;
@@ -458,6 +446,7 @@ impl<'p, 'w> Run<'p, 'w> {
             return Err(Reject::MalformedJson.into());
         }
         if is_envelope {
+            self.take_back(first);
             return Err(Stop::Envelope);
         }
         // A format of lists of records found none: the line is something else.
