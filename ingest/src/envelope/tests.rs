@@ -271,6 +271,20 @@ fn what_was_written_in_parts_is_put_together() {
 }
 
 #[test]
+fn a_whole_line_is_not_put_behind_the_parts_of_another_container() {
+    for seed in [SEEDS[0], SEEDS[1], SEEDS[6]] {
+        let plain = rows(&parse(seed.as_bytes(), None));
+        let head = seed.get(..seed.len() / 2).expect("a seed in ASCII");
+        let text = format!(
+            "2026-03-10T03:37:01.000000001Z stdout P {head}\n2026-03-10T03:37:01.000000001Z stdout F {seed}\n"
+        );
+        let parsed = parse(text.as_bytes(), None);
+        assert_eq!(rows(&parsed), plain, "{text}");
+        assert_eq!(parsed.rejects.count(crate::Reject::PartOfLine), 1, "{text}");
+    }
+}
+
+#[test]
 fn what_a_shipper_had_read_already_is_the_same_event() {
     for seed in SEEDS.iter().filter(|it| it.starts_with('{') && !it.contains("\\x")) {
         let plain = rows(&parse(seed.as_bytes(), None));

@@ -205,12 +205,27 @@ impl<'p, 'w> Run<'p, 'w> {
                 if parts.is_empty() {
                     return self.attempt(part.trim_ascii(), inner, &mut Record::new());
                 }
+                // The parts may be another container's, whose lines stand between these.
+                if self.is_event_alone(part.trim_ascii(), inner) {
+                    self.reject(Reject::PartOfLine, at.position, parts.as_bytes());
+                    return Ok(());
+                }
                 let whole = parts + &part;
                 self.attempt(whole.trim_ascii(), inner, &mut Record::new())
             }
             Inside::Nothing => Ok(()),
             Inside::Refused(reason) => Err(reason),
         }
+    }
+
+    /// Reads the end of a line as a whole one; `false` if it is no event, and then nothing was kept.
+    fn is_event_alone(&mut self, line: &str, at: At) -> bool {
+        // Headers, lists and objects in parts say something without being an event.
+        if line.starts_with(['#', '[']) && !line.starts_with("[2") {
+            return false;
+        }
+        let first = self.parsed.batch.events.len();
+        self.attempt(line, at, &mut Record::new()).is_ok() && self.parsed.batch.events.len() > first
     }
 
     /// Reads the elements of a list; what stands before the place where it breaks is kept.
