@@ -115,12 +115,24 @@ pub(super) fn callers(text: &str) -> Option<([&str; 5], &str)> {
     let right: [Option<&str>; 4] = std::array::from_fn(|_| from_right.next());
     if let [Some(upstream), Some(authority), Some(id), Some(user_agent)] = right
         // Columns that the operator added stand behind the upstream's address.
-        && (is_address(upstream) || matches!(upstream, "-" | "") && !is_address(left_upstream))
+        && (is_address(upstream)
+            || matches!(upstream, "-" | "")
+                // Without an upstream, the left one may be the caller's: the id tells who wrote.
+                && (!is_address(left_upstream) || bare.is_empty() && is_id(id)))
     {
         return Some(([forwarded, user_agent, id, authority, upstream], bare));
     }
     let more = parts.next().unwrap_or("");
     Some((left, if bare.is_empty() { more } else { bare }))
+}
+
+/// Whether a text is an id that Envoy makes for a request.
+fn is_id(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// `10.0.2.1:80`, `tcp://10.0.2.1:80`, `[::1]:80`, or a socket's path.
@@ -209,6 +221,19 @@ mod tests {
         let line = r#"[2026-03-01T00:00:00.002Z] "GET /a HTTP/1.1" 403 - 0 3 5 4 "-" "x" 200 - via_upstream - "-" 0 135 4 3 "-" "a" "b" "c" "10.0.0.2:80" outbound|80||x - - 9.9.9.9:1 - -" "id-1" "h" "10.0.0.2:80""#;
         assert_eq!(crate::sniff::record(line.as_bytes()), Some(FormatId::Envoy));
         check(FormatId::Istio, line, &["http_response_status_code=403", "source_format=envoy"]);
+    }
+
+    #[test]
+    fn an_upstream_in_the_user_agent_of_a_local_reply_shifts_nothing() {
+        check(
+            FormatId::Envoy,
+            r#"[2026-03-01T00:00:00.002Z] "GET /a HTTP/2" 404 NR 0 0 0 - "203.0.113.9" "x" "forged" "evil" "9.9.9.9:80" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "shop:443" "-""#,
+            &[
+                "request_id=cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2",
+                "server_address=shop",
+                "user_agent_original=x\" \"forged\" \"evil\" \"9.9.9.9:80",
+            ],
+        );
     }
 
     #[test]
