@@ -118,7 +118,7 @@ pub(super) fn callers(text: &str) -> Option<([&str; 5], &str)> {
         && (is_address(upstream)
             || matches!(upstream, "-" | "")
                 // Without an upstream, the left one may be the caller's: the id tells who wrote.
-                && (!is_address(left_upstream) || bare.is_empty() && is_id(id)))
+                && (!is_address(left_upstream) || is_id(id)))
     {
         return Some(([forwarded, user_agent, id, authority, upstream], bare));
     }
