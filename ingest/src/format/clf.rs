@@ -146,15 +146,17 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
     }
     let mut beyond = line;
     let second = beyond.word().unwrap_or("");
+    // Without the ident's column behind it, the second address is the name that a caller gave.
+    let has_ident = Line(beyond.0).word() == Some("-");
     let client = if first.contains(',') {
         put(record, At::Forwarded, first);
-        if ip(second).is_some() {
+        if has_ident && ip(second).is_some() {
             line = beyond;
             second
         } else {
             first.split(',').next()?
         }
-    } else if ip(second).is_some() && ip(first).is_some_and(|it| it.port.is_none()) {
+    } else if has_ident && ip(second).is_some() && ip(first).is_some_and(|it| it.port.is_none()) {
         put(record, At::Forwarded, first);
         line = beyond;
         second
@@ -492,6 +494,16 @@ mod tests {
             &format!("10.0.0.1:8443 1.2.3.4 - jo {request}"),
             &["client_address=1.2.3.4", "server_address=10.0.0.1", "server_port=8443"],
         );
+    }
+
+    #[test]
+    fn an_address_for_a_name_is_not_the_client() {
+        for name in ["9.9.9.9", "9.9.9.9 admin", "9.9.9.9 x -"] {
+            check(
+                &format!(r#"1.2.3.4 {name} [D] "GET / HTTP/1.1" 200 5"#),
+                &["client_address=1.2.3.4"],
+            );
+        }
     }
 
     #[test]
