@@ -250,9 +250,14 @@ fn extra<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
         // Apache's `%I %O`, the sizes with headers.
         put(record, At::BytesIn, first);
         put(record, At::BytesOut, second);
+    } else if is_end && is_number(first) && is_decimal(second) {
+        // NGINX's `$request_length $request_time`: its times have decimals.
+        put(record, At::RequestLength, first);
+        put(record, At::RequestTime, second);
     } else if is_end
         && is_decimal(first)
-        && (is_decimal(second) || second == "-" || second.is_empty() && first.contains('.'))
+        && first.contains('.')
+        && (is_decimal(second) || matches!(second, "-" | ""))
     {
         // NGINX's `$request_time`, and perhaps `$upstream_response_time`.
         put(record, At::RequestTime, first);
@@ -455,6 +460,18 @@ mod tests {
         for unknown in ["a b c", "\"2.75\"", "1 2 3", "x=1 y", "1"] {
             check(&format!("{line}{unknown}"), &["duration_ns=", "parse_flags=1"]);
         }
+    }
+
+    #[test]
+    fn a_size_before_a_time_is_no_time() {
+        check(
+            r#"1.2.3.4 - - [D] "GET / HTTP/2.0" 200 7 "-" "x" 462 0.050"#,
+            &["http_request_size=462", "duration_ns=50000000", "upstream_duration_ns="],
+        );
+        check(
+            r#"1.2.3.4 - - [D] "GET / HTTP/2.0" 200 7 "-" "x" 462 -"#,
+            &["http_request_size=", "duration_ns=", "parse_flags=1"],
+        );
     }
 
     #[test]
