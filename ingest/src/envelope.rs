@@ -8,6 +8,7 @@ mod azure_text;
 mod beats;
 mod cloudtrail;
 mod cloudwatch;
+mod compose;
 mod cri;
 mod docker;
 mod event_bridge;
@@ -39,6 +40,7 @@ pub(crate) static ENVELOPES: &[&Envelope] = &[
     &registry::ENVELOPE,
     &syslog::ENVELOPE,
     &cri::ENVELOPE,
+    &compose::ENVELOPE,
     &azure::ENVELOPE,
     &cloudtrail::ENVELOPE,
     &event_bridge::ENVELOPE,
@@ -239,16 +241,17 @@ pub(crate) fn named_text(line: &str) -> Option<(&'static str, Inside<'_>)> {
 }
 
 /// A glance at the first bytes, which is all that other lines pay: a frame's zero, a priority, a date
-/// with a `T` or a month, a length before a priority.
+/// with a `T` or a month, a length before a priority, a word before a bar.
 fn may_begin(line: &[u8]) -> bool {
-    match line {
+    let is_known = match line {
         [0 | b'<', ..] | [b'A'..=b'S', _, _, b' ', ..] => true,
         [b'0'..=b'9', ..] => {
             line.get(4) == Some(&b'-') && line.get(10) == Some(&b'T')
                 || line.iter().take(8).any(|it| *it == b'<')
         }
         _ => false,
-    }
+    };
+    is_known || compose::may_begin(line)
 }
 
 /// A hash of an object's names in their order.

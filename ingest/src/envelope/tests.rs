@@ -119,6 +119,7 @@ const WRAPS: &[(&str, Wrap)] = &[
             element(line)
         )
     }),
+    ("compose", |line| format!("gateway-1  | {line}")),
     ("azure_text", |line| {
         json!({"time": "2026-03-10T03:37:01Z", "category": "kube-audit", "operationName": "Microsoft.ContainerService/managedClusters/diagnosticLogs/Read", "properties": {"log": format!("{line}\n"), "stream": "stdout", "pod": "kube-apiserver-1"}}).to_string()
     }),

@@ -174,6 +174,10 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
     put(record, At::Client, client);
     // The ident column is almost always `-`; where there is one column only, it is the user's.
     let ident = line.word().unwrap_or("");
+    // A bare word may be anything, such as what a collector put before the line.
+    if client != "-" && ident != "-" && ip(client).is_none() {
+        return None;
+    }
     // Until 0.26, ingress-nginx wrote the client once more, in brackets.
     let repeated = line.0.strip_prefix('[').and_then(|it| it.split_once("] - "));
     let user = repeated.map_or(line.0, |(_, user)| user);
@@ -189,9 +193,10 @@ fn ip(text: &str) -> Option<address::Address<'_>> {
 /// Whether the first column is a virtual host, and the second one the client.
 fn names_host(first: &str, second: &str, mut beyond: Line<'_>) -> bool {
     let is_client = ip(first).is_some_and(|it| it.port.is_none());
+    let has_ident = beyond.word() == Some("-");
     !is_client
-        && (ip(second).is_some()
-            || (second != "-" && beyond.word() == Some("-") && beyond.word().is_some()))
+        && (ip(second).is_some() && (first.contains(':') || has_ident)
+            || (second != "-" && has_ident && beyond.word().is_some()))
 }
 
 /// The request, and what follows its closing quote: a space and the status.
@@ -521,6 +526,17 @@ mod tests {
                 &["client_address=1.2.3.4"],
             );
         }
+    }
+
+    #[test]
+    fn a_word_before_a_line_is_not_the_client() {
+        let line = r#"1.2.3.4 - jo [10/Mar/2026:03:36:59 +0100] "GET / HTTP/1.1" 200 5"#;
+        check(&format!("collector: {line}"), &["reject=unknown_format"]);
+        check(&format!("gw=1 | {line}"), &["reject=unknown_format"]);
+        let expected = ["client_address=1.2.3.4", "principal_id=jo"];
+        check(&format!("nginx-1  | {line}"), &expected);
+        check(&format!("Mar 10 03:36:59 gw-1 {line}"), &expected);
+        check(r#"host.example.com 9.9.9.9 [D] "GET / HTTP/1.1" 200 5"#, &["reject=unknown_format"]);
     }
 
     #[test]
