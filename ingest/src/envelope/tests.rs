@@ -324,6 +324,32 @@ fn a_record_with_an_envelopes_name_is_itself() {
 }
 
 #[test]
+fn each_record_of_an_export_is_read_for_itself() {
+    let text =
+        |it: &str| json!({"timeUnixNano": "1773113819000000000", "body": {"stringValue": it}});
+    let named = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let call = json!({
+        "timeUnixNano": "1773113819000000000",
+        "body": {"stringValue": SEEDS[1]},
+        "attributes": [
+            named("http.request.method", "GET"), named("url.path", "/b/8"),
+            {"key": "http.response.status_code", "value": {"intValue": "404"}},
+        ],
+    });
+    let mut other = text(SEEDS[1]);
+    other["attributes"] = json!([named("log.file.name", "\"http.request.method\"")]);
+    let batch = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [
+        text(SEEDS[1]), call, {"timeUnixNano": "1773113819000000000"}, other,
+    ]}]}]});
+    let parsed = parse(batch.to_string().as_bytes(), None);
+    let paths = rows(&parsed).into_iter().map(|it| it["url_path"].as_str().map(str::to_owned));
+    let mut paths: Vec<_> = paths.flatten().collect();
+    paths.sort();
+    assert_eq!(paths, ["/a/7", "/a/7", "/b/8"], "{:?}", parsed.rejects);
+    assert_eq!(parsed.rejects.total(), 1);
+}
+
+#[test]
 fn what_is_no_record_is_explained() {
     let reason = |line: &[u8]| {
         let parsed = parse(line, None);
