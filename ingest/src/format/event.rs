@@ -151,10 +151,10 @@ impl<'p> Writer<'p> {
                 Text::UserAgentOriginal => {
                     self.free(column, (text, USER_AGENT_BYTES_MAX), draft);
                 }
-                Text::ResourceUri | Text::PolicyReason | Text::ToolName | Text::HttpRoute => {
+                Text::PolicyReason | Text::ToolName | Text::HttpRoute => {
                     self.free(column, (text, TEXT_BYTES_MAX), draft);
                 }
-                Text::HttpRequestReferrer => self.referrer(text, draft),
+                Text::HttpRequestReferrer | Text::ResourceUri => self.url(column, text, draft),
                 Text::PrincipalName | Text::CredentialId | Text::SessionId | Text::AgentName => {
                     self.name(column, text, false, draft);
                 }
@@ -202,16 +202,11 @@ impl<'p> Writer<'p> {
         }
     }
 
-    fn referrer(&mut self, text: &str, draft: &mut Draft<'_>) {
-        let column = Text::HttpRequestReferrer;
-        let Some((page, query)) = text.split_once('?') else {
-            return self.free(column, (text, TEXT_BYTES_MAX), draft);
-        };
+    /// A URL: what is true of a request's path and query is true of its own.
+    fn url(&mut self, column: Text, text: &str, draft: &mut Draft<'_>) {
         self.scratch.clear();
-        let mut changed = redact::text(page, &mut self.scratch);
-        self.scratch.push('?');
-        changed |= redact::query(query, self.policy.keep_query_values, &mut self.scratch);
-        if changed {
+        let Policy { key, keep_query_values, .. } = self.policy;
+        if redact::url(text, key, *keep_query_values, &mut self.scratch) {
             draft.flag(ParseFlags::REDACTED, true);
         }
         draft.put(column, &self.scratch, TEXT_BYTES_MAX);
