@@ -323,7 +323,7 @@ impl<'p> Writer<'p> {
                 if let (Some(user), false) = (user, draft.event.has_text(Text::PrincipalName))
                     && user != named.id
                 {
-                    self.name(Text::PrincipalName, user, false, draft);
+                    self.name(Text::PrincipalName, user, identity::is_key(user), draft);
                 }
                 if let Some(claimed) = record.text(Slot::Text(Text::PrincipalClaimed)) {
                     self.name(Text::PrincipalClaimed, claimed, false, draft);
