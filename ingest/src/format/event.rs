@@ -155,7 +155,11 @@ impl<'p> Writer<'p> {
                     self.free(column, (text, TEXT_BYTES_MAX), draft);
                 }
                 Text::HttpRequestReferrer | Text::ResourceUri => self.url(column, text, draft),
-                Text::PrincipalName | Text::CredentialId | Text::SessionId | Text::AgentName => {
+                Text::PrincipalName
+                | Text::CredentialId
+                | Text::SessionId
+                | Text::AgentName
+                | Text::TlsClientSubject => {
                     self.name(column, text, false, draft);
                 }
                 _ if text.len() <= IDENTITY_BYTES_MAX && !redact::holds_credential(text) => {
@@ -215,8 +219,15 @@ impl<'p> Writer<'p> {
     /// The name of somebody or something: verbatim, unless it is or holds a credential.
     fn name(&mut self, column: Text, name: &str, is_secret: bool, draft: &mut Draft<'_>) {
         let policy = self.policy;
-        let is_person =
-            matches!(column, Text::PrincipalId | Text::PrincipalName | Text::PrincipalClaimed);
+        // A certificate's subject and an agent mostly have somebody's name.
+        let is_person = matches!(
+            column,
+            Text::PrincipalId
+                | Text::PrincipalName
+                | Text::PrincipalClaimed
+                | Text::TlsClientSubject
+                | Text::AgentName
+        );
         if is_secret || redact::holds_credential(name) {
             draft.write(column, |out| policy.key.fingerprint(name, out));
             draft.flag(ParseFlags::REDACTED, true);
