@@ -3,8 +3,10 @@
 //! Callers choose the bytes of the user, request, referrer and user agent, so the columns are found
 //! from what callers cannot write: an unescaped quote, the date before it, the status after it.
 
+mod tail;
+
 use super::field::{Field, How, Raw, identity};
-use super::line::{Line, is_decimal, is_number, is_status, put_escaped, quotes};
+use super::line::{Line, is_status, put_escaped, quotes};
 use super::record::Record;
 use super::{Format, Reader, address};
 use crate::reject::Reject;
@@ -69,8 +71,6 @@ static FIELDS: &[Field] = &[
     Field::int("%O", Int::HttpResponseSize),
     Field::raw("%t", Raw::TimeKind),
 ];
-/// A lone number of fewer digits is no duration in microseconds: it may be Apache's `%T`, in seconds.
-const MICROS_DIGITS_MIN: usize = 3;
 /// Bytes in which a date in brackets ends.
 const DATE_BYTES_MAX: usize = 64;
 
@@ -100,7 +100,7 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     put(record, At::Size, tail.word().unwrap_or(""));
     put(record, At::Referrer, text(&mut tail));
     put(record, At::UserAgent, text(&mut tail));
-    if !tail.0.is_empty() && extra(tail, record).is_none() {
+    if !tail.0.is_empty() && tail::extra(tail, record).is_none() {
         record.flags.insert(ParseFlags::EXTRA_FIELDS);
     }
     Ok(())
@@ -217,109 +217,6 @@ fn text<'a>(tail: &mut Line<'a>) -> &'a str {
         return "";
     }
     tail.quoted().unwrap_or("")
-}
-
-/// What follows the user agent; `None` where it has no certain meaning.
-fn extra<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
-    if tail.0.starts_with('"') {
-        let list = tail.quoted()?;
-        let is_list = address::first(list).is_some_and(|it| it.ip.is_some());
-        if is_list {
-            put(record, At::Forwarded, list);
-        } else if list != "-" {
-            return None;
-        }
-        if tail.0.is_empty() {
-            return Some(());
-        }
-    }
-    if tail.0.split(' ').next().is_some_and(|it| it.contains('=')) {
-        return named(tail, record);
-    }
-    let all = tail;
-    let (first, second) = (tail.word()?, tail.word().unwrap_or(""));
-    let is_end = tail.0.is_empty();
-    if is_number(first) && is_decimal(second) && tail.0.starts_with('[') {
-        put(record, At::RequestLength, first);
-        put(record, At::RequestTime, second);
-        return ingress(tail, record);
-    }
-    let both = first.split_once('/').filter(|(seconds, _)| is_number(seconds));
-    let micros = both.map_or(first, |(_, micros)| micros);
-    let is_micros = is_number(micros) && (both.is_some() || micros.len() >= MICROS_DIGITS_MIN);
-    if is_micros && second.is_empty() {
-        // Apache's `%D`, also as `%T/%D`: from the request's start.
-        put(record, At::Micros, micros);
-        put(record, At::TimeKind, "start");
-    } else if is_number(first) && is_number(second) && is_end {
-        // Apache's `%I %O`, the sizes with headers.
-        put(record, At::BytesIn, first);
-        put(record, At::BytesOut, second);
-    } else if is_end && is_number(first) && is_decimal(second) {
-        // NGINX's `$request_length $request_time`: its times have decimals.
-        put(record, At::RequestLength, first);
-        put(record, At::RequestTime, second);
-    } else if is_end
-        && is_decimal(first)
-        && first.contains('.')
-        && (is_decimal(second) || matches!(second, "-" | ""))
-    {
-        // NGINX's `$request_time`, and perhaps `$upstream_response_time`.
-        put(record, At::RequestTime, first);
-        put(record, At::UpstreamTime, second);
-    } else {
-        return named(all, record);
-    }
-    Some(())
-}
-
-/// Columns with their names: `rt=0.005 urt="0.001, 0.004"`.
-fn named<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
-    while let Some((name, rest)) = tail.0.split_once('=') {
-        if name.contains([' ', '"']) {
-            return None;
-        }
-        tail = Line(rest);
-        let value = tail.value().unwrap_or("");
-        let at = match name {
-            "rt" | "request_time" => At::RequestTime,
-            "urt" | "upstream_response_time" => At::UpstreamTime,
-            "us" | "upstream_status" => At::UpstreamStatus,
-            "rid" | "req_id" | "request_id" => At::RequestId,
-            _ => continue,
-        };
-        put(record, at, value.trim_end_matches(','));
-    }
-    tail.0.is_empty().then_some(())
-}
-
-/// What ingress-nginx says about upstreams: `[name] [alternative] address length time status id`.
-fn ingress<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
-    let name = tail.bracketed()?;
-    put(record, At::UpstreamName, name);
-    // Until 0.21 there was no alternative; an address of version 6 has a port behind its bracket.
-    let mut next = tail;
-    if next.bracketed().is_some() && !next.0.starts_with(':') {
-        tail = next;
-    }
-    // Address, length, time and status are lists when an upstream was tried again.
-    let mut values = [""; 5];
-    let mut filled = 0_usize;
-    for part in tail.0.split_ascii_whitespace() {
-        if part == ":" {
-            filled = filled.saturating_sub(1);
-        } else {
-            if let Some(value) = values.get_mut(filled) {
-                *value = part.trim_end_matches(',');
-            }
-            filled += usize::from(!part.ends_with(','));
-        }
-    }
-    let [_address, _length, time, status, id] = values;
-    put(record, At::UpstreamTime, time);
-    put(record, At::UpstreamStatus, status);
-    put(record, At::RequestId, id);
-    (filled <= values.len()).then_some(())
 }
 
 #[cfg(test)]
@@ -464,6 +361,20 @@ mod tests {
         );
         for unknown in ["a b c", "\"2.75\"", "1 2 3", "x=1 y", "1"] {
             check(&format!("{line}{unknown}"), &["duration_ns=", "parse_flags=1"]);
+        }
+    }
+
+    #[test]
+    fn times_of_tries_and_in_quotes_are_read() {
+        let line = r#"1.2.3.4 - - [D] "GET / HTTP/2.0" 200 7 "-" "x""#;
+        for more in ["0.050 0.001, 0.049", r#""0.050" "0.049""#, r#""-" "0.050" "0.001, 0.049""#] {
+            check(
+                &format!("{line} {more}"),
+                &["duration_ns=50000000", "upstream_duration_ns=49000000"],
+            );
+        }
+        for more in ["0.050 0.001 0.049", r#""2.75" "x""#, r#""2.75""#, r#""7" "9""#] {
+            check(&format!("{line} {more}"), &["duration_ns=", "parse_flags=1"]);
         }
     }
 

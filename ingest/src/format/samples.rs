@@ -125,7 +125,6 @@ impl Sample {
     }
 }
 
-/// The samples below a directory, in order; none where it is absent.
 /// The beginnings of what an expectation says must be redacted, as the record has it.
 fn beginnings(record: &Value, names: &Value) -> Vec<String> {
     let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -136,6 +135,7 @@ fn beginnings(record: &Value, names: &Value) -> Vec<String> {
     found.collect()
 }
 
+/// The samples below a directory, in order; none where it is absent.
 pub(super) fn samples(root: &Path) -> Vec<Sample> {
     let entries = |path: &Path| {
         let entries = std::fs::read_dir(path).into_iter().flatten();
