@@ -1,6 +1,6 @@
 //! The extended log format of the W3C, as IIS writes it: `#Fields` names the columns.
 
-use super::field::{Field, How, Raw, identity};
+use super::field::{Field, How, Raw, Slot, identity};
 use super::line::{Line, begins_with_time, is_status};
 use super::record::{Record, Value};
 use super::{Columns, Format, Reader, address, request};
@@ -64,8 +64,9 @@ static FIELDS: &[Field] = &[
 ];
 
 /// What IIS writes unless it is told otherwise, since version 8.5, before it, and in Azure. Such lines
-/// are read without their header, as when reading began in the middle of a file.
-const DEFAULTS: [&str; 3] = [
+/// are read without their header, as when reading began in the middle of a file. A column for the
+/// forwarded list is what most add, at the end.
+const DEFAULTS: [&str; 6] = [
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
      cs(Referer) sc-status sc-substatus sc-win32-status time-taken",
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
@@ -73,6 +74,13 @@ const DEFAULTS: [&str; 3] = [
     "date time s-sitename cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip \
      cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes \
      cs-bytes time-taken",
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
+     cs(Referer) sc-status sc-substatus sc-win32-status time-taken X-Forwarded-For",
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
+     sc-status sc-substatus sc-win32-status time-taken X-Forwarded-For",
+    "date time s-sitename cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip \
+     cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes \
+     cs-bytes time-taken X-Forwarded-For",
 ];
 
 fn find(name: &str) -> Option<usize> {
@@ -201,6 +209,9 @@ fn by_default<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
             && names().zip(values(line, count)).all(|(name, value)| match name {
                 "s-ip" | "c-ip" => address::parse(value).is_some_and(|it| it.ip.is_some()),
                 "sc-status" => is_status(value),
+                "X-Forwarded-For" => {
+                    value == "-" || address::first(value).is_some_and(|it| it.ip.is_some())
+                }
                 _ => true,
             })
     })?;
@@ -219,6 +230,9 @@ fn put<'a>(record: &mut Record<'a>, rank: u16, value: &'a str) {
         DATE | TIME => {}
         // IIS writes a plus sign for each space.
         USER_AGENT if value.contains('+') && !value.contains(' ') => {
+            record.put_copied(field, rank, &value.replace('+', " "));
+        }
+        _ if field.slot == Slot::Raw(Raw::Forwarded) && value.contains('+') => {
             record.put_copied(field, rank, &value.replace('+', " "));
         }
         _ => record.put(field, rank, Value::Line(value)),
@@ -261,6 +275,16 @@ mod tests {
         );
         let old = line.replace(" https://a.example/x", "");
         crate::format::check::check(FormatId::W3c, &old, &["duration_ns=1250000000"]);
+        let forwarded = format!("{line} 198.51.100.7,+10.0.0.1");
+        crate::format::check::check(
+            FormatId::W3c,
+            &forwarded,
+            &[
+                "duration_ns=1250000000",
+                "http_response_status_code=200",
+                "client_address=203.0.113.9",
+            ],
+        );
         let shifted = line.replace(" 200 0 0", " 0 0");
         crate::format::check::check(FormatId::W3c, &shifted, &["reject=unknown_format"]);
     }
