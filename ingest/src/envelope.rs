@@ -8,6 +8,7 @@ mod azure_text;
 mod beats;
 mod cloudtrail;
 mod cloudwatch;
+mod compose;
 mod cri;
 mod docker;
 mod event_bridge;
@@ -25,8 +26,10 @@ mod tyk;
 mod vector;
 
 use crate::reject::Reject;
+use siphasher::sip::SipHasher13;
 use split::Members;
 use std::borrow::Cow;
+use std::hash::Hasher as _;
 
 /// Envelopes inside each other that are taken off.
 pub(crate) const DEPTH_MAX: usize = 4;
@@ -38,6 +41,7 @@ pub(crate) static ENVELOPES: &[&Envelope] = &[
     &registry::ENVELOPE,
     &syslog::ENVELOPE,
     &cri::ENVELOPE,
+    &compose::ENVELOPE,
     &azure::ENVELOPE,
     &cloudtrail::ENVELOPE,
     &event_bridge::ENVELOPE,
@@ -138,7 +142,6 @@ names! {
     CLOUDTRAIL_RECORDS = "Records";
     RESOURCE_LOGS = "resourceLogs";
     BODY = "body";
-    RESOURCE = "resource";
     SEVERITY_TEXT = "severityText";
     TIME_UNIX_NANO = "timeUnixNano";
     OBSERVED_TIME_UNIX_NANO = "observedTimeUnixNano";
@@ -245,16 +248,28 @@ pub(crate) fn named_text(line: &str) -> Option<(&'static str, Inside<'_>)> {
 }
 
 /// A glance at the first bytes, which is all that other lines pay: a frame's zero, a priority, a date
-/// with a `T` or a month, a length before a priority.
+/// with a `T` or a month, a length before a priority, a word before a bar.
 fn may_begin(line: &[u8]) -> bool {
-    match line {
+    let is_known = match line {
         [0 | b'<', ..] | [b'A'..=b'S', _, _, b' ', ..] => true,
         [b'0'..=b'9', ..] => {
             line.get(4) == Some(&b'-') && line.get(10) == Some(&b'T')
                 || line.iter().take(8).any(|it| *it == b'<')
         }
         _ => false,
+    };
+    is_known || compose::may_begin(line)
+}
+
+/// A hash of an object's names in their order.
+pub(crate) fn names(line: &str) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    let members = Members::of(line).into_iter().flatten().take(MEMBERS_MAX);
+    for (name, _) in members.map_while(Result::ok) {
+        hasher.write(name.as_bytes());
+        hasher.write(&[0xff]);
     }
+    hasher.finish()
 }
 
 /// Opens an object; `None` for one that is no envelope.

@@ -1,5 +1,6 @@
 //! Who a call is by: the first identity that counts, and how far the log may be believed about it.
 
+use crate::endpoint::{SegmentKind, classify};
 use crate::format::FormatId;
 use crate::format::field::{How, OVERRIDE, Raw, Rule, Slot};
 use crate::format::mapping::SOURCES;
@@ -162,7 +163,8 @@ fn candidate<'r>(record: &'r Record<'_>) -> Option<Candidate<'r>> {
         if is_sentinel(id) {
             continue;
         }
-        let is_secret = filled.field.how == How::Secret;
+        let is_secret = filled.field.how == How::Secret
+            || raw == Raw::IdUser && trust == PrincipalTrust::Asserted && is_key(id);
         let issuer = record.text(Slot::Raw(Raw::Issuer)).filter(|_| raw == Raw::IdSubject);
         let found = Candidate { id, issuer, kind, trust, source, is_secret };
         if trust == PrincipalTrust::Verified || raw == Raw::IdOverride {
@@ -171,6 +173,19 @@ fn candidate<'r>(record: &'r Record<'_>) -> Option<Candidate<'r>> {
         first = first.or(Some(found));
     }
     first
+}
+
+/// Whether a user's name is a key: some services take one in the place of the name.
+pub(crate) fn is_key(name: &str) -> bool {
+    /// Hexadecimal digits that a key has at least.
+    const HEX_BYTES_MIN: usize = 32;
+    let is_part = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
+    name.bytes().all(is_part)
+        && match classify(name) {
+            SegmentKind::Token => true,
+            SegmentKind::Hex => name.len() >= HEX_BYTES_MIN,
+            _ => false,
+        }
 }
 
 /// The rule of that id, if there is one.
@@ -184,6 +199,24 @@ fn source_of(id: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_in_the_place_of_a_name_is_not_shown() {
+        for (user, is_key) in [
+            ("Zx8Kq2LmP0vT9sWbR4yN7uEd", true),
+            ("0123456789abcdef0123456789abcdef", true),
+            ("jane", false),
+            ("service-account-of-the-shop", false),
+            ("3f9a6c1e-0000-4000-8000-0123456789ab", false),
+        ] {
+            let line =
+                format!("1.2.3.4 - {user} [10/Mar/2026:03:36:59 +0000] \"GET / HTTP/1.1\" 200 5");
+            let parsed = crate::format::check::parse(line.as_bytes(), Some(FormatId::Clf));
+            let objects = crate::format::check::objects(&parsed.batch);
+            let id = objects[0]["principal_id"].as_str().unwrap_or("");
+            assert_eq!((id.starts_with("key:"), id == user), (is_key, !is_key), "{user}");
+        }
+    }
 
     #[test]
     fn nobody_has_many_names() {

@@ -1,5 +1,6 @@
 //! From lines to events: pure, and the same for every thread that does it.
 
+mod level;
 mod run;
 
 pub(crate) use run::Watch;

@@ -12,6 +12,31 @@ use std::fmt::Write as _;
 /// Bytes that a path segment has at least before it may be a random token.
 const TOKEN_BYTES_MIN: usize = 16;
 
+/// Hexadecimal digits that a token has at least; fewer, or elsewhere, they are an id.
+const HEX_BYTES_MIN: usize = 32;
+/// Segments behind which such digits are a token.
+const SECRET_PLACES: [&str; 17] = [
+    "activate",
+    "activation",
+    "confirm",
+    "confirmation",
+    "invitation",
+    "invite",
+    "magic",
+    "magic-link",
+    "password",
+    "password-reset",
+    "recover",
+    "reset",
+    "reset-password",
+    "token",
+    "unsubscribe",
+    "verification",
+    "verify",
+];
+/// What stands between the parameters of a segment.
+const PARAMETERS: [char; 5] = [';', '#', '?', '&', ','];
+
 /// The secret key of fingerprints and pseudonyms.
 #[derive(Clone)]
 pub(crate) struct Key([u8; 32]);
@@ -94,6 +119,96 @@ pub(crate) fn text(text: &str, out: &mut String) -> bool {
     found
 }
 
+/// Appends a path without what is secret in it by its place: the values of secret names, user and
+/// password, a bot's token. Returns whether there was anything; if not, the path is as it was.
+pub(crate) fn parameters(path: &str, out: &mut String) -> bool {
+    if memchr::memchr2(b'=', b':', path.as_bytes()).is_none() {
+        return false;
+    }
+    let mut changed = false;
+    for (index, segment) in path.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        let is_host = index == 0 || index == 2 && path.starts_with("//");
+        let segment = match segment.rsplit_once('@') {
+            Some((user, host)) if is_host && user.contains(':') => {
+                changed = true;
+                host
+            }
+            _ => segment,
+        };
+        if let Some(bot) = bot(segment) {
+            out.push_str(bot);
+            out.push_str(":REDACTED");
+            changed = true;
+            continue;
+        }
+        for part in segment.split_inclusive(PARAMETERS) {
+            let bare = part.trim_end_matches(PARAMETERS);
+            match bare.split_once('=') {
+                Some((name, value))
+                    if query::is_secret(name) && !matches!(value, "" | "REDACTED") =>
+                {
+                    out.push_str(name);
+                    out.push_str("=REDACTED");
+                    changed = true;
+                }
+                _ => out.push_str(bare),
+            }
+            out.push_str(part.get(bare.len()..).unwrap_or(""));
+        }
+    }
+    changed
+}
+
+/// `bot123456789` of `bot123456789:token`.
+fn bot(segment: &str) -> Option<&str> {
+    let (bot, token) = segment.split_once(':')?;
+    let number = bot.strip_prefix("bot")?;
+    let is_number = number.len() >= 6 && number.bytes().all(|it| it.is_ascii_digit());
+    let is_part = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
+    (is_number && token.len() >= TOKEN_BYTES_MIN && token.bytes().all(is_part)).then_some(bot)
+}
+
+/// Appends a URL with what is secret or personal in each of its parts replaced; returns whether
+/// anything was.
+pub(crate) fn url(url: &str, key: &Key, keep_values: bool, out: &mut String) -> bool {
+    let end = memchr::memchr2(b'?', b'#', url.as_bytes()).unwrap_or(url.len());
+    let (page, tail) = url.split_at(end);
+    let mut changed = false;
+    match page.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, given) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            changed |= text(scheme, out);
+            out.push_str("://");
+            let host = match authority.rsplit_once('@') {
+                Some((user, host)) => {
+                    changed |= user != "{userinfo}";
+                    out.push_str("{userinfo}@");
+                    host
+                }
+                None => authority,
+            };
+            changed |= text(host, out);
+            changed |= parameters_and_path(given, key, out);
+        }
+        None if page.starts_with('/') => changed |= parameters_and_path(page, key, out),
+        None => changed |= text(page, out),
+    }
+    if let Some(mark) = tail.get(..1) {
+        out.push_str(mark);
+        changed |= query(tail.get(1..).unwrap_or(""), keep_values, out);
+    }
+    changed
+}
+
+fn parameters_and_path(given: &str, key: &Key, out: &mut String) -> bool {
+    let mut clean = String::new();
+    let changed = parameters(given, &mut clean);
+    path(if changed { clean.as_str() } else { given }, key, out) || changed
+}
+
 /// Appends a decoded path with secret and personal segments replaced; returns whether it changed.
 pub(crate) fn path(path: &str, key: &Key, out: &mut String) -> bool {
     let suspect = |segment: &str| {
@@ -103,10 +218,13 @@ pub(crate) fn path(path: &str, key: &Key, out: &mut String) -> bool {
         return text(path, out);
     }
     let mut changed = false;
+    let mut before = "";
     for (index, segment) in path.split('/').enumerate() {
         if index > 0 {
             out.push('/');
         }
+        let follows_place = SECRET_PLACES.iter().any(|it| it.eq_ignore_ascii_case(before));
+        before = segment;
         // `logo@2x.png` is a file.
         let is_file = ["@1x.", "@2x.", "@3x."].iter().any(|it| segment.contains(it));
         let is_open = suspect(segment) && !is_fingerprint(segment) && !is_file;
@@ -116,7 +234,10 @@ pub(crate) fn path(path: &str, key: &Key, out: &mut String) -> bool {
                 out.push_str(kind.placeholder());
                 true
             }
-            SegmentKind::Token => {
+            SegmentKind::Hex if !follows_place || segment.len() < HEX_BYTES_MIN => {
+                text(segment, out)
+            }
+            SegmentKind::Token | SegmentKind::Hex => {
                 // Random segments stay apart from each other without being shown.
                 key.fingerprint(segment, out);
                 true
@@ -183,6 +304,47 @@ mod tests {
         let mut out = String::new();
         path("/reset/Zx8Kq2LmP0vT9sWbR4yN7uEd", &Key::new([7; 32]), &mut out);
         assert!(out.starts_with("/reset/key:") && out.len() == "/reset/key:".len() + 16, "{out}");
+    }
+
+    #[test]
+    fn a_token_by_its_place_goes() {
+        let hex = "0123456789abcdef0123456789abcdef";
+        let key = Key::new([7; 32]);
+        let mut out = String::new();
+        path(&format!("/reset/{hex}"), &key, &mut out);
+        assert!(out.starts_with("/reset/key:"), "{out}");
+        check(&format!("/files/{hex}"), &format!("/files/{hex}"));
+        let check = |path: &str, expected: &str| {
+            let mut out = String::new();
+            assert_eq!(parameters(path, &mut out), path != expected, "{path}");
+            assert!(path == expected || out == expected, "{path}: {out}");
+        };
+        check("/a;jsessionid=x;v=1/b;sid=y", "/a;jsessionid=REDACTED;v=1/b;sid=REDACTED");
+        check("/cb#access_token=x&state=y", "/cb#access_token=REDACTED&state=REDACTED");
+        check("/bot123456789:AAF-abcdefghijklmnop_1/send", "/bot123456789:REDACTED/send");
+        check("//bob:hunter2@h/x", "//h/x");
+        for path in ["/a;v=1", "/v1/a:b@c", "/bot123456789:REDACTED/send", "/a;sid=REDACTED"] {
+            check(path, path);
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_url_is_looked_at() {
+        let check = |input: &str, expected: &str| {
+            let mut out = String::new();
+            let changed = url(input, &Key::new([7; 32]), true, &mut out);
+            assert_eq!((out.as_str(), changed), (expected, input != expected));
+        };
+        check(
+            "https://a.example/x?a=1&token=t#b",
+            "https://a.example/x?a=1&token=REDACTED#REDACTED",
+        );
+        check("https://tok@a.example/jane@b.example", "https://{userinfo}@a.example/{email}");
+        check("/cb;sid=x", "/cb;sid=REDACTED");
+        check("https://a.example/cb#id_token=x", "https://a.example/cb#id_token=REDACTED");
+        check("https://{userinfo}@a.example/{email}", "https://{userinfo}@a.example/{email}");
+        check("urn:isbn:1", "urn:isbn:1");
+        check("file:///a/b", "file:///a/b");
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! remembered is bounded in time and number; what is forgotten counts as a call of its own.
 
 use model::time::NS_PER_S;
-use model::{Event, EventBatch, Int, Text, Time};
+use model::{Event, EventBatch, Int, PrincipalType, Text, Time};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hasher as _;
 
@@ -16,6 +16,8 @@ use std::hash::Hasher as _;
 const KEPT_NS: i64 = 120 * NS_PER_S;
 /// Records that are remembered.
 const KEPT_MAX: usize = 65_536;
+/// Requests that one call of a tool makes; more of them are calls of their own.
+const PARTS_MAX: u32 = 16;
 /// Calls of tools that are under way at once, of which Kong may ask itself.
 const CALLS_MAX: usize = 256;
 
@@ -25,8 +27,19 @@ pub struct Repeats {
     /// Requests of which one direction was seen, by a hash of what both say.
     open: HashMap<u64, bool>,
     order: VecDeque<(Time, u64)>,
-    /// When calls of tools through Kong ended, with their beginnings.
-    calls: VecDeque<(Time, Time)>,
+    /// Calls of tools through Kong.
+    calls: VecDeque<Call>,
+}
+
+/// A call of a tool, during which Kong may ask itself.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    from: Time,
+    to: Time,
+    /// Who made it.
+    principal: u64,
+    /// Requests that were counted with it.
+    parts: u32,
 }
 
 impl Repeats {
@@ -35,9 +48,7 @@ impl Repeats {
         match batch.text(event, Text::GatewayDirection) {
             Some("outbound") => self.is_other_side(batch, event, true),
             Some("inbound") => self.is_other_side(batch, event, false),
-            Some("internal") => {
-                self.calls.iter().any(|(from, to)| *from <= event.time && event.time <= *to)
-            }
+            Some("internal") => self.is_part(event),
             _ => {
                 self.note_call(batch, event);
                 false
@@ -70,6 +81,20 @@ impl Repeats {
         }
     }
 
+    /// Whether a request is Kong's own during a call. What another consumer asked is not, and no call
+    /// hides more than a tool asks for.
+    fn is_part(&mut self, event: &Event) -> bool {
+        let is_named = event.principal_type == PrincipalType::Consumer;
+        let call = self.calls.iter_mut().find(|it| {
+            (it.from..=it.to).contains(&event.time)
+                && it.parts < PARTS_MAX
+                && (!is_named || it.principal == event.principal_hash)
+        });
+        let Some(call) = call else { return false };
+        call.parts += 1;
+        true
+    }
+
     fn note_call(&mut self, batch: &EventBatch, event: &Event) {
         if event.source_format != "kong" || batch.text(event, Text::McpMethodName).is_none() {
             return;
@@ -77,8 +102,13 @@ impl Repeats {
         if self.calls.len() == CALLS_MAX {
             self.calls.pop_front();
         }
-        let lasted = event.int(Int::DurationNs).unwrap_or(0);
-        self.calls.push_back((event.time, event.time.plus(lasted)));
+        let lasted = event.int(Int::DurationNs).unwrap_or(0).clamp(0, KEPT_NS);
+        self.calls.push_back(Call {
+            from: event.time,
+            to: event.time.plus(lasted),
+            principal: event.principal_hash,
+            parts: 0,
+        });
     }
 }
 
@@ -139,7 +169,18 @@ mod tests {
         let call = kong(1_773_113_819_000, "192.168.65.1", "agent/1", rpc);
         let own = |at| kong(at, "127.0.0.1", "agent/1", "");
         assert_eq!(count(&[call.clone(), own(1_773_113_819_050)]), (1, 2));
-        assert_eq!(count(&[call, own(1_773_113_819_900)]), (2, 2));
+        assert_eq!(count(&[call.clone(), own(1_773_113_819_900)]), (2, 2));
+        // A call hides neither another consumer's requests, nor many, nor for long.
+        let other = own(1_773_113_819_050).replace(
+            "\"request\":{",
+            "\"consumer\":{\"id\":\"c-2\",\"username\":\"other\"},\"request\":{",
+        );
+        assert_eq!(count(&[call.clone(), other]), (2, 2));
+        let many = [call.clone()].into_iter().chain((0..20).map(|_| own(1_773_113_819_050)));
+        assert_eq!(count(&many.collect::<Vec<_>>()), (5, 21));
+        let long =
+            call.replace("\"latencies\":{\"request\":200}", "\"latencies\":{\"request\":900000}");
+        assert_eq!(count(&[long, own(1_773_113_819_000 + 300_000)]), (2, 2));
         let own =
             kong(1_773_113_819_050, "127.0.0.1", "lua-resty-http/0.17.2 (Lua) ngx_lua/10028", "");
         let parsed = parse(own.as_bytes(), None);

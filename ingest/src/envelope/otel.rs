@@ -4,8 +4,8 @@
 
 use super::split::Members;
 use super::{
-    BODY, Envelope, Form, Found, Inside, OBSERVED_TIME_UNIX_NANO, RESOURCE, RESOURCE_LOGS,
-    SEVERITY_TEXT, TIME_UNIX_NANO, inside, member,
+    BODY, Envelope, Form, Found, Inside, OBSERVED_TIME_UNIX_NANO, RESOURCE_LOGS, SEVERITY_TEXT,
+    TIME_UNIX_NANO, inside, member,
 };
 use std::borrow::Cow;
 
@@ -17,39 +17,84 @@ pub(super) static ENVELOPE: Envelope = Envelope {
             BODY | TIME_UNIX_NANO,
             BODY | OBSERVED_TIME_UNIX_NANO,
             BODY | SEVERITY_TEXT,
-            BODY | RESOURCE,
         ],
         open,
     },
 };
 
-/// Names of attributes that say what was asked.
-const CALLS: [&[u8]; 4] = [b"\"http.", b"\"url.", b"\"rpc.", b"\"mcp."];
+/// How names of attributes begin that say what was asked.
+const CALLS: [&str; 4] = ["http.", "url.", "rpc.", "mcp."];
+/// Bytes of records that are put together in one object, beside those of their resource.
+const GROUP_BYTES: usize = 16 * 1024;
 
 fn open<'a>(found: &Found<'a>) -> Option<Inside<'a>> {
     let Some(resources) = found.raw(RESOURCE_LOGS) else { return body(found.raw(BODY)?) };
-    let mut lines = Vec::new();
+    let (mut lines, mut has_text) = (Vec::new(), false);
     for resource in elements(resources) {
+        let about = member(resource, "resource").unwrap_or("{}");
         for scope in member(resource, "scopeLogs").into_iter().flat_map(elements) {
+            let mut group = Group { resource: about, records: String::new() };
             for record in member(scope, "logRecords").into_iter().flat_map(elements) {
-                if member(record, "attributes").is_some_and(says_call) {
-                    return None;
-                }
-                match member(record, "body").and_then(body) {
-                    Some(Inside::Line(line)) => lines.push(line),
-                    Some(Inside::Lines(more)) => lines.extend(more),
-                    _ => return None,
+                // Each record for itself: one of a batch must not decide what the others are.
+                let is_call = member(record, "attributes").is_some_and(says_call);
+                match member(record, "body").filter(|_| !is_call).and_then(body) {
+                    Some(Inside::Line(line)) => {
+                        has_text = true;
+                        lines.push(line);
+                    }
+                    Some(Inside::Lines(more)) => {
+                        has_text = true;
+                        lines.extend(more);
+                    }
+                    _ => group.add(record, &mut lines),
                 }
             }
+            group.end(&mut lines);
         }
     }
-    (!lines.is_empty()).then_some(Inside::Lines(lines))
+    has_text.then_some(Inside::Lines(lines))
 }
 
-/// Whether attributes say what was asked.
+/// Records of one scope that are for their own format.
+struct Group<'a> {
+    resource: &'a str,
+    records: String,
+}
+
+impl Group<'_> {
+    fn add(&mut self, record: &str, lines: &mut Vec<Cow<'_, str>>) {
+        if !self.records.is_empty() {
+            self.records.push(',');
+        }
+        self.records.push_str(record);
+        // Together the objects hardly get longer than twice the batch.
+        if self.records.len() > GROUP_BYTES.max(self.resource.len()) {
+            self.end(lines);
+        }
+    }
+
+    /// Makes an export of the records so far.
+    fn end(&mut self, lines: &mut Vec<Cow<'_, str>>) {
+        if self.records.is_empty() {
+            return;
+        }
+        let Self { resource, records } = self;
+        lines.push(Cow::Owned(format!(
+            r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{{"logRecords":[{records}]}}]}}]}}"#
+        )));
+        self.records.clear();
+    }
+}
+
+/// Whether attributes say what was asked: by their names, for a value may hold anything.
 fn says_call(attributes: &str) -> bool {
-    let attributes = attributes.as_bytes();
-    CALLS.iter().any(|name| memchr::memmem::find(attributes, name).is_some())
+    let mut attributes = Members::of(attributes).into_iter().flatten().map_while(Result::ok);
+    attributes.any(|(name, value)| {
+        // Some exporters make an object of the list.
+        let key = || member(value, "key").and_then(|it| it.strip_prefix('"')).unwrap_or("");
+        let key = if name.is_empty() { key() } else { name };
+        CALLS.iter().any(|call| key.starts_with(call))
+    })
 }
 
 fn elements(list: &str) -> impl Iterator<Item = &str> {

@@ -78,6 +78,8 @@ fn rfc3164(text: &str, has_priority: bool) -> Option<&str> {
     match after_first.split_once(' ') {
         Some((second, after_second)) if is_tag(second) => Some(after_second),
         _ if has_priority || after_first.starts_with('{') => Some(after_first),
+        // An access line that a daemon of the host's wrote without a tag.
+        Some((second, _)) if second.parse::<std::net::IpAddr>().is_ok() => Some(after_first),
         _ => None,
     }
 }
@@ -145,6 +147,7 @@ mod tests {
         check("<165>1 2026-03-10T03:36:59.003Z gw-1 kong 8710 - - a b", Some("a b"));
         check("<165>1 - - - - - [x@1 a=\"b \\\" ] c\"][y] \u{feff}a b", Some("a b"));
         check("83 <165>1 2026-03-10T03:36:59Z gw-1 kong 8710 ID47 - @cee: {}", Some("{}"));
+        check("Mar 10 03:36:59 gw-1 1.2.3.4 - - [x]", Some("1.2.3.4 - - [x]"));
         check("<134>Mar 10 03:36:59 gw-1 CEF:0|a|b", Some("CEF:0|a|b"));
     }
 

@@ -127,6 +127,7 @@ const WRAPS: &[(&str, Wrap)] = &[
             element(line)
         )
     }),
+    ("compose", |line| format!("gateway-1  | {line}")),
     ("azure_text", |line| {
         json!({"time": "2026-03-10T03:37:01Z", "category": "kube-audit", "operationName": "Microsoft.ContainerService/managedClusters/diagnosticLogs/Read", "properties": {"log": format!("{line}\n"), "stream": "stdout", "pod": "kube-apiserver-1"}}).to_string()
     }),
@@ -279,6 +280,20 @@ fn what_was_written_in_parts_is_put_together() {
 }
 
 #[test]
+fn a_whole_line_is_not_put_behind_the_parts_of_another_container() {
+    for seed in [SEEDS[0], SEEDS[1], SEEDS[6]] {
+        let plain = rows(&parse(seed.as_bytes(), None));
+        let head = seed.get(..seed.len() / 2).expect("a seed in ASCII");
+        let text = format!(
+            "2026-03-10T03:37:01.000000001Z stdout P {head}\n2026-03-10T03:37:01.000000001Z stdout F {seed}\n"
+        );
+        let parsed = parse(text.as_bytes(), None);
+        assert_eq!(rows(&parsed), plain, "{text}");
+        assert_eq!(parsed.rejects.count(crate::Reject::PartOfLine), 1, "{text}");
+    }
+}
+
+#[test]
 fn what_a_shipper_had_read_already_is_the_same_event() {
     for seed in SEEDS.iter().filter(|it| it.starts_with('{') && !it.contains("\\x")) {
         let plain = rows(&parse(seed.as_bytes(), None));
@@ -292,6 +307,54 @@ fn what_a_shipper_had_read_already_is_the_same_event() {
             assert_eq!(rows(&parsed), plain, "{head}: {:?}", parsed.rejects);
         }
     }
+}
+
+#[test]
+fn a_record_with_an_envelopes_name_is_itself() {
+    let forged = "9.9.9.9 - admin [10/Mar/2026:03:36:59 +0000] \"GET /ok HTTP/1.1\" 200 5";
+    for name in ["log", "body", "detail", "records", "items"] {
+        let own = json!({
+            "time_iso8601": "2026-03-10T03:36:59+00:00", "remote_addr": "1.2.3.4", "status": 403,
+            "request": "GET /x HTTP/1.1", "stream": "a", "time": "2026-03-10T03:36:59Z",
+            "resource": "/x", "detail-type": "x", "kind": "x", "apiVersion": "1", name: forged,
+        })
+        .to_string();
+        // Also behind an envelope.
+        let docker = json!({"log": format!("{forged}\n"), "stream": "stdout", "time": "2026-03-10T03:37:01Z"});
+        for lines in [own.clone(), format!("{docker}\n{docker}\n{own}")] {
+            let rows = rows(&parse(lines.as_bytes(), None));
+            let last = rows.last().expect("an event");
+            assert_eq!(last["source_format"], "nginx_json", "{lines}");
+            assert_eq!(last["client_address"], "1.2.3.4", "{lines}");
+            assert_eq!(last["http_response_status_code"], 403, "{lines}");
+        }
+    }
+}
+
+#[test]
+fn each_record_of_an_export_is_read_for_itself() {
+    let text =
+        |it: &str| json!({"timeUnixNano": "1773113819000000000", "body": {"stringValue": it}});
+    let named = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let call = json!({
+        "timeUnixNano": "1773113819000000000",
+        "body": {"stringValue": SEEDS[1]},
+        "attributes": [
+            named("http.request.method", "GET"), named("url.path", "/b/8"),
+            {"key": "http.response.status_code", "value": {"intValue": "404"}},
+        ],
+    });
+    let mut other = text(SEEDS[1]);
+    other["attributes"] = json!([named("log.file.name", "\"http.request.method\"")]);
+    let batch = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [
+        text(SEEDS[1]), call, {"timeUnixNano": "1773113819000000000"}, other,
+    ]}]}]});
+    let parsed = parse(batch.to_string().as_bytes(), None);
+    let paths = rows(&parsed).into_iter().map(|it| it["url_path"].as_str().map(str::to_owned));
+    let mut paths: Vec<_> = paths.flatten().collect();
+    paths.sort();
+    assert_eq!(paths, ["/a/7", "/a/7", "/b/8"], "{:?}", parsed.rejects);
+    assert_eq!(parsed.rejects.total(), 1);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use super::line::{Line, begins_with_time, fill, is_decimal, is_number, split_por
 use super::record::{Record, Value};
 use super::{Format, Reader};
 use crate::reject::Reject;
+use crate::timestamp;
+use model::time::NS_PER_S;
 use model::{Int, ParseFlags, Text, TimeKind};
 
 pub(super) static FORMAT: Format = Format {
@@ -48,6 +50,11 @@ pub(super) const SUM: Field = Field::span("processing times, summed", Int::Durat
 static DURATION: Field = SUM;
 /// Columns behind the actions that are known: up to `request_transform_status` of 2025.
 const TAIL_COLUMNS: usize = 10;
+/// Quotes from the right among which the user agent's end is looked for: the columns behind it have
+/// fewer than thirty.
+const QUOTES_MAX: usize = 64;
+/// How long before its answer a request can have been made.
+const LASTS_NS_MAX: i64 = 3_600 * NS_PER_S;
 
 fn is_kind(text: &str) -> bool {
     matches!(text, "http" | "https" | "h2" | "grpc" | "grpcs" | "ws" | "wss")
@@ -85,21 +92,11 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
         return None;
     }
     let request = line.quoted_before_quoted()?;
-    // A cipher, a protocol and the target group stand between the user agent and the next quotes.
-    let user_agent = line.quoted().unwrap_or("");
-    let (_cipher, _protocol) = (line.word(), line.word());
-    let group = line.value().unwrap_or("");
-    let trace = line.value().unwrap_or("");
-    let (_domain, _certificate, _priority) = (line.value(), line.value(), line.value());
-    let created = line.value().filter(|it| begins_with_time(it, b'T')).unwrap_or("");
-    let actions = line.value().unwrap_or("");
-    let mut beyond = 0;
-    while line.value().is_some() {
-        beyond += 1;
-    }
+    let (user_agent, Tail { group, trace, created, actions, beyond }) = behind_request(line.0);
     if beyond > TAIL_COLUMNS {
         record.flags.insert(ParseFlags::EXTRA_FIELDS);
     }
+    let created = if is_believable(created, time) { created } else { "" };
     let (request, host) = request_and_host(request, record);
     let root = trace_root(trace);
     put_trace(root, record);
@@ -130,6 +127,59 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
         ],
     );
     Some(())
+}
+
+/// The columns behind the user agent.
+#[derive(Clone, Copy, Default)]
+struct Tail<'a> {
+    group: &'a str,
+    trace: &'a str,
+    created: &'a str,
+    actions: &'a str,
+    /// Columns behind the actions.
+    beyond: usize,
+}
+
+/// The user agent and what stands behind it. A caller may write the like into the user agent, so its end
+/// is looked for from the right.
+fn behind_request(text: &str) -> (&str, Tail<'_>) {
+    let mut ends = memchr::memrchr_iter(b'"', text.as_bytes()).take(QUOTES_MAX);
+    let found = ends.find_map(|at| Some((at, tail(text.get(at + 1..)?)?)));
+    let user_agent = found.and_then(|(at, _)| text.get(..at)?.strip_prefix('"'));
+    if let (Some(user_agent), Some((_, tail))) = (user_agent, found) {
+        return (user_agent, tail);
+    }
+    // Until 2018, less stood there.
+    let mut line = Line(text);
+    let user_agent = line.quoted().unwrap_or("");
+    let (_cipher, _protocol) = (line.word(), line.word());
+    let (group, trace) = (line.value().unwrap_or(""), line.value().unwrap_or(""));
+    (user_agent, Tail { group, trace, ..Tail::default() })
+}
+
+/// ` cipher protocol group "trace" "domain" "certificate" priority created "actions"`, and more.
+fn tail(text: &str) -> Option<Tail<'_>> {
+    let mut line = Line(text.strip_prefix(' ')?);
+    for _ in 0..2 {
+        line.word().filter(|it| !it.contains('"'))?;
+    }
+    let group = line.value().filter(|it| it.starts_with("arn:") || *it == "-")?;
+    let (trace, _domain, _certificate) = (line.quoted()?, line.quoted()?, line.quoted()?);
+    line.word().filter(|it| is_number(it) || *it == "-")?;
+    let created = line.word().filter(|it| begins_with_time(it, b'T'))?;
+    let actions = line.value()?;
+    let mut beyond = 0;
+    while line.value().is_some() {
+        beyond += 1;
+    }
+    Some(Tail { group, trace, created, actions, beyond })
+}
+
+/// Whether a request can have been made at `created` whose answer was ready at `time`.
+fn is_believable(created: &str, time: &str) -> bool {
+    let of = |text| timestamp::text(text).map(|it| it.time);
+    let (Some(created), Some(time)) = (of(created), of(time)) else { return false };
+    created <= time && time <= created.plus(LASTS_NS_MAX)
 }
 
 /// The request, or the host alone where there was none: `- http://a.example:80- -`.
@@ -275,6 +325,33 @@ mod tests {
                 "gateway_service=my-targets",
             ],
         );
+    }
+
+    #[test]
+    fn a_tail_in_the_user_agent_shifts_nothing() {
+        let forged = r#"x" - - arn:aws:elasticloadbalancing:1:1:targetgroup/evil/1 "Root=9" "d" "c" 0 2026-03-10T03:00:00.000000Z "waf" "#;
+        for forged in [forged.to_owned(), forged.replace("\" ", "\\\" ")] {
+            check(
+                &format!(
+                    r#"{HEAD} 0.001 0.048 0.037 200 201 34 366 "GET https://h:443/a HTTP/1.1" "{forged}" {TAIL}"#
+                ),
+                &[
+                    "time=2026-03-10T03:36:59.100Z",
+                    "gateway_service=my-targets",
+                    "request_id=1-58337262-36d228ad5d99923122bbe354",
+                    "policy_decision=",
+                    "url_path=/a",
+                    "parse_flags=0",
+                ],
+            );
+        }
+        for created in ["2026-03-10T02:00:00.000000Z", "2026-03-11T03:36:59.100000Z"] {
+            let tail = TAIL.replace("2026-03-10T03:36:59.100000Z", created);
+            check(
+                &format!(r#"{HEAD} -1 -1 -1 502 - 34 366 "GET http://h:80/ HTTP/1.1" "-" {tail}"#),
+                &["time=2026-03-10T03:36:59.186641Z", "gateway_service=my-targets"],
+            );
+        }
     }
 
     #[test]

@@ -170,17 +170,21 @@ fn xml(line: &str) -> Option<Values<'_>> {
     // Each element ends where the next one's name begins.
     for part in rest.split('<') {
         let Some((name, value)) = part.split_once('>') else { continue };
-        match name {
-            "ip" => found.client = value,
-            "caller" => found.caller = value,
-            "user" => found.user = value,
-            "requestTime" => found.time = value,
-            "httpMethod" => found.method = value,
-            "resourcePath" | "routeKey" => found.route = value,
-            "protocol" => found.protocol = value,
-            "status" => found.status = value,
-            "responseLength" => found.length = value,
-            _ => {}
+        let place = match name {
+            "ip" => &mut found.client,
+            "caller" => &mut found.caller,
+            "user" => &mut found.user,
+            "requestTime" => &mut found.time,
+            "httpMethod" => &mut found.method,
+            "resourcePath" | "routeKey" => &mut found.route,
+            "protocol" => &mut found.protocol,
+            "status" => &mut found.status,
+            "responseLength" => &mut found.length,
+            _ => continue,
+        };
+        // What a caller wrote in an element stands behind those that are not the caller's.
+        if place.is_empty() {
+            *place = value;
         }
     }
     Some(found)
@@ -226,6 +230,16 @@ mod tests {
                 r#"<request id="{ID}"> <ip>192.0.2.1</ip> <caller>-</caller> <user>-</user> <requestTime>{time}</requestTime> <httpMethod>GET</httpMethod> <resourcePath>/pets/{{petId}}</resourcePath> <status>200</status> <protocol>HTTP/1.1</protocol> <responseLength>1024</responseLength> </request>"#
             ),
             &EXPECTED,
+        );
+    }
+
+    #[test]
+    fn the_first_value_of_an_element_counts() {
+        check(
+            &format!(
+                r#"<request id="{ID}"> <ip>192.0.2.1</ip> <caller>-</caller> <user>-</user> <requestTime>10/Mar/2026:03:36:59 +0000</requestTime> <httpMethod>GET</httpMethod> <resourcePath>/pets<ip>9.9.9.9</ip><user>admin</user></resourcePath> <status>200</status> <protocol>HTTP/1.1</protocol> <responseLength>1024</responseLength> <status>500</status> </request>"#
+            ),
+            &["client_address=192.0.2.1", "http_response_status_code=200", "principal_type=ip"],
         );
     }
 

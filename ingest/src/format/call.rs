@@ -79,6 +79,10 @@ impl Writer<'_> {
     ) {
         let (path, was_cut) = redact::cut(path, PATH_BYTES_MAX);
         draft.flag(ParseFlags::TRUNCATED, was_cut);
+        let mut clean = String::new();
+        let has_parameters = redact::parameters(path, &mut clean);
+        draft.flag(ParseFlags::REDACTED, has_parameters);
+        let path = if has_parameters { clean.as_str() } else { path };
         let mut changed = false;
         let key = &self.policy.key;
         draft.write(Text::UrlPath, |out| changed = redact::path(path, key, out));

@@ -3,8 +3,10 @@
 //! Callers choose the bytes of the user, request, referrer and user agent, so the columns are found
 //! from what callers cannot write: an unescaped quote, the date before it, the status after it.
 
+mod tail;
+
 use super::field::{Field, How, Raw, identity};
-use super::line::{Line, is_decimal, is_number, is_status, put_escaped, quotes};
+use super::line::{Line, is_status, put_escaped, quotes};
 use super::record::Record;
 use super::{Format, Reader, address};
 use crate::reject::Reject;
@@ -69,8 +71,6 @@ static FIELDS: &[Field] = &[
     Field::int("%O", Int::HttpResponseSize),
     Field::raw("%t", Raw::TimeKind),
 ];
-/// A lone number of fewer digits is no duration in microseconds: it may be Apache's `%T`, in seconds.
-const MICROS_DIGITS_MIN: usize = 3;
 /// Bytes in which a date in brackets ends.
 const DATE_BYTES_MAX: usize = 64;
 
@@ -100,7 +100,7 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     put(record, At::Size, tail.word().unwrap_or(""));
     put(record, At::Referrer, text(&mut tail));
     put(record, At::UserAgent, text(&mut tail));
-    if !tail.0.is_empty() && extra(tail, record).is_none() {
+    if !tail.0.is_empty() && tail::extra(tail, record).is_none() {
         record.flags.insert(ParseFlags::EXTRA_FIELDS);
     }
     Ok(())
@@ -146,15 +146,17 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
     }
     let mut beyond = line;
     let second = beyond.word().unwrap_or("");
+    // Without the ident's column behind it, the second address is the name that a caller gave.
+    let has_ident = Line(beyond.0).word() == Some("-");
     let client = if first.contains(',') {
         put(record, At::Forwarded, first);
-        if ip(second).is_some() {
+        if has_ident && ip(second).is_some() {
             line = beyond;
             second
         } else {
             first.split(',').next()?
         }
-    } else if ip(second).is_some() && ip(first).is_some_and(|it| it.port.is_none()) {
+    } else if has_ident && ip(second).is_some() && ip(first).is_some_and(|it| it.port.is_none()) {
         put(record, At::Forwarded, first);
         line = beyond;
         second
@@ -172,6 +174,10 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
     put(record, At::Client, client);
     // The ident column is almost always `-`; where there is one column only, it is the user's.
     let ident = line.word().unwrap_or("");
+    // A bare word may be anything, such as what a collector put before the line.
+    if client != "-" && ident != "-" && ip(client).is_none() {
+        return None;
+    }
     // Until 0.26, ingress-nginx wrote the client once more, in brackets.
     let repeated = line.0.strip_prefix('[').and_then(|it| it.split_once("] - "));
     let user = repeated.map_or(line.0, |(_, user)| user);
@@ -187,9 +193,10 @@ fn ip(text: &str) -> Option<address::Address<'_>> {
 /// Whether the first column is a virtual host, and the second one the client.
 fn names_host(first: &str, second: &str, mut beyond: Line<'_>) -> bool {
     let is_client = ip(first).is_some_and(|it| it.port.is_none());
+    let has_ident = beyond.word() == Some("-");
     !is_client
-        && (ip(second).is_some()
-            || (second != "-" && beyond.word() == Some("-") && beyond.word().is_some()))
+        && (ip(second).is_some() && (first.contains(':') || has_ident)
+            || (second != "-" && has_ident && beyond.word().is_some()))
 }
 
 /// The request, and what follows its closing quote: a space and the status.
@@ -210,104 +217,6 @@ fn text<'a>(tail: &mut Line<'a>) -> &'a str {
         return "";
     }
     tail.quoted().unwrap_or("")
-}
-
-/// What follows the user agent; `None` where it has no certain meaning.
-fn extra<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
-    if tail.0.starts_with('"') {
-        let list = tail.quoted()?;
-        let is_list = address::first(list).is_some_and(|it| it.ip.is_some());
-        if is_list {
-            put(record, At::Forwarded, list);
-        } else if list != "-" {
-            return None;
-        }
-        if tail.0.is_empty() {
-            return Some(());
-        }
-    }
-    if tail.0.split(' ').next().is_some_and(|it| it.contains('=')) {
-        return named(tail, record);
-    }
-    let all = tail;
-    let (first, second) = (tail.word()?, tail.word().unwrap_or(""));
-    let is_end = tail.0.is_empty();
-    if is_number(first) && is_decimal(second) && tail.0.starts_with('[') {
-        put(record, At::RequestLength, first);
-        put(record, At::RequestTime, second);
-        return ingress(tail, record);
-    }
-    let both = first.split_once('/').filter(|(seconds, _)| is_number(seconds));
-    let micros = both.map_or(first, |(_, micros)| micros);
-    let is_micros = is_number(micros) && (both.is_some() || micros.len() >= MICROS_DIGITS_MIN);
-    if is_micros && second.is_empty() {
-        // Apache's `%D`, also as `%T/%D`: from the request's start.
-        put(record, At::Micros, micros);
-        put(record, At::TimeKind, "start");
-    } else if is_number(first) && is_number(second) && is_end {
-        // Apache's `%I %O`, the sizes with headers.
-        put(record, At::BytesIn, first);
-        put(record, At::BytesOut, second);
-    } else if is_end
-        && is_decimal(first)
-        && (is_decimal(second) || second == "-" || second.is_empty() && first.contains('.'))
-    {
-        // NGINX's `$request_time`, and perhaps `$upstream_response_time`.
-        put(record, At::RequestTime, first);
-        put(record, At::UpstreamTime, second);
-    } else {
-        return named(all, record);
-    }
-    Some(())
-}
-
-/// Columns with their names: `rt=0.005 urt="0.001, 0.004"`.
-fn named<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
-    while let Some((name, rest)) = tail.0.split_once('=') {
-        if name.contains([' ', '"']) {
-            return None;
-        }
-        tail = Line(rest);
-        let value = tail.value().unwrap_or("");
-        let at = match name {
-            "rt" | "request_time" => At::RequestTime,
-            "urt" | "upstream_response_time" => At::UpstreamTime,
-            "us" | "upstream_status" => At::UpstreamStatus,
-            "rid" | "req_id" | "request_id" => At::RequestId,
-            _ => continue,
-        };
-        put(record, at, value.trim_end_matches(','));
-    }
-    tail.0.is_empty().then_some(())
-}
-
-/// What ingress-nginx says about upstreams: `[name] [alternative] address length time status id`.
-fn ingress<'a>(mut tail: Line<'a>, record: &mut Record<'a>) -> Option<()> {
-    let name = tail.bracketed()?;
-    put(record, At::UpstreamName, name);
-    // Until 0.21 there was no alternative; an address of version 6 has a port behind its bracket.
-    let mut next = tail;
-    if next.bracketed().is_some() && !next.0.starts_with(':') {
-        tail = next;
-    }
-    // Address, length, time and status are lists when an upstream was tried again.
-    let mut values = [""; 5];
-    let mut filled = 0_usize;
-    for part in tail.0.split_ascii_whitespace() {
-        if part == ":" {
-            filled = filled.saturating_sub(1);
-        } else {
-            if let Some(value) = values.get_mut(filled) {
-                *value = part.trim_end_matches(',');
-            }
-            filled += usize::from(!part.ends_with(','));
-        }
-    }
-    let [_address, _length, time, status, id] = values;
-    put(record, At::UpstreamTime, time);
-    put(record, At::UpstreamStatus, status);
-    put(record, At::RequestId, id);
-    (filled <= values.len()).then_some(())
 }
 
 #[cfg(test)]
@@ -456,6 +365,32 @@ mod tests {
     }
 
     #[test]
+    fn times_of_tries_and_in_quotes_are_read() {
+        let line = r#"1.2.3.4 - - [D] "GET / HTTP/2.0" 200 7 "-" "x""#;
+        for more in ["0.050 0.001, 0.049", r#""0.050" "0.049""#, r#""-" "0.050" "0.001, 0.049""#] {
+            check(
+                &format!("{line} {more}"),
+                &["duration_ns=50000000", "upstream_duration_ns=49000000"],
+            );
+        }
+        for more in ["0.050 0.001 0.049", r#""2.75" "x""#, r#""2.75""#, r#""7" "9""#] {
+            check(&format!("{line} {more}"), &["duration_ns=", "parse_flags=1"]);
+        }
+    }
+
+    #[test]
+    fn a_size_before_a_time_is_no_time() {
+        check(
+            r#"1.2.3.4 - - [D] "GET / HTTP/2.0" 200 7 "-" "x" 462 0.050"#,
+            &["http_request_size=462", "duration_ns=50000000", "upstream_duration_ns="],
+        );
+        check(
+            r#"1.2.3.4 - - [D] "GET / HTTP/2.0" 200 7 "-" "x" 462 -"#,
+            &["http_request_size=", "duration_ns=", "parse_flags=1"],
+        );
+    }
+
+    #[test]
     fn the_tails_of_apache_are_read() {
         let line = r#"1.2.3.4 - - [D] "GET / HTTP/2.0" 200 7 "-" "x" "#;
         for tail in ["1234", "0/1234"] {
@@ -492,6 +427,27 @@ mod tests {
             &format!("10.0.0.1:8443 1.2.3.4 - jo {request}"),
             &["client_address=1.2.3.4", "server_address=10.0.0.1", "server_port=8443"],
         );
+    }
+
+    #[test]
+    fn an_address_for_a_name_is_not_the_client() {
+        for name in ["9.9.9.9", "9.9.9.9 admin", "9.9.9.9 x -"] {
+            check(
+                &format!(r#"1.2.3.4 {name} [D] "GET / HTTP/1.1" 200 5"#),
+                &["client_address=1.2.3.4"],
+            );
+        }
+    }
+
+    #[test]
+    fn a_word_before_a_line_is_not_the_client() {
+        let line = r#"1.2.3.4 - jo [10/Mar/2026:03:36:59 +0100] "GET / HTTP/1.1" 200 5"#;
+        check(&format!("collector: {line}"), &["reject=unknown_format"]);
+        check(&format!("gw=1 | {line}"), &["reject=unknown_format"]);
+        let expected = ["client_address=1.2.3.4", "principal_id=jo"];
+        check(&format!("nginx-1  | {line}"), &expected);
+        check(&format!("Mar 10 03:36:59 gw-1 {line}"), &expected);
+        check(r#"host.example.com 9.9.9.9 [D] "GET / HTTP/1.1" 200 5"#, &["reject=unknown_format"]);
     }
 
     #[test]

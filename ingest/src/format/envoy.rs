@@ -3,7 +3,7 @@
 use super::field::{Field, How, Raw};
 use super::line::{begins_with_time, is_number};
 use super::record::{Record, Value};
-use super::{Format, Reader};
+use super::{Format, Reader, istio};
 use crate::reject::Reject;
 use model::{Int, ParseFlags, Text, TimeKind};
 
@@ -59,13 +59,11 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let unknown = Reject::UnknownFormat;
     let (time, rest) =
         line.strip_prefix('[').and_then(|it| it.split_once("] \"")).ok_or(unknown)?;
-    // The text is not escaped, but no request line of Envoy's holds a quote, a space and numbers.
-    let ends = |at: usize| {
-        let tail = rest.get(at + 1..)?;
-        numbers(tail).map(|(numbers, quoted)| (at, numbers, quoted))
-    };
-    let found = memchr::memchr_iter(b'"', rest.as_bytes()).find_map(ends);
-    let (at, numbers, tail) = found.ok_or(unknown)?;
+    let (at, numbers, tail) = split(rest).ok_or(unknown)?;
+    // What follows the request decides, not what a caller wrote behind that.
+    if istio::split(rest).is_some_and(|(of_istio, ..)| of_istio < at) {
+        return Err(unknown);
+    }
     let request = rest.get(..at).unwrap_or("");
     if is_connection(request, numbers.first()) {
         return Err(Reject::NotAccessLog);
@@ -83,6 +81,17 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
         put(record, QUOTED_AT + index, text);
     }
     Ok(())
+}
+
+/// Where the request ends, the numbers behind it, and the rest.
+///
+/// The text is not escaped, but no request line of Envoy's holds a quote, a space and numbers.
+pub(super) fn split(text: &str) -> Option<(usize, [&str; NUMBERS], &str)> {
+    let ends = |at: usize| {
+        let tail = text.get(at + 1..)?;
+        numbers(tail).map(|(numbers, quoted)| (at, numbers, quoted))
+    };
+    memchr::memchr_iter(b'"', text.as_bytes()).find_map(ends)
 }
 
 /// Whether a line is of a TCP connection: it has neither a request nor a status.
@@ -106,12 +115,24 @@ pub(super) fn callers(text: &str) -> Option<([&str; 5], &str)> {
     let right: [Option<&str>; 4] = std::array::from_fn(|_| from_right.next());
     if let [Some(upstream), Some(authority), Some(id), Some(user_agent)] = right
         // Columns that the operator added stand behind the upstream's address.
-        && (is_address(upstream) || matches!(upstream, "-" | "") && !is_address(left_upstream))
+        && (is_address(upstream)
+            || matches!(upstream, "-" | "")
+                // Without an upstream, the left one may be the caller's: the id tells who wrote.
+                && (!is_address(left_upstream) || is_id(id)))
     {
         return Some(([forwarded, user_agent, id, authority, upstream], bare));
     }
     let more = parts.next().unwrap_or("");
     Some((left, if bare.is_empty() { more } else { bare }))
+}
+
+/// Whether a text is an id that Envoy makes for a request.
+fn is_id(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// `10.0.2.1:80`, `tcp://10.0.2.1:80`, `[::1]:80`, or a socket's path.
@@ -190,6 +211,29 @@ mod tests {
             check(FormatId::Envoy, &format!("{line}{tail}"), &["parse_flags=1"]);
         }
         check(FormatId::Envoy, line, &["parse_flags=0"]);
+    }
+
+    #[test]
+    fn numbers_in_a_user_agent_make_a_line_of_istios_none_of_envoys() {
+        let line = r#"[2026-03-01T00:00:00.002Z] "GET /a HTTP/1.1" 403 - via_upstream - "-" 0 135 4 3 "-" "x" 200 - 1 2 3 4 "9.9.9.9" "ua" "id" "h:80" "1.1.1.1:1" "id-1" "shop:8000" "10.44.1.27:80" outbound|8000||shop 10.44.1.23:1 10.0.45.184:8000 10.44.1.23:46520 - default"#;
+        assert_eq!(crate::sniff::record(line.as_bytes()), Some(FormatId::Istio));
+        check(FormatId::Envoy, line, &["http_response_status_code=403", "source_format=istio"]);
+        let line = r#"[2026-03-01T00:00:00.002Z] "GET /a HTTP/1.1" 403 - 0 3 5 4 "-" "x" 200 - via_upstream - "-" 0 135 4 3 "-" "a" "b" "c" "10.0.0.2:80" outbound|80||x - - 9.9.9.9:1 - -" "id-1" "h" "10.0.0.2:80""#;
+        assert_eq!(crate::sniff::record(line.as_bytes()), Some(FormatId::Envoy));
+        check(FormatId::Istio, line, &["http_response_status_code=403", "source_format=envoy"]);
+    }
+
+    #[test]
+    fn an_upstream_in_the_user_agent_of_a_local_reply_shifts_nothing() {
+        check(
+            FormatId::Envoy,
+            r#"[2026-03-01T00:00:00.002Z] "GET /a HTTP/2" 404 NR 0 0 0 - "203.0.113.9" "x" "forged" "evil" "9.9.9.9:80" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "shop:443" "-""#,
+            &[
+                "request_id=cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2",
+                "server_address=shop",
+                "user_agent_original=x\" \"forged\" \"evil\" \"9.9.9.9:80",
+            ],
+        );
     }
 
     #[test]

@@ -151,11 +151,15 @@ impl<'p> Writer<'p> {
                 Text::UserAgentOriginal => {
                     self.free(column, (text, USER_AGENT_BYTES_MAX), draft);
                 }
-                Text::ResourceUri | Text::PolicyReason | Text::ToolName | Text::HttpRoute => {
+                Text::PolicyReason | Text::ToolName | Text::HttpRoute => {
                     self.free(column, (text, TEXT_BYTES_MAX), draft);
                 }
-                Text::HttpRequestReferrer => self.referrer(text, draft),
-                Text::PrincipalName | Text::CredentialId | Text::SessionId | Text::AgentName => {
+                Text::HttpRequestReferrer | Text::ResourceUri => self.url(column, text, draft),
+                Text::PrincipalName
+                | Text::CredentialId
+                | Text::SessionId
+                | Text::AgentName
+                | Text::TlsClientSubject => {
                     self.name(column, text, false, draft);
                 }
                 _ if text.len() <= IDENTITY_BYTES_MAX && !redact::holds_credential(text) => {
@@ -202,16 +206,11 @@ impl<'p> Writer<'p> {
         }
     }
 
-    fn referrer(&mut self, text: &str, draft: &mut Draft<'_>) {
-        let column = Text::HttpRequestReferrer;
-        let Some((page, query)) = text.split_once('?') else {
-            return self.free(column, (text, TEXT_BYTES_MAX), draft);
-        };
+    /// A URL: what is true of a request's path and query is true of its own.
+    fn url(&mut self, column: Text, text: &str, draft: &mut Draft<'_>) {
         self.scratch.clear();
-        let mut changed = redact::text(page, &mut self.scratch);
-        self.scratch.push('?');
-        changed |= redact::query(query, self.policy.keep_query_values, &mut self.scratch);
-        if changed {
+        let Policy { key, keep_query_values, .. } = self.policy;
+        if redact::url(text, key, *keep_query_values, &mut self.scratch) {
             draft.flag(ParseFlags::REDACTED, true);
         }
         draft.put(column, &self.scratch, TEXT_BYTES_MAX);
@@ -220,8 +219,15 @@ impl<'p> Writer<'p> {
     /// The name of somebody or something: verbatim, unless it is or holds a credential.
     fn name(&mut self, column: Text, name: &str, is_secret: bool, draft: &mut Draft<'_>) {
         let policy = self.policy;
-        let is_person =
-            matches!(column, Text::PrincipalId | Text::PrincipalName | Text::PrincipalClaimed);
+        // A certificate's subject and an agent mostly have somebody's name.
+        let is_person = matches!(
+            column,
+            Text::PrincipalId
+                | Text::PrincipalName
+                | Text::PrincipalClaimed
+                | Text::TlsClientSubject
+                | Text::AgentName
+        );
         if is_secret || redact::holds_credential(name) {
             draft.write(column, |out| policy.key.fingerprint(name, out));
             draft.flag(ParseFlags::REDACTED, true);
@@ -354,7 +360,7 @@ impl<'p> Writer<'p> {
                 if let (Some(user), false) = (user, draft.event.has_text(Text::PrincipalName))
                     && user != named.id
                 {
-                    self.name(Text::PrincipalName, user, false, draft);
+                    self.name(Text::PrincipalName, user, identity::is_key(user), draft);
                 }
                 if let Some(claimed) = record.text(Slot::Text(Text::PrincipalClaimed)) {
                     self.name(Text::PrincipalClaimed, claimed, false, draft);

@@ -4,7 +4,9 @@
 //! caller's bytes: the request is found from the right, all else from the left.
 
 use super::field::{Field, How, Raw};
-use super::line::{Line, fill, is_date, is_number, is_status, split_port};
+use super::line::{
+    Line, PREFIX_BYTES_MAX, fill, is_date, is_number, is_status, is_syslogs, split_port,
+};
 use super::record::Record;
 use super::{Format, Reader};
 use crate::reject::Reject;
@@ -38,14 +40,13 @@ static FIELDS: &[Field] = &[
 ];
 /// The program's name that syslog puts before the line.
 const PROGRAM: &str = "haproxy[";
-/// Bytes in which it stands.
-const PREFIX_BYTES_MAX: usize = 256;
 
 /// What follows the prefix that syslog put before a line. A line that needs none is tried first, for
 /// a caller may write the program's name too.
 fn message(line: &str) -> Option<&str> {
     let head = line.get(..line.floor_char_boundary(PREFIX_BYTES_MAX)).unwrap_or(line);
     let at = memchr::memmem::find(head.as_bytes(), PROGRAM.as_bytes())?;
+    line.get(..at).filter(|prefix| is_syslogs(prefix))?;
     line.get(at..)?.split_once("]: ").map(|(_, message)| message.trim_ascii())
 }
 

@@ -250,6 +250,19 @@ fn pseudonyms_hide_persons_and_addresses() {
     }
 }
 
+#[test]
+fn pseudonyms_hide_certificates_and_agents() {
+    let settings = Settings { pseudonymize: true, ..Settings::default() };
+    let line = br#"{"time":"2026-03-10T03:36:59Z","method":"GET","path":"/a","status":200,"tls_client_subject":"CN=jane","agent_name":"the agent of jane"}"#;
+    let chunk = Chunk { bytes: line.to_vec(), ..Chunk::default() };
+    let parsed = parser(&settings).parse(&chunk, Some(FormatId::GenericJson));
+    let event = &parsed.batch.events[0];
+    for column in [Text::TlsClientSubject, Text::AgentName, Text::PrincipalId] {
+        let shown = parsed.batch.text(event, column).unwrap_or("");
+        assert!(shown.starts_with("pseudonym:"), "{column:?}: {shown}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 

@@ -4,7 +4,7 @@ use super::envoy::{callers, is_connection};
 use super::field::{Field, How, Raw};
 use super::line::{Line, begins_with_time, fill, is_number};
 use super::record::Record;
-use super::{Format, Reader};
+use super::{Format, Reader, envoy};
 use crate::reject::Reject;
 use model::{Int, ParseFlags, Text, TimeKind};
 
@@ -41,27 +41,38 @@ static FIELDS: &[Field] = &[
 const DETAILS_MAX: usize = 2;
 /// Columns in quotes there: the failure, and before Istio 1.9 the status of its mixer.
 const REASONS_MAX: usize = 2;
+/// Bytes of one of these, and of what is passed over for it.
+const REASON_BYTES_MAX: usize = 2_048;
 /// Bare columns at the end.
 const TAIL_COLUMNS: usize = 6;
 
 /// The time of Envoy, and what stands between the request's flags and its numbers.
 fn looks(line: &str) -> bool {
-    line.strip_prefix('[').is_some_and(|it| begins_with_time(it, b'T')) && split(line).is_some()
+    line.strip_prefix('[').is_some_and(|it| begins_with_time(it, b'T')) && parts(line).is_some()
 }
 
 /// Time, request, code to duration, and the rest.
-fn split(line: &str) -> Option<(&str, &str, [&str; 6], &str)> {
+fn parts(line: &str) -> Option<(&str, &str, [&str; 6], &str)> {
     let (time, rest) = line.strip_prefix('[')?.split_once("] \"")?;
-    let ends = |at: usize| {
-        let tail = rest.get(at + 1..)?.strip_prefix(' ')?;
-        numbers(tail).map(|(numbers, tail)| (at, numbers, tail))
-    };
-    let (at, numbers, tail) = memchr::memchr_iter(b'"', rest.as_bytes()).find_map(ends)?;
+    let (at, numbers, tail) = split(rest)?;
+    // What follows the request decides, not what a caller wrote behind that.
+    if envoy::split(rest).is_some_and(|(of_envoy, ..)| of_envoy < at) {
+        return None;
+    }
     Some((time, rest.get(..at)?, numbers, tail))
 }
 
+/// Where the request ends, the numbers behind it, and the rest.
+pub(super) fn split(text: &str) -> Option<(usize, [&str; 6], &str)> {
+    let ends = |at: usize| {
+        let tail = text.get(at + 1..)?.strip_prefix(' ')?;
+        numbers(tail).map(|(numbers, tail)| (at, numbers, tail))
+    };
+    memchr::memchr_iter(b'"', text.as_bytes()).find_map(ends)
+}
+
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
-    let found = split(line.trim_ascii()).ok_or(Reject::UnknownFormat)?;
+    let found = parts(line.trim_ascii()).ok_or(Reject::UnknownFormat)?;
     let (time, request, [code, flags, received, sent, duration, upstream], tail) = found;
     if is_connection(request, Some(&code)) {
         return Err(Reject::NotAccessLog);
@@ -99,10 +110,10 @@ fn numbers(text: &str) -> Option<([&str; 6], &str)> {
             line.word()?;
         }
     }
-    line.quoted()?;
+    skip_reason(&mut line)?;
     for _ in 1..REASONS_MAX {
         if line.0.starts_with('"') {
-            line.quoted()?;
+            skip_reason(&mut line)?;
         }
     }
     let mut found = [code, flags, "", "", "", ""];
@@ -110,6 +121,19 @@ fn numbers(text: &str) -> Option<([&str; 6], &str)> {
         *slot = line.word().filter(|it| is_number(it) || *it == "-")?;
     }
     line.0.starts_with('"').then_some((found, line.0))
+}
+
+/// Takes a reason in quotes. One without an end is not looked for in all of the line, for each quote of
+/// a line may look like the end of a request.
+fn skip_reason(line: &mut Line<'_>) -> Option<()> {
+    let near = line.0.get(..line.0.floor_char_boundary(REASON_BYTES_MAX)).unwrap_or(line.0);
+    let mut rest = Line(near);
+    rest.quoted()?;
+    if rest.0.is_empty() {
+        return None;
+    }
+    line.0 = line.0.get(near.len() - rest.0.len()..)?;
+    Some(())
 }
 
 /// Which way a call went and to which service: `outbound|8000||httpbin.foo.svc.cluster.local`.

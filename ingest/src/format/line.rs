@@ -8,6 +8,11 @@ use super::field::Field;
 use super::record::{Record, Value};
 use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
 
+/// Bytes in which a line begins, behind what syslog put before it.
+pub(super) const PREFIX_BYTES_MAX: usize = 256;
+/// Words that syslog puts before a line: `<13>1`, a time, host, program, process, message and `-`.
+const PREFIX_WORDS_MAX: usize = 7;
+
 /// What is left of a line when columns were taken from its ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'a>(pub(super) &'a str);
@@ -190,6 +195,20 @@ pub(super) fn is_decimal(text: &str) -> bool {
 /// Whether a text is three digits: a status.
 pub(super) fn is_status(text: &str) -> bool {
     text.len() == 3 && is_number(text)
+}
+
+/// Whether what stands before a line can be syslog's: nothing, a word, or a header that begins with a
+/// priority or a time. It holds neither quotes nor brackets, which a line of a caller's would.
+pub(super) fn is_syslogs(prefix: &str) -> bool {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let words = prefix.split_ascii_whitespace().count();
+    let is_header = || {
+        prefix.starts_with('<')
+            || begins_with_time(prefix, b'T')
+            || prefix.split_once(' ').is_some_and(|(first, _)| MONTHS.contains(&first))
+    };
+    !prefix.contains(['"', '[']) && (words <= 1 || words <= PREFIX_WORDS_MAX && is_header())
 }
 
 /// Whether a line begins with `2026-03-10T03:36:59`, where `between` stands in the place of the `T`.

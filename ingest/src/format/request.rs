@@ -72,7 +72,8 @@ pub(crate) struct Target<'a> {
 #[inline]
 pub(crate) fn target(text: &str) -> Target<'_> {
     let (scheme, host, rest) = if text.starts_with('/') { (None, None, text) } else { url(text) };
-    let (path, query) = match memchr::memchr(b'?', rest.as_bytes()) {
+    // No server is sent a fragment: what stands behind `#` is like a query, and may hold tokens.
+    let (path, query) = match memchr::memchr2(b'?', b'#', rest.as_bytes()) {
         Some(at) => (rest.get(..at).unwrap_or(""), rest.get(at + 1..).filter(|it| !it.is_empty())),
         None => (rest, None),
     };
@@ -81,14 +82,21 @@ pub(crate) fn target(text: &str) -> Target<'_> {
 }
 
 fn url(text: &str) -> (Option<&str>, Option<&str>, &str) {
-    let Some((scheme, rest)) = text.split_once("://") else { return (None, None, text) };
+    let Some((scheme, rest)) = text.split_once("://") else {
+        // `CONNECT user:password@host:443`
+        let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+        let named = text.get(..end).and_then(|it| it.rsplit_once('@'));
+        let user = named.map_or("", |(user, _)| user);
+        let behind = if user.contains(':') { text.get(user.len() + 1..) } else { None };
+        return (None, None, behind.unwrap_or(text));
+    };
     if scheme.is_empty()
         || scheme.len() > 16
         || !scheme.bytes().all(|it| it.is_ascii_alphanumeric())
     {
         return (None, None, text);
     }
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     // User and password of the URL are dropped here.
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -243,6 +251,9 @@ mod tests {
             (Some("https"), Some("h:8443"), "/a/b", Some("c=d?e"))
         );
         assert_eq!(target("/a?").query, None);
+        assert_eq!(target("bob:hunter2@h:443").path, "h:443");
+        let it = target("/a#access_token=x");
+        assert_eq!((it.path, it.query), ("/a", Some("access_token=x")));
         assert_eq!(target("*").path, "*");
         assert_eq!(target("http://h?x=1").path, "/");
     }

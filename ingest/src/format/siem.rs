@@ -1,11 +1,9 @@
 //! What CEF and LEEF share: where their lines begin, their times, and what was decided.
 
-use super::line::is_number;
+use super::line::{PREFIX_BYTES_MAX, is_number, is_syslogs};
 
-/// Bytes in which a line begins, behind what syslog put before it.
-const PREFIX_BYTES_MAX: usize = 256;
-
-/// What follows a marker such as `CEF:` that stands at a line's start or behind a space there.
+/// What follows a marker such as `CEF:` that stands at a line's start or behind what syslog put there.
+/// Elsewhere a caller may have written it: in a user's name or a user agent.
 pub(super) fn after_marker<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
     let line = line.trim_ascii();
     if let Some(rest) = line.strip_prefix(marker) {
@@ -13,8 +11,9 @@ pub(super) fn after_marker<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
     }
     let head = line.get(..line.floor_char_boundary(PREFIX_BYTES_MAX)).unwrap_or(line);
     let at = memchr::memmem::find(head.as_bytes(), marker.as_bytes())?;
-    let is_word = line.get(..at)?.ends_with([' ', ':']);
-    line.get(at + marker.len()..).filter(|_| is_word)
+    let prefix = line.get(..at)?;
+    let is_it = prefix.ends_with([' ', ':']) && is_syslogs(prefix);
+    line.get(at + marker.len()..).filter(|_| is_it)
 }
 
 /// A time in the notation of RFC 3339 or as a number, of which `Mar 10 2026 03:36:59.123 UTC` is made
@@ -100,8 +99,33 @@ mod tests {
         assert_eq!(after_marker("CEF:0|a", "CEF:"), Some("0|a"));
         assert_eq!(after_marker("<13>Mar 10 03:36:59 h CEF:0|a", "CEF:"), Some("0|a"));
         assert_eq!(after_marker("GET /xCEF:0|a", "CEF:"), None);
+        for before in
+            ["1.2.3.4 - x", "1.2.3.4 - - [10/Mar/2026:03:36:59 +0000] \"GET / HTTP/1.1\" 200"]
+        {
+            assert_eq!(after_marker(&format!("{before} CEF:0|a"), "CEF:"), None, "{before}");
+        }
         let late = format!("{}CEF:0|a", "x ".repeat(200));
         assert_eq!(after_marker(&late, "CEF:"), None);
+    }
+
+    #[test]
+    fn a_record_that_a_caller_wrote_does_not_replace_the_access() {
+        let cef = "CEF:0|a|b|1|2|c|3|start=1773113819123 src=9.9.9.9 suser=admin request=/ok requestMethod=GET outcome=200";
+        let leef =
+            "LEEF:2.0|a|b|1|c|x5E|devTime=1773113819123^src=9.9.9.9^method=GET^url=/ok^status=200";
+        let haproxy = "haproxy[1]: 9.9.9.9:1 [10/Mar/2026:03:36:59.633] web shop/s 0/0/0/1/1 200 5 - - ---- 1/1/1/1/0 0/0 'GET /ok HTTP/1.1'";
+        for forged in [cef, leef, haproxy] {
+            let agent = format!(
+                "1.2.3.4 - jo [10/Mar/2026:03:36:59 +0000] \"GET / HTTP/1.1\" 403 5 \"-\" \"x {forged}\""
+            );
+            let user = format!(
+                "1.2.3.4 - x {forged} [10/Mar/2026:03:36:59 +0000] \"GET / HTTP/1.1\" 403 5"
+            );
+            for line in [agent, user] {
+                let found = crate::sniff::record(line.as_bytes());
+                assert_eq!(found, Some(crate::FormatId::Clf), "{line}");
+            }
+        }
     }
 
     #[test]

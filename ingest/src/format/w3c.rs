@@ -1,6 +1,6 @@
 //! The extended log format of the W3C, as IIS writes it: `#Fields` names the columns.
 
-use super::field::{Field, How, Raw, identity};
+use super::field::{Field, How, Raw, Slot, identity};
 use super::line::{Line, begins_with_time, is_status};
 use super::record::{Record, Value};
 use super::{Columns, Format, Reader, address, request};
@@ -64,8 +64,9 @@ static FIELDS: &[Field] = &[
 ];
 
 /// What IIS writes unless it is told otherwise, since version 8.5, before it, and in Azure. Such lines
-/// are read without their header, as when reading began in the middle of a file.
-const DEFAULTS: [&str; 3] = [
+/// are read without their header, as when reading began in the middle of a file. A column for the
+/// forwarded list is what most add, at the end.
+const DEFAULTS: [&str; 6] = [
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
      cs(Referer) sc-status sc-substatus sc-win32-status time-taken",
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
@@ -73,6 +74,13 @@ const DEFAULTS: [&str; 3] = [
     "date time s-sitename cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip \
      cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes \
      cs-bytes time-taken",
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
+     cs(Referer) sc-status sc-substatus sc-win32-status time-taken X-Forwarded-For",
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
+     sc-status sc-substatus sc-win32-status time-taken X-Forwarded-For",
+    "date time s-sitename cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip \
+     cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes \
+     cs-bytes time-taken X-Forwarded-For",
 ];
 
 fn find(name: &str) -> Option<usize> {
@@ -128,14 +136,13 @@ fn scan<'a>(
     }
 }
 
-/// The values of a line: tabs stand between them, or spaces. Where the spaces give more than `count`
-/// values, some are in quotes.
+/// The values of a line: tabs stand between them, or spaces. Where neither gives `count` values, some are
+/// in quotes.
 fn values(line: &str, count: usize) -> impl Iterator<Item = &str> {
-    let separator = if line.contains('\t') {
-        Some('\t')
-    } else {
-        Some(' ').filter(|it| line.split(*it).count() == count)
-    };
+    let separator = ['\t', ' '].into_iter().find(|it| line.split(*it).count() == count);
+    // A caller may write tabs too, but not where the columns begin.
+    let begins_with_tab = || line.find(['\t', ' ']).and_then(|at| line.get(at..=at)) == Some("\t");
+    let separator = separator.or_else(|| begins_with_tab().then_some('\t'));
     let mut rest = Some(Line(line));
     std::iter::from_fn(move || {
         let line = rest.as_mut()?;
@@ -150,10 +157,25 @@ fn values(line: &str, count: usize) -> impl Iterator<Item = &str> {
 
 fn by_header<'a>(line: &'a str, columns: &Columns, record: &mut Record<'a>) -> Result<(), Reject> {
     let (mut date, mut time) = (columns.date.as_deref(), None);
-    let mut values = values(line, columns.fields.len());
-    let mut filled = 0;
-    for (place, value) in columns.fields.iter().zip(&mut values) {
-        filled += 1;
+    let count = columns.fields.len();
+    let mut values: Vec<&str> = values(line, count).collect();
+    // A line of fewer columns is another file's, or was cut.
+    let Some(extra) = values.len().checked_sub(count) else { return Err(Reject::UnknownFormat) };
+    if extra > 0 {
+        record.flags.insert(ParseFlags::EXTRA_FIELDS);
+        // A caller's spaces: what stands behind the user agent is found from the right.
+        if let Some(at) = columns.fields.iter().position(|it| *it == Some(USER_AGENT))
+            && let Some(field) = FIELDS.get(usize::from(USER_AGENT))
+        {
+            let words: Vec<&str> = values.splice(at..=at + extra, ["-"]).collect();
+            record.put_copied(field, USER_AGENT, &words.join(" "));
+        }
+        let mut named = columns.fields.iter().zip(&values);
+        if !named.all(|(place, value)| name(*place).is_none_or(|name| fits(name, value))) {
+            return Err(Reject::UnknownFormat);
+        }
+    }
+    for (place, value) in columns.fields.iter().zip(values) {
         match *place {
             Some(DATE) => date = Some(value),
             Some(TIME) => time = Some(value),
@@ -161,15 +183,22 @@ fn by_header<'a>(line: &'a str, columns: &Columns, record: &mut Record<'a>) -> R
             None => {}
         }
     }
-    // A line of fewer columns is another file's, or was cut.
-    if filled < columns.fields.len() {
-        return Err(Reject::UnknownFormat);
-    }
-    if values.next().is_some() {
-        record.flags.insert(ParseFlags::EXTRA_FIELDS);
-    }
     put_time(date, time, record);
     Ok(())
+}
+
+/// The name of the field at a place of the table.
+fn name(place: Option<u16>) -> Option<&'static str> {
+    Some(FIELDS.get(usize::from(place?))?.name)
+}
+
+/// Whether a value can be one of the column's.
+fn fits(name: &str, value: &str) -> bool {
+    match name {
+        "c-ip" => value == "-" || address::parse(value).is_some_and(|it| it.ip.is_some()),
+        "sc-status" => value == "-" || is_status(value),
+        _ => true,
+    }
 }
 
 fn by_default<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
@@ -180,6 +209,9 @@ fn by_default<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
             && names().zip(values(line, count)).all(|(name, value)| match name {
                 "s-ip" | "c-ip" => address::parse(value).is_some_and(|it| it.ip.is_some()),
                 "sc-status" => is_status(value),
+                "X-Forwarded-For" => {
+                    value == "-" || address::first(value).is_some_and(|it| it.ip.is_some())
+                }
                 _ => true,
             })
     })?;
@@ -198,6 +230,9 @@ fn put<'a>(record: &mut Record<'a>, rank: u16, value: &'a str) {
         DATE | TIME => {}
         // IIS writes a plus sign for each space.
         USER_AGENT if value.contains('+') && !value.contains(' ') => {
+            record.put_copied(field, rank, &value.replace('+', " "));
+        }
+        _ if field.slot == Slot::Raw(Raw::Forwarded) && value.contains('+') => {
             record.put_copied(field, rank, &value.replace('+', " "));
         }
         _ => record.put(field, rank, Value::Line(value)),
@@ -240,6 +275,16 @@ mod tests {
         );
         let old = line.replace(" https://a.example/x", "");
         crate::format::check::check(FormatId::W3c, &old, &["duration_ns=1250000000"]);
+        let forwarded = format!("{line} 198.51.100.7,+10.0.0.1");
+        crate::format::check::check(
+            FormatId::W3c,
+            &forwarded,
+            &[
+                "duration_ns=1250000000",
+                "http_response_status_code=200",
+                "client_address=203.0.113.9",
+            ],
+        );
         let shifted = line.replace(" 200 0 0", " 0 0");
         crate::format::check::check(FormatId::W3c, &shifted, &["reject=unknown_format"]);
     }
@@ -259,6 +304,29 @@ mod tests {
         assert_eq!((text(Raw::Client), text(Raw::Target)), (Some("203.0.113.9"), Some("/a")));
         let mut record = Record::new();
         assert_eq!(scan("03:36:59", Some(&columns), &mut record), Err(Reject::UnknownFormat));
+    }
+
+    #[test]
+    fn a_callers_spaces_and_tabs_shift_nothing() {
+        let check = |header: &str, line: &str, expected: &[&str]| {
+            let lines = format!("#Fields: date time c-ip cs-method cs-uri-stem {header}\n{line}");
+            crate::format::check::check(FormatId::W3c, &lines, expected);
+        };
+        let line = "2026-03-10 03:36:59 203.0.113.9 GET /a";
+        for agent in ["x 200 1", "x\t200 1", "x\t200\t1 2 3"] {
+            check(
+                "cs(User-Agent) sc-status time-taken",
+                &format!("{line} {agent} 403 15"),
+                &["http_response_status_code=403", "duration_ns=15000000", "url_path=/a"],
+            );
+        }
+        check(
+            "cs(User-Agent) sc-status",
+            "2026-03-10\t03:36:59\t203.0.113.9\tGET\t/a\tx y\t403",
+            &["http_response_status_code=403", "user_agent_original=x y", "parse_flags=0"],
+        );
+        check("sc-status", &format!("{line} b 200"), &["reject=unknown_format"]);
+        check("cs(User-Agent) sc-status", &format!("{line} x 200 1"), &["reject=unknown_format"]);
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! The parsing of one chunk: envelopes are opened, header lines noted, records read in their format.
 
-use super::{EVENT_TEXT_BYTES, LINE_BYTES, Parsed, Parser};
 mod object;
 mod text;
 
+use super::level::Level;
+use super::{EVENT_TEXT_BYTES, LINE_BYTES, Parsed, Parser};
 use crate::Chunk;
 use crate::envelope::split::Members;
 use crate::envelope::{self, DEPTH_MAX, Inside};
 use crate::format::event::{Origin, Writer};
 use crate::format::record::Record;
 use crate::format::{Columns, FormatId};
-use crate::json::Shape;
 use crate::reject::{Reject, Rejects};
 use model::limit::LINE_BYTES_MAX;
 use model::{EventBatch, ParseFlags, Position};
@@ -36,31 +36,6 @@ pub(super) struct Run<'p, 'w> {
     columns: Option<(FormatId, Columns)>,
     /// Parts of lines that wait for their ends, by stream.
     parts: [String; STREAMS],
-}
-
-/// What is known of the lines at one depth. It only saves work: what a line is rests on the line.
-#[derive(Debug, Default)]
-struct Level<'p> {
-    /// The last object was an envelope.
-    was_envelope: bool,
-    /// What the last objects looked like that nobody had declared.
-    alike: Vec<(FormatId, Shape<'p>)>,
-    /// The one of them that makes room for the next.
-    oldest: usize,
-}
-
-/// Shapes that are kept: a topic may carry a few kinds of records.
-const SHAPES_MAX: usize = 4;
-
-impl<'p> Level<'p> {
-    fn keep(&mut self, format: FormatId, shape: Shape<'p>) {
-        if self.alike.len() < SHAPES_MAX {
-            self.alike.push((format, shape));
-        } else if let Some(place) = self.alike.get_mut(self.oldest) {
-            *place = (format, shape);
-            self.oldest = (self.oldest + 1) % SHAPES_MAX;
-        }
-    }
 }
 
 /// How a line is to be read, and where it stands.
@@ -227,12 +202,27 @@ impl<'p, 'w> Run<'p, 'w> {
                 if parts.is_empty() {
                     return self.attempt(part.trim_ascii(), inner, &mut Record::new());
                 }
+                // The parts may be another container's, whose lines stand between these.
+                if self.is_event_alone(part.trim_ascii(), inner) {
+                    self.reject(Reject::PartOfLine, at.position, parts.as_bytes());
+                    return Ok(());
+                }
                 let whole = parts + &part;
                 self.attempt(whole.trim_ascii(), inner, &mut Record::new())
             }
             Inside::Nothing => Ok(()),
             Inside::Refused(reason) => Err(reason),
         }
+    }
+
+    /// Reads the end of a line as a whole one; `false` if it is no event, and then nothing was kept.
+    fn is_event_alone(&mut self, line: &str, at: At) -> bool {
+        // Headers, lists and objects in parts say something without being an event.
+        if line.starts_with(['#', '[']) && !line.starts_with("[2") {
+            return false;
+        }
+        let first = self.parsed.batch.events.len();
+        self.attempt(line, at, &mut Record::new()).is_ok() && self.parsed.batch.events.len() > first
     }
 
     /// Reads the elements of a list; what stands before the place where it breaks is kept.

@@ -43,11 +43,11 @@ pub(super) struct Hit {
 const LOOK_BYTES_MAX: usize = 320;
 
 /// The bytes that set a detector off.
-const TRIGGERS: [bool; 256] = table(b"0123456789@JKSz-_%");
+const TRIGGERS: [bool; 256] = table(b"0123456789@JKSz-_.%");
 /// Those of credentials alone.
-const CREDENTIAL_TRIGGERS: [bool; 256] = table(b"@JKSz-_");
+const CREDENTIAL_TRIGGERS: [bool; 256] = table(b"@JKSz-_.");
 /// Those of keys and tokens, without what may hold them.
-const KEY_TRIGGERS: [bool; 256] = table(b"JKSz-_");
+const KEY_TRIGGERS: [bool; 256] = table(b"JKSz-_.");
 
 const fn table(triggers: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
@@ -138,9 +138,13 @@ const fn may_be_secret(byte: u8, previous: u8, next: Option<&u8>) -> bool {
         b'@' => true,
         b'%' => matches!(next, Some(b'4')),
         b'J' => previous == b'y',
-        b'K' | b'S' => previous == b'A',
+        b'K' => previous == b'A',
+        b'S' => previous == b'A' || matches!(next, Some(b'G')),
+        b'.' => previous == b'9',
         b'z' => previous == b'I',
-        b'_' => matches!(previous, b'p' | b'o' | b'u' | b's' | b'r'),
+        b'_' => {
+            matches!(previous, b'p' | b'o' | b'u' | b's' | b'r' | b'k' | b'f' | b'm' | b'b')
+        }
         b'-' => previous.is_ascii_lowercase() || matches!(next, Some(b'-')),
         _ => false,
     }
@@ -187,6 +191,7 @@ fn provider_key(byte: u8, before: &[u8], rest: &[u8], at: usize) -> Option<Hit> 
             (1, length, 0)
         }
         b'z' if before.ends_with(b"AI") && after.starts_with(b"a") => (2, run(after, is_token), 1),
+        b'-' if before.ends_with(b"glpat") => (5, run(after, is_token), 1),
         b'-' if before.ends_with(b"sk") => (2, run(after, is_token), 1),
         b'_' if matches!(before, [.., b'g', b'h', b'p' | b'o' | b'u' | b's' | b'r']) => {
             (3, run(after, |it| it.is_ascii_alphanumeric()), 1)
@@ -194,6 +199,24 @@ fn provider_key(byte: u8, before: &[u8], rest: &[u8], at: usize) -> Option<Hit> 
         b'-' if matches!(before, [.., b'x', b'o', b'x', b'a'..=b'z']) => {
             (4, run(after, is_token), 1)
         }
+        b'_' if before.ends_with(b"github") && after.starts_with(b"pat_") => {
+            (6, run(after, is_token), 1)
+        }
+        b'_' if matches!(before, [.., b's' | b'r' | b'p', b'k'])
+            && (after.starts_with(b"live_") || after.starts_with(b"test_")) =>
+        {
+            (2, run(after, is_token), 1)
+        }
+        b'_' if before.ends_with(b"hf") => {
+            (2, long(run(after, |it| it.is_ascii_alphanumeric()))?, 1)
+        }
+        b'_' if before.ends_with(b"npm") => {
+            (3, long(run(after, |it| it.is_ascii_alphanumeric()))?, 1)
+        }
+        b'S' if after.starts_with(b"G.") => {
+            (0, long(run(after, |it| is_token(it) || it == b'.'))?, 1)
+        }
+        b'.' if before.ends_with(b"ya29") => (4, run(after, |it| is_token(it) || it == b'.'), 1),
         b'-' if after.starts_with(b"----BEGIN") => (0, rest.len(), 0),
         _ => return None,
     };
@@ -205,6 +228,11 @@ fn provider_key(byte: u8, before: &[u8], rest: &[u8], at: usize) -> Option<Hit> 
         return None;
     }
     Some(Hit { from: at - prefix, to: at + 1 + length, kind: Secret::Key })
+}
+
+/// A length that a key has whose prefix may be a word's.
+fn long(length: usize) -> Option<usize> {
+    (length >= 24).then_some(length)
 }
 
 /// 13 to 19 digits, also in groups of four, that pass Luhn's test and begin like a payment card.
@@ -298,6 +326,32 @@ mod tests {
         check("card 4111 1111 1111 1111 and 4111111111111111", "card {card} and {card}");
         check("mail jane.doe+x@mail.example.com, jane%40example.com", "mail {email}, {email}");
         check("https://bob:hunter2@example.com/x", "https://{userinfo}@example.com/x");
+    }
+
+    #[test]
+    fn keys_of_more_providers_are_found() {
+        let long = "0aA1bB2cC3dD4eE5fF6gG7hH8iI9jJkKlL0m";
+        for prefix in [
+            "sk_live_",
+            "rk_test_",
+            "pk_live_",
+            "github_pat_11AA_",
+            "glpat-",
+            "hf_",
+            "npm_",
+            "ya29.",
+        ] {
+            check(&format!("k={prefix}{long} x"), "k={key} x");
+        }
+        check("SG.ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf", "{key}");
+        for text in [
+            "npm_config_cache_1234",
+            "MSG.a1b2c3d4e5f6a7b8c9d0e1f2a3",
+            "self_1234567890123",
+            "29.1234567890123456",
+        ] {
+            check(text, text);
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::text;
 use crate::envelope::split;
 
 /// Names whose values are secret or personal, without regard to case and separators.
-const SECRET_NAMES: [&str; 59] = [
+const SECRET_NAMES: [&str; 89] = [
+    "accesscode",
     "accesskey",
     "accesskeyid",
     "accesstoken",
@@ -12,6 +13,7 @@ const SECRET_NAMES: [&str; 59] = [
     "apitoken",
     "assertion",
     "auth",
+    "authcode",
     "authkey",
     "authorization",
     "authtoken",
@@ -22,34 +24,55 @@ const SECRET_NAMES: [&str; 59] = [
     "clientsecret",
     "code",
     "codeverifier",
+    "connectsid",
     "cookie",
     "credential",
     "credentials",
     "csrf",
     "cvc",
     "cvv",
+    "devicecode",
     "email",
+    "encryptionkey",
+    "hmac",
     "iban",
     "idtoken",
+    "invite",
     "jsessionid",
     "jwt",
     "key",
+    "licensekey",
     "login",
+    "magic",
     "mcpsessionid",
+    "mobile",
+    "msisdn",
     "nonce",
     "otp",
+    "otpcode",
+    "pass",
+    "passcode",
+    "passphrase",
     "passwd",
     "password",
+    "pat",
     "phone",
+    "phonenumber",
+    "phpsessid",
     "pin",
     "privatekey",
     "proxyauthorization",
     "pwd",
     "refreshtoken",
+    "relaystate",
+    "samlrequest",
     "samlresponse",
+    "sas",
     "secret",
+    "sessid",
     "session",
     "sessionid",
+    "sessionkey",
     "setcookie",
     "sid",
     "sig",
@@ -57,17 +80,24 @@ const SECRET_NAMES: [&str; 59] = [
     "ssn",
     "state",
     "subscriptionkey",
+    "tel",
+    "ticket",
     "token",
+    "usercode",
+    "username",
+    "usersession",
+    "verificationcode",
     "xamzcredential",
     "xamzsecuritytoken",
     "xamzsignature",
     "xapikey",
     "xauthkey",
+    "xfunctionskey",
     "xgoogsignature",
 ];
 /// Parts of a name that make it one of those, wherever they stand.
-const SECRET_PARTS: [&str; 7] =
-    ["apikey", "credential", "passw", "password", "secret", "signature", "token"];
+const SECRET_PARTS: [&str; 8] =
+    ["apikey", "credential", "passw", "password", "secret", "sessionid", "signature", "token"];
 /// Names whose values are prompts, answers and bodies: nothing of them is kept.
 const BODY_NAMES: [&str; 22] = [
     "answer",
@@ -155,26 +185,82 @@ pub(crate) fn query(query: &str, keep_values: bool, out: &mut String) -> bool {
         if index > 0 {
             out.push('&');
         }
-        let Some((name, value)) = pair.split_once('=') else {
-            changed |= text(pair, out);
-            continue;
-        };
-        changed |= text(name, out);
-        out.push('=');
-        if value.is_empty() {
-            continue;
-        }
-        if is_secret(name) {
-            out.push_str(REDACTED);
-            changed |= value != REDACTED;
-        } else if keep_values {
-            changed |= text(value, out);
-        } else {
-            let is_number = value == "{int}" || value.bytes().all(|it| it.is_ascii_digit());
-            out.push_str(if is_number { "{int}" } else { "{text}" });
+        let mut under = Under::Nothing;
+        for part in pair.split_inclusive(SEPARATORS) {
+            let bare = part.trim_end_matches(SEPARATORS);
+            let mut text_of = bare;
+            if let Some((name, value)) = bare.split_once('=') {
+                changed |= text(name, out);
+                out.push('=');
+                under = if is_secret(name) { Under::Secret } else { Under::Name };
+                text_of = value;
+            }
+            changed |= match under {
+                _ if text_of.is_empty() => false,
+                Under::Nothing => text(text_of, out),
+                Under::Name => value(text_of, keep_values, out),
+                Under::Secret => {
+                    out.push_str(REDACTED);
+                    text_of != REDACTED
+                }
+            };
+            out.push_str(part.get(bare.len()..).unwrap_or(""));
         }
     }
     changed
+}
+
+/// What stands between the parts of a pair: some servers take `;` for `&`, and a fragment follows `#`.
+const SEPARATORS: [char; 2] = [';', '#'];
+
+/// What a part of a pair stands behind.
+#[derive(Clone, Copy)]
+enum Under {
+    Nothing,
+    /// A name, whose value may hold separators.
+    Name,
+    /// A secret one.
+    Secret,
+}
+
+/// Appends a value that stands under no secret name.
+fn value(value: &str, keep_values: bool, out: &mut String) -> bool {
+    if !keep_values {
+        let is_number = value == "{int}" || value.bytes().all(|it| it.is_ascii_digit());
+        out.push_str(if is_number { "{int}" } else { "{text}" });
+        return false;
+    }
+    if holds_secret(value) {
+        out.push_str(REDACTED);
+        return true;
+    }
+    text(value, out)
+}
+
+/// Whether a value is itself a query, an object or a URL that holds something secret.
+fn holds_secret(value: &str) -> bool {
+    if !value.bytes().any(|it| matches!(it, b'%' | b'=' | b'"')) {
+        return false;
+    }
+    let decoded = decoded(value);
+    let mut clean = String::new();
+    if decoded.contains(['=', '"']) {
+        named_values(&decoded, &mut clean);
+        if clean != decoded {
+            return true;
+        }
+    }
+    decoded.contains([':', '=']) && decoded != value && !super::is_clean(&decoded)
+}
+
+/// A value percent-decoded once.
+fn decoded(value: &str) -> String {
+    let mut out = Vec::with_capacity(value.len());
+    let mut bytes = value.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(if byte == b'%' { escaped(&mut bytes) } else { byte });
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Appends any text with what follows a secret name (`name=…`, `"name": "…"`) replaced.
@@ -254,6 +340,24 @@ mod tests {
         check("token=&a=", "token=&a=");
         check("", "");
         check("eyJhbGciOi.J.x", "{jwt}");
+    }
+
+    #[test]
+    fn secrets_behind_other_separators_and_in_values_go() {
+        check("a=1;sid=x;b=2", "a=1;sid=REDACTED;b=2");
+        check("a=1#access_token=x&state=y", "a=1#access_token=REDACTED&state=REDACTED");
+        check("token=a;b#c", "token=REDACTED;REDACTED#REDACTED");
+        check("next=%2Fcb%3Faccess_token%3Dabc", "next=REDACTED");
+        check("next=/cb?access_token=abc&a=1", "next=REDACTED&a=1");
+        check("q=%7B%22password%22%3A%22x%22%7D", "q=REDACTED");
+        check("u=https%3A%2F%2Fbob%3Ahunter2%40h.example%2F", "u=REDACTED");
+        check("from=10%3A30&sort=state:asc&x=a%3Db", "from=10%3A30&sort=state:asc&x=a%3Db");
+        for name in ["PHPSESSID", "ASPSESSIONIDQQAABB", "connect.sid", "pass", "SAMLRequest"] {
+            check(&format!("{name}=x"), &format!("{name}=REDACTED"));
+        }
+        let mut out = String::new();
+        query("q=shoes;red&page=2", false, &mut out);
+        assert_eq!(out, "q={text};{text}&page={int}");
     }
 
     #[test]

@@ -312,6 +312,20 @@ fn quickest(bytes: &[u8], format: Option<FormatId>) -> Duration {
     (0..3).map(time).min().unwrap_or_default()
 }
 
+/// How lines begin.
+const HEADS: [&str; 10] = [
+    "[2026-03-10T03:36:59.409Z] \"GET /",
+    "https 2026-03-10T03:36:59.186641Z app/my-lb/50dc 192.0.2.9:2817 10.0.0.1:80 0 0 0 200 200 5 5 \"GET /",
+    "2026-03-10T03:36:59.186641Z my-lb 192.0.2.9:2817 10.0.0.1:80 0 0 0 200 200 5 5 \"GET /",
+    "2026-03-10 03:36:59 10.0.2.10 GET /",
+    "203.0.113.9:39759 [10/Mar/2026:03:36:59.633] web shop/s 0/0/0/1/1 200 5 ",
+    "CEF:0|a|b|1|2|c|3|start=1773113819123 request=/",
+    "LEEF:1.0|a|b|1|2|url=/",
+    "[GIN] 2026/03/10 - 03:36:59 | 200 | 1ms | 203.0.113.9 | GET \"/",
+    "<request id=\"c6af9ac6-7b61-11e6-9a41-93e8deadbeef\"> <ip>",
+    "203.0.113.9 - - [10/Mar/2026:03:36:59 +0000] \"GET /",
+];
+
 /// Lines of a length that are bad for whoever looks back or calls itself.
 fn traps(bytes: usize) -> Vec<String> {
     let fill = |unit: &str| unit.repeat(bytes / unit.len());
@@ -352,6 +366,13 @@ fn traps(bytes: usize) -> Vec<String> {
         traps.push(open.repeat(bytes / open.len()));
     }
     traps.push(format!("<1>1 - - - - - {}", fill("[a b=\"\\]\"")));
+    // Behind the head of each format that recognises its lines by it.
+    for head in HEADS {
+        for unit in ["\"", "\" ", "\\\" 1 - \"a", "\" 1 - \"a\\", "] \"", "\" \"", "a=", "|", " - "]
+        {
+            traps.push(format!("{head}{}", fill(unit)));
+        }
+    }
     traps
 }
 

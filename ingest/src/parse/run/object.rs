@@ -6,6 +6,7 @@ use crate::format::event::Origin;
 use crate::format::record::Record;
 use crate::format::{Finish, FormatId, Reader};
 use crate::json::{self, Shape};
+use crate::parse::level::is_own;
 use crate::reject::Reject;
 use crate::sniff::Look;
 use memchr::memmem;
@@ -25,7 +26,8 @@ impl Run<'_, '_> {
     ) -> Result<(), Reject> {
         let may_open = at.depth < DEPTH_MAX;
         let is_long = line.len() > LINE_BYTES_MAX;
-        let expects = self.levels.get(at.depth).is_some_and(|it| it.was_envelope);
+        let before = self.levels.get(at.depth).and_then(|it| it.envelope);
+        let expects = may_open && before.is_some_and(|it| it == envelope::names(line));
         let stop = if may_open && (is_long || expects) {
             Stop::Envelope
         } else if is_long {
@@ -51,7 +53,13 @@ impl Run<'_, '_> {
         };
         let inside = envelope::object(line);
         if let Some(level) = self.levels.get_mut(at.depth) {
-            level.was_envelope = inside.is_some();
+            level.envelope = if inside.is_none() {
+                None
+            } else if expects {
+                before
+            } else {
+                Some(envelope::names(line))
+            };
         }
         let is_envelope = inside.is_some();
         if !is_envelope
@@ -152,10 +160,11 @@ impl Run<'_, '_> {
         alike.swap(0, found);
         let format = alike.first()?.0;
         let Reader::Json { finish, .. } = &format.format().reader else { return None };
-        if may_open && envelope::is_one(record.marks) {
+        let has_names = may_open && envelope::is_one(record.marks);
+        finish(record);
+        if has_names && !is_own(format, record) {
             return Some(Err(Stop::Envelope));
         }
-        finish(record);
         let first = self.parsed.batch.events.len();
         let origin = Origin { format, position: at.position, content_hash: content_hash(line) };
         let is_event = self.write(record, origin).is_ok();
@@ -204,12 +213,16 @@ impl Run<'_, '_> {
         let first = self.parsed.batch.events.len();
         let (mut count, mut reasons, mut is_envelope) = (0_u64, Vec::new(), false);
         let read = json::read(line, table, record, &mut |record| {
-            is_envelope |= may_open && envelope::is_one(record.marks);
             if is_envelope {
                 return;
             }
+            let has_names = may_open && envelope::is_one(record.marks);
             record.flags.insert(flag);
             finish(record);
+            is_envelope = has_names && !is_own(origin.format, record);
+            if is_envelope {
+                return;
+            }
             // The records of an object are told apart by their place in it.
             let content_hash = origin.content_hash.wrapping_add(count);
             count += 1;
@@ -221,6 +234,7 @@ impl Run<'_, '_> {
             return Err(Reject::MalformedJson.into());
         }
         if is_envelope {
+            self.take_back(first);
             return Err(Stop::Envelope);
         }
         // A format of lists of records found none: the line is something else.
