@@ -267,7 +267,7 @@ impl<'a> Visitor<'a> for Alike<'_, '_, 'a> {
             record.marks |= entry.map_or(0, |it| it.mark);
             match entry.filter(|it| it.is_read() && !it.is_again(record)) {
                 Some(entry) => {
-                    map.next_value_seed(Scalar { table, entry, depth: 0, in_list: false, record })?
+                    map.next_value_seed(Scalar { table, entry, depth: 0, in_list: false, record })?;
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;

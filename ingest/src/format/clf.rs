@@ -194,7 +194,9 @@ fn ip(text: &str) -> Option<address::Address<'_>> {
 fn names_host(first: &str, second: &str, mut beyond: Line<'_>) -> bool {
     let is_client = ip(first).is_some_and(|it| it.port.is_none());
     let has_ident = beyond.word() == Some("-");
+    // A port that is not there is a word that somebody put before the line.
     !is_client
+        && !first.ends_with(':')
         && (ip(second).is_some() && (first.contains(':') || has_ident)
             || (second != "-" && has_ident && beyond.word().is_some()))
 }

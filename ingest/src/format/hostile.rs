@@ -1,6 +1,6 @@
 //! Properties that hold whatever a log says: nothing panics, nothing secret is kept, nothing shifts.
 
-use super::check::{check, objects, parse, parser};
+use super::check::{check, objects, parse, parse_keeping, parser};
 use crate::format::FormatId;
 use crate::parse::Settings;
 use crate::{Chunk, ndjson, sniff};

@@ -299,7 +299,7 @@ mod tests {
         let mut record = Record::new();
         let line = r#"03:36:59 203.0.113.9 "a b" GET /a 200"#;
         assert_eq!(scan(line, Some(&columns), &mut record), Ok(()));
-        let text = |raw| record.text(crate::format::field::Slot::Raw(raw));
+        let text = |raw| record.text(Slot::Raw(raw));
         assert_eq!(text(Raw::Time), Some("2026-03-10T03:36:59Z"));
         assert_eq!((text(Raw::Client), text(Raw::Target)), (Some("203.0.113.9"), Some("/a")));
         let mut record = Record::new();

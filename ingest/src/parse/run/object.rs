@@ -241,6 +241,11 @@ impl Run<'_, '_> {
         if count == 0 {
             return Err(Reject::UnknownFormat.into());
         }
+        // Of an export some records may be lines of text: they are told apart one by one.
+        if may_open && origin.format == FormatId::Otlp && !reasons.is_empty() && count > 1 {
+            self.take_back(first);
+            return Err(Stop::Envelope);
+        }
         if self.parsed.batch.events.len() == first || count == 1 {
             let Some(reason) = reasons.pop() else { return Ok(()) };
             self.take_back(first);
