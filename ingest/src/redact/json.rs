@@ -175,7 +175,7 @@ mod tests {
             r#"{"p":"c4n4ry"#,
             r#"{"authorization":"Digest username=\"bob\", response=\"c4n4ry\""}"#,
             r#"{"body":"{\"a\":\"c4n4ry\"}"}"#,
-            r#"{p:c4n4ry,'q':'c4n4ry'}"#,
+            r"{p:c4n4ry,'q':'c4n4ry'}",
         ] {
             let mut out = String::new();
             names_only(json, &mut out);
