@@ -197,7 +197,10 @@ impl Log {
 
 /// Finds the fields of an object and parses their numbers.
 fn object(line: &str, tree: &PointerTree) -> usize {
-    let found = sonic_rs::get_many(line, tree).expect("an object");
+    // A null where others have an object ends the search: such a line is walked once.
+    let Ok(found) = sonic_rs::get_many(line, tree) else {
+        return sonic_rs::from_str::<serde::de::IgnoredAny>(line).map_or(0, |_| line.len());
+    };
     let mut sum = 0;
     for value in found.iter().flatten() {
         let raw = value.as_raw_str();
