@@ -206,6 +206,30 @@ fn coverage_says_who_is_blind_and_what_would_cure_it() {
 }
 
 #[test]
+fn coverage_calls_no_detector_blind_that_finds_something_in_the_log() {
+    let place = Place::new();
+    let (mut blind, mut logs) = (Vec::new(), 0);
+    for detector in model::Detector::ALL {
+        let dir = root().join("tests/corpus").join(detector.as_str()).join("attack");
+        let mut paths: Vec<_> =
+            std::fs::read_dir(dir).unwrap().map(|it| it.unwrap().path()).collect();
+        paths.sort();
+        for path in &paths {
+            logs += 1;
+            let said = place.run(&["coverage", path.to_str().unwrap(), "--output", "json"]);
+            let report = &said.rows()[0];
+            let sights = report["detectors"].as_array().unwrap();
+            let own = sights.iter().find(|it| it["detector"] == detector.as_str()).unwrap();
+            if own["sees"] == "nothing" {
+                blind.push(format!("{}: {own}", path.display()));
+            }
+        }
+    }
+    assert!(logs >= 3 * model::Detector::ALL.len(), "{logs}");
+    assert!(blind.is_empty(), "{}", blind.join("\n"));
+}
+
+#[test]
 fn every_format_has_a_fuzz_target() {
     let text = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();

@@ -30,7 +30,8 @@ use crate::watch::{At, Closed, Notes, Watch};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
-use judged::{Judged, PerDetector};
+use budget::PerDetector;
+use judged::Judged;
 use model::limit::PARTITIONS;
 use model::tables::Table;
 use model::time::{NS_PER_D, NS_PER_H, NS_PER_MIN};
@@ -336,7 +337,7 @@ impl Engine {
             partition.note_exchange();
             self.windows += partition.contribution.windows;
             for (detector, judged) in Detector::ALL.iter().zip(&mut partition.contribution.judged) {
-                self.judged.add(*detector, *judged);
+                self.judged.add(*judged);
                 self.calibration.judge(*detector, std::mem::take(judged));
             }
             for (detector, surprises) in
@@ -408,9 +409,7 @@ impl Engine {
         let answered = |endpoint| answered(&self.partitions, endpoint);
         let closed = self.watch.close(&At { context: &context, answered: &answered });
         closed.calibrate(&mut self.calibration, &self.cuts);
-        for (detector, windows) in &closed.judged {
-            self.judged.add(*detector, *windows);
-        }
+        self.judged.add(closed.judged.iter().map(|(_, windows)| windows).sum());
         closed
     }
 
@@ -426,7 +425,14 @@ impl Engine {
     }
 
     fn divide(&mut self) {
-        self.cuts = budget::cuts(&self.plan, &self.judged.per_day());
+        let windows = self.judged.per_day();
+        let judged = Detector::ALL.iter().map(|detector| self.calibration.judged(*detector));
+        let all: f64 = judged.clone().sum();
+        let mut per_day = PerDetector::default();
+        for (mean, judged) in per_day.iter_mut().zip(judged) {
+            *mean = windows * judged / all.max(1.0);
+        }
+        self.cuts = budget::cuts(&self.plan, &per_day);
     }
 
     /// Whether a boundary was passed since the last look: quiet hours are skipped, so that it is

@@ -11,20 +11,22 @@ pub(crate) const fn of(detector: Detector) -> &'static [&'static [Fact]] {
     match detector {
         Detector::ObjectEnumeration | Detector::WriteBurst => &[&[Fact::Object]],
         Detector::EgressSpike | Detector::ExposureChange => &[&[Fact::BytesOut]],
-        Detector::FirstSeenEndpoint | Detector::Dormant | Detector::NotItself => {
-            &[&[Fact::Identity]]
-        }
+        Detector::Dormant => &[&[Fact::Identity]],
         Detector::ForeignObject => &[&[Fact::Identity], &[Fact::Object]],
         Detector::UnauthenticatedSuccess => &[&[Fact::Identity], &[Fact::Status]],
         Detector::NewNetwork | Detector::KeyFanout => &[&[Fact::Identity], &[Fact::Network]],
         Detector::AuthFailures | Detector::DeniedProbing => &[&[Fact::Status]],
         Detector::ToolDrift => &[&[Fact::Tool]],
         Detector::SlowDrip => &[&[Fact::BytesOut, Fact::Object]],
-        Detector::Delegation | Detector::AgentGraph => &[&[Fact::Agent]],
+        Detector::Delegation => &[&[Fact::Identity], &[Fact::Agent]],
+        // A program that calls a tool in its own name is an agent as well.
+        Detector::AgentGraph => &[&[Fact::Identity], &[Fact::Agent, Fact::Tool]],
         Detector::RunawayLoop => &[&[Fact::Agent, Fact::Tool], &[Fact::BytesOut]],
         Detector::Injection => &[&[Fact::Target]],
-        // Operations, times and how many come: every log has them.
-        Detector::SecretHarvesting
+        // Operations, times and how many come: every log has them, and addresses have habits too.
+        Detector::FirstSeenEndpoint
+        | Detector::NotItself
+        | Detector::SecretHarvesting
         | Detector::ToxicFlow
         | Detector::MachineSpeed
         | Detector::Sequence

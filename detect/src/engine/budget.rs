@@ -6,10 +6,12 @@
 //! half by what a detector's findings mean, its danger; the sum stays the budget (a weighted Bonferroni
 //! correction: Genovese, Roeder and Wasserman, Biometrika 93, 2006).
 
-use super::judged::PerDetector;
 use crate::detectors;
 use crate::settings::Plan;
 use model::Detector;
+
+/// A number for each detector.
+pub(crate) type PerDetector = [f64; Detector::ALL.len()];
 
 /// The part of the budget that is divided by windows.
 const BY_WINDOWS: f64 = 0.5;

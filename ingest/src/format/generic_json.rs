@@ -30,7 +30,10 @@ macro_rules! fields {
     };
 }
 
-static FIELDS: &[Field] = &concat();
+static FIELDS: &[Field] = &super::joined::<
+    { CALL.len() + MEASURES.len() + SURROUNDINGS.len() + IDENTITIES.len() },
+    4,
+>([CALL, MEASURES, SURROUNDINGS, IDENTITIES]);
 
 /// What was asked and answered.
 const CALL: &[Field] = fields! {
@@ -228,25 +231,6 @@ const IDENTITIES: &[Field] = &[
     identity!("generic_json", "session_id", IdSession, Session, Asserted).secret(),
     identity!("generic_json", "sessionId", IdSession, Session, Asserted).secret(),
 ];
-
-const COUNT: usize = CALL.len() + MEASURES.len() + SURROUNDINGS.len() + IDENTITIES.len();
-
-#[expect(clippy::large_stack_arrays, reason = "it runs in the compiler only")]
-const fn concat() -> [Field; COUNT] {
-    let parts = [CALL, MEASURES, SURROUNDINGS, IDENTITIES];
-    let mut fields = [CALL[0]; COUNT];
-    let (mut filled, mut part) = (0, 0);
-    while part < parts.len() {
-        let mut index = 0;
-        while index < parts[part].len() {
-            fields[filled] = parts[part][index];
-            filled += 1;
-            index += 1;
-        }
-        part += 1;
-    }
-    fields
-}
 
 /// What MCP's methods begin with.
 const MCP: [&str; 4] = ["notifications/", "prompts/", "resources/", "tools/"];

@@ -29,7 +29,10 @@ pub(super) static FORMAT: Format = Format {
     forwarded_only: false,
 };
 
-static FIELDS: &[Field] = &concat();
+static FIELDS: &[Field] = &super::joined::<
+    { CALL.len() + MEASURES.len() + AGENTS.len() + IDENTITIES.len() },
+    4,
+>([CALL, MEASURES, AGENTS, IDENTITIES]);
 
 /// Fields with the same meaning: how they are made, then their names.
 macro_rules! fields {
@@ -148,24 +151,6 @@ const IDENTITIES: &[Field] = &[
     identity!("otlp", "session.id", IdSession, Session, Asserted).secret(),
     identity!("otlp", "mcp.session.id", IdSession, Session, Asserted).secret(),
 ];
-
-const COUNT: usize = CALL.len() + MEASURES.len() + AGENTS.len() + IDENTITIES.len();
-
-const fn concat() -> [Field; COUNT] {
-    let parts = [CALL, MEASURES, AGENTS, IDENTITIES];
-    let mut fields = [CALL[0]; COUNT];
-    let (mut filled, mut part) = (0, 0);
-    while part < parts.len() {
-        let mut index = 0;
-        while index < parts[part].len() {
-            fields[filled] = parts[part][index];
-            filled += 1;
-            index += 1;
-        }
-        part += 1;
-    }
-    fields
-}
 
 static RECEIVED: Field = Field::raw("record.observedTimeUnixNano", Raw::TimeKind);
 static TRACE: Field = Field::text("record.traceId", Text::TraceId);

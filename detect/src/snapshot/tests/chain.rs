@@ -74,7 +74,7 @@ fn nothing_changed_is_next_to_nothing() {
     run.engine.settle();
     let link = Chain::link(&run.engine, Extent::Changes);
     let bytes: usize = link.iter().map(Vec::len).sum();
-    assert!(bytes < 400, "{bytes} bytes");
+    assert!(bytes < 200, "{bytes} bytes");
     assert_eq!(link.len(), Engine::PARTS);
 }
 

@@ -241,8 +241,8 @@ impl Run<'_, '_> {
         if count == 0 {
             return Err(Reject::UnknownFormat.into());
         }
-        // Of an export some records may be lines of text: they are told apart one by one.
-        if may_open && origin.format == FormatId::Otlp && !reasons.is_empty() && count > 1 {
+        // Of a list of records some may be lines of text: its envelope tells them apart one by one.
+        if may_open && !reasons.is_empty() && count > 1 {
             self.take_back(first);
             return Err(Stop::Envelope);
         }
