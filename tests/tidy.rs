@@ -11,12 +11,23 @@ const BANNED_STEMS: [&str; 6] = ["util", "utils", "helper", "helpers", "types", 
 /// Every source file of the workspace.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut open: Vec<_> =
-        ["src", "connect", "model", "ingest", "detect", "store", "simulate", "tests", "benches"]
-            .iter()
-            .map(|dir| root().join(dir))
-            .filter(|dir| dir.exists())
-            .collect();
+    let mut open: Vec<_> = [
+        "src",
+        "connect",
+        "console",
+        "dashboards",
+        "model",
+        "ingest",
+        "detect",
+        "store",
+        "simulate",
+        "tests",
+        "benches",
+    ]
+    .iter()
+    .map(|dir| root().join(dir))
+    .filter(|dir| dir.exists())
+    .collect();
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();

@@ -1,0 +1,1 @@
+//! The console: pages over a store, drawn by the server.
