@@ -6,6 +6,8 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
 COPY connect connect
+COPY console console
+COPY dashboards dashboards
 COPY detect detect
 COPY ingest ingest
 COPY model model
