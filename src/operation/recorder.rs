@@ -7,7 +7,7 @@ use super::{Operation, log};
 use model::Time;
 use std::sync::Arc;
 use std::time::Duration;
-use store::clickhouse::{Client, Sampled};
+use store::clickhouse::{Client, Sample, Sampled};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -48,12 +48,16 @@ impl Recorder {
     }
 
     async fn run(self, mut stopped: oneshot::Receiver<()>) {
-        let (mut is_first, mut is_failing, mut pause) = (true, false, LOOK_EVERY);
+        // Of the start, when every counter is 0, so that whatever is counted later is a difference.
+        let mut start = Some(self.sample(true));
+        let (mut is_failing, mut pause) = (false, LOOK_EVERY);
         loop {
             let is_last = timeout(pause, &mut stopped).await.is_ok();
             if self.operation.health.state() != State::Starting {
-                is_failing = !self.write(is_first, is_failing).await;
-                is_first &= is_failing;
+                let now = self.sample(start.is_some());
+                let due: Vec<_> = start.iter().chain([&now]).collect();
+                is_failing = !self.write(&due, is_failing).await;
+                start = start.filter(|_| is_failing);
                 pause = EVERY;
             }
             if is_last {
@@ -62,27 +66,34 @@ impl Recorder {
         }
     }
 
-    /// Takes a sample and writes it; whether the store has it.
-    async fn write(&self, is_first: bool, was_failing: bool) -> bool {
+    /// What the metrics say, and when.
+    fn sample(&self, is_first: bool) -> (Time, Vec<Sample>) {
         at_scrape(&self.operation);
+        ((self.wall)(), self.operation.metrics.samples(is_first))
+    }
+
+    /// Writes samples, and says whether the store has them; what it does not take is left out.
+    async fn write(&self, due: &[&(Time, Vec<Sample>)], was_failing: bool) -> bool {
         let metrics = &self.operation.metrics;
-        let of = Sampled { at: (self.wall)(), app: &self.app, worker: &self.worker };
-        match self.client.keep_samples(of, &metrics.samples(is_first)).await {
-            Ok(rows) => {
-                metrics.add(Metric::StoreInserts, &[OF_METRICS], 1);
-                metrics.add(Metric::StoreRows, &[OF_METRICS], rows);
-                true
-            }
-            Err(error) => {
-                metrics.add(Metric::StoreFailures, &[OF_METRICS], 1);
-                if !was_failing {
-                    log::warn(&format!(
-                        "metrics are missing in the store, findings are not: {error}"
-                    ));
+        for (at, samples) in due {
+            let of = Sampled { at: *at, app: &self.app, worker: &self.worker };
+            match self.client.keep_samples(of, samples).await {
+                Ok(rows) => {
+                    metrics.add(Metric::StoreInserts, &[OF_METRICS], 1);
+                    metrics.add(Metric::StoreRows, &[OF_METRICS], rows);
                 }
-                false
+                Err(error) => {
+                    metrics.add(Metric::StoreFailures, &[OF_METRICS], 1);
+                    if !was_failing {
+                        log::warn(&format!(
+                            "metrics are missing in the store, findings are not: {error}"
+                        ));
+                    }
+                    return false;
+                }
             }
         }
+        true
     }
 }
 
