@@ -157,7 +157,7 @@ metrics! {
     StoreInserts "habitus_store_inserts_total" Counter Count [Table] "Inserts that the store took.";
     StoreRows "habitus_store_rows_total" Counter Count [Table] "Rows that the store took.";
     StoreRetries "habitus_store_retries_total" Counter Count [Table] "Tries of an insert that failed and were followed by another.";
-    StoreFailures "habitus_store_failures_total" Counter Count [Table] "Inserts that the store did not take at any try; they are kept and tried again, those of `metrics` left out.";
+    StoreFailures "habitus_store_failures_total" Counter Count [Table] "Inserts that the store did not take at any try; they are kept and tried again, those of metrics left out.";
     DeadLetters "habitus_dead_letters_total" Counter Count [Table] "Rows that the store refused, set aside in a file.";
     Reloads "habitus_reloads_total" Counter Count [Result] "Configurations that were read again, by what became of them.";
     DenyEntries "habitus_deny_entries" Gauge Count [] "Entries of the deny feed.";
