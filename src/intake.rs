@@ -101,15 +101,15 @@ impl Intake {
         self.of.clear();
     }
 
-    /// The rows of a replay, one for each of its inputs. No clock says anything in them, so that the same
-    /// events give the same bytes: an input without an event has the time of the last of all.
+    /// The rows of a replay, one for each of its inputs that brought a record. No clock says anything in
+    /// them, so that the same events give the same bytes: an input without an event has the time of
+    /// the last of all.
     pub(crate) fn replayed(&self, names: &[String]) -> Vec<Health> {
         let end = self.of.iter().filter_map(|it| it.latest).max();
         let end = end.unwrap_or(Time::from_ns(0));
-        let row = |(place, topic): (usize, String)| {
-            let taken = self.of.get(place).copied().unwrap_or_default();
+        let row = |(topic, taken): (String, &Taken)| {
             let at = taken.latest.unwrap_or(end);
-            Health {
+            (taken.records > 0).then(|| Health {
                 at,
                 app: REPLAY.to_owned(),
                 worker: String::new(),
@@ -121,9 +121,10 @@ impl Intake {
                 findings: taken.findings,
                 late: taken.late,
                 rejected: taken.rejected,
-            }
+            })
         };
-        by_place(names.iter().cloned(), others).into_iter().enumerate().map(row).collect()
+        let names = by_place(names.iter().cloned(), others);
+        names.into_iter().zip(&self.of).filter_map(row).collect()
     }
 }
 
@@ -154,7 +155,7 @@ mod tests {
         let rows = intake.replayed(&["a.log", "b.log", "gone.log"].map(str::to_owned));
         let said = |it: &Health| (it.offset, it.events, it.late, it.rejected, it.at.ns());
         let said: Vec<_> = rows.iter().map(said).collect();
-        assert_eq!(said, [(3, 3, 1, 0, 5), (1, 0, 0, 1, 5), (0, 0, 0, 0, 5)]);
+        assert_eq!(said, [(3, 3, 1, 0, 5), (1, 0, 0, 1, 5)], "what cannot be read has none");
         assert!(rows.iter().all(|it| it.at == it.watermark && it.worker.is_empty()));
         assert_eq!(rows[1].topic, "b.log");
     }
