@@ -137,6 +137,7 @@ impl Detection {
     fn count(&mut self, findings: &[Finding], at: &mut Stage<'_>) -> Vec<Time> {
         let mut raised = Vec::new();
         at.passed.revisions += findings.len() as u64;
+        at.passed.intake.found(findings);
         for finding in findings {
             // A finding of an hour is revised within it, after which the set is emptied; one of a day, later.
             let is_new = self.raised.insert(finding.id) && finding.is_first;

@@ -223,7 +223,7 @@ impl Keeper {
             None => To::Epochs {
                 store,
                 group: group.to_owned(),
-                leader: leader(&setting.fresh_key),
+                leader: process_mark(&setting.fresh_key),
                 upkeep: Upkeep::new(setting.config.keep),
             },
         };
@@ -561,7 +561,7 @@ async fn write(writer: &mut Writer, parcel: &Parcel) -> Result<(), StoreError> {
 }
 
 /// A name that no other process has; from it nobody learns the randomness.
-fn leader(randomness: &[u8; 32]) -> String {
+pub(crate) fn process_mark(randomness: &[u8; 32]) -> String {
     let mark = blake3::Hash::from(blake3::derive_key("habitus leader", randomness));
     mark.to_hex().chars().take(16).collect()
 }

@@ -15,6 +15,7 @@ mod error;
 pub(crate) mod feed;
 pub(crate) mod files;
 pub(crate) mod forget;
+mod health;
 mod notice;
 pub(crate) mod objects;
 mod places;
@@ -48,6 +49,7 @@ use done::Spent;
 use feed::Feed;
 use forget::Requests;
 use hdrhistogram::Histogram;
+use health::Told;
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::parse::{Parsed, Parser};
@@ -107,6 +109,10 @@ pub(crate) struct Parts<'a> {
     pub(crate) control: Control,
     /// The key of fingerprints.
     pub(crate) key: [u8; 32],
+    /// The application, the prefix of its consumer groups, as rows of `pipeline_health` name it.
+    pub(crate) app: String,
+    /// This process, as they name it.
+    pub(crate) worker: String,
     pub(crate) runtime: Handle,
     pub(crate) threads: usize,
     /// Set when the service is to stop.
@@ -150,6 +156,7 @@ pub(crate) struct Live<'a> {
     /// Events whose time was too far ahead.
     ahead: u64,
     upkeep: Upkeep,
+    told: Told,
     /// When it was last asked whether somebody is to be forgotten.
     looked: Option<Instant>,
     /// What is announced, as it was read last.
@@ -189,6 +196,7 @@ impl<'a> Live<'a> {
             upcoming: None,
             ahead: 0,
             upkeep: Upkeep::default(),
+            told: Told::default(),
             looked: None,
             board: Board::default(),
         }
@@ -228,6 +236,7 @@ impl<'a> Live<'a> {
         }
         self.parts.operation.health.enter(Doing::Stopping);
         self.seal(now)?;
+        self.measure();
         let outlets = self.parts.keeper.close();
         Ok(Done {
             passed: self.passed,
@@ -261,6 +270,7 @@ impl<'a> Live<'a> {
     /// Forgets everything since the last commit.
     fn void(&mut self) {
         self.mind = None;
+        self.passed.intake.forget();
         self.breaker.reset();
         self.parts.dead_letters.forget();
         self.parts.keeper.forget();
@@ -305,10 +315,13 @@ impl<'a> Live<'a> {
                 self.parts.dead_letters.add(partition, parsed.rejects.take_samples());
             }
             mind.events += parsed.batch.events.len() as u64;
-            self.passed.add(&parsed);
+            let input = one.chunk.source;
+            self.passed.add(input, &parsed);
             let Parsed { batch, .. } = parsed;
             let places = order::places(&batch);
+            let late = mind.order.late();
             mind.order.push(batch, places);
+            self.passed.intake.late(input, mind.order.late() - late);
         }
         let jumped = |latest: Time| before.is_none_or(|it| latest.since(it) > JUMP_NS);
         if mind.places.latest().is_some_and(jumped) {
@@ -517,6 +530,7 @@ impl<'a> Live<'a> {
             return Ok(());
         }
         let began = now();
+        self.tell_health(began)?;
         self.deliver(Delivery::Whole)?;
         self.send_dead_letters()?;
         self.seal_store()?;

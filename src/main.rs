@@ -10,6 +10,7 @@ mod detection;
 mod evaluation;
 mod figures;
 mod inputs;
+mod intake;
 mod keeper;
 mod live;
 mod normalizer;

@@ -5,6 +5,7 @@
 //! * [`health`] — whether the service lives, and whether it is ready.
 //! * [`server`] — the small HTTP server that says both.
 //! * [`log`] — lines on standard error.
+//! * [`recorder`] — the metrics as rows of a server's table.
 //! * [`reload`] — a configuration that is read again.
 //! * [`probe`] — whether what the configuration names is there, asked without changing anything.
 //!
@@ -14,6 +15,7 @@ pub(crate) mod health;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod probe;
+pub(crate) mod recorder;
 pub(crate) mod reload;
 pub(crate) mod server;
 mod table;

@@ -2,6 +2,7 @@
 
 use crate::detection::Detection;
 use crate::inputs::{Inputs, Reading};
+use crate::intake::Intake;
 use crate::keeper::{Keeper, KeeperError};
 use crate::order::{self, HELD_EVENTS_MAX, Held, Order};
 use crate::progress::Progress;
@@ -58,6 +59,8 @@ pub(crate) struct Passed {
     pub(crate) judges_from: Option<Time>,
     /// From when on there was a model of all features together.
     pub(crate) models_from: Option<Time>,
+    /// What came of each input; in a service since it was last told.
+    pub(crate) intake: Intake,
 }
 
 /// Findings of a detector and a severity.
@@ -155,10 +158,12 @@ impl Pipeline<'_> {
         let (mut parsed, ()) = workers::run_beside(*threads, &chunks, parse, || ());
         loop {
             let at_end = chunks.is_empty();
-            for ((index, ..), (parsed, places)) in chunks.iter().zip(parsed) {
+            for ((index, chunk, _), (parsed, places)) in chunks.iter().zip(parsed) {
                 inputs.advance(*index, &parsed);
-                passed.add(&parsed);
+                passed.add(chunk.source, &parsed);
+                let late = order.late();
                 order.push(parsed.batch, places);
+                passed.intake.late(chunk.source, order.late() - late);
             }
             if order.len() > HELD_EVENTS_MAX {
                 return Err(PipelineError::TooManyHeld);
@@ -266,7 +271,9 @@ impl Sink for Normalized<'_> {
 }
 
 impl Passed {
-    pub(crate) fn add(&mut self, parsed: &ingest::parse::Parsed) {
+    /// Adds what records of an input held.
+    pub(crate) fn add(&mut self, input: u32, parsed: &ingest::parse::Parsed) {
+        self.intake.add(input, parsed);
         self.records += parsed.records;
         self.events += parsed.batch.events.len() as u64;
         self.rejects.merge(&parsed.rejects);

@@ -1,5 +1,6 @@
 //! The service as an operator sees it, against a real broker: metrics, health, check, reload.
 
+mod recorded;
 pub(crate) mod service;
 
 use crate::habitus::{Place, Said, root};
@@ -117,6 +118,17 @@ fn check_store(place: &Place, metrics: &Metrics) {
     let revisions = counted("SELECT detector, count(*) AS n FROM findings GROUP BY detector");
     is("habitus_finding_revisions_total", revisions.values().sum());
     is("habitus_store_rows_total{table=\"findings\"}", revisions.values().sum());
+    let sql = "SELECT sum(events) AS events, sum(rejected) AS rejected, \
+               count(DISTINCT partition) AS partitions, count(DISTINCT worker) AS workers \
+               FROM pipeline_health";
+    let said = place.run(&["query", sql, "--output", "ndjson"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let rows = said.rows();
+    let [health] = rows.as_slice() else { panic!("{}", said.out) };
+    is("habitus_events_total", health["events"].as_i64().unwrap());
+    is("habitus_rejects_total", health["rejected"].as_i64().unwrap());
+    let told = ["partitions", "workers"].map(|it| health[it].as_i64());
+    assert_eq!(told, [Some(3), Some(1)], "{health}");
 }
 
 #[test]

@@ -96,6 +96,47 @@ fn reads_are_the_same_from_a_directory_and_from_a_server() {
 }
 
 #[test]
+fn a_replay_says_of_each_input_what_was_read_of_it_in_both_stores() {
+    const TEST: &str = "a_replay_says_of_each_input_what_was_read_of_it_in_both_stores";
+    let Some(server) = services::clickhouse(TEST) else { return };
+    let (place, url) = (Place::new(), database(server, "inputs"));
+    let line = |minute: u32| {
+        serde_json::json!({"time": format!("2026-04-14T09:{minute:02}:00Z"), "consumer": "jo",
+            "method": "GET", "path": "/orders", "status": 200})
+        .to_string()
+            + "\n"
+    };
+    let all = place.write("all.ndjson", (0..30).map(line).collect::<String>());
+    let some = place.write("some.ndjson", (0..9).map(line).collect::<String>() + "{\"broken\n");
+    let key = place.write("key.txt", "cd".repeat(32));
+    let replay = ["replay", &all, &some, "--key-file", &key, "--output", "ndjson"];
+    ok(place.run(&replay));
+    ok(place.run_at(&url, &["migrate"]));
+    ok(place.run_at(&url, &replay));
+    // Once more, which changes nothing.
+    ok(place.run(&replay));
+    ok(place.run_at(&url, &replay));
+    let both = Both { place, url, findings: Vec::new() };
+    let sql = "SELECT at, app, worker, topic, partition, \"offset\", watermark, events, findings, late, \
+               rejected FROM pipeline_health ORDER BY topic";
+    both.check(&["query", sql]);
+    let rows = ok(both.place.run(&["query", sql, "--output", "ndjson"])).rows();
+    for (row, (input, offset, events, rejected, minute)) in
+        rows.iter().zip([(&all, 30, 30, 0, 29), (&some, 10, 9, 1, 8)])
+    {
+        assert_eq!((text(row, "topic"), text(row, "app")), (input.as_str(), "replay"));
+        for (column, expected) in [("offset", offset), ("events", events), ("rejected", rejected)] {
+            assert_eq!(row[column], expected, "{column} of {row}");
+        }
+        let last = format!("2026-04-14T09:{minute:02}:00");
+        assert!(text(row, "at").starts_with(&last), "{row}");
+        assert_eq!(row["at"], row["watermark"]);
+        assert_eq!(text(row, "worker"), "");
+    }
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
 fn reads_take_whatever_is_typed_as_a_text() {
     const TEST: &str = "reads_take_whatever_is_typed_as_a_text";
     let Some(server) = services::clickhouse(TEST) else { return };

@@ -24,11 +24,13 @@ pub enum Table {
     Feedback,
     /// What an identity did at one endpoint on one UTC day.
     Operations,
+    /// How much of each input was read and judged.
+    PipelineHealth,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Findings,
         Self::Incidents,
         Self::Signals,
@@ -38,6 +40,7 @@ impl Table {
         Self::Audit,
         Self::Feedback,
         Self::Operations,
+        Self::PipelineHealth,
     ];
 
     /// The table's name in SQL, and the name of its directory.
@@ -52,6 +55,7 @@ impl Table {
             Self::Audit => "audit",
             Self::Feedback => "feedback",
             Self::Operations => "operations",
+            Self::PipelineHealth => "pipeline_health",
         }
     }
 
@@ -67,6 +71,7 @@ impl Table {
             Self::Audit => audit(),
             Self::Feedback => feedback(),
             Self::Operations => operations(),
+            Self::PipelineHealth => pipeline_health(),
         }))
     }
 
@@ -322,6 +327,22 @@ fn operations() -> Vec<Field> {
         count("requests"),
         count("requests_accepted"),
         count("requests_in_findings"),
+    ]
+}
+
+fn pipeline_health() -> Vec<Field> {
+    vec![
+        time("at"),
+        text("app"),
+        text("worker"),
+        text("topic"),
+        count("partition"),
+        count("offset"),
+        time("watermark"),
+        count("events"),
+        count("findings"),
+        count("late"),
+        count("rejected"),
     ]
 }
 

@@ -14,10 +14,11 @@ use detect::{Engine, Tally};
 use ingest::endpoint::Templates;
 use ingest::format::FormatId;
 use ingest::source::{Input, discover};
+use model::tables::Table;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
-use store::{RunId, Store};
+use store::{Health, RunId, Store};
 
 /// Findings that are shown at the end of a replay.
 const SHOWN_MAX: i64 = 20;
@@ -139,7 +140,7 @@ pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failur
         setting.runtime.block_on(store::clickhouse::verify(client))?;
     }
     let how = (job.declared, job.sort);
-    let (ran, keeper) = pass(setting, job, store.key(), |inputs, threads| {
+    let (ran, mut keeper) = pass(setting, job, store.key(), |inputs, threads| {
         let run = run_id(setting, how, inputs)?;
         let (names, runtime) = (inputs.names().to_vec(), setting.runtime.clone());
         Ok(match server {
@@ -147,6 +148,8 @@ pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failur
             None => Keeper::new(store.writer(&run), runtime, threads, names),
         })
     })?;
+    let health = Health::rows(&ran.passed.intake.replayed(ran.inputs.names()))?;
+    keeper.rows(Table::PipelineHealth, health)?;
     // A run that failed leaves the store as it was: dropping the keeper forgets what it staged.
     let set_aside = keeper.commit()?;
     let mut summary = ran.summary(setting);

@@ -2,7 +2,7 @@
 
 use super::{Ended, Failure, Setting};
 use crate::cli::{Run, Stage};
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, process_mark};
 use crate::live::checkpoint::Checkpoints;
 use crate::live::control::Control;
 use crate::live::dead_letters::DeadLetters;
@@ -13,6 +13,7 @@ use crate::live::objects;
 use crate::live::{Done, Live, Parts};
 use crate::normalizer::{self, Normalizer};
 use crate::operation::probe::checkpoint_place;
+use crate::operation::recorder::{Recorder, Recording};
 use crate::operation::reload::Reload;
 use crate::operation::server::{self, Served};
 use crate::operation::{self, Operation, log};
@@ -47,14 +48,33 @@ pub(crate) fn run(setting: &Setting, args: &Run) -> Result<Ended, Failure> {
     end_in_time(Arc::clone(&stop));
     let operation = Arc::new(Operation::new(moment, wall()));
     let served = server::serve(&setting.runtime, &config.run.listen, &operation)?;
-    if let Some(client) = setting.server()? {
-        operation::watch_store(&setting.runtime, client, Arc::clone(&operation));
-    }
+    let recording = watch_store(setting, &operation)?;
     let job = Job { started, plan, format, threads, stop, reload, operation, served };
-    match args.stage {
+    let ended = match args.stage {
         Some(Stage::Normalize) => normalize(setting, args, job),
         stage => detect(setting, args, job, stage.is_some()),
+    };
+    if let Some(recording) = recording {
+        recording.end(&setting.runtime);
     }
+    ended
+}
+
+/// Asks a server now and then whether it answers, and writes the metrics there.
+fn watch_store(
+    setting: &Setting,
+    operation: &Arc<Operation>,
+) -> Result<Option<Recording>, Failure> {
+    let Some(client) = setting.server()? else { return Ok(None) };
+    operation::watch_store(&setting.runtime, client.clone(), Arc::clone(operation));
+    let recorder = Recorder {
+        client,
+        operation: Arc::clone(operation),
+        app: setting.config.source.group_id.clone(),
+        worker: process_mark(&setting.fresh_key),
+        wall,
+    };
+    Ok(Some(recorder.begin(&setting.runtime)))
 }
 
 /// How long the service may take to stop, and how often it is looked whether it is to.
@@ -182,6 +202,8 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         requests,
         control,
         key,
+        app: config.source.group_id.clone(),
+        worker: process_mark(&setting.fresh_key),
         runtime: setting.runtime.clone(),
         threads,
         stop,
@@ -190,20 +212,27 @@ fn detect(setting: &Setting, args: &Run, job: Job, is_second: bool) -> Result<En
         wall,
     });
     let done = live.run(moment)?;
+    say_done(setting, args, &done, started)
+}
+
+/// Says what the service did, and writes the summary where it is wished.
+fn say_done(
+    setting: &Setting,
+    args: &Run,
+    done: &Done,
+    started: Instant,
+) -> Result<Ended, Failure> {
+    let seconds = (setting.now() - started).as_secs_f64();
     crate::note(&format!(
-        "stopped after {:.1} s: {} events, {} findings, {} epochs",
-        (setting.now() - started).as_secs_f64(),
-        done.passed.events,
-        done.passed.findings,
-        done.epochs,
+        "stopped after {seconds:.1} s: {} events, {} findings, {} epochs",
+        done.passed.events, done.passed.findings, done.epochs,
     ));
     if done.ahead > 0 {
         crate::note(&format!("{} events had a time too far ahead and were left out", done.ahead));
     }
     if let Some(path) = &args.work.summary {
-        let stage = if is_second { "detect" } else { "both" };
-        let seconds = (setting.now() - started).as_secs_f64();
-        write_summary(&summary(&done, stage, seconds), path)?;
+        let stage = if args.stage.is_some() { "detect" } else { "both" };
+        write_summary(&summary(done, stage, seconds), path)?;
     }
     Ok(Ended::Done)
 }

@@ -54,7 +54,9 @@ impl Live<'_> {
             }
         }
         self.parts.keeper.name_inputs(self.parts.source.names());
-        self.parts.source.begin(&mind.places.resume())?;
+        let offsets = mind.places.resume();
+        self.parts.source.begin(&offsets)?;
+        self.told.begin(&offsets);
         self.mind = Some(mind);
         self.parts.operation.health.enter(Doing::Leading);
         Ok(())
@@ -140,6 +142,7 @@ impl Live<'_> {
     fn say(&mut self, finding: Finding) -> Result<(), LiveError> {
         crate::note(&crate::render::plain(&finding.sentence));
         self.passed.findings += 1;
+        self.passed.intake.found(std::slice::from_ref(&finding));
         let output = Output { findings: vec![finding], ..Output::default() };
         Ok(self.parts.keeper.keep(output)?)
     }

@@ -3,11 +3,12 @@
 use super::Operation;
 use super::health::State;
 use super::table::{BUCKETS_MS, Dimension, Kind, Unit};
-pub(crate) use super::table::{Metric, PLACES_MAX};
+pub(crate) use super::table::{Metric, OF_METRICS, PLACES_MAX};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use store::clickhouse::{Sample, SampleKind};
 
 /// A gauge that nobody has set is not written.
 const UNKNOWN: i64 = i64::MIN;
@@ -128,7 +129,8 @@ impl Metrics {
                         continue;
                     }
                     if let Some(labels) = self.labels(*metric, index) {
-                        writeln!(out, "{name}{labels} {}", shown(*value, metric.unit())).ok();
+                        let (labels, value) = (braces(&labels), shown(*value, metric.unit()));
+                        writeln!(out, "{name}{labels} {value}").ok();
                     }
                 }
             }
@@ -136,23 +138,57 @@ impl Metrics {
         out
     }
 
-    /// The labels of a series in braces; `None` of a place that has no name.
-    fn labels(&self, metric: Metric, mut index: usize) -> Option<String> {
+    /// The values of now, as a store keeps them: of a histogram the sum and the count, of a gauge nothing
+    /// while it is unknown. Of what is told apart by two labels, only what has happened: zeros are in
+    /// a process's first sample alone.
+    pub(crate) fn samples(&self, is_first: bool) -> Vec<Sample> {
+        let mut out = Vec::new();
+        for (metric, cells) in Metric::ALL.iter().zip(&self.series) {
+            let (name, unit) = (metric.name(), metric.unit());
+            let kind = match metric.kind() {
+                Kind::Counter | Kind::Histogram => SampleKind::Counter,
+                Kind::Gauge => SampleKind::Gauge,
+            };
+            let mut add =
+                |name: String, labels, value| out.push(Sample { name, labels, kind, value });
+            let values: Vec<i64> = cells.iter().map(|it| it.load(Ordering::Relaxed)).collect();
+            if metric.kind() == Kind::Histogram {
+                if let Some((sum, counts)) = values.split_last() {
+                    add(format!("{name}_sum"), Vec::new(), in_unit(*sum, unit));
+                    add(format!("{name}_count"), Vec::new(), counts.iter().sum::<i64>() as f64);
+                }
+                continue;
+            }
+            let is_sparse = !is_first && metric.dimensions().len() > 1;
+            for (index, value) in values.into_iter().enumerate() {
+                if value == UNKNOWN || is_sparse && value == 0 {
+                    continue;
+                }
+                if let Some(labels) = self.labels(*metric, index) {
+                    add(name.to_owned(), labels, in_unit(value, unit));
+                }
+            }
+        }
+        out
+    }
+
+    /// The labels of a series; `None` of a place that has no name.
+    fn labels(&self, metric: Metric, mut index: usize) -> Option<Vec<(&'static str, String)>> {
         let mut labels = Vec::new();
         for dimension in metric.dimensions().iter().rev() {
             let at = index % dimension.len();
             index /= dimension.len();
             if *dimension == Dimension::Place {
                 let (topic, partition) = self.places.get(at)?.get()?;
-                labels.push(format!("partition=\"{}\"", escaped(partition)));
-                labels.push(format!("topic=\"{}\"", escaped(topic)));
+                labels.push(("partition", partition.clone()));
+                labels.push(("topic", topic.clone()));
             } else {
                 let values = dimension.values();
-                labels.push(format!("{}=\"{}\"", dimension.label(), values.get(at)?));
+                labels.push((dimension.label(), (*values.get(at)?).to_owned()));
             }
         }
         labels.reverse();
-        Some(if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) })
+        Some(labels)
     }
 }
 
@@ -196,6 +232,20 @@ fn shown(value: i64, unit: Unit) -> String {
         (value.unsigned_abs() / NS_PER_S as u64, value.unsigned_abs() % NS_PER_S as u64);
     let text = format!("{sign}{whole}.{ns:09}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The same as a number.
+fn in_unit(value: i64, unit: Unit) -> f64 {
+    if unit == Unit::Seconds { value as f64 / NS_PER_S as f64 } else { value as f64 }
+}
+
+/// Labels as the format wants them.
+fn braces(labels: &[(&'static str, String)]) -> String {
+    if labels.is_empty() {
+        return String::new();
+    }
+    let each = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
+    format!("{{{}}}", each.collect::<Vec<_>>().join(","))
 }
 
 /// A label's value as the format wants it.
@@ -261,6 +311,43 @@ mod tests {
         check(&metrics, &format!("{name}_bucket{{le=\"+Inf\"}} 3"));
         check(&metrics, &format!("{name}_sum 70.011"));
         check(&metrics, &format!("{name}_count 3"));
+    }
+
+    #[test]
+    fn samples_hold_every_metric_and_never_too_many() {
+        /// Rows that the store takes of one sample.
+        const ROWS_MAX: usize = 8_192;
+        let metrics = Metrics::new();
+        for place in 0..PLACES_MAX {
+            metrics.name_place(place, "logs", &place.to_string());
+        }
+        for metric in Metric::ALL.iter().filter(|it| it.kind() == Kind::Gauge) {
+            let count: usize = metric.dimensions().iter().map(|it| it.len()).product();
+            for index in 0..count {
+                metrics.set(*metric, &[index], 1_500_000_000);
+            }
+        }
+        metrics.observe(Metric::EpochSeconds, Duration::from_millis(2_500));
+        metrics.add(Metric::Findings, &[1, 2], 3);
+        let first = metrics.samples(true);
+        assert!(first.len() < ROWS_MAX, "{}", first.len());
+        let value = |name: &str| first.iter().find(|it| it.name == name).map(|it| it.value);
+        for metric in Metric::ALL {
+            let name = metric.name();
+            let suffix = if metric.kind() == Kind::Histogram { "_sum" } else { "" };
+            assert!(value(&format!("{name}{suffix}")).is_some(), "{name}");
+        }
+        assert_eq!(value("habitus_epoch_duration_seconds_sum"), Some(2.5));
+        assert_eq!(value("habitus_epoch_duration_seconds_count"), Some(1.0));
+        assert_eq!(value("habitus_watermark_delay_seconds"), Some(1.5));
+        let of_findings = |samples: &[Sample]| {
+            samples.iter().filter(|it| it.name == Metric::Findings.name()).count()
+        };
+        assert_eq!(of_findings(&first), model::Detector::ALL.len() * model::Severity::ALL.len());
+        assert_eq!(of_findings(&metrics.samples(false)), 1, "what has not happened is left out");
+        let lag = first.iter().find(|it| it.name == Metric::Lag.name()).unwrap();
+        let labels = [("topic", "logs".to_owned()), ("partition", "0".to_owned())];
+        assert_eq!((lag.labels.as_slice(), lag.kind), (&labels[..], SampleKind::Gauge));
     }
 
     #[test]

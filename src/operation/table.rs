@@ -46,6 +46,8 @@ pub(crate) const BUCKETS_MS: [i64; 13] =
     [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
 /// What became of a commit or a reload.
 pub(crate) const RESULTS: [&str; 3] = ["done", "refused", "failed"];
+/// The place of the table `metrics` among the values of [`Dimension::Table`], after those of [`Table::ALL`].
+pub(crate) const OF_METRICS: usize = Table::ALL.len();
 
 impl Dimension {
     /// How many values there are.
@@ -71,7 +73,7 @@ impl Dimension {
     pub(crate) fn values(self) -> Vec<&'static str> {
         match self {
             Self::Place => Vec::new(),
-            Self::Table => Table::ALL.iter().map(|it| it.as_str()).collect(),
+            Self::Table => Table::ALL.iter().map(|it| it.as_str()).chain(["metrics"]).collect(),
             Self::Reason => Reject::ALL.iter().map(|it| it.as_str()).collect(),
             Self::Detector => Detector::ALL.iter().map(|it| it.as_str()).collect(),
             Self::Severity => Severity::ALL.iter().map(|it| it.as_str()).collect(),
@@ -155,7 +157,7 @@ metrics! {
     StoreInserts "habitus_store_inserts_total" Counter Count [Table] "Inserts that the store took.";
     StoreRows "habitus_store_rows_total" Counter Count [Table] "Rows that the store took.";
     StoreRetries "habitus_store_retries_total" Counter Count [Table] "Tries of an insert that failed and were followed by another.";
-    StoreFailures "habitus_store_failures_total" Counter Count [Table] "Inserts that the store did not take at any try; they are kept and tried again.";
+    StoreFailures "habitus_store_failures_total" Counter Count [Table] "Inserts that the store did not take at any try; they are kept and tried again, those of metrics left out.";
     DeadLetters "habitus_dead_letters_total" Counter Count [Table] "Rows that the store refused, set aside in a file.";
     Reloads "habitus_reloads_total" Counter Count [Result] "Configurations that were read again, by what became of them.";
     DenyEntries "habitus_deny_entries" Gauge Count [] "Entries of the deny feed.";

@@ -18,6 +18,7 @@ GRANT{on_cluster} INSERT, SELECT ON {database}.identities TO habitus_writer;
 GRANT{on_cluster} INSERT, SELECT ON {database}.endpoints TO habitus_writer;
 GRANT{on_cluster} INSERT, SELECT ON {database}.operations TO habitus_writer;
 GRANT{on_cluster} INSERT, SELECT ON {database}.pipeline_health TO habitus_writer;
+GRANT{on_cluster} INSERT, SELECT ON {database}.metrics TO habitus_writer;
 GRANT{on_cluster} SELECT ON {database}.schema_migrations TO habitus_writer;
 -- What the deny feed asks, and what a replay shows in the end; these too ask as their reader.
 GRANT{on_cluster} SELECT ON {database}.feedback TO habitus_writer;

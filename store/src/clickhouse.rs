@@ -9,8 +9,8 @@
 //! * `dead_letter` — the file of rows that the server refused.
 //! * `feedback` — what people say of findings.
 //! * `forget` — one identity taken out of the tables.
-//! * `health` — how workers fare, as rows of `pipeline_health`.
 //! * `labels` — the names of enum values, which Arrow does not carry.
+//! * `metrics` — what the service measures of itself.
 //!
 //! An insert is idempotent twice over. Its token is the hash of its bytes, so the server drops a
 //! repeated one; and each table replaces rows of the same key, so a replay that is cut in another
@@ -22,8 +22,8 @@ mod dead_letter;
 mod failure;
 mod feedback;
 mod forget;
-mod health;
 mod labels;
+mod metrics;
 mod migration;
 mod roles;
 mod settings;
@@ -37,7 +37,7 @@ mod tests;
 pub use client::{Client, quote};
 pub use dead_letter::DeadLetters;
 pub(crate) use dead_letter::locked as letters_lock;
-pub use health::Health;
+pub use metrics::{Sample, SampleKind, Sampled};
 pub use migration::{Applied, migrate, verify};
 pub use roles::grant;
 pub(crate) use settings::NAME_BYTES_MAX;

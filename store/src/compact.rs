@@ -36,6 +36,8 @@ const WORK_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Rows are merged with those that were written in the same span only, so that they go in time.
 const SPAN_S: u64 = 7 * DAY_S;
 const DAY_S: u64 = 86_400;
+/// Days that rows about the pipeline itself stay, as on a server; nobody asks for older ones.
+const HEALTH_DAYS: u32 = 30;
 
 /// How many days rows stay after they were written; 0 for ever.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -68,6 +70,7 @@ impl Keep {
             Table::Identities | Table::Endpoints => self.states_days,
             // What people did and said is never too old.
             Table::Audit | Table::Feedback => 0,
+            Table::PipelineHealth => HEALTH_DAYS,
         }
     }
 }
@@ -399,18 +402,26 @@ fn merging(table: Table, keep: Keep) -> String {
         Table::Operations => &["day_start", "tenant_id", "principal_id", "endpoint"],
         Table::Identities => &["tenant_id", "principal_id"],
         Table::Endpoints => &["endpoint"],
+        Table::PipelineHealth => &["at", "app", "topic", "partition", "offset"],
         Table::Audit | Table::Feedback => &[],
     };
     let schema = table.schema();
     let all = || schema.fields().iter().map(|field| field.name().as_str());
-    let order: Vec<_> =
-        first.iter().copied().chain(all().filter(|name| !first.contains(name))).collect();
-    let (columns, order) = (all().collect::<Vec<_>>().join(", "), order.join(", "));
+    let order = first.iter().copied().chain(all().filter(|name| !first.contains(name)));
+    // In quotes, as `offset` is a word of SQL.
+    let quoted = |name: &str| format!("\"{name}\"");
+    let columns = all().map(quoted).collect::<Vec<_>>().join(", ");
+    let order = order.map(quoted).collect::<Vec<_>>().join(", ");
     let name = table.as_str();
     match table {
         Table::Findings => format!("SELECT {columns} FROM findings_latest ORDER BY {order}"),
         Table::Incidents => format!("SELECT {columns} FROM incidents_current ORDER BY {order}"),
-        Table::Signals | Table::Windows | Table::Audit | Table::Feedback | Table::Operations => {
+        Table::Signals
+        | Table::Windows
+        | Table::Audit
+        | Table::Feedback
+        | Table::Operations
+        | Table::PipelineHealth => {
             format!("SELECT DISTINCT {columns} FROM {name} ORDER BY {order}")
         }
         Table::Identities | Table::Endpoints => {

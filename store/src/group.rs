@@ -41,7 +41,8 @@ impl Group {
             | Table::Endpoints
             | Table::Audit
             | Table::Feedback
-            | Table::Operations => GROUP_ROWS_MAX,
+            | Table::Operations
+            | Table::PipelineHealth => GROUP_ROWS_MAX,
         };
         Self::with_limits(rows_max, GROUP_BYTES_MAX)
     }

@@ -12,6 +12,7 @@
 //! * `layout`, `key`, `lock` — names in the directory, the fingerprint key, the writer's lock.
 //! * [`Forgetting`] — one identity taken out of everything (`forget`), with a row of `audit`.
 //! * `finding` — findings as rows.
+//! * [`Health`] — how much of each input was read, as rows.
 //! * [`Feedback`] — what people say of findings, as rows beside them.
 //! * [`clickhouse`] — the same tables in a ClickHouse server, for many workers and for dashboards.
 //!
@@ -29,6 +30,7 @@ mod feedback;
 mod finding;
 mod forget;
 mod group;
+mod health;
 mod key;
 mod layout;
 mod lead;
@@ -48,6 +50,7 @@ pub use directory::{Mark, Store};
 pub use error::StoreError;
 pub use feedback::{Feedback, Scope, Verdict};
 pub use forget::{Erased, Forgetting, fingerprint, forget_letters, forget_text};
+pub use health::Health;
 pub use layout::RunId;
 pub use query::quote;
 pub use reader::{Answer, Question, Reader, Value, Values};

@@ -37,6 +37,7 @@ impl Target {
         let month_of = match table {
             Table::Findings | Table::Signals | Table::Windows => Some("window_start"),
             Table::Operations => Some("day_start"),
+            Table::PipelineHealth => Some("at"),
             Table::Incidents
             | Table::Identities
             | Table::Endpoints

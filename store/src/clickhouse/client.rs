@@ -37,7 +37,7 @@ const TABLES: [&str; 9] = [
     "identity_timeline",
     "identity_risk",
     "findings_daily",
-    "pipeline_health",
+    "metrics",
     "schema_migrations",
 ];
 
@@ -202,7 +202,7 @@ impl Client {
     }
 
     /// What a failure of a statement of ours means, which changes something.
-    fn refused(&self, sql: &str, failure: Failure) -> StoreError {
+    pub(crate) fn refused(&self, sql: &str, failure: Failure) -> StoreError {
         if failure.code == Some(164) {
             let (server, user) = (self.settings.to_string(), self.user());
             return StoreError::Rights { server, user, what: failure.said };

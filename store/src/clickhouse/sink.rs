@@ -4,7 +4,6 @@ use crate::clickhouse::chunk::{Chunk, Target, plan};
 use crate::clickhouse::client::Client;
 use crate::clickhouse::dead_letter::DeadLetters;
 use crate::clickhouse::failure::{Failure, Remedy};
-use crate::clickhouse::health::{self, Health};
 use crate::error::StoreError;
 use crate::finding;
 use arrow::array::RecordBatch;
@@ -135,11 +134,6 @@ impl Sink {
         }
     }
 
-    /// Adds rows to a table. The batch's columns must be those of [`Table::schema`].
-    pub async fn insert(&self, table: Table, batch: &RecordBatch) -> Result<(), SinkError> {
-        self.insert_into(&Target::of(table), batch).await
-    }
-
     /// Adds findings, every revision as it comes; texts of more than 16 KiB are cut.
     pub async fn findings(&self, findings: &[Finding]) -> Result<(), SinkError> {
         for some in findings.chunks(FINDINGS_MAX) {
@@ -148,17 +142,12 @@ impl Sink {
         Ok(())
     }
 
-    /// Adds rows about workers to `pipeline_health`.
-    pub async fn health(&self, health: &[Health]) -> Result<(), SinkError> {
-        let target = health::target();
-        let rows = health::rows(&target, health)?;
-        self.insert_into(&target, &rows).await
-    }
-
-    async fn insert_into(&self, target: &Target, batch: &RecordBatch) -> Result<(), SinkError> {
-        for rows in plan(target, batch)? {
-            let chunk = Chunk::of(target, batch, &rows)?;
-            match self.deliver(target, &chunk).await {
+    /// Adds rows to a table. The batch's columns must be those of [`Table::schema`].
+    pub async fn insert(&self, table: Table, batch: &RecordBatch) -> Result<(), SinkError> {
+        let target = Target::of(table);
+        for rows in plan(&target, batch)? {
+            let chunk = Chunk::of(&target, batch, &rows)?;
+            match self.deliver(&target, &chunk).await {
                 Ok(()) => {
                     self.rows.fetch_add(rows.len() as u64, Ordering::Relaxed);
                     self.inserts.fetch_add(1, Ordering::Relaxed);
@@ -173,7 +162,7 @@ impl Sink {
     async fn deliver(&self, target: &Target, chunk: &Chunk) -> Result<(), Failure> {
         let mut pauses = self.pauses_ms.iter();
         loop {
-            let failure = match self.send(target.name, chunk).await {
+            let failure = match send(&self.client, target.name, &chunk.bytes, &chunk.token).await {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
@@ -182,28 +171,6 @@ impl Sink {
             self.retries.fetch_add(1, Ordering::Relaxed);
             sleep(Duration::from_millis(*pause)).await;
         }
-    }
-
-    async fn send(&self, table: &'static str, chunk: &Chunk) -> Result<(), Failure> {
-        let settings = self.client.settings();
-        let sql = format!("INSERT INTO {table} FORMAT ArrowStream");
-        let mut insert = self
-            .client
-            .http()
-            .insert_formatted_with(sql)
-            // Newer servers collect inserts by default, and would answer before they have them.
-            .with_setting("async_insert", "0")
-            .with_setting("insert_deduplicate", "1")
-            .with_setting("insert_deduplication_token", chunk.token.as_str())
-            // A retry must also fill a rollup that the first try did not reach.
-            .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
-            // Nobody is NULL here and the empty text there.
-            .with_setting("input_format_null_as_default", "1")
-            .with_timeouts(Some(settings.send_timeout), Some(settings.receive_timeout))
-            // One burst: a server drops an insert whose bytes come with gaps.
-            .buffered_with_capacity(chunk.bytes.len());
-        insert.write_buffered(&chunk.bytes);
-        Ok(insert.end().await?)
     }
 
     async fn give_up(
@@ -230,6 +197,33 @@ impl Sink {
             }
         }
     }
+}
+
+/// Sends an insert's rows, a stream of Arrow, once; a repeated token is dropped by the server.
+pub(crate) async fn send(
+    client: &Client,
+    table: &str,
+    bytes: &[u8],
+    token: &str,
+) -> Result<(), Failure> {
+    let settings = client.settings();
+    let sql = format!("INSERT INTO {table} FORMAT ArrowStream");
+    let mut insert = client
+        .http()
+        .insert_formatted_with(sql)
+        // Newer servers collect inserts by default, and would answer before they have them.
+        .with_setting("async_insert", "0")
+        .with_setting("insert_deduplicate", "1")
+        .with_setting("insert_deduplication_token", token)
+        // A retry must also fill a rollup that the first try did not reach.
+        .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
+        // Nobody is NULL here and the empty text there.
+        .with_setting("input_format_null_as_default", "1")
+        .with_timeouts(Some(settings.send_timeout), Some(settings.receive_timeout))
+        // One burst: a server drops an insert whose bytes come with gaps.
+        .buffered_with_capacity(bytes.len());
+    insert.write_buffered(bytes);
+    Ok(insert.end().await?)
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 //! Each test makes a database of its own, so that tests do not see each other's rows.
 
 use crate::clickhouse::migration::MIGRATIONS;
-use crate::clickhouse::{Client, Health, Plaintext, Settings, Sink, migrate, quote, verify};
+use crate::clickhouse::{
+    Client, Plaintext, Sample, SampleKind, Sampled, Settings, Sink, migrate, quote, verify,
+};
 use crate::error::StoreError;
+use crate::health::Health;
 use crate::tests::sample::{finding, rows};
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -316,7 +319,8 @@ async fn health_is_written_and_many_rows_are_quick() {
         late: 0,
         rejected: 2,
     };
-    sink.health(&[health.clone(), health]).await.unwrap();
+    let health = Health::rows(&[health.clone(), health]).unwrap();
+    sink.insert(Table::PipelineHealth, &health).await.unwrap();
     let sql = "SELECT partition, offset, events, rejected FROM pipeline_health";
     assert_eq!(answer(&client, sql).await, "3 17 10 2");
     let batch = rows(Table::Signals, 0, 100_000);
@@ -334,4 +338,33 @@ async fn roles_are_written_in_the_servers_language() {
             answer(&client, &format!("SELECT formatQuery({})", quote(&statement))).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn samples_come_back_with_their_labels_and_give_a_rate() {
+    let Some((client, _, _dir)) = migrated("metrics").await else { return };
+    let sample = |topic: &str, value: f64| Sample {
+        name: "habitus_source_records_total".to_owned(),
+        labels: vec![("topic", topic.to_owned()), ("partition", "0".to_owned())],
+        kind: SampleKind::Counter,
+        value,
+    };
+    let hostile = "it's \\ {x:Y}";
+    // The second process counts from the start again.
+    for (worker, second, value) in
+        [("w1", 0, 5.0), ("w1", 15, 35.0), ("w2", 30, 0.0), ("w2", 45, 10.0)]
+    {
+        let at = Time::from_ns(START_NS + second * 1_000_000_000);
+        let of = Sampled { at, app: "habitus", worker };
+        let samples = [sample("logs", value), sample(hostile, 1.5)];
+        assert_eq!(client.keep_samples(of, &samples).await.unwrap(), 2);
+    }
+    let more = "SELECT topic, sum(more) FROM (SELECT labels['topic'] AS topic, \
+                value - lagInFrame(value, 1, value) OVER (PARTITION BY worker, toString(labels) ORDER BY at \
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS more FROM metrics \
+                WHERE app = 'habitus' AND name = 'habitus_source_records_total') \
+                GROUP BY topic ORDER BY topic";
+    assert_eq!(answer(&client, more).await, format!("{hostile} 0.0\nlogs 40.0"));
+    let sql = "SELECT DISTINCT kind, labels['partition'], mapKeys(labels)[1] FROM metrics";
+    assert_eq!(answer(&client, sql).await, "counter 0 topic");
 }

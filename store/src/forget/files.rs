@@ -155,9 +155,10 @@ impl Erased {
     }
 }
 
-/// The tables that may hold somebody.
+/// The tables that may hold somebody; what inputs are called is the operator's own.
 fn tables() -> impl Iterator<Item = Table> {
-    Table::ALL.into_iter().filter(|table| *table != Table::Audit)
+    let holds = |table: &Table| !matches!(table, Table::Audit | Table::PipelineHealth);
+    Table::ALL.into_iter().filter(holds)
 }
 
 /// The batches of a file.

@@ -258,6 +258,30 @@ async fn rows_go_so_many_days_after_they_were_written_however_old_the_log_is() {
     assert!(count(&store, "findings").await > 0, "0 days are for ever");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_about_the_pipeline_are_merged_and_stay_thirty_days() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    let table = Table::PipelineHealth;
+    for number in 1..=8 {
+        let mut writer = store.writer(&RunId::epoch("one", number)).patient();
+        let from = number as usize * 5;
+        writer.write(table, rows(table, from, from + 5)).await.unwrap();
+        writer.commit().await.unwrap();
+    }
+    settle(&store, "one", 8).await;
+    let all = "SELECT count(*), max(\"offset\"), max(partition) FROM pipeline_health";
+    let before = answer(&store, all).await;
+    let keep = Keep { findings_days: 0, windows_days: 0, ..Keep::default() };
+    assert_eq!(store.compact(keep, soon(), false).await.unwrap().merged, 8);
+    assert_eq!(answer(&store, all).await, before);
+    assert!(before.starts_with("40 "), "{before}");
+    let later = soon() + Duration::from_hours(31 * 24);
+    assert_eq!(store.compact(keep, later, false).await.unwrap().expired, 1);
+    assert_eq!(count(&store, "pipeline_health").await, 0);
+    assert!(count(&store, "windows").await > 0);
+}
+
 #[test]
 fn both_stores_keep_rows_as_long() {
     let keep = Keep::default();
@@ -268,6 +292,10 @@ fn both_stores_keep_rows_as_long() {
         (include_str!("../../migrations/0004_windows.sql"), keep.windows_days),
         (include_str!("../../migrations/0005_identities.sql"), keep.states_days),
         (include_str!("../../migrations/0006_endpoints.sql"), keep.states_days),
+        (
+            include_str!("../../migrations/0009_pipeline_health.sql"),
+            keep.days(Table::PipelineHealth),
+        ),
     ] {
         assert!(text.contains(&format!("TTL written_at + INTERVAL {days} DAY\n")), "{text}");
     }

@@ -30,7 +30,7 @@ async fn an_error_names_what_is_wrong_and_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;
     let tables = "findings, incidents, signals, windows, identities, endpoints, audit, feedback, operations, \
-                  findings_latest, feedback_in_force, findings_current, incidents_current, \
+                  pipeline_health, findings_latest, feedback_in_force, findings_current, incidents_current, \
                   identity_timeline";
     for (sql, part) in [
         ("SELECT scor FROM findings", "no column scor; near it are findings.score"),
