@@ -2,8 +2,9 @@
 -- the tables beneath it; each may be made again.
 
 -- How risky an identity was on each day on which something was found of it. What was found comes from
--- the rollup; what it weighs from the findings themselves, the heaviest 16 of a day in an array, so that
--- few numbers are left to sort by the time a day looks at the four weeks before it.
+-- the rollup; what it weighs from the findings themselves: an array for each identity, sorted once by
+-- what they weigh on its newest day, which is their order on every other day too. The bounds of the
+-- exponents keep numbers finite where an identity has findings twenty years apart.
 CREATE OR REPLACE VIEW identity_risk{on_cluster}
 SQL SECURITY INVOKER AS
 SELECT
@@ -36,38 +37,48 @@ FROM (
         CAST(0, 'Float64') AS day_score,
         CAST('info', 'Enum8(''info'' = 1, ''low'' = 2, ''medium'' = 3, ''high'' = 4, ''critical'' = 5)') AS day_severity,
         '' AS day_sentence,
-        arraySum(
+        exp2(least((toInt32(newest) - toInt32(day)) / 7, 1000)) * arraySum(
             (weight, place) -> weight / (place * sqrt(place)),
-            arraySlice(arrayReverseSort(arrayFlatten(arrayMap(
-                (weights, found) -> if(
-                    found <= day AND found + 28 > day,
-                    arrayMap(weight -> weight * exp2((toInt32(found) - toInt32(day)) / 7), weights),
-                    []
-                ),
-                all_weights,
-                all_days
-            ))), 1, 16) AS heaviest,
+            arraySlice(
+                arrayFilter((weight, found) -> found <= day AND found + 28 > day, all_weights, all_days),
+                1,
+                16
+            ) AS heaviest,
             arrayEnumerate(heaviest)
         ) AS day_risk
     FROM (
-        SELECT tenant_id, principal_id, arrayJoin(all_days) AS day, all_days, all_weights
+        SELECT
+            tenant_id,
+            principal_id,
+            arrayJoin(arrayDistinct(all_days)) AS day,
+            newest,
+            all_days,
+            all_weights
         FROM (
             SELECT
                 tenant_id,
                 principal_id,
-                groupArray(found_on) AS all_days,
-                groupArray(weights) AS all_weights
+                max(found_on) AS newest,
+                arrayReverseSort(
+                    found -> found.1,
+                    arrayMap(
+                        found -> (found.1 * exp2(greatest((toInt32(found.2) - toInt32(newest)) / 7, -1000)), found.2),
+                        groupArray((weight, found_on))
+                    )
+                ) AS sorted,
+                sorted.1 AS all_weights,
+                sorted.2 AS all_days
             FROM (
+                -- What a finding weighs at the end of its own day.
                 SELECT
                     tenant_id,
                     principal_id,
                     toDate(window_start) AS found_on,
-                    arrayMap(weight -> -weight, groupArraySorted(16)(-risk_score * exp2(least(
-                        (toUnixTimestamp64Micro(detected_at) / 1000000 - (toInt64(toDate(window_start)) + 1) * 86400) / 604800,
+                    risk_score * exp2(least(
+                        (toUnixTimestamp64Micro(detected_at) / 1000000 - (toInt64(found_on) + 1) * 86400) / 604800,
                         0
-                    )))) AS weights
+                    )) AS weight
                 FROM findings FINAL
-                GROUP BY tenant_id, principal_id, found_on
             )
             GROUP BY tenant_id, principal_id
         )
