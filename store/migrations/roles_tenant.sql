@@ -15,6 +15,9 @@ GRANT{on_cluster} SELECT ON {database}.feedback_in_force TO `habitus_grafana_{te
 GRANT{on_cluster} SELECT ON {database}.findings_current TO `habitus_grafana_{tenant}`;
 GRANT{on_cluster} SELECT ON {database}.identity_timeline TO `habitus_grafana_{tenant}`;
 GRANT{on_cluster} SELECT ON {database}.identity_risk TO `habitus_grafana_{tenant}`;
+GRANT{on_cluster} SELECT ON {database}.identity_profile TO `habitus_grafana_{tenant}`;
+GRANT{on_cluster} SELECT ON {database}.peer_group TO `habitus_grafana_{tenant}`;
+GRANT{on_cluster} SELECT ON {database}.detector_quality TO `habitus_grafana_{tenant}`;
 
 CREATE QUOTA IF NOT EXISTS `habitus_grafana_{tenant}`{on_cluster} KEYED BY user_name
 FOR INTERVAL 1 hour MAX queries = 20000, read_rows = 100000000000, execution_time = 7200

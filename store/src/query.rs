@@ -53,12 +53,17 @@ const ROOT: &str = "habitus://store/";
 const CATALOG: (&str, &str) = ("habitus", "public");
 
 /// The views, each after those that it is made of.
-const VIEWS: [(&str, &str); 5] = [
+const VIEWS: [(&str, &str); 10] = [
     ("findings_latest", include_str!("../views/findings_latest.sql")),
     ("feedback_in_force", include_str!("../views/feedback_in_force.sql")),
     ("findings_current", include_str!("../views/findings_current.sql")),
     ("incidents_current", include_str!("../views/incidents_current.sql")),
     ("identity_timeline", include_str!("../views/identity_timeline.sql")),
+    ("identity_risk", include_str!("../views/identity_risk.sql")),
+    ("identity_profile", include_str!("../views/identity_profile.sql")),
+    ("endpoint_inventory", include_str!("../views/endpoint_inventory.sql")),
+    ("peer_group", include_str!("../views/peer_group.sql")),
+    ("detector_quality", include_str!("../views/detector_quality.sql")),
 ];
 
 /// The view of that name where there is no feedback: most stores have none, and five joins would

@@ -29,13 +29,17 @@ const QUERY_S_MAX: u64 = 60;
 /// How long a statement of ours may take: longer than a cluster's servers wait for each other.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(200);
 /// The tables and views that are only here.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 13] = [
     "findings_current",
     "incidents_current",
     "findings_latest",
     "feedback_in_force",
     "identity_timeline",
     "identity_risk",
+    "identity_profile",
+    "endpoint_inventory",
+    "peer_group",
+    "detector_quality",
     "findings_daily",
     "metrics",
     "schema_migrations",

@@ -26,7 +26,7 @@ macro_rules! migrations {
 
 /// Every migration, in order. A text that was released never changes; a change is a new one, and it
 /// only adds. Each can be run again after it stopped half way.
-pub(crate) const MIGRATIONS: [Migration; 14] = migrations![
+pub(crate) const MIGRATIONS: [Migration; 15] = migrations![
     "0001_schema_migrations",
     "0002_findings",
     "0003_signals",
@@ -40,6 +40,7 @@ pub(crate) const MIGRATIONS: [Migration; 14] = migrations![
     "0011_incidents",
     "0012_feedback",
     "0013_operations",
+    "0014_readers",
     "0015_metrics",
 ];
 

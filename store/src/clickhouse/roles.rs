@@ -136,6 +136,9 @@ mod tests {
                 "feedback_in_force",
                 "identity_timeline",
                 "identity_risk",
+                "identity_profile",
+                "peer_group",
+                "detector_quality",
             ]
             .contains(&table);
             assert!(is_view || restriction.contains(&format!("db.{table}")), "{grant}");

@@ -31,7 +31,8 @@ async fn an_error_names_what_is_wrong_and_what_there_is() {
     let store = filled(dir.path()).await;
     let tables = "findings, incidents, signals, windows, identities, endpoints, audit, feedback, operations, \
                   pipeline_health, findings_latest, feedback_in_force, findings_current, incidents_current, \
-                  identity_timeline";
+                  identity_timeline, identity_risk, identity_profile, endpoint_inventory, peer_group, \
+                  detector_quality";
     for (sql, part) in [
         ("SELECT scor FROM findings", "no column scor; near it are findings.score"),
         ("SELECT 1 / 0", "ivide by zero"),

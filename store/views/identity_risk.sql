@@ -1,0 +1,101 @@
+-- How risky an identity was on each day on which something was found of it.
+-- What was found counts in every revision, as a server sums it up; what it weighs in the latest.
+CREATE VIEW identity_risk AS
+WITH
+revisions AS (
+    SELECT
+        tenant_id,
+        principal_id,
+        CAST(window_start AS DATE) AS day,
+        finding_id,
+        score,
+        CASE severity
+            WHEN 'critical' THEN 5
+            WHEN 'high' THEN 4
+            WHEN 'medium' THEN 3
+            WHEN 'low' THEN 2
+            ELSE 1
+        END AS severity_rank,
+        first_value(sentence) OVER (
+            PARTITION BY tenant_id, principal_id, CAST(window_start AS DATE)
+            ORDER BY score DESC, revision DESC, finding_id DESC, sentence
+        ) AS sentence
+    FROM findings
+),
+days AS (
+    SELECT
+        tenant_id,
+        principal_id,
+        day,
+        count(DISTINCT finding_id) AS findings,
+        max(score) AS score_max,
+        max(severity_rank) AS severity_rank,
+        max(sentence) AS sentence
+    FROM revisions
+    GROUP BY tenant_id, principal_id, day
+),
+-- What a finding weighs at the end of its own day.
+weights AS (
+    SELECT
+        tenant_id,
+        principal_id,
+        CAST(window_start AS DATE) AS day,
+        risk_score * power(2.0, least(
+            (CAST(CAST(detected_at AS BIGINT) AS DOUBLE) / 1000000.0
+                - (CAST(CAST(CAST(window_start AS DATE) AS INT) AS DOUBLE) + 1.0) * 86400.0) / 604800.0,
+            0.0
+        )) AS weight
+    FROM findings_latest
+),
+-- And at the end of each day that looks back at it.
+looked_at AS (
+    SELECT
+        days.tenant_id,
+        days.principal_id,
+        days.day,
+        weight * power(2.0, (CAST(CAST(weights.day AS INT) AS DOUBLE) - CAST(CAST(days.day AS INT) AS DOUBLE)) / 7.0)
+            AS weight
+    FROM days
+    JOIN weights
+        ON weights.tenant_id = days.tenant_id
+            AND coalesce(weights.principal_id, '') = coalesce(days.principal_id, '')
+            AND (weights.principal_id IS NULL) = (days.principal_id IS NULL)
+    WHERE weights.day <= days.day AND CAST(weights.day AS INT) + 28 > CAST(days.day AS INT)
+),
+placed AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY tenant_id, principal_id, day ORDER BY weight DESC) AS place
+    FROM looked_at
+),
+risks AS (
+    SELECT
+        tenant_id,
+        principal_id,
+        day,
+        sum(weight / (place * sqrt(CAST(place AS DOUBLE)))) AS risk
+    FROM placed
+    WHERE place <= 16
+    GROUP BY tenant_id, principal_id, day
+)
+SELECT
+    days.tenant_id,
+    days.principal_id,
+    days.day,
+    days.findings,
+    days.score_max,
+    CASE days.severity_rank
+        WHEN 5 THEN 'critical'
+        WHEN 4 THEN 'high'
+        WHEN 3 THEN 'medium'
+        WHEN 2 THEN 'low'
+        ELSE 'info'
+    END AS severity_max,
+    days.sentence,
+    risks.risk
+FROM days
+JOIN risks
+    ON risks.tenant_id = days.tenant_id
+        AND coalesce(risks.principal_id, '') = coalesce(days.principal_id, '')
+        AND (risks.principal_id IS NULL) = (days.principal_id IS NULL)
+        AND risks.day = days.day
