@@ -18,6 +18,7 @@
 //! bring them.
 
 mod ask;
+mod chart;
 mod coverage;
 mod finding;
 mod findings;
