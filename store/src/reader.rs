@@ -82,6 +82,15 @@ pub enum Question {
     /// What each detector read and raised since `since_us`: `rows_max`. Columns `detector`, `signals`,
     /// `findings`, `last_us`.
     CoverageDetectors,
+    /// How many findings there are of each UTC day and severity, in the order of time: `since_us`,
+    /// `until_us`, `severity_min`, `principal_id` (empty for any), `rows_max`. Columns `day` (its number
+    /// from 1970 on), `severity`, `findings`, `suppressed` (by feedback, which `findings` leaves out),
+    /// `first_at`, `last_at`.
+    FindingsByDay,
+    /// Identities with findings that feedback does not suppress, the riskiest first: the same. Columns
+    /// `tenant_id`, `principal_id`, `principal_name`, `principal_type`, `findings`, `place` (of the
+    /// highest severity, from 1), `risk` (in the latest state), `last_at`, `identities` (how many).
+    IdentitiesFound,
 }
 
 /// Takes the texts of a question from the two files of its name.
@@ -96,7 +105,7 @@ macro_rules! texts {
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Findings,
         Self::Suppressed,
         Self::Incidents,
@@ -124,6 +133,8 @@ impl Question {
         Self::CoverageSources,
         Self::CoverageHours,
         Self::CoverageDetectors,
+        Self::FindingsByDay,
+        Self::IdentitiesFound,
     ];
 
     /// The text for a directory, and the one for a server.
@@ -156,6 +167,8 @@ impl Question {
             Self::CoverageSources => texts!("coverage_sources"),
             Self::CoverageHours => texts!("coverage_hours"),
             Self::CoverageDetectors => texts!("coverage_detectors"),
+            Self::FindingsByDay => texts!("findings_by_day"),
+            Self::IdentitiesFound => texts!("identities_found"),
         }
     }
 }
