@@ -2,10 +2,12 @@
 
 mod formats;
 mod learning;
+mod report;
 mod response;
 
 pub(crate) use formats::{Coverage, Formats, FormatsAction};
 pub(crate) use learning::{Announce, Baseline, BaselineAction, ChangeWindows, ChangeWindowsAction};
+pub(crate) use report::Report;
 pub(crate) use response::{Privileges, Suggest, Who};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Identity(IdentityArgs),
     /// Show which operations one identity used of those that its peers use, or suggest what to allow it.
     Privileges(Privileges),
+    /// Write what was found into one HTML file that stands alone, for a ticket or a mail.
+    Report(Report),
     /// Read topics of access logs, or files as they grow, as a service, detect, and keep the findings in the store.
     Run(Run),
     /// Merge the small runs of a service in a directory, and remove what is too old.

@@ -86,6 +86,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Query(args) => commands::query::run(&setting, args),
         Command::Identity(args) => commands::identity::run(&setting, args),
         Command::Privileges(args) => commands::privileges::run(&setting, args),
+        Command::Report(args) => commands::report::run(&setting, args),
         Command::Baseline(args) => commands::baseline::run(&setting, args),
         Command::ChangeWindow(args) => commands::change_window::run(&setting, args),
         Command::Feedback(args) => commands::feedback::run(&setting, args),

@@ -5,7 +5,7 @@
 //! * `ask` — questions to the store, their answers as texts, and how long they may take.
 //! * `page` — the frame that every page has; `words` — numbers, times and hostile texts as people read them.
 //! * `findings`, `finding`, `incidents`, `identities`, `identity`, `coverage`, `sql`, `verdict` — the pages.
-//! * `chart` — charts as SVG.
+//! * `chart` — charts as SVG; [`report()`] — the same in one file, without a server.
 //!
 //! What a page shows of one finding is [`finding::body`], of one identity [`identity::body`], and a table
 //! of findings [`findings::table`]: they take rows and say where links lead ([`page::Links`]), so that a
@@ -27,11 +27,13 @@ mod identities;
 mod identity;
 mod incidents;
 mod page;
+mod report;
 mod server;
 mod sql;
 mod verdict;
 mod words;
 
+pub use report::{Report, ReportError, Selection, report};
 pub use server::{Bound, ServeError, Settings, bind};
 
 use model::Time;
