@@ -1,12 +1,20 @@
-//! Questions to the store: their answers as texts, how many are asked at once, and how long they may take.
+//! Questions to the store: their answers as texts, how many are asked at once, how long they may take.
+//!
+//! Of a directory the answers of lists are kept until the next commit: to know the latest state of each
+//! of 100 000 findings takes longer than a page should.
 
-use arrow::array::{Array as _, RecordBatch};
+use crate::Commands;
+use arrow::array::{Array as _, ArrayRef, RecordBatch};
+use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use model::Time;
+use model::time::NS_PER_MIN;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use store::{Answer, Question, Reader, StoreError, Values};
-use tokio::sync::Semaphore;
+use store::{Answer, Mark, Question, Reader, StoreError, Values};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 /// How long a question may take; a server stops it by itself after a minute.
@@ -15,6 +23,13 @@ pub(crate) const TIME_MAX: Duration = Duration::from_secs(30);
 const PAGES_MAX: usize = 4;
 /// The same of what people type, so that the pages stay quick.
 const TYPED_MAX: usize = 2;
+/// Answers that are kept, and the rows of one.
+const KEPT_MAX: usize = 64;
+const KEPT_ROWS_MAX: usize = 200;
+/// How long they are kept at most: what is suppressed until a time shows again without a commit.
+const KEPT_NS: i64 = 4 * NS_PER_MIN;
+/// For how long after somebody looked the first page is read again with every commit.
+const WATCHED_NS: i64 = 10 * NS_PER_MIN;
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,16 +49,27 @@ pub(crate) enum AskError {
 #[derive(Debug)]
 pub(crate) struct Asker {
     reader: Reader,
+    commands: Arc<dyn Commands>,
     pages: Semaphore,
     typed: Semaphore,
+    kept: watch::Sender<Kept>,
+    /// When somebody opened a list last, in nanoseconds.
+    looked_at: AtomicI64,
 }
 
 impl Asker {
-    pub(crate) fn new(reader: Reader) -> Self {
-        let (pages, typed) = (Semaphore::new(PAGES_MAX), Semaphore::new(TYPED_MAX));
-        Self { reader, pages, typed }
+    pub(crate) fn new(reader: Reader, commands: Arc<dyn Commands>) -> Self {
+        Self {
+            reader,
+            commands,
+            pages: Semaphore::new(PAGES_MAX),
+            typed: Semaphore::new(TYPED_MAX),
+            kept: watch::Sender::new(Kept::default()),
+            looked_at: AtomicI64::new(i64::MIN),
+        }
     }
 
+    /// Where the store is.
     pub(crate) const fn reader(&self) -> &Reader {
         &self.reader
     }
@@ -51,21 +77,87 @@ impl Asker {
     /// Answers a question of a page.
     pub(crate) async fn ask(&self, question: Question, values: Values) -> Result<Rows, AskError> {
         let asked = async {
-            let _place =
-                self.pages.acquire().await.map_err(|error| AskError::Odd(error.to_string()))?;
+            let _place = self.pages.acquire().await.map_err(|it| AskError::Odd(it.to_string()))?;
             Rows::of(&self.reader.ask(question, values).await?)
         };
         timeout(TIME_MAX, asked).await.unwrap_or(Err(AskError::Slow))
     }
 
+    /// The same of a list, whose answer is kept until the store changes.
+    pub(crate) async fn ask_list(
+        &self,
+        question: Question,
+        values: Values,
+    ) -> Result<Arc<Rows>, AskError> {
+        let Some(mark) = self.reader.mark() else {
+            return Ok(Arc::new(self.ask(question, values).await?));
+        };
+        let (name, now) = (format!("{question:?} {values:?}"), self.commands.now());
+        let kept = self.kept.borrow().find(mark, &name, now);
+        if let Some(rows) = kept {
+            return Ok(rows);
+        }
+        let rows = Arc::new(self.ask(question, values).await?);
+        self.kept.send_modify(|kept| kept.keep(mark, name, now, &rows));
+        Ok(rows)
+    }
+
+    /// Notes that somebody looks.
+    pub(crate) fn looked(&self) {
+        self.looked_at.store(self.commands.now().ns(), Ordering::Relaxed);
+    }
+
+    /// Whether what is kept should be read again before somebody asks for it.
+    pub(crate) fn is_behind(&self) -> bool {
+        let Some(mark) = self.reader.mark() else { return false };
+        let now = self.commands.now();
+        let is_watched =
+            now.ns().saturating_sub(self.looked_at.load(Ordering::Relaxed)) < WATCHED_NS;
+        let kept = self.kept.borrow();
+        kept.is_over(now) || (is_watched && kept.mark != Some(mark))
+    }
+
     /// Answers what somebody typed; the engine refuses whatever would change something.
     pub(crate) async fn query(&self, sql: &str) -> Result<Answer, AskError> {
         let asked = async {
-            let _place =
-                self.typed.acquire().await.map_err(|error| AskError::Odd(error.to_string()))?;
+            let _place = self.typed.acquire().await.map_err(|it| AskError::Odd(it.to_string()))?;
             Ok(self.reader.query(sql).await?)
         };
         timeout(TIME_MAX, asked).await.unwrap_or(Err(AskError::Slow))
+    }
+}
+
+/// Answers of one state of a store.
+#[derive(Debug, Default)]
+struct Kept {
+    mark: Option<Mark>,
+    /// Since when, in nanoseconds.
+    since_ns: i64,
+    answers: HashMap<String, Arc<Rows>>,
+}
+
+impl Kept {
+    fn is_over(&self, now: Time) -> bool {
+        now.ns().saturating_sub(self.since_ns) >= KEPT_NS
+    }
+
+    fn find(&self, mark: Mark, name: &str, now: Time) -> Option<Arc<Rows>> {
+        if self.mark != Some(mark) || self.is_over(now) {
+            return None;
+        }
+        self.answers.get(name).map(Arc::clone)
+    }
+
+    fn keep(&mut self, mark: Mark, name: String, now: Time, rows: &Arc<Rows>) {
+        if self.mark != Some(mark) || self.is_over(now) {
+            *self = Self { mark: Some(mark), since_ns: now.ns(), answers: HashMap::new() };
+        }
+        if self.answers.len() >= KEPT_MAX {
+            self.answers.clear();
+        }
+        if rows.len() <= KEPT_ROWS_MAX {
+            self.answers.insert(name, Arc::clone(rows));
+        }
     }
 }
 
@@ -114,12 +206,12 @@ impl Rows {
 }
 
 fn read(batch: &RecordBatch, cells: &mut Vec<Vec<Option<String>>>) -> Result<(), AskError> {
-    let odd = |error: arrow::error::ArrowError| AskError::Odd(error.to_string());
+    let odd = |error: ArrowError| AskError::Odd(error.to_string());
     let options = FormatOptions::default().with_null("");
     let columns = batch.columns().iter().map(|it| ArrayFormatter::try_new(it, &options));
     let columns = columns.collect::<Result<Vec<_>, _>>().map_err(odd)?;
     for row in 0..batch.num_rows() {
-        let cell = |(column, text): (&arrow::array::ArrayRef, &ArrayFormatter<'_>)| {
+        let cell = |(column, text): (&ArrayRef, &ArrayFormatter<'_>)| {
             column.is_valid(row).then(|| text.value(row).to_string())
         };
         cells.push(batch.columns().iter().zip(&columns).map(cell).collect());
@@ -156,16 +248,10 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Microseconds, the unit of a store's times.
-pub(crate) const fn us(time: Time) -> i64 {
-    time.ns().div_euclid(1_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, Float64Array, StringArray, TimestampMicrosecondArray};
-    use std::sync::Arc;
+    use arrow::array::{Float64Array, StringArray, TimestampMicrosecondArray};
 
     #[test]
     fn an_answer_is_read_by_the_names_of_its_columns() {

@@ -4,7 +4,7 @@
 //! * `guard` — who may ask: the host, the origin, the token, the form's mark, the headers of an answer.
 //! * `ask` — questions to the store, their answers as texts, and how long they may take.
 //! * `page` — the frame that every page has; `words` — numbers, times and hostile texts as people read them.
-//! * `findings`, `finding`, `incidents`, `identities`, `identity`, `coverage`, `sql`, `verdict` — the pages.
+//! * `findings`, `finding`, `incidents`, `identities`, `identity`, `coverage`, `sql`, `verdict`, `login` — the pages.
 //! * `chart` — charts as SVG; [`report()`] — the same in one file, without a server.
 //!
 //! What a page shows of one finding is [`finding::body`], of one identity [`identity::body`], and a table
@@ -26,6 +26,7 @@ mod guard;
 mod identities;
 mod identity;
 mod incidents;
+mod login;
 mod page;
 mod report;
 mod server;
@@ -48,12 +49,12 @@ pub trait Commands: std::fmt::Debug + Send + Sync + 'static {
     /// The instant that a person writes, as for `--since`.
     fn instant(&self, typed: &str) -> Option<Time>;
 
-    /// Says what a finding is, as `habitus feedback` does; yields what was done in a sentence.
+    /// Says what a finding is, as `habitus feedback` does.
     ///
     /// # Errors
     ///
     /// What is wrong with it, in words for whoever typed it.
-    fn judge(&self, judgement: &Judgement) -> Result<String, String>;
+    fn judge(&self, judgement: &Judgement) -> Result<(), String>;
 
     /// Which operations an identity used of those that its peers use, as `habitus privileges` says it.
     ///

@@ -1,7 +1,47 @@
 //! The frame that every page has: title, ways to the other pages, the place where the content begins.
 
+use crate::ask::AskError;
 use crate::words;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
+
+/// Bytes of a page; what is shown is cut long before.
+const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// A page, or why there is none.
+pub(crate) type Shown = Result<Html<String>, Problem>;
+
+/// Why there is no page, as one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) title: &'static str,
+    pub(crate) text: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, title: &'static str, text: &str) -> Self {
+        Self { status, title, text: text.to_owned() }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        let status = match error {
+            AskError::Slow => StatusCode::GATEWAY_TIMEOUT,
+            AskError::Store(_) | AskError::Odd(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, "The store gives no answer", &error.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let page = frame(self.title, Here::Elsewhere, &notice(&self.text));
+        (self.status, Html(page.into_string())).into_response()
+    }
+}
 
 /// Where links on a part of a page lead.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -109,6 +149,24 @@ pub(crate) fn frame(title: &str, here: Here, body: &Markup) -> Markup {
                 footer { p { "All times are in UTC." } }
             }
         }
+    }
+}
+
+/// A whole page, as long as it is one that a browser should be given.
+pub(crate) fn whole(title: &str, here: Here, body: &Markup) -> Shown {
+    let page = frame(title, here, body).into_string();
+    if page.len() > PAGE_BYTES_MAX {
+        let text = format!("The page has {} bytes, and at most {PAGE_BYTES_MAX}.", page.len());
+        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Too long a page", &text));
+    }
+    Ok(Html(page))
+}
+
+/// The heading of a part of a page; in a file it stands one level lower.
+pub(crate) fn heading(links: Links, text: &str) -> Markup {
+    match links {
+        Links::Console => html! { h2 { (text) } },
+        Links::None => html! { h3 { (text) } },
     }
 }
 
