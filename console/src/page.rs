@@ -162,11 +162,11 @@ pub(crate) fn whole(title: &str, here: Here, body: &Markup) -> Shown {
     Ok(Html(page))
 }
 
-/// The heading of a part of a page; in a file it stands one level lower.
+/// The heading of a part of a page; in a file it stands below that of the finding.
 pub(crate) fn heading(links: Links, text: &str) -> Markup {
     match links {
         Links::Console => html! { h2 { (text) } },
-        Links::None => html! { h3 { (text) } },
+        Links::None => html! { h4 { (text) } },
     }
 }
 

@@ -11,7 +11,7 @@ use plotters::style::text_anchor::HPos;
 /// Units that the chart is high.
 const HEIGHT: u32 = 92;
 /// Units on either side of the plot, for the halves of the outermost labels.
-const SIDE: u32 = 26;
+const SIDE: u32 = 32;
 /// Units above the plot, for the label of what was observed.
 const TOP: u32 = 20;
 /// Units below the plot, for the labels of the axis.

@@ -14,7 +14,7 @@ const HEIGHT: u32 = 150;
 /// Units to the left of the plot, for the names of counts.
 const LEFT: u32 = 44;
 /// Units to the right of it, for half of a date.
-const RIGHT: u32 = 34;
+const RIGHT: u32 = 42;
 /// Units above it.
 const TOP: u32 = 8;
 /// Units below it, for dates.

@@ -14,7 +14,7 @@ const HEIGHT: u32 = 190;
 /// Units to the left of the plot, for the names of values.
 const LEFT: u32 = 62;
 /// Units to the right of it, for half of a date.
-const RIGHT: u32 = 30;
+const RIGHT: u32 = 42;
 /// Units above it, where marks stand.
 const TOP: u32 = 16;
 /// Units below it, for the names of times.
