@@ -191,18 +191,19 @@ impl Found {
             @if !rows.is_empty() {
                 section {
                     h2 { "Incidents" }
-                    div class="scrolled" {
+                    (page::scrolled("Incidents", &html! {
                         table class="cards" {
                             thead {
                                 tr {
                                     th scope="col" { "Severity" } th scope="col" { "From" }
-                                    th scope="col" { "To" } th scope="col" { "Findings" }
+                                    th scope="col" { "To" }
+                                    th scope="col" class="number" { "Findings" }
                                     th scope="col" { "Incident" }
                                 }
                             }
                             tbody { @for row in rows.iter().take(INCIDENTS_MAX) { (incident(row)) } }
                         }
-                    }
+                    }))
                     @if more > 0 {
                         p class="note" {
                             "And " (counted(more as u64, "incident more", "incidents more"))
@@ -238,7 +239,7 @@ impl Found {
                 section {
                     h2 { "Identities by risk" }
                     (chart::bars(&risks, ""))
-                    div class="scrolled" {
+                    (page::scrolled("Identities", &html! {
                         table class="cards" {
                             thead {
                                 tr {
@@ -254,7 +255,7 @@ impl Found {
                                 @for row in self.identities.iter() { (identity(&row, tenants.len() > 1)) }
                             }
                         }
-                    }
+                    }))
                     @if all as usize > risks.len() {
                         p class="note" { "The riskiest " (risks.len()) " of " (grouped(&all.to_string())) "." }
                     }
