@@ -29,6 +29,8 @@ const INCIDENTS_READ_MAX: i64 = 1_000;
 const IDENTITIES_MAX: i64 = 12;
 /// Rows of days and severities that are read: more than a century.
 const DAYS_ROWS_MAX: i64 = 200_000;
+/// Days of which a small line is drawn: more would only blur.
+const TREND_DAYS_MAX: i64 = 3_660;
 
 /// What a report is of.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -172,8 +174,12 @@ impl Found {
                 }
             }
             ul class="numbers" {
-                @for (severity, count) in Severity::ALL.iter().zip(total.by_severity).rev() {
-                    li { b { (grouped(&count.to_string())) } (severity.as_str()) }
+                @for (place, count) in total.by_severity.into_iter().enumerate().rev() {
+                    li {
+                        b { (grouped(&count.to_string())) }
+                        (severity_name(place as i64 + 1))
+                        (total.trend(place))
+                    }
                 }
                 li {
                     b { (grouped(&identities.to_string())) }
@@ -305,6 +311,26 @@ impl Total {
             total.last_at = total.last_at.max(last);
         }
         total
+    }
+
+    /// How many there were of a severity on each day, as a small line; nothing of one day, or of none.
+    fn trend(&self, place: usize) -> Markup {
+        let numbers = || self.days.iter().map(|it| it.number);
+        let (first, last) = (numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
+        let span = last.saturating_sub(first).saturating_add(1);
+        let is_any = self.by_severity.get(place).is_some_and(|it| *it > 0);
+        if !is_any || !(2..=TREND_DAYS_MAX).contains(&span) {
+            return html! {};
+        }
+        let mut counts = vec![0.0; span as usize];
+        for day in &self.days {
+            let count = day.counts.get(place).copied().unwrap_or(0);
+            if let Some(sum) = counts.get_mut((day.number - first) as usize) {
+                *sum += count as f64;
+            }
+        }
+        let name = severity_name(place as i64 + 1);
+        chart::spark(&counts, &format!("Findings that are {name}, by day"))
     }
 }
 

@@ -102,6 +102,21 @@ fn a_report_says_what_it_is_of_and_what_it_leaves_out() {
 }
 
 #[test]
+fn each_severity_has_its_course_where_there_are_several_days() {
+    let mut of = found(3, "ann read 162 objects");
+    assert!(!of.report(&wanted()).html.contains("chart-spark"), "one day has no course");
+    let later = ["20516", "high", "7", "0", "2026-03-04T01:00:00Z", "2026-03-04T02:00:00Z"];
+    let day = day("high", "3", "2");
+    let day: Vec<&str> = day.iter().map(String::as_str).collect();
+    let names = ["day", "severity", "findings", "suppressed", "first_at", "last_at"];
+    of.days = Rows::made_of(&names, &[&day, &later]);
+    let html = of.report(&wanted()).html;
+    let words = "Findings that are high, by day: 3 values, at most 7, at last 7";
+    assert_eq!(html.matches(&format!("<title>{words}</title>")).count(), 1, "{html}");
+    assert_eq!(html.matches("chart chart-spark").count(), 1, "of the others there are none");
+}
+
+#[test]
 fn a_report_is_of_one_severity_and_one_identity() {
     let of = Selection { severity_min: 4, principal_id: "ann".into(), ..wanted() };
     let html = found(1, "ann read 162 objects").report(&of).html;
