@@ -23,6 +23,7 @@ pub(crate) mod query;
 pub(crate) mod replay;
 pub(crate) mod reshard;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod trial;
 
