@@ -4,11 +4,13 @@ mod formats;
 mod learning;
 mod report;
 mod response;
+mod serving;
 
 pub(crate) use formats::{Coverage, Formats, FormatsAction};
 pub(crate) use learning::{Announce, Baseline, BaselineAction, ChangeWindows, ChangeWindowsAction};
 pub(crate) use report::Report;
 pub(crate) use response::{Privileges, Suggest, Who};
+pub(crate) use serving::Serve;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -97,6 +99,9 @@ pub(crate) enum Command {
     Forget(Forget),
     /// Generate gateway traffic with known attacks, as lines in a file or records of a topic.
     Simulate(Simulate),
+    /// Show the store in a browser: findings, incidents, identities, coverage, SQL; on this machine only,
+    /// unless a token is given.
+    Serve(Serve),
     /// Ask a running service whether it is well: exit code 0 if it is, 1 if not.
     Health(Health),
     /// Check configuration, inputs and store without changing anything; prints text.

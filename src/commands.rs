@@ -24,6 +24,7 @@ pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod reshard;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod trial;
 

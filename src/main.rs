@@ -97,6 +97,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Reshard(args) => commands::reshard::run(&setting, args),
         Command::Migrate(args) => commands::migrate::run(&setting, args),
         Command::Simulate(args) => commands::simulate::run(&setting, args),
+        Command::Serve(args) => commands::serve::run(&setting, args),
         Command::Health(args) => commands::health::run(&setting, args),
     }
 }

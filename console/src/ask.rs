@@ -121,7 +121,7 @@ impl Asker {
     pub(crate) async fn query(&self, sql: &str) -> Result<Answer, AskError> {
         let asked = async {
             let _place = self.typed.acquire().await.map_err(|it| AskError::Odd(it.to_string()))?;
-            Ok(self.reader.query(sql).await?)
+            Ok::<_, AskError>(self.reader.query(sql).await?)
         };
         timeout(TIME_MAX, asked).await.unwrap_or(Err(AskError::Slow))
     }

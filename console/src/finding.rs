@@ -151,7 +151,8 @@ fn facts(row: Row<'_>, links: Links) -> Markup {
 fn contributors(row: Row<'_>, links: Links) -> Markup {
     let unit = row.text("unit");
     let parts = array(row.text("contributors"));
-    let bars: Vec<_> = parts.iter().map(|it| (text_of(it, "name"), number_of(it, "share"))).collect();
+    let bars: Vec<_> =
+        parts.iter().map(|it| (text_of(it, "name"), number_of(it, "share"))).collect();
     html! {
         @if !parts.is_empty() {
             section data-testid="contributors" {
@@ -348,9 +349,22 @@ mod tests {
             Json::from(HOSTILE)
         );
         let texts = [
-            "finding_id", "tenant_id", "principal_id", "entity", "detector", "severity", "sentence",
-            "counterfactual", "evidence_sql", "owasp", "verdict", "verdict_reason", "verdict_by",
-            "window_start", "incident_id", "unit",
+            "finding_id",
+            "tenant_id",
+            "principal_id",
+            "entity",
+            "detector",
+            "severity",
+            "sentence",
+            "counterfactual",
+            "evidence_sql",
+            "owasp",
+            "verdict",
+            "verdict_reason",
+            "verdict_by",
+            "window_start",
+            "incident_id",
+            "unit",
         ];
         let mut names = vec!["contributors", "evidence", "observed", "expected", "upper"];
         names.extend(texts);

@@ -66,7 +66,8 @@ impl Filter {
         if !VERDICTS.iter().any(|(name, _)| *name == self.verdict) {
             return Err(wrong("There is no such verdict."));
         }
-        let bound = |name: &str, typed: &str, open: i64| match (typed.trim(), instant(typed.trim())) {
+        let bound = |name: &str, typed: &str, open: i64| match (typed.trim(), instant(typed.trim()))
+        {
             ("", _) => Ok(open),
             (_, Some(time)) => Ok(micros(time)),
             (_, None) => Err(wrong(&format!(
@@ -330,9 +331,15 @@ mod tests {
 
     #[test]
     fn a_page_that_is_no_number_is_the_first() {
-        for (typed, expected) in
-            [("", 1), ("0", 1), ("-4", 1), ("x", 1), ("7", 7), ("99999999999999999999", 1), ("5000", PAGES_MAX)]
-        {
+        for (typed, expected) in [
+            ("", 1),
+            ("0", 1),
+            ("-4", 1),
+            ("x", 1),
+            ("7", 7),
+            ("99999999999999999999", 1),
+            ("5000", PAGES_MAX),
+        ] {
             let filter = Filter { page: typed.into(), ..Filter::default() };
             assert_eq!(filter.place(), expected, "{typed}");
         }
@@ -347,7 +354,8 @@ mod tests {
             assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
             assert!(shown.contains("&lt;script&gt;alert(1)"), "{shown}");
         }
-        let filter = Filter { identity: HOSTILE.into(), since: HOSTILE.into(), ..Filter::default() };
+        let filter =
+            Filter { identity: HOSTILE.into(), since: HOSTILE.into(), ..Filter::default() };
         let shown = form(&filter).into_string();
         assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
     }

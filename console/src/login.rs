@@ -25,7 +25,11 @@ pub(crate) async fn page(
     Extension(session): Extension<Session>,
 ) -> Shown {
     if !console.guard.wants_token() {
-        return page::whole("Sign in", Here::Elsewhere, &html! { p { "No token is needed here." } });
+        return page::whole(
+            "Sign in",
+            Here::Elsewhere,
+            &html! { p { "No token is needed here." } },
+        );
     }
     let body = html! {
         form.login method="post" action="/login" {

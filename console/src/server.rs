@@ -88,7 +88,9 @@ pub enum ServeError {
         listen: String,
     },
     /// The token can be guessed.
-    #[error("the token has {chars} characters, and at least {TOKEN_CHARS_MIN}: write a longer one, such as `openssl rand -hex 32` makes")]
+    #[error(
+        "the token has {chars} characters, and at least {TOKEN_CHARS_MIN}: write a longer one, such as `openssl rand -hex 32` makes"
+    )]
     Token {
         /// Its characters.
         chars: usize,
@@ -219,7 +221,10 @@ fn routes(console: Shared) -> Router {
         .route("/login", get(login::page).post(login::open))
         .route("/health", get(|| async { "ok\n" }))
         .route("/static/style.css", get(|| async { file("text/css; charset=utf-8", STYLE) }))
-        .route("/static/console.js", get(|| async { file("text/javascript; charset=utf-8", SCRIPT) }))
+        .route(
+            "/static/console.js",
+            get(|| async { file("text/javascript; charset=utf-8", SCRIPT) }),
+        )
         .route("/static/icon.svg", get(|| async { file("image/svg+xml", ICON) }))
         .fallback(missing)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

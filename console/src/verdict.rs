@@ -5,10 +5,10 @@ use crate::guard::Session;
 use crate::page::Problem;
 use crate::server::Shared;
 use crate::words;
+use axum::Extension;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::Redirect;
-use axum::Extension;
 use serde::Deserialize;
 use std::sync::Arc;
 
