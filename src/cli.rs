@@ -2,11 +2,15 @@
 
 mod formats;
 mod learning;
+mod report;
 mod response;
+mod serving;
 
 pub(crate) use formats::{Coverage, Formats, FormatsAction};
 pub(crate) use learning::{Announce, Baseline, BaselineAction, ChangeWindows, ChangeWindowsAction};
+pub(crate) use report::Report;
 pub(crate) use response::{Privileges, Suggest, Who};
+pub(crate) use serving::Serve;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -75,6 +79,8 @@ pub(crate) enum Command {
     Identity(IdentityArgs),
     /// Show which operations one identity used of those that its peers use, or suggest what to allow it.
     Privileges(Privileges),
+    /// Write what was found into one HTML file that stands alone, for a ticket or a mail.
+    Report(Report),
     /// Read topics of access logs, or files as they grow, as a service, detect, and keep the findings in the store.
     Run(Run),
     /// Merge the small runs of a service in a directory, and remove what is too old.
@@ -93,6 +99,9 @@ pub(crate) enum Command {
     Forget(Forget),
     /// Generate gateway traffic with known attacks, as lines in a file or records of a topic.
     Simulate(Simulate),
+    /// Show the store in a browser: findings, incidents, identities, coverage, SQL; on this machine only,
+    /// unless a token is given.
+    Serve(Serve),
     /// Ask a running service whether it is well: exit code 0 if it is, 1 if not.
     Health(Health),
     /// Check configuration, inputs and store without changing anything; prints text.

@@ -21,8 +21,10 @@ pub(crate) mod normalize;
 pub(crate) mod privileges;
 pub(crate) mod query;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod reshard;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod trial;
 

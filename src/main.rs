@@ -8,7 +8,6 @@ mod config;
 mod coverage;
 mod detection;
 mod evaluation;
-mod figures;
 mod inputs;
 mod intake;
 mod keeper;
@@ -32,6 +31,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use commands::{Ended, Failure, Setting};
 use config::Config;
+use model::figures;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -87,6 +87,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Query(args) => commands::query::run(&setting, args),
         Command::Identity(args) => commands::identity::run(&setting, args),
         Command::Privileges(args) => commands::privileges::run(&setting, args),
+        Command::Report(args) => commands::report::run(&setting, args),
         Command::Baseline(args) => commands::baseline::run(&setting, args),
         Command::ChangeWindow(args) => commands::change_window::run(&setting, args),
         Command::Feedback(args) => commands::feedback::run(&setting, args),
@@ -97,6 +98,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Reshard(args) => commands::reshard::run(&setting, args),
         Command::Migrate(args) => commands::migrate::run(&setting, args),
         Command::Simulate(args) => commands::simulate::run(&setting, args),
+        Command::Serve(args) => commands::serve::run(&setting, args),
         Command::Health(args) => commands::health::run(&setting, args),
     }
 }

@@ -9,6 +9,8 @@ use arrow::error::ArrowError;
 use arrow::json::{ArrayWriter, LineDelimitedWriter};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use comfy_table::{ContentArrangement, Table, presets};
+use model::plain::cut;
+pub(crate) use model::plain::plain;
 use std::io::{IsTerminal as _, Write};
 use std::sync::Arc;
 
@@ -244,28 +246,6 @@ pub(crate) fn new_table() -> Table {
         table.set_width(WIDTH_CHARS);
     }
     table
-}
-
-/// A text in one line without anything that a terminal would obey: control characters, escapes, bidi
-/// overrides. Ends of lines and tabs, as plans of queries have them, become spaces.
-pub(crate) fn plain(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let shown = |c: char| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if obeyed(c) => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(shown).collect()
-}
-
-fn cut(text: &str, chars_max: usize) -> String {
-    match text.char_indices().nth(chars_max) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text)),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

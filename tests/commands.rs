@@ -46,6 +46,7 @@ fn the_help_of_every_command() {
         "query",
         "identity",
         "privileges",
+        "report",
         "migrate",
         "feedback",
         "baseline",

@@ -34,6 +34,7 @@ mod reading;
 mod reads;
 mod rebalance;
 mod replay;
+mod report;
 mod response;
 mod samples;
 mod scenarios;

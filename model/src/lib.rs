@@ -5,11 +5,13 @@
 
 pub mod endpoint;
 pub mod event;
+pub mod figures;
 pub mod finding;
 pub mod identity;
 mod injection;
 pub mod limit;
 pub mod mention;
+pub mod plain;
 mod principal_source;
 pub mod tables;
 pub mod time;

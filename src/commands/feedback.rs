@@ -55,10 +55,9 @@ pub(crate) fn run(setting: &Setting, args: &cli::Feedback) -> Result<Ended, Fail
         }
         (None, Some(_)) => return Err("give the id of a finding".into()),
     };
-    let now = Time::from_ns(wall().ns().div_euclid(NS_PER_US) * NS_PER_US);
     let by = args.by.clone().unwrap_or_else(actor);
     let said = Said {
-        now,
+        now: moment(),
         by: text("--by", &by, NAME_CHARS_MAX)?,
         reason: text("--reason", args.reason.as_deref().unwrap_or_default(), REASON_CHARS_MAX)?,
     };
@@ -76,6 +75,44 @@ struct Said {
     reason: String,
 }
 
+/// What a finding is, as it was typed.
+struct What<'a> {
+    verdict: Verdict,
+    scope: Scope,
+    /// Until when, and how the place is called where it was typed.
+    until: Option<&'a str>,
+    until_name: &'a str,
+}
+
+/// Says what a finding is, or takes it back, as the console asks for it: in the name of `by`.
+pub(super) fn give(
+    setting: &Setting,
+    reader: &Reader,
+    judgement: &console::Judgement,
+    by: &str,
+) -> Result<(), Failure> {
+    let said = Said {
+        now: moment(),
+        by: text("the name", by, NAME_CHARS_MAX)?,
+        reason: text("the reason", &judgement.reason, REASON_CHARS_MAX)?,
+    };
+    let verdict = match judgement.verdict.as_str() {
+        "benign" => Verdict::Benign,
+        "malicious" => Verdict::Malicious,
+        "withdraw" => return take_back(setting, reader, &judgement.finding_id, &said).map(drop),
+        other => return Err(format!("no verdict is called `{}`", plain(other)).into()),
+    };
+    let scope = match judgement.scope.as_str() {
+        "" => Scope::Finding,
+        name => {
+            Scope::from_name(name).ok_or_else(|| format!("no scope is called `{}`", plain(name)))?
+        }
+    };
+    let until = Some(judgement.until.as_str()).filter(|it| !it.is_empty());
+    let what = What { verdict, scope, until, until_name: "the end" };
+    keep(setting, reader, &judgement.finding_id, &said, &what).map(drop)
+}
+
 /// Says what a finding is.
 fn judge(
     setting: &Setting,
@@ -85,18 +122,41 @@ fn judge(
     said: &Said,
     verdict: Verdict,
 ) -> Result<Ended, Failure> {
-    let until = match args.until.as_deref() {
+    let until = args.until.as_deref();
+    let what = What { verdict, scope: scope(args.scope), until, until_name: "--until" };
+    let feedback = keep(setting, reader, typed, said, &what)?;
+    let (_, given) = about(setting, reader, &feedback.id())?;
+    let covers = suppresses(&given)?;
+    print(
+        setting,
+        (given.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema), given),
+    )?;
+    crate::note(&in_words(&feedback, covers));
+    Ok(Ended::Done)
+}
+
+/// Keeps what somebody says of the finding that was meant.
+fn keep(
+    setting: &Setting,
+    reader: &Reader,
+    typed: &str,
+    said: &Said,
+    what: &What<'_>,
+) -> Result<Feedback, Failure> {
+    let (verdict, scope) = (what.verdict, what.scope);
+    let until = match what.until {
         None => None,
         Some(_) if verdict != Verdict::Benign => {
-            return Err(
-                "--until is for benign: malicious leaves nothing out that could come back".into()
-            );
+            return Err(format!(
+                "{} is for benign: malicious leaves nothing out that could come back",
+                what.until_name
+            )
+            .into());
         }
-        Some(typed) => Some(end(typed, said.now)?),
+        Some(typed) => Some(end(what.until_name, typed, said.now)?),
     };
     let (_, batches) = explain::find(setting, reader, typed)?;
     let found = batches.first().ok_or("the answer has no row")?;
-    let scope = scope(args.scope);
     let cell = |name: &str| cell(found, name, 0);
     let principal_id = cell("principal_id")?;
     let entity = cell("entity")?.unwrap_or_default();
@@ -121,15 +181,7 @@ fn judge(
         withdraws: None,
     };
     setting.runtime.block_on(reader.give(std::slice::from_ref(&feedback)))?;
-    let id = feedback.id();
-    let (_, given) = about(setting, reader, &id)?;
-    let covers = suppresses(&given)?;
-    print(
-        setting,
-        (given.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema), given),
-    )?;
-    crate::note(&in_words(&feedback, covers));
-    Ok(Ended::Done)
+    Ok(feedback)
 }
 
 /// What was done, as one line.
@@ -149,7 +201,12 @@ fn in_words(feedback: &Feedback, covers: u64) -> String {
     format!("{id}: {findings} so far and those to come are left out of lists {until}")
 }
 
-/// Takes back what was said under an id or of a finding, and still holds or was over.
+/// The wall clock to the microsecond, as rows have it.
+fn moment() -> Time {
+    Time::from_ns(wall().ns().div_euclid(NS_PER_US) * NS_PER_US)
+}
+
+/// Takes back what was said under an id or of a finding.
 fn withdraw(
     setting: &Setting,
     reader: &Reader,
@@ -160,6 +217,21 @@ fn withdraw(
     if args.scope.is_some() || args.until.is_some() {
         return Err("withdraw takes neither --scope nor --until: all of it is taken back".into());
     }
+    let (prefix, taken) = take_back(setting, reader, typed, said)?;
+    print(setting, about(setting, reader, &prefix)?)?;
+    let rows = counted(taken, "row of feedback", "rows of feedback");
+    crate::note(&format!("{rows} withdrawn"));
+    Ok(Ended::Done)
+}
+
+/// Takes back all that was said under ids that begin so or of a finding, and still holds or was over:
+/// the beginning, and how many rows they are.
+fn take_back(
+    setting: &Setting,
+    reader: &Reader,
+    typed: &str,
+    said: &Said,
+) -> Result<(String, u64), Failure> {
     let prefix = explain::prefix(typed)?;
     let (_, batches) = about(setting, reader, &prefix)?;
     let mut taken = Vec::new();
@@ -205,10 +277,7 @@ fn withdraw(
         }
     }
     setting.runtime.block_on(reader.give(&taken))?;
-    print(setting, about(setting, reader, &prefix)?)?;
-    let rows = counted(taken.len() as u64, "row of feedback", "rows of feedback");
-    crate::note(&format!("{rows} withdrawn"));
-    Ok(Ended::Done)
+    Ok((prefix, taken.len() as u64))
 }
 
 /// Lists what was said.
@@ -313,18 +382,19 @@ fn text(flag: &str, typed: &str, chars_max: usize) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
-/// The end of a suppression: a time, or a length from now on.
-fn end(typed: &str, now: Time) -> Result<Time, Failure> {
+/// The end of a suppression: a time, or a length from now on; `name` is what it is called where it was
+/// typed.
+fn end(name: &str, typed: &str, now: Time) -> Result<Time, Failure> {
     let until =
         match instant(typed) {
             Some(until) => until,
-            None => match length_ns(typed, "--until") {
+            None => match length_ns(typed, name) {
                 Ok(length) => Time::from_ns(now.ns().checked_add(length).ok_or_else(|| {
-                    format!("--until is `{}`, which is too far away", plain(typed))
+                    format!("{name} is `{}`, which is too far away", plain(typed))
                 })?),
                 Err(_) => {
                     return Err(format!(
-                        "--until is `{}`, which is neither a time nor a length: write 2026-03-02, \
+                        "{name} is `{}`, which is neither a time nor a length: write 2026-03-02, \
                      2026-03-02T14:00, 12h or 30d",
                         plain(typed)
                     )
@@ -333,7 +403,7 @@ fn end(typed: &str, now: Time) -> Result<Time, Failure> {
             },
         };
     if until <= now {
-        return Err(format!("--until is {until}, which is over: give a later time").into());
+        return Err(format!("{name} is {until}, which is over: give a later time").into());
     }
     Ok(Time::from_ns(until.ns().div_euclid(NS_PER_US) * NS_PER_US))
 }
@@ -353,7 +423,7 @@ mod tests {
             ("2026-03-03", "2026-03-03T00:00:00Z"),
             ("2026-03-02T12:30+02:00", "2026-03-02T10:30:00Z"),
         ] {
-            assert_eq!(end(typed, NOW).unwrap().to_string(), expected, "{typed}");
+            assert_eq!(end("--until", typed, NOW).unwrap().to_string(), expected, "{typed}");
         }
         for (typed, words) in [
             ("2026-03-02", "which is over"),
@@ -365,7 +435,7 @@ mod tests {
             ("100000000000h", "neither a time nor a length"),
             ("100000d", "too far away"),
         ] {
-            let error = end(typed, NOW).unwrap_err().to_string();
+            let error = end("--until", typed, NOW).unwrap_err().to_string();
             assert!(error.contains(words), "{typed}: {error}");
         }
     }

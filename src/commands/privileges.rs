@@ -6,7 +6,8 @@ use crate::cli::{OutputFormat, Privileges, Suggest};
 use crate::columns::{numbers, texts};
 use crate::figures::counted;
 use crate::privileges::{
-    HELD_DAYS, Names, OfDay, Profile, Suggestion, Tells, Whose, date, is_path, profile, renamed,
+    Done, HELD_DAYS, Names, OfDay, Profile, Suggestion, Tells, Whose, date, is_path, profile,
+    renamed,
 };
 use crate::render::{self, plain};
 use arrow::array::{Array as _, ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -22,6 +23,8 @@ use store::{Question, Reader, Value};
 const DAYS: i64 = 90;
 /// Rows that are read of one identity, an operation and a day each: 90 days of all that one may have.
 const ROWS_MAX: usize = 250_000;
+/// Operations that the console shows of one identity, the most called first.
+const SHOWN_MAX: usize = 200;
 /// What the ids begin with that `ingest.pseudonymize` makes.
 const PSEUDONYM: &str = "pseudonym:";
 /// Microseconds of a day.
@@ -65,6 +68,11 @@ impl Peers {
         }
         Self { all, by_operation }
     }
+
+    /// How many use an operation.
+    fn users(&self, operation: &str) -> u64 {
+        self.by_operation.get(operation).copied().unwrap_or_default()
+    }
 }
 
 /// Shows the privileges of one identity.
@@ -78,7 +86,8 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
     }
     let typed = span_us(&args.span)?;
     let reader = setting.reader()?;
-    let asked = asked(setting, &reader, args)?;
+    let id = identity::resolve(setting, &reader, &args.id)?.id;
+    let asked = asked(setting, &reader, &id, args.tenant.as_deref())?;
     if args.suggest.is_some() {
         refuse_pseudonym(&asked.whose.principal_id)?;
     }
@@ -125,6 +134,38 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
     Ok(Ended::Done)
 }
 
+/// The privileges of one identity of one tenant, as the console shows them: of the last days.
+pub(super) fn of(
+    setting: &Setting,
+    reader: &Reader,
+    tenant_id: &str,
+    principal_id: &str,
+) -> Result<console::Privileges, Failure> {
+    let asked = asked(setting, reader, principal_id, Some(tenant_id))?;
+    let known = known_days(setting, reader, &asked)?;
+    let days = days_of((i64::MIN, i64::MAX), &known)?;
+    let rows = rows(setting, reader, &asked, &days)?;
+    let (peers, used) = used(setting, reader, &asked, &days)?;
+    let now = taken_over(&rows, &used);
+    let rows = renamed(rows, &now);
+    let peers = Peers::of(peers, used, &now);
+    let done = profile(&rows, &days);
+    let ranked = ranked(&done, &peers, true);
+    let operation = |(name, done): &(&str, Option<&Done>)| console::Operation {
+        name: (*name).to_owned(),
+        days: done.map_or(0, |it| it.days),
+        calls: done.map_or(0, |it| it.calls),
+        accepted: done.map_or(0, |it| it.accepted),
+        last_day: done.map_or_else(String::new, |it| date(it.last_day)),
+        peers: peers.users(name),
+    };
+    Ok(console::Privileges {
+        sentence: sentence(&asked, &done, &peers, &days),
+        operations: ranked.iter().take(SHOWN_MAX).map(operation).collect(),
+        left_out: ranked.len().saturating_sub(SHOWN_MAX) as u64,
+    })
+}
+
 /// A policy is held at who calls, and nobody calls by a pseudonym: it would bind nobody.
 fn refuse_pseudonym(id: &str) -> Result<(), Failure> {
     if !id.starts_with(PSEUDONYM) {
@@ -138,10 +179,14 @@ fn refuse_pseudonym(id: &str) -> Result<(), Failure> {
     .into())
 }
 
-/// The identity that is meant, of the tenant that is meant.
-fn asked(setting: &Setting, reader: &Reader, args: &Privileges) -> Result<Asked, Failure> {
-    let id = identity::resolve(setting, reader, &args.id)?.id;
-    let of = vec![("principal_id", Value::Text(id.clone()))];
+/// The identity of that id, of the tenant that is meant; without one of the only one.
+fn asked(
+    setting: &Setting,
+    reader: &Reader,
+    id: &str,
+    tenant: Option<&str>,
+) -> Result<Asked, Failure> {
+    let of = vec![("principal_id", Value::Text(id.to_owned()))];
     let (_, states) = setting.runtime.block_on(reader.ask(Question::Profile, of))?;
     let mut found = Vec::new();
     for batch in &states {
@@ -152,7 +197,7 @@ fn asked(setting: &Setting, reader: &Reader, args: &Privileges) -> Result<Asked,
             found.push(Asked {
                 whose: Whose {
                     tenant_id: text("tenant_id")?,
-                    principal_id: id.clone(),
+                    principal_id: id.to_owned(),
                     principal_name: called.filter(|it| !it.is_empty()),
                 },
                 kind: text("principal_type")?,
@@ -164,16 +209,16 @@ fn asked(setting: &Setting, reader: &Reader, args: &Privileges) -> Result<Asked,
         return Err(format!(
             "{} has no state in {reader} yet: it is written where the hour of its calls ends; ask \
              again then",
-            plain(&id)
+            plain(id)
         )
         .into());
     }
     let tenants: Vec<_> = found.iter().map(|it| plain(&it.whose.tenant_id)).collect();
     let tenants = tenants.join(", ");
-    if let Some(tenant) = &args.tenant {
-        found.retain(|it| it.whose.tenant_id == *tenant);
+    if let Some(tenant) = tenant {
+        found.retain(|it| it.whose.tenant_id == tenant);
     }
-    let (shown, last) = (plain(&id), found.pop());
+    let (shown, last) = (plain(id), found.pop());
     match (last, found.is_empty()) {
         (Some(only), true) => Ok(only),
         (None, _) => {
@@ -363,27 +408,35 @@ fn sentence(asked: &Asked, done: &Profile<'_>, peers: &Peers, days: &Range<i64>)
     )
 }
 
-/// A row for each operation: those that it called, the most called first; and with `all` those that
-/// only its peers use.
-fn table(done: &Profile<'_>, peers: &Peers, all: bool) -> Result<RecordBatch, Failure> {
+/// The operations that it called, the most called first; and with `all` those that only its peers use.
+fn ranked<'a>(
+    done: &'a Profile<'_>,
+    peers: &'a Peers,
+    all: bool,
+) -> Vec<(&'a str, Option<&'a Done>)> {
     let mut rows: Vec<_> = done.iter().map(|(name, done)| (*name, Some(done))).collect();
     if all {
         let is_new = |name: &&String| !done.contains_key(name.as_str());
         rows.extend(peers.by_operation.keys().filter(is_new).map(|name| (name.as_str(), None)));
     }
-    let calls =
-        |row: &(&str, Option<&_>)| row.1.map_or(0, |done: &crate::privileges::Done| done.calls);
-    let users = |name: &str| peers.by_operation.get(name).copied().unwrap_or_default();
+    let calls = |row: &(&str, Option<&Done>)| row.1.map_or(0, |done| done.calls);
+    let users = |name: &str| peers.users(name);
     rows.sort_by(|a, b| {
         calls(b).cmp(&calls(a)).then(users(b.0).cmp(&users(a.0))).then(a.0.cmp(b.0))
     });
-    let number = |of: fn(&crate::privileges::Done) -> u64| -> ArrayRef {
+    rows
+}
+
+/// The same as a table.
+fn table(done: &Profile<'_>, peers: &Peers, all: bool) -> Result<RecordBatch, Failure> {
+    let rows = ranked(done, peers, all);
+    let number = |of: fn(&Done) -> u64| -> ArrayRef {
         let each = rows.iter().map(|(_, done)| done.map_or(0, of) as i64);
         Arc::new(Int64Array::from_iter_values(each))
     };
     let names = rows.iter().map(|(name, _)| *name);
     let last = rows.iter().map(|(_, done)| done.map(|it| date(it.last_day)));
-    let peers = rows.iter().map(|(name, _)| users(name) as i64);
+    let peers = rows.iter().map(|(name, _)| peers.users(name) as i64);
     Ok(RecordBatch::try_from_iter_with_nullable([
         ("operation", Arc::new(StringArray::from_iter_values(names)) as ArrayRef, false),
         ("days", number(|it| it.days), false),

@@ -56,6 +56,41 @@ pub enum Question {
     /// `since_us`, `until_us`. Columns `endpoint`, `endpoint_source`, `first_us` and `last_us` (the
     /// days on which some peer used it), `peers`.
     PeerOperations,
+    /// A page of findings as a list shows them: `since_us`, `until_us`, `severity_min`, `detector`,
+    /// `identity` (a part of an id or a name in small letters; empty for any), `verdict` (empty for
+    /// those that lists show, `any`, `none`, `benign`, `malicious`), `rows_max`, `skip`.
+    FindingsPage,
+    /// How many they are on all pages: the same without the last two. Columns `n`, `severe`.
+    FindingsTotal,
+    /// The incident `incident_id`.
+    Incident,
+    /// Its findings and those of the incidents that were merged into it: `incident_id`, `rows_max`.
+    IncidentFindings,
+    /// Identities whose id or name has `text` (in small letters) in it, the riskiest first: `rows_max`,
+    /// `skip`.
+    IdentitiesByRisk,
+    /// What is ordinary for `principal_id` of `tenant_id`: its row of `identity_profile`.
+    Habits,
+    /// The hours of `principal_id` of `tenant_id`, the latest first: `rows_max`.
+    Hours,
+    /// The findings of `principal_id` of `tenant_id`, the latest first: `rows_max`.
+    IdentityFindings,
+    /// Where identities are taken from: `rows_max`. Columns `principal_source`, `identities`, `requests`.
+    CoverageSources,
+    /// What hours since `since_us` say, in one row: how many calls, and in how many hours.
+    CoverageHours,
+    /// What each detector read and raised since `since_us`: `rows_max`. Columns `detector`, `signals`,
+    /// `findings`, `last_us`.
+    CoverageDetectors,
+    /// How many findings there are of each UTC day and severity, in the order of time: `since_us`,
+    /// `until_us`, `severity_min`, `principal_id` (empty for any), `rows_max`. Columns `day` (its number
+    /// from 1970 on), `severity`, `findings`, `suppressed` (by feedback, which `findings` leaves out),
+    /// `first_at`, `last_at`.
+    FindingsByDay,
+    /// Identities with findings that feedback does not suppress, the riskiest first: the same. Columns
+    /// `tenant_id`, `principal_id`, `principal_name`, `principal_type`, `findings`, `place` (of the
+    /// highest severity, from 1), `risk` (in the latest state), `last_at`, `identities` (how many).
+    IdentitiesFound,
 }
 
 /// Takes the texts of a question from the two files of its name.
@@ -70,7 +105,7 @@ macro_rules! texts {
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 29] = [
         Self::Findings,
         Self::Suppressed,
         Self::Incidents,
@@ -87,6 +122,19 @@ impl Question {
         Self::Operations,
         Self::Critical,
         Self::PeerOperations,
+        Self::FindingsPage,
+        Self::FindingsTotal,
+        Self::Incident,
+        Self::IncidentFindings,
+        Self::IdentitiesByRisk,
+        Self::Habits,
+        Self::Hours,
+        Self::IdentityFindings,
+        Self::CoverageSources,
+        Self::CoverageHours,
+        Self::CoverageDetectors,
+        Self::FindingsByDay,
+        Self::IdentitiesFound,
     ];
 
     /// The text for a directory, and the one for a server.
@@ -108,6 +156,19 @@ impl Question {
             Self::Operations => texts!("operations"),
             Self::Critical => texts!("critical"),
             Self::PeerOperations => texts!("peer_operations"),
+            Self::FindingsPage => texts!("findings_page"),
+            Self::FindingsTotal => texts!("findings_total"),
+            Self::Incident => texts!("incident"),
+            Self::IncidentFindings => texts!("incident_findings"),
+            Self::IdentitiesByRisk => texts!("identities_by_risk"),
+            Self::Habits => texts!("habits"),
+            Self::Hours => texts!("hours"),
+            Self::IdentityFindings => texts!("identity_findings"),
+            Self::CoverageSources => texts!("coverage_sources"),
+            Self::CoverageHours => texts!("coverage_hours"),
+            Self::CoverageDetectors => texts!("coverage_detectors"),
+            Self::FindingsByDay => texts!("findings_by_day"),
+            Self::IdentitiesFound => texts!("identities_found"),
         }
     }
 }

@@ -8,7 +8,7 @@ const VALUE_DIGITS: usize = 3;
 const WHOLE_MAX: f64 = 1e15;
 
 /// A number rounded to so many significant digits, with an exponent where it would be long.
-pub(crate) fn significant(value: f64, digits: usize) -> String {
+pub fn significant(value: f64, digits: usize) -> String {
     let short = format!("{value:.*e}", digits.saturating_sub(1));
     match short.parse::<f64>() {
         Ok(rounded) if (1e-4..1e6).contains(&rounded.abs()) => rounded.to_string(),
@@ -19,7 +19,7 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
 }
 
 /// A number rounded to so many significant digits, but never above its decimal point: `23153`, `13.94`.
-pub(crate) fn rounded(value: f64, digits: usize) -> String {
+pub fn rounded(value: f64, digits: usize) -> String {
     let whole_min = 10_f64.powi(digits as i32 - 1);
     if (whole_min..WHOLE_MAX).contains(&value.abs()) {
         format!("{value:.0}")
@@ -29,7 +29,7 @@ pub(crate) fn rounded(value: f64, digits: usize) -> String {
 }
 
 /// A whole number with its digits in groups of three; any other text stays as it is.
-pub(crate) fn grouped(number: &str) -> String {
+pub fn grouped(number: &str) -> String {
     let digits = number.strip_prefix('-').unwrap_or(number);
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return number.to_owned();
@@ -48,12 +48,12 @@ pub(crate) fn grouped(number: &str) -> String {
 }
 
 /// A count and its noun, which is `one` of one and `many` of any other number: `1 row`, `2 rows`.
-pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(&count.to_string()), if count == 1 { one } else { many })
 }
 
 /// Bytes in decimal units: `2.3 GB`.
-pub(crate) fn bytes(value: f64) -> String {
+pub fn bytes(value: f64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     let (mut value, mut unit) = (value.max(0.0), 0);
     while value >= 999.5 && unit + 1 < UNITS.len() {
@@ -69,7 +69,7 @@ pub(crate) fn bytes(value: f64) -> String {
 }
 
 /// A value in the unit of a finding; the unit itself only for bytes, which get one that fits.
-pub(crate) fn in_unit(value: f64, unit: &str) -> String {
+pub fn in_unit(value: f64, unit: &str) -> String {
     if unit == "bytes" { bytes(value) } else { grouped(&rounded(value, VALUE_DIGITS)) }
 }
 

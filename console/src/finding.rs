@@ -1,0 +1,417 @@
+//! One finding: its sentence, what was seen against what is ordinary, what it rests on, and what people
+//! say of it.
+
+use crate::ask::{Row, Rows};
+use crate::chart::{self, Band};
+use crate::guard::Session;
+use crate::page::{self, Here, Links, Problem, Shown};
+use crate::server::{Console, Shared};
+use crate::words;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use model::figures::counted;
+use serde::Deserialize;
+use serde_json::Value as Json;
+use store::{Question, Scope, Value};
+
+/// Characters of an id that is typed at least.
+const ID_CHARS_MIN: usize = 4;
+/// Characters of an id at most.
+const ID_CHARS_MAX: usize = 40;
+/// Contributors and events that are shown; a finding has at most five of each.
+const PARTS_MAX: usize = 20;
+/// Characters of a reason.
+const REASON_CHARS_MAX: usize = 500;
+/// What the page says once a verdict was kept, by the name of the verdict.
+const DONE: [(&str, &str); 3] = [
+    ("benign", "Kept: the finding is benign, and lists leave out what that covers."),
+    ("malicious", "Kept: the finding is malicious."),
+    ("withdraw", "Kept: what was said of the finding no longer holds."),
+];
+
+/// What was done just before.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct After {
+    done: String,
+}
+
+/// The page.
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    Query(after): Query<After>,
+) -> Shown {
+    let rows = find(&console, &id).await?;
+    let row = chosen(&rows, &id)?;
+    let done = DONE.iter().find(|(name, _)| *name == after.done);
+    let shown = html! {
+        @if let Some((_, text)) = done { (page::notice(text)) }
+        (body(row, Links::Console))
+        (form(row, &console.guard.form_mark(&session)))
+    };
+    let title = format!("{} {}", words::id(row.text("finding_id")), row.text("detector"));
+    page::whole(&format!("Finding {title}"), Here::Elsewhere, &shown)
+}
+
+/// The findings whose ids begin so: up to two.
+pub(crate) async fn find(console: &Console, id: &str) -> Result<Rows, Problem> {
+    let id = id.to_ascii_lowercase();
+    let fits = (ID_CHARS_MIN..=ID_CHARS_MAX).contains(&id.len())
+        && id.chars().all(|it| it.is_ascii_hexdigit() || it == '-');
+    if !fits {
+        return Err(missing());
+    }
+    Ok(console.asker.ask(Question::Finding, vec![("prefix", Value::Text(id))]).await?)
+}
+
+/// The one that is meant.
+pub(crate) fn chosen<'a>(rows: &'a Rows, id: &str) -> Result<Row<'a>, Problem> {
+    let whole = rows.iter().find(|row| row.text("finding_id").eq_ignore_ascii_case(id));
+    match (whole, rows.len()) {
+        (Some(row), _) => Ok(row),
+        (None, 1) => rows.first().ok_or_else(missing),
+        (None, 0) => Err(missing()),
+        (None, _) => {
+            let text = "More than one finding begins so: give more of its id.";
+            Err(Problem::new(StatusCode::NOT_FOUND, "No such finding", text))
+        }
+    }
+}
+
+fn missing() -> Problem {
+    let text = "The store has no finding of this id: the list of findings has all that there are.";
+    Problem::new(StatusCode::NOT_FOUND, "No such finding", text)
+}
+
+/// All that there is to say of a finding, of a row as `Question::Finding` has it.
+pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
+    let unit = row.text("unit");
+    let number = |name: &str| row.number(name).unwrap_or_default();
+    let (observed, expected, upper) = (number("observed"), number("expected"), number("upper"));
+    html! {
+        p.lead data-testid="finding-sentence" { (words::whole(row.text("sentence"))) }
+        (facts(row, links))
+        section {
+            (page::heading(links, "Observed against the ordinary"))
+            div data-testid="band-chart" { (chart::band(&Band { observed, expected, upper, unit })) }
+            @if !row.text("counterfactual").is_empty() {
+                p data-testid="counterfactual" {
+                    strong { "Ordinary would have been: " }
+                    (words::whole(row.text("counterfactual")))
+                }
+            }
+        }
+        (contributors(row, links))
+        (evidence(row, links))
+        (said(row, links))
+    }
+}
+
+fn facts(row: Row<'_>, links: Links) -> Markup {
+    let text = |name: &str| html! { (words::whole(row.text(name))) };
+    let count = |name: &str| row.whole(name).unsigned_abs();
+    let who = row.text("principal_id");
+    let history = format!(
+        "{} d, {}, {}",
+        words::number(row.number("history_days")),
+        counted(count("history_n"), "call", "calls"),
+        counted(count("peers_n"), "peer", "peers"),
+    );
+    let score = words::number(row.number("score"));
+    let window = html! {
+        (words::time(row.text("window_start"))) " to " (words::time(row.text("window_end")))
+    };
+    let incident = row.some("incident_id").filter(|it| !it.is_empty());
+    page::facts(&[
+        ("Severity", page::severity(row.text("severity"))),
+        ("Score", html! { (score) " (about once in " (score) " windows of ordinary traffic)" }),
+        ("Surprise", html! { (words::number(row.number("surprise"))) " (−log10 p)" }),
+        ("Detector", text("detector")),
+        ("Identity", links.identity(row.text("tenant_id"), who, "")),
+        ("Resolved by", text("principal_source")),
+        ("Tenant", text("tenant_id")),
+        ("Entity", text("entity")),
+        ("Window", window),
+        ("First raised", words::time(row.text("detected_at"))),
+        ("Baseline", text("baseline_state")),
+        ("History", html! { (history) }),
+        ("Incident", incident.map_or_else(|| html! {}, |it| links.incident(it))),
+        ("OWASP", text("owasp")),
+        ("ATT&CK, ATLAS", text("attack")),
+        ("Models", text("model_version")),
+        ("Finding", html! { code { (words::whole(row.text("finding_id"))) } }),
+    ])
+}
+
+/// What most of it came from.
+fn contributors(row: Row<'_>, links: Links) -> Markup {
+    let unit = row.text("unit");
+    let parts = array(row.text("contributors"));
+    let bars: Vec<_> =
+        parts.iter().map(|it| (text_of(it, "name"), number_of(it, "share"))).collect();
+    html! {
+        @if !parts.is_empty() {
+            section data-testid="contributors" {
+                (page::heading(links, "Most of it"))
+                (chart::bars(&bars, "share"))
+                (page::scrolled("Contributors", &html! {
+                    table {
+                        thead { tr {
+                            th scope="col" { "What" } th scope="col" { "Observed" } th scope="col" { "Share" }
+                        } }
+                        tbody {
+                            @for part in &parts {
+                                tr {
+                                    td { (text_of(part, "name")) }
+                                    td.number { (words::measured(number_of(part, "observed"), unit)) }
+                                    td.number { (words::percent(number_of(part, "share"))) }
+                                }
+                            }
+                        }
+                    }
+                }))
+            }
+        }
+    }
+}
+
+/// Sample events, and the SQL that shows all of it.
+fn evidence(row: Row<'_>, links: Links) -> Markup {
+    let events = array(row.text("evidence"));
+    let sql = row.text("evidence_sql");
+    html! {
+        section data-testid="evidence" {
+            (page::heading(links, "Evidence"))
+            @if events.is_empty() {
+                p { "The finding has no sample events." }
+            } @else {
+                (page::scrolled("Sample events", &html! {
+                    table {
+                        thead { tr {
+                            th scope="col" { "Time" } th scope="col" { "Status" }
+                            th scope="col" { "Address" } th scope="col" { "Size" }
+                            th scope="col" { "Request" } th scope="col" { "Read from" }
+                        } }
+                        tbody { @for it in &events { (event(it)) } }
+                    }
+                }))
+            }
+            @if !sql.is_empty() {
+                p { "This SQL shows the observed value:" }
+                pre { code { (words::lines(sql)) } }
+                @if links == Links::Console {
+                    p { a href={ "/sql" (words::query(&[("q", sql)])) } { "Run it" } }
+                }
+            }
+        }
+    }
+}
+
+fn event(event: &Json) -> Markup {
+    let size = event.get("bytes_out").and_then(Json::as_f64);
+    let place = match (text_of(event, "input"), event.get("line").and_then(Json::as_u64)) {
+        (input, Some(line)) if !input.is_empty() => format!("{input}:{line}"),
+        (input, _) => input,
+    };
+    html! {
+        tr {
+            td { (words::time(&text_of(event, "time"))) }
+            td { (text_of(event, "status")) }
+            td { (text_of(event, "client_address")) }
+            td.number { (size.map_or_else(String::new, |it| words::measured(it, "bytes"))) }
+            td.request { code { (text_of(event, "request")) } }
+            td { (place) }
+        }
+    }
+}
+
+/// What people say of it now.
+fn said(row: Row<'_>, links: Links) -> Markup {
+    let text = |name: &str| html! { (words::whole(row.text(name))) };
+    let verdict = row.text("verdict");
+    let until = match (verdict, row.text("suppressed_until")) {
+        ("benign", "") => html! { "for good" },
+        ("benign", until) => words::time(until),
+        _ => html! {},
+    };
+    html! {
+        section {
+            (page::heading(links, "Verdict"))
+            div data-testid="verdict-current" {
+                @if verdict.is_empty() {
+                    p { "Nobody has said what it is." }
+                } @else {
+                    (page::facts(&[
+                        ("It is", html! { strong { (words::whole(verdict)) } }),
+                        ("Said by", text("verdict_by")),
+                        ("At", words::time(row.text("verdict_at"))),
+                        ("Covers", text("verdict_scope")),
+                        ("Left out until", until),
+                        ("Because", text("verdict_reason")),
+                    ]))
+                }
+            }
+        }
+    }
+}
+
+/// Where somebody says what it is.
+fn form(row: Row<'_>, mark: &str) -> Markup {
+    let id = row.text("finding_id");
+    html! {
+        form.verdict method="post" action={ "/findings/" (words::encoded(id)) "/verdict" }
+            data-testid="verdict-form" {
+            input type="hidden" name="csrf" value=(mark);
+            div.field.wide {
+                label for="reason" { "Why" }
+                input #reason name="reason" type="text" required maxlength=(REASON_CHARS_MAX)
+                    autocomplete="off";
+            }
+            div.field {
+                label for="scope" { "Said of" }
+                select #scope name="scope" {
+                    @for scope in Scope::ALL { option value=(scope.as_str()) { (covers(scope)) } }
+                }
+            }
+            div.field {
+                label for="until" { "Benign until" }
+                input #until name="until" type="text" placeholder="for good; or 30d, 12h, 2026-03-02"
+                    autocomplete="off";
+            }
+            div.buttons {
+                button type="submit" name="verdict" value="benign" data-testid="verdict-benign" {
+                    "Benign"
+                }
+                button type="submit" name="verdict" value="malicious" data-testid="verdict-malicious" {
+                    "Malicious"
+                }
+                @if !row.text("verdict").is_empty() {
+                    button type="submit" name="verdict" value="withdraw" data-testid="verdict-withdraw" {
+                        "Withdraw"
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A scope in words.
+const fn covers(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Finding => "this finding",
+        Scope::Pattern => "this detector, identity and entity",
+        Scope::Identity => "this detector and identity",
+        Scope::Entity => "this detector and entity",
+        Scope::Detector => "this detector, whoever calls",
+    }
+}
+
+/// A list in JSON; nothing of what is none.
+fn array(json: &str) -> Vec<Json> {
+    match serde_json::from_str(json) {
+        Ok(Json::Array(mut parts)) => {
+            parts.truncate(PARTS_MAX);
+            parts
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A value of an object as text; NULL is the empty one.
+fn text_of(object: &Json, name: &str) -> String {
+    match object.get(name) {
+        Some(Json::String(text)) => words::short(text, words::SENTENCE_CHARS_MAX),
+        Some(Json::Null) | None => String::new(),
+        Some(other) => words::short(&other.to_string(), words::SENTENCE_CHARS_MAX),
+    }
+}
+
+fn number_of(object: &Json, name: &str) -> f64 {
+    object.get(name).and_then(Json::as_f64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+
+    /// A finding whose every text is hostile.
+    fn hostile() -> Rows {
+        let contributors =
+            format!("[{{\"name\":{},\"observed\":3,\"share\":0.5}}]", Json::from(HOSTILE));
+        let evidence = format!(
+            "[{{\"time\":{0},\"request\":{0},\"status\":{0},\"client_address\":{0},\"input\":{0},\"line\":7}}]",
+            Json::from(HOSTILE)
+        );
+        let texts = [
+            "finding_id",
+            "tenant_id",
+            "principal_id",
+            "entity",
+            "detector",
+            "severity",
+            "sentence",
+            "counterfactual",
+            "evidence_sql",
+            "owasp",
+            "verdict",
+            "verdict_reason",
+            "verdict_by",
+            "window_start",
+            "incident_id",
+            "unit",
+        ];
+        let mut names = vec!["contributors", "evidence", "observed", "expected", "upper"];
+        names.extend(texts);
+        let mut cells = vec![contributors.as_str(), evidence.as_str(), "12", "3", "7"];
+        cells.extend([HOSTILE; 16]);
+        Rows::made_of(&names, &[&cells])
+    }
+
+    #[test]
+    fn hostile_texts_are_shown_as_texts() {
+        let rows = hostile();
+        let row = rows.first().unwrap();
+        for links in [Links::Console, Links::None] {
+            let shown = body(row, links).into_string();
+            assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
+            assert!(shown.matches("&lt;script&gt;alert(1)").count() > 10, "{shown}");
+        }
+        let shown = form(row, HOSTILE).into_string();
+        assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
+    }
+
+    #[test]
+    fn in_a_file_nothing_leads_to_a_page() {
+        let rows = hostile();
+        let shown = body(rows.first().unwrap(), Links::None).into_string();
+        assert!(!shown.contains("href=") && !shown.contains("<form"), "{shown}");
+    }
+
+    #[test]
+    fn a_finding_is_meant_by_its_id_or_a_beginning_that_only_it_has() {
+        let check = |ids: &[&str], typed: &str, expected: Result<&str, StatusCode>| {
+            let cells: Vec<[&str; 1]> = ids.iter().map(|id| [*id]).collect();
+            let cells: Vec<&[&str]> = cells.iter().map(|it| &it[..]).collect();
+            let rows = Rows::made_of(&["finding_id"], &cells);
+            let found = chosen(&rows, typed).map(|row| row.text("finding_id"));
+            assert_eq!(found.map_err(|it| it.status), expected, "{typed}");
+        };
+        check(&["abcd-1"], "abcd", Ok("abcd-1"));
+        check(&["abcd", "abcd-1"], "ABCD", Ok("abcd"));
+        check(&["abcd-1", "abcd-2"], "abcd", Err(StatusCode::NOT_FOUND));
+        check(&[], "abcd", Err(StatusCode::NOT_FOUND));
+    }
+
+    #[test]
+    fn what_is_no_list_is_shown_as_none() {
+        let rows = Rows::made_of(&["contributors", "evidence"], &[&["{", "null"]]);
+        let shown = body(rows.first().unwrap(), Links::Console).into_string();
+        assert!(shown.contains("no sample events") && !shown.contains("Most of it"), "{shown}");
+    }
+}

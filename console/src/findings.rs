@@ -1,0 +1,362 @@
+//! The list of findings: filters, pages of fifty, the most severe first.
+
+use crate::ask::{AskError, Row, Rows};
+use crate::page::{self, Here, Links, Problem, Shown};
+use crate::server::{Console, Shared};
+use crate::words;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use model::figures::counted;
+use model::{Origin, Severity, Time};
+use serde::Deserialize;
+use std::sync::Arc;
+use store::{Question, Value, Values};
+
+/// Findings on a page.
+pub(crate) const PAGE_ROWS: usize = 50;
+/// The last page that can be asked for.
+const PAGES_MAX: usize = 2_000;
+/// Characters of a filter.
+const FILTER_CHARS_MAX: usize = 400;
+/// What a verdict may be asked for as, and what that is called.
+const VERDICTS: [(&str, &str); 5] = [
+    ("", "not suppressed"),
+    ("none", "without a verdict"),
+    ("malicious", "malicious"),
+    ("benign", "benign"),
+    ("any", "all"),
+];
+
+/// Which findings are wanted, as it was typed.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
+pub(crate) struct Filter {
+    pub(crate) since: String,
+    pub(crate) until: String,
+    pub(crate) severity: String,
+    pub(crate) detector: String,
+    pub(crate) identity: String,
+    pub(crate) verdict: String,
+    pub(crate) page: String,
+}
+
+impl Filter {
+    /// The number of the page, from 1.
+    fn place(&self) -> usize {
+        self.page.parse().unwrap_or(1).clamp(1, PAGES_MAX)
+    }
+
+    /// The parameters that both questions have.
+    fn values(&self, instant: impl Fn(&str) -> Option<Time>) -> Result<Values, Problem> {
+        let long = [&self.identity, &self.detector, &self.since, &self.until];
+        if long.iter().any(|it| it.chars().count() > FILTER_CHARS_MAX) {
+            return Err(wrong(&format!("A filter has at most {FILTER_CHARS_MAX} characters.")));
+        }
+        let severity_min = match self.severity.as_str() {
+            "" => 1,
+            name => {
+                let place = (1..).zip(Severity::ALL).find(|(_, it)| it.as_str() == name);
+                place.map(|(place, _)| place).ok_or_else(|| wrong("There is no such severity."))?
+            }
+        };
+        if !self.detector.is_empty() && Origin::from_name(&self.detector).is_none() {
+            return Err(wrong("There is no such detector."));
+        }
+        if !VERDICTS.iter().any(|(name, _)| *name == self.verdict) {
+            return Err(wrong("There is no such verdict."));
+        }
+        let bound = |name: &str, typed: &str, open: i64| match (typed.trim(), instant(typed.trim()))
+        {
+            ("", _) => Ok(open),
+            (_, Some(time)) => Ok(micros(time)),
+            (_, None) => Err(wrong(&format!(
+                "{name} is no time: write 2026-03-02, 2026-03-02T14:00 or 2026-03-02T14:00:00Z."
+            ))),
+        };
+        Ok(vec![
+            ("since_us", Value::Int(bound("From", &self.since, i64::MIN)?)),
+            ("until_us", Value::Int(bound("Before", &self.until, i64::MAX)?)),
+            ("severity_min", Value::Int(severity_min)),
+            ("detector", Value::Text(self.detector.clone())),
+            ("identity", Value::Text(self.identity.trim().to_lowercase())),
+            ("verdict", Value::Text(self.verdict.clone())),
+        ])
+    }
+
+    /// The address of the same list at another page.
+    fn address(&self, page: usize) -> String {
+        let page = if page > 1 { page.to_string() } else { String::new() };
+        let query = words::query(&[
+            ("since", &self.since),
+            ("until", &self.until),
+            ("severity", &self.severity),
+            ("detector", &self.detector),
+            ("identity", &self.identity),
+            ("verdict", &self.verdict),
+            ("page", &page),
+        ]);
+        format!("/{query}")
+    }
+}
+
+/// The first microsecond of the store that is not before a time.
+fn micros(time: Time) -> i64 {
+    time.ns().div_euclid(1_000) + i64::from(time.ns().rem_euclid(1_000) > 0)
+}
+
+fn wrong(text: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "Not a filter", text)
+}
+
+/// Reads the first page of all findings, so that it is there when somebody opens it.
+pub(crate) async fn read_first(console: &Console) -> Result<(), AskError> {
+    let Ok(values) = Filter::default().values(|_| None) else { return Ok(()) };
+    read(console, values, 1).await.map(drop)
+}
+
+/// A page of rows, and how many there are on all pages: all of them and the severe ones.
+async fn read(
+    console: &Console,
+    values: Values,
+    place: usize,
+) -> Result<(Arc<Rows>, i64, i64), AskError> {
+    let mut paged = values.clone();
+    paged.push(("rows_max", Value::Int(PAGE_ROWS as i64)));
+    paged.push(("skip", Value::Int(((place - 1) * PAGE_ROWS) as i64)));
+    let asker = &console.asker;
+    let rows = asker.ask_list(Question::FindingsPage, paged);
+    let total = asker.ask_list(Question::FindingsTotal, values);
+    let (rows, total) = tokio::try_join!(rows, total)?;
+    let count = |name: &str| total.first().map_or(0, |it| it.whole(name));
+    Ok((rows, count("n"), count("severe")))
+}
+
+/// The page.
+pub(crate) async fn page(State(console): State<Shared>, Query(filter): Query<Filter>) -> Shown {
+    console.asker.looked();
+    let commands = &console.commands;
+    let values = filter.values(|typed| commands.instant(typed))?;
+    let place = filter.place();
+    let (rows, total, severe) = read(&console, values, place).await?;
+    let body = html! {
+        (form(&filter))
+        @if rows.is_empty() {
+            (page::empty(if total > 0 { "This page has none: go back." } else { "No findings." }))
+        } @else {
+            p.count {
+                (counted(total.unsigned_abs(), "finding", "findings")) ", "
+                (words::whole_number(severe)) " of them high or critical"
+            }
+            (table(&rows, Links::Console))
+        }
+        (ways(&filter, place, total.unsigned_abs() as usize))
+    };
+    page::whole("Findings", Here::Findings, &body)
+}
+
+/// Ways to the pages before and after this one.
+fn ways(filter: &Filter, place: usize, total: usize) -> Markup {
+    let last = total.div_ceil(PAGE_ROWS).clamp(1, PAGES_MAX);
+    html! {
+        @if last > 1 || place > 1 {
+            nav.ways aria-label="Pages of findings" {
+                @if place > 1 {
+                    a href=(filter.address(place.min(last + 1) - 1)) rel="prev" data-testid="previous-page" {
+                        "Previous"
+                    }
+                }
+                span { "Page " (place) " of " (last) }
+                @if place < last {
+                    a href=(filter.address(place + 1)) rel="next" data-testid="next-page" { "Next" }
+                }
+            }
+        }
+    }
+}
+
+/// The filters, as they are set.
+fn form(filter: &Filter) -> Markup {
+    let hint = "2026-03-02T14:00";
+    html! {
+        form.filters method="get" action="/" data-testid="filter-form" {
+            div.field {
+                label for="since" { "From" }
+                input #since name="since" type="text" value=(filter.since) placeholder=(hint)
+                    autocomplete="off";
+            }
+            div.field {
+                label for="until" { "Before" }
+                input #until name="until" type="text" value=(filter.until) placeholder=(hint)
+                    autocomplete="off";
+            }
+            div.field {
+                label for="severity" { "At least" }
+                select #severity name="severity" data-testid="filter-severity" {
+                    option value="" selected[filter.severity.is_empty()] { "any severity" }
+                    @for it in Severity::ALL {
+                        option value=(it.as_str()) selected[it.as_str() == filter.severity] {
+                            (it.as_str())
+                        }
+                    }
+                }
+            }
+            div.field {
+                label for="detector" { "Detector" }
+                select #detector name="detector" data-testid="filter-detector" {
+                    option value="" selected[filter.detector.is_empty()] { "any detector" }
+                    @for it in Origin::all() {
+                        option value=(it.as_str()) selected[it.as_str() == filter.detector] {
+                            (it.as_str())
+                        }
+                    }
+                }
+            }
+            div.field {
+                label for="identity" { "Identity" }
+                input #identity name="identity" type="search" value=(filter.identity)
+                    placeholder="a part of its id or name" autocomplete="off"
+                    data-testid="filter-identity";
+            }
+            div.field {
+                label for="verdict" { "Verdict" }
+                select #verdict name="verdict" {
+                    @for (name, text) in VERDICTS {
+                        option value=(name) selected[name == filter.verdict] { (text) }
+                    }
+                }
+            }
+            button type="submit" data-testid="filter-apply" { "Apply" }
+        }
+    }
+}
+
+/// A table of findings, of rows as `Question::FindingsPage` has them.
+pub(crate) fn table(rows: &Rows, links: Links) -> Markup {
+    let table = html! {
+        table.findings data-testid="findings-table" {
+            thead {
+                tr {
+                    th scope="col" { "Severity" }
+                    th scope="col" { "Finding" }
+                    th scope="col" { "Identity" }
+                    th scope="col" { "Detector" }
+                    th scope="col" { "Detected" }
+                }
+            }
+            tbody { @for row in rows.iter() { (line(row, links)) } }
+        }
+    };
+    page::scrolled("Findings", &table)
+}
+
+fn line(row: Row<'_>, links: Links) -> Markup {
+    let sentence = html! { (words::short(row.text("sentence"), words::SENTENCE_CHARS_MAX)) };
+    html! {
+        tr data-testid="finding-row" {
+            td {
+                (page::severity(row.text("severity")))
+                @if let Some(verdict) = row.some("verdict").filter(|it| !it.is_empty()) {
+                    span.verdict { (words::short(verdict, words::NAME_CHARS_MAX)) }
+                }
+            }
+            td.sentence { (links.finding(row.text("finding_id"), &sentence)) }
+            td { (links.identity(row.text("tenant_id"), row.text("principal_id"), "")) }
+            td { (words::short(row.text("detector"), words::NAME_CHARS_MAX)) }
+            td { (words::time(row.text("detected_at"))) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+
+    fn check(filter: &Filter, expected: Result<&[(&'static str, Value)], &str>) {
+        let noon = |typed: &str| (typed == "noon").then(|| Time::from_ns(43_200_000_000_500));
+        match (filter.values(noon), expected) {
+            (Ok(values), Ok(wanted)) => {
+                for it in wanted {
+                    assert!(values.contains(it), "{values:?}");
+                }
+            }
+            (Err(problem), Err(words)) => assert!(problem.text.contains(words), "{problem:?}"),
+            (found, wanted) => panic!("{found:?}, not {wanted:?}"),
+        }
+    }
+
+    #[test]
+    fn a_filter_is_a_list_of_values() {
+        let filter = Filter {
+            since: " noon ".into(),
+            severity: "high".into(),
+            identity: " O'Brien; -- ".into(),
+            verdict: "any".into(),
+            ..Filter::default()
+        };
+        let wanted = [
+            ("since_us", Value::Int(43_200_000_001)),
+            ("until_us", Value::Int(i64::MAX)),
+            ("severity_min", Value::Int(4)),
+            ("identity", Value::Text("o'brien; --".into())),
+            ("verdict", Value::Text("any".into())),
+        ];
+        check(&filter, Ok(&wanted));
+        for (filter, words) in [
+            (Filter { since: "soon".into(), ..Filter::default() }, "From is no time"),
+            (Filter { severity: "worst".into(), ..Filter::default() }, "severity"),
+            (Filter { detector: HOSTILE.into(), ..Filter::default() }, "detector"),
+            (Filter { verdict: "' OR 1=1".into(), ..Filter::default() }, "verdict"),
+            (Filter { identity: "a".repeat(401), ..Filter::default() }, "400 characters"),
+        ] {
+            check(&filter, Err(words));
+        }
+    }
+
+    #[test]
+    fn a_page_leads_to_the_one_before_and_the_one_after() {
+        let filter = Filter { identity: "a b".into(), page: "2".into(), ..Filter::default() };
+        let shown = ways(&filter, filter.place(), 101).into_string();
+        assert!(shown.contains("href=\"/?identity=a%20b\""), "{shown}");
+        assert!(shown.contains("href=\"/?identity=a%20b&amp;page=3\""), "{shown}");
+        assert!(shown.contains("Page 2 of 3"), "{shown}");
+        let last = ways(&filter, 3, 101).into_string();
+        assert!(!last.contains("next-page"), "{last}");
+        assert_eq!(ways(&Filter::default(), 1, 50).into_string(), "", "one page leads nowhere");
+        let beyond = ways(&filter, 9, 101).into_string();
+        assert!(beyond.contains("page=3\"") && !beyond.contains("next-page"), "{beyond}");
+    }
+
+    #[test]
+    fn a_page_that_is_no_number_is_the_first() {
+        for (typed, expected) in [
+            ("", 1),
+            ("0", 1),
+            ("-4", 1),
+            ("x", 1),
+            ("7", 7),
+            ("99999999999999999999", 1),
+            ("5000", PAGES_MAX),
+        ] {
+            let filter = Filter { page: typed.into(), ..Filter::default() };
+            assert_eq!(filter.place(), expected, "{typed}");
+        }
+    }
+
+    #[test]
+    fn hostile_texts_of_a_finding_are_shown_as_texts() {
+        let names = ["finding_id", "tenant_id", "principal_id", "sentence", "severity", "verdict"];
+        let rows = Rows::made_of(&names, &[&[HOSTILE; 6]]);
+        for links in [Links::Console, Links::None] {
+            let shown = table(&rows, links).into_string();
+            assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
+            assert!(shown.contains("&lt;script&gt;alert(1)"), "{shown}");
+        }
+        let filter =
+            Filter { identity: HOSTILE.into(), since: HOSTILE.into(), ..Filter::default() };
+        let shown = form(&filter).into_string();
+        assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
+    }
+}

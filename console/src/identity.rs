@@ -1,0 +1,397 @@
+//! One identity: what it did and when, what is ordinary for it, what was found, and which operations it
+//! used of those that its peers use.
+
+use crate::ask::{AskError, Asker, Row, Rows};
+use crate::chart::{self, Timeline};
+use crate::page::{self, Here, Links, Problem, Shown};
+use crate::server::Shared;
+use crate::{Operation, Privileges, findings, words};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use model::figures::counted;
+use serde::Deserialize;
+use std::sync::Arc;
+use store::{Question, Value};
+
+/// Hours that are drawn, the latest: two weeks.
+const HOURS_MAX: usize = 336;
+/// Findings that are shown, the latest.
+const FINDINGS_MAX: usize = 50;
+/// Lines of the timeline, the latest.
+const LINES_MAX: usize = 40;
+/// Characters of an identity's id and of a tenant's.
+const ID_CHARS_MAX: usize = 4_096;
+/// Microseconds of a second.
+const US_PER_S: i64 = 1_000_000;
+
+/// Who is meant.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Which {
+    tenant: String,
+    id: String,
+}
+
+/// What is known of an identity.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    tenant: String,
+    id: String,
+    /// Its row of `identity_profile`; none before its first hour ended.
+    habits: Rows,
+    /// Its hours, the latest first.
+    hours: Rows,
+    /// Its findings, the latest first.
+    findings: Rows,
+    /// What it used of what its peers use, or why that is not known; none where it was not asked.
+    privileges: Option<Result<Privileges, String>>,
+}
+
+/// Asks the store about an identity of a tenant.
+pub(crate) async fn of(asker: &Asker, tenant: &str, id: &str) -> Result<Identity, AskError> {
+    let who = vec![("tenant_id", Value::from(tenant)), ("principal_id", Value::from(id))];
+    let few = |rows_max: usize| {
+        let mut values = who.clone();
+        values.push(("rows_max", Value::Int(rows_max as i64)));
+        values
+    };
+    let (habits, hours, findings) = tokio::try_join!(
+        asker.ask(Question::Habits, who.clone()),
+        asker.ask(Question::Hours, few(HOURS_MAX)),
+        asker.ask(Question::IdentityFindings, few(FINDINGS_MAX)),
+    )?;
+    let (tenant, id) = (tenant.to_owned(), id.to_owned());
+    Ok(Identity { tenant, id, habits, hours, findings, privileges: None })
+}
+
+impl Identity {
+    /// Whether the store knows nothing of it.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.habits.is_empty() && self.hours.is_empty() && self.findings.is_empty()
+    }
+
+    /// What it is called: its name where it has one.
+    pub(crate) fn name(&self) -> &str {
+        let name = self.habits.first().map(|it| it.text("principal_name")).unwrap_or_default();
+        if name.is_empty() { &self.id } else { name }
+    }
+}
+
+/// The page.
+pub(crate) async fn page(State(console): State<Shared>, Query(which): Query<Which>) -> Shown {
+    let missing = || {
+        let text = "The store knows nobody of this id in this tenant: look under Identities.";
+        Problem::new(StatusCode::NOT_FOUND, "No such identity", text)
+    };
+    if which.id.is_empty() || which.id.len().max(which.tenant.len()) > ID_CHARS_MAX {
+        return Err(missing());
+    }
+    let mut known = of(&console.asker, &which.tenant, &which.id).await?;
+    if known.is_unknown() {
+        return Err(missing());
+    }
+    let commands = Arc::clone(&console.commands);
+    // It asks the store as a command does, which waits: not where others are served.
+    let asked = tokio::task::spawn_blocking(move || commands.privileges(&which.tenant, &which.id));
+    let privileges = asked.await.unwrap_or_else(|error| Err(error.to_string()));
+    known.privileges = Some(privileges);
+    page::whole(known.name(), Here::Elsewhere, &body(&known, Links::Console))
+}
+
+/// All that there is to say of an identity.
+pub(crate) fn body(of: &Identity, links: Links) -> Markup {
+    let habits = of.habits.first();
+    html! {
+        (facts(of, habits))
+        section {
+            (page::heading(links, "Hours"))
+            div data-testid="timeline-chart" { (hours(of, habits, links)) }
+        }
+        section data-testid="identity-habits" {
+            (page::heading(links, "Habits"))
+            @match habits {
+                Some(row) => (usual(row)),
+                None => p { "Nothing is known yet: habits are written where an hour of its calls ends." },
+            }
+        }
+        section {
+            (page::heading(links, "Findings"))
+            @if of.findings.is_empty() { p { "Nothing was found of it." } }
+            @else { (findings::table(&of.findings, links)) }
+            @if of.findings.len() >= FINDINGS_MAX { p { "These are the latest " (FINDINGS_MAX) "." } }
+        }
+        @if let Some(privileges) = &of.privileges {
+            section data-testid="identity-privileges" {
+                (page::heading(links, "Used privilege"))
+                @match privileges {
+                    Ok(known) => (used(known)),
+                    Err(why) => p { (words::whole(why)) },
+                }
+            }
+        }
+        section data-testid="identity-timeline" {
+            (page::heading(links, "Timeline"))
+            (story(of, links))
+        }
+    }
+}
+
+fn facts(of: &Identity, habits: Option<Row<'_>>) -> Markup {
+    let text = |name: &str| {
+        habits.map_or_else(|| html! {}, |row| html! { (words::whole(row.text(name))) })
+    };
+    let time = |name: &str| habits.map_or_else(|| html! {}, |row| words::time(row.text(name)));
+    let count = |name: &str| {
+        habits.map_or_else(|| html! {}, |row| html! { (words::whole_number(row.whole(name))) })
+    };
+    let risk = habits.and_then(|row| row.number("risk"));
+    page::facts(&[
+        ("Identity", html! { code { (words::whole(&of.id)) } }),
+        ("Name", text("principal_name")),
+        ("Tenant", html! { (words::whole(&of.tenant)) }),
+        ("Kind", text("principal_type")),
+        ("Resolved by", text("principal_source")),
+        ("Risk", risk.map_or_else(|| html! {}, |it| html! { (words::number(Some(it))) " of 260" })),
+        ("Baseline", text("baseline_state")),
+        ("First seen", time("first_seen")),
+        ("Last seen", time("last_seen")),
+        ("Calls", count("requests")),
+        ("Active hours", count("active_hours")),
+    ])
+}
+
+/// Its hours against the band of its ordinary ones, with its findings.
+fn hours(of: &Identity, habits: Option<Row<'_>>, links: Links) -> Markup {
+    let mut points: Vec<(i64, f64)> = of
+        .hours
+        .iter()
+        .map(|row| (row.whole("start_us").div_euclid(US_PER_S), row.number("requests")))
+        .map(|(at, calls)| (at, calls.unwrap_or_default()))
+        .collect();
+    points.sort_unstable_by_key(|(at, _)| *at);
+    let first = points.first().map_or(i64::MAX, |(at, _)| *at);
+    let marks: Vec<(i64, &str, String)> = of
+        .findings
+        .iter()
+        .map(|row| {
+            let href = match links {
+                Links::Console => format!("/findings/{}", words::encoded(row.text("finding_id"))),
+                Links::None => String::new(),
+            };
+            (row.whole("detected_us").div_euclid(US_PER_S), row.text("severity"), href)
+        })
+        .filter(|(at, _, _)| *at >= first)
+        .collect();
+    let marks: Vec<(i64, &str, &str)> =
+        marks.iter().map(|(at, severity, href)| (*at, *severity, href.as_str())).collect();
+    let band = habits.and_then(|row| {
+        let quantile = |name: &str| row.number(name);
+        Some((quantile("requests_p05")?, quantile("requests_p50")?, quantile("requests_p95")?))
+    });
+    html! {
+        @if points.is_empty() {
+            p { "The store has no hours of it." }
+        } @else {
+            (chart::timeline(&Timeline {
+                title: "Calls in each active hour",
+                unit: "calls",
+                points: &points,
+                band,
+                marks: &marks,
+            }))
+        }
+    }
+}
+
+/// What is ordinary for it.
+fn usual(row: Row<'_>) -> Markup {
+    let text = |name: &str| html! { (words::whole(row.text(name))) };
+    let count = |name: &str| {
+        row.some(name)
+            .map_or_else(|| html! {}, |_| html! { (words::whole_number(row.whole(name))) })
+    };
+    let band = |of: &str, unit: &str| {
+        let of = |part: &str| row.number(&format!("{of}_{part}"));
+        match (of("p05"), of("p50"), of("p95")) {
+            (Some(low), Some(middle), Some(high)) => html! {
+                (words::measured(middle, unit)) " (90 % of hours: " (words::measured(low, unit))
+                " to " (words::measured(high, unit)) ")"
+            },
+            _ => html! {},
+        }
+    };
+    let group = match row.whole("peer_group") {
+        -1 => html! { "none; " (words::whole_number(row.whole("peers"))) " stand for its peers" },
+        group => html! { (group) ", of " (words::whole_number(row.whole("peers"))) " identities" },
+    };
+    page::facts(&[
+        ("Usual endpoints", text("endpoints_usual")),
+        ("Endpoints known", count("endpoints_known")),
+        ("Usual hours (UTC)", text("hours_usual")),
+        ("Calls in an active hour", band("requests", "calls")),
+        ("Bytes received", band("bytes_out", "bytes")),
+        ("Objects read", band("objects", "objects")),
+        ("Networks in one hour, at most", count("networks_distinct_max")),
+        ("Networks that were new", count("networks_new")),
+        ("Programs in one hour, at most", count("user_agents_distinct_max")),
+        ("Peer group", group),
+        ("Hours learned", count("windows_learned")),
+        ("Hours withheld", count("windows_withheld")),
+    ])
+}
+
+/// Which operations it used of those that its peers use.
+fn used(known: &Privileges) -> Markup {
+    let table = html! {
+        table {
+            thead { tr {
+                th scope="col" { "Operation" } th scope="col" { "Used" } th scope="col" { "Calls" }
+                th scope="col" { "Not refused" } th scope="col" { "Days" }
+                th scope="col" { "Last day" } th scope="col" { "Peers that use it" }
+            } }
+            tbody { @for it in &known.operations { (operation(it)) } }
+        }
+    };
+    html! {
+        p { (words::whole(&known.sentence)) }
+        @if !known.operations.is_empty() { (page::scrolled("Operations", &table)) }
+        @if known.left_out > 0 {
+            p { (counted(known.left_out, "operation is", "operations are")) " left out." }
+        }
+    }
+}
+
+fn operation(it: &Operation) -> Markup {
+    let count = |it: u64| words::whole_number(i64::try_from(it).unwrap_or(i64::MAX));
+    html! {
+        tr {
+            td { code { (words::short(&it.name, words::SENTENCE_CHARS_MAX)) } }
+            td { @if it.accepted > 0 { "yes" } @else { "no" } }
+            td.number { (count(it.calls)) }
+            td.number { (count(it.accepted)) }
+            td.number { (count(it.days)) }
+            td { (it.last_day) }
+            td.number { (count(it.peers)) }
+        }
+    }
+}
+
+/// Its hours and its findings in one list, the latest first.
+fn story(of: &Identity, links: Links) -> Markup {
+    let mut lines: Vec<(i64, Markup)> = Vec::new();
+    for row in of.hours.iter().take(LINES_MAX) {
+        lines.push((row.whole("start_us"), hour(row)));
+    }
+    for row in of.findings.iter().take(LINES_MAX) {
+        let sentence = html! { (words::short(row.text("sentence"), words::SENTENCE_CHARS_MAX)) };
+        let line = html! {
+            tr {
+                td { (words::time(row.text("detected_at"))) }
+                td { (page::severity(row.text("severity"))) }
+                td { (links.finding(row.text("finding_id"), &sentence)) }
+            }
+        };
+        lines.push((row.whole("detected_us"), line));
+    }
+    // A finding stands above the hour that it was detected in.
+    lines.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let table = html! {
+        table {
+            thead { tr {
+                th scope="col" { "Time" } th scope="col" { "What" } th scope="col" { "In words" }
+            } }
+            tbody { @for (_, line) in lines.iter().take(LINES_MAX) { (line) } }
+        }
+    };
+    html! {
+        @if lines.is_empty() { p { "The store has nothing of it." } }
+        @else { (page::scrolled("Timeline", &table)) }
+    }
+}
+
+fn hour(row: Row<'_>) -> Markup {
+    let count = |name: &str| row.whole(name).unsigned_abs();
+    let refused = count("refused");
+    html! {
+        tr {
+            td { (words::time(row.text("window_start"))) }
+            td { "hour" }
+            td {
+                (counted(count("requests"), "call", "calls")) " to "
+                (counted(count("endpoints_distinct"), "endpoint", "endpoints")) ", "
+                (count("endpoints_new")) " of them new; "
+                (counted(count("objects_distinct"), "object", "objects")) ", "
+                (words::measured(row.number("bytes_out").unwrap_or_default(), "bytes"))
+                @if refused > 0 { "; " (counted(refused, "call", "calls")) " answered 401, 403 or 404" }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+
+    fn hostile() -> Identity {
+        let habits =
+            ["principal_name", "principal_type", "endpoints_usual", "hours_usual", "peer_group"];
+        let hours = ["start_us", "window_start", "requests", "bytes_out"];
+        let found =
+            ["finding_id", "tenant_id", "principal_id", "sentence", "severity", "detected_us"];
+        let privileges = Privileges {
+            sentence: HOSTILE.into(),
+            operations: vec![Operation { name: HOSTILE.into(), calls: 2, ..Operation::default() }],
+            left_out: 1,
+        };
+        Identity {
+            tenant: HOSTILE.into(),
+            id: HOSTILE.into(),
+            habits: Rows::made_of(&habits, &[&[HOSTILE; 5]]),
+            hours: Rows::made_of(
+                &hours,
+                &[
+                    &["7200000000", "1970-01-01T02:00:00Z", "7", "1"],
+                    &["3600000000", "1970-01-01T01:00:00Z", "5", "1"],
+                ],
+            ),
+            findings: Rows::made_of(
+                &found,
+                &[&[HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, "7300000000"]],
+            ),
+            privileges: Some(Ok(privileges)),
+        }
+    }
+
+    #[test]
+    fn hostile_texts_of_an_identity_are_shown_as_texts() {
+        for links in [Links::Console, Links::None] {
+            let shown = body(&hostile(), links).into_string();
+            assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
+            assert!(shown.matches("&lt;script&gt;alert(1)").count() > 6, "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_latest_stands_first() {
+        let shown = story(&hostile(), Links::None).into_string();
+        let at = |text: &str| shown.find(text).unwrap();
+        assert!(
+            at("&lt;script") < at("7 calls to") && at("7 calls to") < at("5 calls to"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn who_has_no_name_is_called_by_the_id() {
+        let mut one = hostile();
+        assert_eq!(one.name(), HOSTILE);
+        one.habits = Rows::made_of(&["principal_name"], &[&["ann"]]);
+        assert_eq!(one.name(), "ann");
+        one.habits = Rows::default();
+        assert_eq!(one.name(), HOSTILE);
+        assert!(!one.is_unknown(), "it has hours");
+    }
+}

@@ -1,0 +1,240 @@
+//! The frame that every page has: title, ways to the other pages, the place where the content begins.
+
+use crate::ask::AskError;
+use crate::words;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+
+/// Bytes of a page; what is shown is cut long before.
+const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// A page, or why there is none.
+pub(crate) type Shown = Result<Html<String>, Problem>;
+
+/// Why there is no page, as one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) title: &'static str,
+    pub(crate) text: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, title: &'static str, text: &str) -> Self {
+        Self { status, title, text: text.to_owned() }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        let status = match error {
+            AskError::Slow => StatusCode::GATEWAY_TIMEOUT,
+            AskError::Store(_) | AskError::Odd(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, "The store gives no answer", &error.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let page = frame(self.title, Here::Elsewhere, &notice(&self.text));
+        (self.status, Html(page.into_string())).into_response()
+    }
+}
+
+/// Where links on a part of a page lead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Links {
+    /// To other pages of the console.
+    Console,
+    /// Nowhere: the part stands in a file.
+    None,
+}
+
+impl Links {
+    /// A text that leads to a finding's page where there is one.
+    pub(crate) fn finding(self, id: &str, content: &Markup) -> Markup {
+        match self {
+            Self::Console => html! {
+                a href={ "/findings/" (words::encoded(id)) } data-testid="finding-link" { (content) }
+            },
+            Self::None => content.clone(),
+        }
+    }
+
+    /// The name of an identity, which leads to its page where there is one.
+    pub(crate) fn identity(self, tenant: &str, id: &str, name: &str) -> Markup {
+        let shown = words::short(if name.is_empty() { id } else { name }, words::NAME_CHARS_MAX);
+        match self {
+            Self::Console if !id.is_empty() => html! {
+                a href=(identity_address(tenant, id)) data-testid="identity-link" { (shown) }
+            },
+            _ => html! { (shown) },
+        }
+    }
+
+    /// The beginning of an incident's id, which leads to its page where there is one.
+    pub(crate) fn incident(self, id: &str) -> Markup {
+        match self {
+            Self::Console => html! {
+                a href={ "/incidents/" (words::encoded(id)) } { (words::id(id)) }
+            },
+            Self::None => html! { (words::id(id)) },
+        }
+    }
+}
+
+/// Where an identity's page is.
+pub(crate) fn identity_address(tenant: &str, id: &str) -> String {
+    format!("/identity?tenant={}&id={}", words::encoded(tenant), words::encoded(id))
+}
+
+/// Which of the pages in the list of pages this is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Here {
+    Findings,
+    Incidents,
+    Identities,
+    Coverage,
+    Sql,
+    /// None of them.
+    Elsewhere,
+}
+
+/// The list of pages.
+const PAGES: [(Here, &str, &str); 5] = [
+    (Here::Findings, "/", "Findings"),
+    (Here::Incidents, "/incidents", "Incidents"),
+    (Here::Identities, "/identities", "Identities"),
+    (Here::Coverage, "/coverage", "Coverage"),
+    (Here::Sql, "/sql", "SQL"),
+];
+
+/// A whole page: `title` is its heading too.
+pub(crate) fn frame(title: &str, here: Here, body: &Markup) -> Markup {
+    let title = words::short(title, words::NAME_CHARS_MAX);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Habitus" }
+                link rel="icon" href="/static/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/static/style.css";
+                script src="/static/console.js" defer {}
+            }
+            body {
+                a.skip href="#content" { "Skip to the content" }
+                header.top {
+                    p.brand { a href="/" { "Habitus" } }
+                    nav aria-label="Pages" {
+                        ul {
+                            @for (page, address, name) in PAGES {
+                                li {
+                                    a href=(address) aria-current=[(page == here).then_some("page")] {
+                                        (name)
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                main #content tabindex="-1" {
+                    h1 { (title) }
+                    (body)
+                }
+                footer { p { "All times are in UTC." } }
+            }
+        }
+    }
+}
+
+/// A whole page, as long as it is one that a browser should be given.
+pub(crate) fn whole(title: &str, here: Here, body: &Markup) -> Shown {
+    let page = frame(title, here, body).into_string();
+    if page.len() > PAGE_BYTES_MAX {
+        let text = format!("The page has {} bytes, and at most {PAGE_BYTES_MAX}.", page.len());
+        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Too long a page", &text));
+    }
+    Ok(Html(page))
+}
+
+/// The heading of a part of a page; in a file it stands below that of the finding.
+pub(crate) fn heading(links: Links, text: &str) -> Markup {
+    match links {
+        Links::Console => html! { h2 { (text) } },
+        Links::None => html! { h4 { (text) } },
+    }
+}
+
+/// What there is to say instead of rows.
+pub(crate) fn empty(text: &str) -> Markup {
+    html! { p.empty data-testid="empty" { (words::whole(text)) } }
+}
+
+/// What was done, or what is wrong.
+pub(crate) fn notice(text: &str) -> Markup {
+    html! { p.notice role="status" data-testid="notice" { (words::whole(text)) } }
+}
+
+/// A severity as a word with its colour.
+pub(crate) fn severity(name: &str) -> Markup {
+    // The name becomes a class only if it is one of those that there are.
+    let class = model::Severity::from_name(name).map_or("none", model::Severity::as_str);
+    html! { span class={ "severity severity-" (class) } { (words::short(name, words::ID_CHARS)) } }
+}
+
+/// A list of what things are called and what they are; what is empty is left out.
+pub(crate) fn facts(facts: &[(&str, Markup)]) -> Markup {
+    html! {
+        dl.facts {
+            @for (name, value) in facts.iter().filter(|(_, value)| !value.0.is_empty()) {
+                div { dt { (name) } dd { (value) } }
+            }
+        }
+    }
+}
+
+/// A table that scrolls by itself where it is wider than the page; reachable with the keyboard.
+pub(crate) fn scrolled(name: &str, table: &Markup) -> Markup {
+    html! { div.scrolled tabindex="0" role="region" aria-label=(name) { (table) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an attacker may be called.
+    const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(1)>\u{202e}'";
+
+    #[test]
+    fn a_hostile_name_is_text_wherever_it_stands() {
+        let body = html! {
+            (Links::Console.identity(HOSTILE, HOSTILE, ""))
+            (Links::Console.finding(HOSTILE, &html! { (HOSTILE) }))
+            (Links::Console.incident(HOSTILE))
+            (empty(HOSTILE)) (notice(HOSTILE)) (severity(HOSTILE))
+            (scrolled(HOSTILE, &html! { (HOSTILE) }))
+        };
+        let page = frame(HOSTILE, Here::Elsewhere, &body).into_string();
+        assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
+        assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+    }
+
+    #[test]
+    fn one_page_is_the_one_that_is_shown() {
+        let page = frame("Findings", Here::Findings, &html! {}).into_string();
+        assert_eq!(page.matches("aria-current").count(), 1, "{page}");
+        assert!(page.contains("<a href=\"/\" aria-current=\"page\">Findings</a>"), "{page}");
+        assert!(page.contains("<title>Findings · Habitus</title>"), "{page}");
+    }
+
+    #[test]
+    fn a_fact_that_is_not_known_is_left_out() {
+        let shown = facts(&[("a", html! { "1" }), ("b", html! {})]).into_string();
+        assert_eq!(shown, "<dl class=\"facts\"><div><dt>a</dt><dd>1</dd></div></dl>");
+    }
+}

@@ -1,0 +1,28 @@
+-- The findings of an incident and of those that were merged into it, in the order of time. Two runs may
+-- each have merged the other's: the steps have a limit.
+WITH RECURSIVE parts AS (
+    SELECT first.incident_id AS incident_id, CAST(1, 'Int64') AS steps
+    FROM incidents_current AS first
+    WHERE first.incident_id = {incident_id:String}
+    UNION ALL
+    SELECT merged.incident_id AS incident_id, CAST(parts.steps + 1, 'Int64') AS steps
+    FROM parts
+    INNER JOIN incidents_current AS merged ON assumeNotNull(merged.merged_into) = parts.incident_id
+    WHERE merged.merged_into IS NOT NULL AND parts.steps < 64
+)
+SELECT
+    found.finding_id AS finding_id,
+    found.tenant_id AS tenant_id,
+    nullIf(found.principal_id, '') AS principal_id,
+    found.entity AS entity,
+    toString(found.detector) AS detector,
+    toString(found.severity) AS severity,
+    found.score AS score,
+    found.detected_at AS detected_at,
+    substringUTF8(found.sentence, 1, 1000) AS sentence,
+    found.incident_id AS incident_id,
+    CAST(found.verdict, 'Nullable(String)') AS verdict
+FROM findings_current AS found
+WHERE assumeNotNull(found.incident_id) IN (SELECT incident_id FROM parts) AND found.incident_id IS NOT NULL
+ORDER BY found.detected_at, found.finding_id
+LIMIT {rows_max:Int64}
