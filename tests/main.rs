@@ -39,6 +39,7 @@ mod samples;
 mod scenarios;
 mod service;
 mod services;
+mod serving;
 mod simulated;
 mod speed;
 mod stages;
