@@ -40,6 +40,7 @@ mod samples;
 mod scenarios;
 mod service;
 mod services;
+mod serving;
 mod simulated;
 mod speed;
 mod stages;

@@ -1,0 +1,346 @@
+//! `habitus serve` as a client without a browser sees it: who is let in, what pages say of themselves,
+//! what is kept of a verdict, and what is wrong said in one line.
+
+use crate::habitus::{Place, Said};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How long the console may take for anything.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// How often it is looked at meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// What the console says before its address.
+const MARK: &str = "the console is at http://";
+/// A token that is long enough.
+const TOKEN: &str = "correct-horse-battery-staple";
+/// The pages in the list of pages.
+const PAGES: [&str; 5] = ["/", "/incidents", "/identities", "/coverage", "/sql"];
+
+/// A running console.
+struct Console {
+    child: Child,
+    said: PathBuf,
+    address: String,
+}
+
+/// An answer.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Console {
+    #[track_caller]
+    fn start(place: &Place, store: &str, more: &[&str]) -> Self {
+        let said = place.path("said");
+        let child = Command::new(env!("CARGO_BIN_EXE_habitus"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
+            .arg(place.store(store))
+            .args(more)
+            .stderr(File::create(&said).unwrap())
+            .stdout(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut console = Self { child, said, address: String::new() };
+        for _ in 0..PATIENCE.as_millis() / LOOK_EVERY.as_millis() {
+            let said = console.said();
+            let at = said.split_once(MARK).and_then(|(_, rest)| rest.split_once('\n'));
+            if let Some((address, _)) = at {
+                address.clone_into(&mut console.address);
+                return console;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        panic!("no address: {}", console.said());
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.said).unwrap()
+    }
+
+    /// Sends a request with these headers beside those that every one has.
+    #[track_caller]
+    fn ask(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = format!("{line} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            request.push_str(&format!("Host: {}\r\n", self.address));
+        }
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if line.starts_with("POST") {
+            request.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
+            request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        request.push_str(&format!("\r\n{body}"));
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    #[track_caller]
+    fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path}"), &[], "")
+    }
+
+    /// Ends it as a person does.
+    #[track_caller]
+    fn stop(mut self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        for _ in 0..400 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "{status}: {}", self.said());
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        panic!("it did not end within 20 s: {}", self.said());
+    }
+}
+
+impl Drop for Console {
+    /// A test that failed leaves no console behind.
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A store with the findings of a demo's day, made once and copied.
+fn with_findings() -> Place {
+    static MADE: OnceLock<Place> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let place = Place::new();
+        let said = place.run(&["demo", "--output", "ndjson"]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        place
+    });
+    let place = Place::new();
+    let copied = Command::new("cp").arg("-r").arg(made.path("store")).arg(place.path("store"));
+    assert!(copied.status().unwrap().success());
+    place
+}
+
+/// The first text between two others.
+#[track_caller]
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let rest = text.split_once(before).unwrap_or_else(|| panic!("{before} in {text}")).1;
+    rest.split_once(after).unwrap().0
+}
+
+/// The address of the first finding of the list.
+#[track_caller]
+fn first_finding(console: &Console) -> String {
+    let list = console.get("/");
+    assert_eq!(list.status, 200, "{}", list.body);
+    format!("/findings/{}", between(&list.body, "href=\"/findings/", "\""))
+}
+
+#[test]
+fn every_page_is_there_and_lets_nothing_in_from_elsewhere() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    let finding = first_finding(&console);
+    let page = console.get(&finding);
+    let identity = between(&page.body, "href=\"/identity?", "\"").replace("&amp;", "&");
+    let mut paths = PAGES.map(str::to_owned).to_vec();
+    paths.extend([finding, format!("/identity?{identity}"), "/no-such-page".to_owned()]);
+    for path in &paths {
+        let page = console.get(path);
+        let expected = if path == "/no-such-page" { 404 } else { 200 };
+        assert_eq!(page.status, expected, "{path}: {}", page.body);
+        let head = page.head.to_lowercase();
+        for header in [
+            "content-security-policy: default-src 'none'; style-src 'self'; script-src 'self'; \
+             img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "x-frame-options: deny",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+            "cross-origin-opener-policy: same-origin",
+        ] {
+            assert!(head.contains(header), "{path}: {header} in {head}");
+        }
+        for lacking in
+            [" style=\"", "<style", " onclick=", "javascript:", "src=\"http", "href=\"http"]
+        {
+            assert!(!page.body.contains(lacking), "{path} has {lacking}");
+        }
+        assert_eq!(page.body.matches("<h1").count(), 1, "{path}");
+        for part in ["<html lang=\"en\">", "<title>", "<main id=\"content\"", "href=\"#content\""] {
+            assert!(page.body.contains(part), "{path} has no {part}");
+        }
+        assert!(page.body.len() < 300_000, "{path} has {} bytes", page.body.len());
+    }
+    for file in ["/static/style.css", "/static/console.js", "/static/icon.svg", "/health"] {
+        assert_eq!(console.get(file).status, 200, "{file}");
+    }
+    console.stop("-TERM");
+}
+
+#[test]
+fn another_name_and_another_site_are_refused() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    let asked = |line: &str, headers: &[(&str, &str)]| console.ask(line, headers, "").status;
+    assert_eq!(asked("GET /", &[("Host", "attacker.example:8484")]), 403);
+    assert_eq!(asked("GET /", &[("Host", "localhost")]), 200);
+    let cross = ("Sec-Fetch-Site", "cross-site");
+    assert_eq!(asked("GET /", &[cross, ("Sec-Fetch-Mode", "no-cors")]), 403);
+    assert_eq!(asked("GET /", &[cross, ("Sec-Fetch-Mode", "navigate")]), 200, "a link");
+    assert_eq!(asked("GET /sql?q=SELECT+1", &[cross, ("Sec-Fetch-Mode", "navigate")]), 403);
+    let line = format!("POST {}/verdict", first_finding(&console));
+    assert_eq!(asked(&line, &[("Origin", "https://attacker.example")]), 403);
+    assert_eq!(asked(&line, &[("Sec-Fetch-Site", "same-site")]), 403);
+    assert_eq!(asked(&line, &[]), 403, "a form without the mark");
+    console.stop("-INT");
+}
+
+#[test]
+fn a_verdict_is_kept_as_the_command_keeps_it() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    let path = first_finding(&console);
+    let page = console.get(&path);
+    let mark = between(&page.body, "name=\"csrf\" value=\"", "\"");
+    let give = |body: &str| console.ask(&format!("POST {path}/verdict"), &[], body);
+    let wrong = give(&format!("csrf={mark}&verdict=benign&reason="));
+    assert_eq!(wrong.status, 400, "{}", wrong.body);
+    assert!(wrong.body.contains("the reason is empty"), "{}", wrong.body);
+    let kept = give(&format!("csrf={mark}&verdict=benign&reason=a+test&scope=finding&until=30d"));
+    assert_eq!(kept.status, 303, "{}", kept.body);
+    let after = console.get(&format!("{path}?done=benign"));
+    let said = between(&after.body, "data-testid=\"verdict-current\"", "</section>");
+    assert!(said.contains("benign") && said.contains("a test"), "{said}");
+    assert!(!console.get("/").body.contains(&format!("\"{path}\"")), "lists leave it out");
+    let id = path.rsplit('/').next().unwrap();
+    let sql = format!("SELECT verdict, reason FROM feedback WHERE finding_id = '{id}'");
+    assert_eq!(place.query("store", &sql), "verdict,reason\nbenign,a test\n");
+    let audit = place.query("store", "SELECT count(*) AS n FROM audit WHERE action = 'feedback'");
+    assert_eq!(audit, "n\n1\n");
+    let taken = give(&format!("csrf={mark}&verdict=withdraw&reason=over&scope=pattern&until=30d"));
+    assert_eq!(taken.status, 303, "{}", taken.body);
+    assert!(console.get("/").body.contains(&format!("\"{path}\"")), "it is back");
+}
+
+#[test]
+fn sql_is_read_only_and_what_is_wrong_is_said() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    let good = console.get("/sql?q=SELECT+count(*)+AS+n+FROM+findings_current");
+    assert!(good.body.contains("data-testid=\"sql-table\""), "{}", good.body);
+    for (sql, words) in [
+        ("DROP+TABLE+findings", "not allowed"),
+        ("SELECT+nothing+FROM+findings", "no column nothing"),
+        ("CREATE+TABLE+x+(a+INT)", "not allowed"),
+    ] {
+        let page = console.get(&format!("/sql?q={sql}"));
+        assert_eq!(page.status, 200, "{}", page.body);
+        let said = between(&page.body, "data-testid=\"sql-error\"", "</p>");
+        assert!(said.contains(words), "{sql}: {said}");
+    }
+    let long = console.get("/sql?q=SELECT+*+FROM+windows");
+    assert!(long.body.contains("left out"), "{}", long.body.len());
+    assert!(long.body.len() < 300_000, "{}", long.body.len());
+}
+
+#[test]
+fn a_token_is_wanted_where_it_is_given() {
+    let place = with_findings();
+    let file = place.write("token", format!("{TOKEN}\n"));
+    let console = Console::start(&place, "store", &["--token-file", &file]);
+    for path in PAGES {
+        let page = console.get(path);
+        assert_eq!(page.status, 303, "{path}");
+        assert!(page.head.contains("location: /login"), "{}", page.head);
+    }
+    let form = console.get("/login");
+    let mark = between(&form.body, "name=\"csrf\" value=\"", "\"");
+    let enter =
+        |token: &str| console.ask("POST /login", &[], &format!("csrf={mark}&token={token}"));
+    assert_eq!(enter("not-the-token-at-all").status, 401);
+    let entered = enter(TOKEN);
+    assert_eq!(entered.status, 303, "{}", entered.body);
+    assert!(!entered.head.contains(TOKEN), "{}", entered.head);
+    let head = entered.head.to_lowercase();
+    assert!(head.contains("httponly; samesite=strict"), "{head}");
+    let cookie = between(&entered.head, "set-cookie: ", ";");
+    for path in PAGES {
+        let page = console.ask(&format!("GET {path}"), &[("Cookie", cookie)], "");
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+    }
+    let other = format!("{cookie}x");
+    assert_eq!(console.ask("GET /", &[("Cookie", &other)], "").status, 303);
+    assert!(!console.said().contains(TOKEN), "{}", console.said());
+    console.stop("-TERM");
+}
+
+/// One line that says it, and exit code 1.
+#[track_caller]
+fn check_refused(said: &Said, words: &str) {
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    assert!(said.err.contains(words), "{}", said.err);
+}
+
+#[test]
+fn what_is_wrong_at_the_start_is_one_line() {
+    let place = Place::new();
+    check_refused(&place.run(&["serve", "--listen", "127.0.0.1:0"]), "no store in");
+    place.write("file", "");
+    let on_file = place.run_in("file", &["serve", "--listen", "127.0.0.1:0"]);
+    check_refused(&on_file, "is not a directory");
+
+    let place = with_findings();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    check_refused(&place.run(&["serve", "--listen", &address]), "name another address");
+    check_refused(&place.run(&["serve", "--listen", "8484"]), "cannot listen on 8484");
+    check_refused(&place.run(&["serve", "--listen", "0.0.0.0:0"]), "give --token-file");
+    let short = place.write("short", "secret\n");
+    let short = place.run(&["serve", "--listen", "127.0.0.1:0", "--token-file", &short]);
+    check_refused(&short, "the token has 6 characters");
+    let missing = place.run(&["serve", "--token-file", "no-such-file"]);
+    check_refused(&missing, "no-such-file");
+
+    let manifest = place.path("store").join("habitus-store.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replacen("\"version\": 1", "\"version\": 99", 1)).unwrap();
+    let newer = place.run(&["serve", "--listen", "127.0.0.1:0"]);
+    check_refused(&newer, "update habitus");
+}
+
+#[test]
+fn a_store_without_findings_has_pages_that_say_so() {
+    let place = Place::new();
+    let log = "{\"time\":\"2026-04-14T09:00:00Z\",\"consumer\":\"acme\",\"method\":\"GET\",\
+        \"path\":\"/orders\",\"status\":200,\"ip\":\"192.0.2.7\"}\n";
+    let file = place.write("one.ndjson", log.repeat(50));
+    place.replay(&[&file], &[]);
+    let console = Console::start(&place, "store", &[]);
+    for path in PAGES {
+        let page = console.get(path);
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+    }
+    assert!(console.get("/").body.contains("data-testid=\"empty\""));
+    assert!(console.get("/incidents").body.contains("data-testid=\"empty\""));
+    assert_eq!(console.get("/findings/abcd1234").status, 404);
+    assert_eq!(console.get("/identity?tenant=default&id=nobody").status, 404);
+}
