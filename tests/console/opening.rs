@@ -1,0 +1,140 @@
+//! Every page opens, for everybody; from a finding one gets to whoever it is about, also without a mouse.
+
+use super::served::{Served, encoded};
+use super::{look_at, mark, ok, open, shared, tab, was_quiet};
+use crate::habitus::{Place, text};
+use crate::services::Tab;
+use serde_json::Value;
+
+/// The findings as the command lists them, the most severe first.
+#[track_caller]
+fn listed(served: &Served, more: &[&str]) -> Vec<Value> {
+    let args = [&["findings", "--output", "ndjson", "--limit", "1000"], more].concat();
+    ok(Place::new().run_at(served.store().to_str().unwrap(), &args)).rows()
+}
+
+/// The address that the first element found leads to.
+#[track_caller]
+fn leads_to(tab: &mut Tab, selector: &str) -> String {
+    assert!(tab.count(selector) > 0, "{} has no {selector}", tab.url());
+    tab.attribute(selector, "href").unwrap()
+}
+
+#[test]
+fn every_page_opens_and_can_be_read_and_reached_by_everybody() {
+    const TEST: &str = "every_page_opens_and_can_be_read_and_reached_by_everybody";
+    let Some(mut tab) = tab(TEST) else { return };
+    let served = shared();
+    let visit = |tab: &mut Tab, path: &str| {
+        open(tab, served, path);
+        assert_eq!(tab.count("h1"), 1, "{path}");
+        look_at(tab, path);
+    };
+    visit(&mut tab, "/");
+    let finding = leads_to(&mut tab, &mark("finding-link"));
+    visit(&mut tab, &finding);
+    let identity = leads_to(&mut tab, &mark("identity-link"));
+    visit(&mut tab, &identity);
+    visit(&mut tab, "/incidents");
+    let incident = leads_to(&mut tab, "main a[href^='/incidents/']");
+    visit(&mut tab, &incident);
+    let sql = encoded("SELECT severity, count(*) AS n FROM findings_current GROUP BY 1");
+    for path in ["/identities", "/coverage", "/sql", &format!("/sql?q={sql}")] {
+        visit(&mut tab, path);
+    }
+    was_quiet(&mut tab, &served.origin);
+}
+
+#[test]
+fn one_gets_from_a_finding_to_its_identity() {
+    const TEST: &str = "one_gets_from_a_finding_to_its_identity";
+    let Some(mut tab) = tab(TEST) else { return };
+    let served = shared();
+    let all = listed(served, &[]);
+    open(&mut tab, served, "/");
+    tab.wait(&mark("findings-table"));
+    assert_eq!(tab.count(&mark("finding-row")), all.len());
+    // The first of the list is the first of the command's list.
+    let first = &all[0];
+    let row = tab.text(&mark("finding-row"));
+    assert!(row.contains(text(first, "severity")), "{row}");
+    tab.follow(&mark("finding-link"));
+    assert!(tab.url().ends_with(&format!("/findings/{}", text(first, "finding_id"))));
+    assert_eq!(tab.text(&mark("finding-sentence")).trim(), text(first, "sentence"));
+    let counterfactual = tab.text(&mark("counterfactual"));
+    assert!(counterfactual.contains(text(first, "counterfactual")), "{counterfactual}");
+    let evidence: Vec<Value> = serde_json::from_str(text(first, "evidence")).unwrap();
+    let shown = tab.text(&mark("evidence"));
+    for event in &evidence {
+        assert!(shown.contains(text(event, "request")), "{event} is not in {shown}");
+    }
+    for chart in ["band-chart", "contributors"] {
+        assert!(tab.count(&mark(chart)) > 0, "there is no {chart}");
+    }
+    let svg = format!("{0} svg[role=img], svg[role=img]{0}", mark("band-chart"));
+    let label = tab.attribute(&svg, "aria-label").unwrap_or_default();
+    assert!(!label.is_empty(), "the chart says nothing to whoever cannot see it");
+    tab.follow(&mark("identity-link"));
+    let who = text(first, "principal_id");
+    assert!(tab.url().contains(&format!("id={}", encoded(who))), "{}", tab.url());
+    assert!(tab.text("main").contains(who));
+    for part in ["identity-timeline", "identity-habits", "identity-privileges", "timeline-chart"] {
+        assert!(tab.count(&mark(part)) > 0, "there is no {part}");
+    }
+    // And back from there.
+    tab.follow(&format!("a[href='/findings/{}']", text(first, "finding_id")));
+    assert_eq!(tab.text(&mark("finding-sentence")).trim(), text(first, "sentence"));
+    was_quiet(&mut tab, &served.origin);
+}
+
+/// What has the focus.
+#[track_caller]
+fn focused(tab: &mut Tab) -> String {
+    tab.evaluate("() => document.activeElement.outerHTML.slice(0, 200)")
+}
+
+#[test]
+fn the_keyboard_is_enough() {
+    const TEST: &str = "the_keyboard_is_enough";
+    let Some(mut tab) = tab(TEST) else { return };
+    let served = shared();
+    open(&mut tab, served, "/");
+    // The first stop leads past what every page begins with.
+    tab.press("Tab");
+    let skip = focused(&mut tab);
+    assert!(skip.contains("href=\"#"), "{skip}");
+    let outlined: bool = tab.evaluate(
+        "() => { const it = getComputedStyle(document.activeElement);
+            return it.outlineStyle !== 'none' || it.boxShadow !== 'none'; }",
+    );
+    assert!(outlined, "nobody sees where the focus is");
+    tab.press("Enter");
+    let mut stops = Vec::new();
+    while !stops.iter().any(|it: &String| it.contains("finding-link")) {
+        assert!(stops.len() < 40, "the first finding is not reached: {stops:#?}");
+        tab.press("Tab");
+        stops.push(focused(&mut tab));
+    }
+    assert!(
+        !stops.iter().any(|it| it.contains("href=\"/coverage\"")),
+        "it was not led past: {stops:?}"
+    );
+    tab.press_and_follow("Enter");
+    tab.wait(&mark("finding-sentence"));
+    was_quiet(&mut tab, &served.origin);
+}
+
+#[test]
+fn an_empty_store_says_so_on_every_page() {
+    const TEST: &str = "an_empty_store_says_so_on_every_page";
+    let Some(mut tab) = tab(TEST) else { return };
+    let place = Place::new();
+    super::made::write(&place.path("store"), "none", 0, super::made::finding);
+    let served = Served::copy_of(&place.path("store"), &[]);
+    for path in ["/", "/incidents", "/identities", "/coverage"] {
+        open(&mut tab, &served, path);
+        assert!(tab.count(&mark("empty")) > 0, "{path} says nothing: {}", tab.text("main"));
+        look_at(&mut tab, path);
+    }
+    was_quiet(&mut tab, &served.origin);
+}
