@@ -125,6 +125,37 @@ fn the_keyboard_is_enough() {
 }
 
 #[test]
+fn keys_move_from_row_to_row_and_into_the_filter() {
+    const TEST: &str = "keys_move_from_row_to_row_and_into_the_filter";
+    let Some(mut tab) = tab(TEST) else { return };
+    let served = shared();
+    open(&mut tab, served, "/");
+    let row = "() => [...document.querySelectorAll('[data-testid=finding-row]')]
+        .indexOf(document.activeElement.closest('[data-testid=finding-row]'))";
+    for (key, wanted) in [("j", 0), ("j", 1), ("j", 2), ("k", 1)] {
+        tab.press(key);
+        assert_eq!(tab.evaluate::<i64>(row), wanted, "after {key}: {}", focused(&mut tab));
+    }
+    tab.press("/");
+    assert!(focused(&mut tab).contains("filter-identity"), "{}", focused(&mut tab));
+    // There a letter is a letter.
+    tab.press("j");
+    let typed: String = tab.evaluate("() => document.activeElement.value");
+    assert_eq!(typed, "j");
+    tab.press("Escape");
+    tab.press("?");
+    let help = "dialog[open]";
+    assert!(tab.text(help).contains("next row"), "{}", tab.text(help));
+    assert_eq!(tab.accessibility().severe(), Vec::<String>::new());
+    tab.press("Escape");
+    assert_eq!(tab.count(help), 0);
+    tab.press("j");
+    tab.press_and_follow("Enter");
+    tab.wait(&mark("finding-sentence"));
+    was_quiet(&mut tab, &served.origin);
+}
+
+#[test]
 fn an_empty_store_says_so_on_every_page() {
     const TEST: &str = "an_empty_store_says_so_on_every_page";
     let Some(mut tab) = tab(TEST) else { return };
