@@ -14,7 +14,7 @@ mod secure_kafka;
 mod tests;
 mod watchdog;
 
-pub(crate) use browser::{Answer, Chromium, Policy, Scheme, Tab};
+pub(crate) use browser::{Chromium, Policy, Scheme, Tab};
 pub(crate) use certificates::Authority;
 pub(crate) use clickhouse::{ClickHouse, Fault};
 pub(crate) use kafka::{Committed, Kafka, Record};

@@ -5,6 +5,8 @@ use super::{made, mark, ok, shared, was_quiet};
 use crate::habitus::Place;
 use crate::service::Service;
 use crate::services::{Policy, chromium};
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 /// The secret of a console that wants one.
@@ -165,6 +167,20 @@ fn a_console_with_a_token_lets_in_who_has_it() {
     let said = std::fs::read_to_string(served.dir.join("log")).unwrap();
     assert!(!said.contains(TOKEN), "{said}");
     assert!(tab.log().requests.iter().all(|it| !it.contains(TOKEN)));
+}
+
+#[test]
+fn whoever_says_nothing_keeps_nobody_waiting() {
+    let (served, finding) = one(&[]);
+    let silent: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(served.host()).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(served.get(&finding).status, 200);
+    assert_eq!(silent.len(), 20);
 }
 
 #[test]
