@@ -17,6 +17,7 @@ mod verdict;
 
 use crate::habitus::{Place, Said};
 use crate::services::{Policy, Scheme, Tab, chromium};
+use serde_json::Value;
 use served::Served;
 use std::sync::OnceLock;
 
@@ -51,6 +52,13 @@ fn tab(test: &str) -> Option<Tab> {
 fn ok(said: Said) -> Said {
     assert_eq!(said.code, 0, "{}", said.err);
     said
+}
+
+/// The findings as the command lists them, the most severe first.
+#[track_caller]
+fn findings(served: &Served, more: &[&str]) -> Vec<Value> {
+    let args = [&["findings", "--output", "ndjson", "--limit", "1000"], more].concat();
+    ok(Place::new().run_at(served.store().to_str().unwrap(), &args)).rows()
 }
 
 /// The element with this mark.

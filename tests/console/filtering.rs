@@ -1,15 +1,14 @@
 //! Filters show what the command shows with the same filters, and keep what was chosen.
 
 use super::served::Served;
-use super::{mark, ok, open, shared, tab, was_quiet};
-use crate::habitus::{Place, text};
+use super::{findings, mark, open, shared, tab, was_quiet};
+use crate::habitus::text;
 use crate::services::Tab;
 
 /// The ids of the command's list.
 #[track_caller]
 fn listed(served: &Served, more: &[&str]) -> Vec<String> {
-    let args = [&["findings", "--output", "ndjson", "--limit", "1000"], more].concat();
-    let rows = ok(Place::new().run_at(served.store().to_str().unwrap(), &args)).rows();
+    let rows = findings(served, more);
     rows.iter().map(|row| text(row, "finding_id").to_owned()).collect()
 }
 
@@ -50,11 +49,7 @@ fn filters_show_what_the_command_shows() {
     assert!(!fast.is_empty() && fast.len() < all.len(), "{}", fast.len());
     assert_eq!(fast, listed(served, &["--detector", "machine_speed"]));
 
-    let rows = ok(Place::new().run_at(
-        served.store().to_str().unwrap(),
-        &["findings", "--output", "ndjson", "--limit", "1"],
-    ));
-    let who = text(&rows.rows()[0], "principal_id").to_owned();
+    let who = text(&findings(served, &[])[0], "principal_id").to_owned();
     open(&mut tab, served, "/");
     tab.fill(&mark("filter-identity"), &who);
     tab.follow(&mark("filter-apply"));

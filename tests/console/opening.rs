@@ -1,17 +1,10 @@
 //! Every page opens, for everybody; from a finding one gets to whoever it is about, also without a mouse.
 
 use super::served::{Served, encoded};
-use super::{look_at, mark, ok, open, shared, tab, was_quiet};
+use super::{findings, look_at, mark, open, shared, tab, was_quiet};
 use crate::habitus::{Place, text};
 use crate::services::Tab;
 use serde_json::Value;
-
-/// The findings as the command lists them, the most severe first.
-#[track_caller]
-fn listed(served: &Served, more: &[&str]) -> Vec<Value> {
-    let args = [&["findings", "--output", "ndjson", "--limit", "1000"], more].concat();
-    ok(Place::new().run_at(served.store().to_str().unwrap(), &args)).rows()
-}
 
 /// The address that the first element found leads to.
 #[track_caller]
@@ -50,7 +43,7 @@ fn one_gets_from_a_finding_to_its_identity() {
     const TEST: &str = "one_gets_from_a_finding_to_its_identity";
     let Some(mut tab) = tab(TEST) else { return };
     let served = shared();
-    let all = listed(served, &[]);
+    let all = findings(served, &[]);
     open(&mut tab, served, "/");
     tab.wait(&mark("findings-table"));
     assert_eq!(tab.count(&mark("finding-row")), all.len());

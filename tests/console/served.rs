@@ -106,8 +106,8 @@ impl Served {
     ) -> Plain {
         let mut stream = TcpStream::connect(self.host()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let headers: String =
-            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
+        let headers = headers.iter().map(line).collect::<Vec<_>>().concat();
         let text = format!("{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n{body}");
         stream.write_all(text.as_bytes()).unwrap();
         let mut answer = Vec::new();
@@ -153,7 +153,7 @@ impl Plain {
         let field = self.body.split("<input").find(|it| it.contains(&format!("name=\"{name}\"")));
         let field = field.unwrap_or_else(|| panic!("no field {name} in {}", self.body));
         let value = field.split_once("value=\"").and_then(|(_, rest)| rest.split_once('"'));
-        value.map(|(value, _)| value.to_owned()).unwrap_or_else(|| panic!("{field}"))
+        value.map_or_else(|| panic!("{field}"), |(value, _)| value.to_owned())
     }
 }
 

@@ -60,8 +60,6 @@ class Tab:
                 if answer is None:
                     return {"status": 0, "headers": {}}
                 return {"status": answer.status, "headers": await answer.all_headers()}
-            case "click":
-                await first.click()
             case "follow":
                 async with page.expect_navigation(wait_until="load"):
                     await first.click()
@@ -86,8 +84,6 @@ class Tab:
                 return await page.evaluate(ask["script"])
             case "wait":
                 await first.wait_for(state="visible")
-            case "wait_for":
-                await page.wait_for_function(ask["script"])
             case "url":
                 return page.url
             case "viewport":

@@ -187,13 +187,7 @@ impl Tab {
         self.ask(&json!({"op": "goto", "url": url}))
     }
 
-    /// Clicks the first element that `selector` finds, which stays on the page.
-    #[track_caller]
-    pub(crate) fn click(&mut self, selector: &str) {
-        self.order(&json!({"op": "click", "selector": selector}));
-    }
-
-    /// Clicks, and waits for the page that comes of it.
+    /// Clicks the first element that `selector` finds, and waits for the page that comes of it.
     #[track_caller]
     pub(crate) fn follow(&mut self, selector: &str) {
         self.order(&json!({"op": "follow", "selector": selector}));
