@@ -12,6 +12,7 @@ import pathlib
 import sys
 
 import axe_playwright_python
+from PIL import Image
 from playwright.async_api import Error, async_playwright
 
 # How long the browser waits for anything, in milliseconds: a debug build answers slowly.
@@ -20,6 +21,8 @@ PATIENCE_MS = 30_000
 KEPT_MAX = 10_000
 # Places that are named of each rule that a page breaks.
 PLACES_MAX = 5
+# Colours of a picture.
+COLOURS = 256
 # Bytes of a command.
 LINE_BYTES_MAX = 4 * 1024 * 1024
 AXE = pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js"
@@ -93,6 +96,9 @@ class Tab:
             case "screenshot":
                 await page.evaluate("() => document.fonts.ready.then(() => true)")
                 await page.screenshot(path=ask["path"], animations="disabled", scale="css")
+                # Text needs no more colours, and a third of the bytes.
+                picture = Image.open(ask["path"]).convert("RGB").quantize(COLOURS)
+                picture.save(ask["path"], optimize=True)
             case "axe":
                 return await self.axe()
             case "log":

@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// What drives the browser, and the accessibility checker axe-core 4.12 in the package that ships it.
-const PACKAGES: [&str; 3] = ["playwright==1.65.*", "greenlet==3.*", "axe-playwright-python==0.1.8"];
+/// What drives the browser, the accessibility checker axe-core 4.12 in the package that ships it, and
+/// what makes pictures small.
+const PACKAGES: [&str; 4] =
+    ["playwright==1.65.*", "greenlet==3.5.*", "axe-playwright-python==0.1.8", "pillow==13.*"];
 /// The names under which Chromium may be on the path.
 const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// How long a package manager waits for another.
@@ -134,7 +136,7 @@ impl Chromium {
     /// Installs what is missing, and starts it.
     pub(super) fn start() -> Result<Self, String> {
         let program = program()?;
-        let home = install::installed("browser-playwright-1.65-axe-0.1.8", |home| {
+        let home = install::installed("browser-playwright-1.65", |home| {
             let home = home.to_str().unwrap();
             install::run(&["python3", "-m", "venv", home])?;
             let python = format!("{home}/bin/python");
