@@ -75,7 +75,8 @@ fn one_gets_from_a_finding_to_its_identity() {
         assert!(tab.count(&mark(part)) > 0, "there is no {part}");
     }
     // And back from there.
-    tab.follow(&format!("a[href='/findings/{}']", text(first, "finding_id")));
+    let back = format!("[href='/findings/{}']", text(first, "finding_id"));
+    tab.follow(&(mark("finding-link") + &back));
     assert_eq!(tab.text(&mark("finding-sentence")).trim(), text(first, "sentence"));
     was_quiet(&mut tab, &served.origin);
 }
