@@ -150,7 +150,7 @@ fn details(tab: &mut Tab, served: &Served, place: &Place) {
     }
     let sql = "SELECT tenant_id, principal_id FROM identities ORDER BY 2";
     let known = ok(place.run(&["query", sql, "--output", "ndjson"])).rows();
-    assert!(known.len() > PAYLOADS.len(), "{} identities", known.len());
+    assert!(known.len() > 20, "{} identities", known.len());
     for row in known.iter().step_by(2 * step()) {
         let (tenant, id) =
             (row["tenant_id"].as_str().unwrap(), row["principal_id"].as_str().unwrap());

@@ -45,9 +45,10 @@ fn pictures_of_the_console_are_small_and_whole() {
     let (served, place) = (shared(), Place::new());
     open(&mut tab, served, "/");
     picture(&mut tab, &place, "console-findings.png", DESK, Scheme::Light);
-    picture(&mut tab, &place, "console-findings-phone.png", PHONE, Scheme::Dark);
     open(&mut tab, served, &told(served));
     picture(&mut tab, &place, "console-finding.png", DESK, Scheme::Light);
+    picture(&mut tab, &place, "console-finding-phone.png", PHONE, Scheme::Dark);
+    tab.viewport(DESK.0, DESK.1);
     tab.follow(&mark("identity-link"));
     picture(&mut tab, &place, "console-identity.png", DESK, Scheme::Light);
 }
