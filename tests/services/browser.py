@@ -7,6 +7,7 @@ that none was made.
 
 import argparse
 import asyncio
+import functools
 import json
 import pathlib
 import sys
@@ -185,9 +186,8 @@ async def main():
             executable_path=asked.chromium, args=arguments, chromium_sandbox=not asked.no_sandbox
         )
         browser.on("disconnected", lambda _: sys.exit("the browser has ended"))
-        server = await asyncio.start_server(
-            lambda reader, writer: serve(browser, reader, writer), "127.0.0.1", 0, limit=LINE_BYTES_MAX
-        )
+        answer = functools.partial(serve, browser)
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, limit=LINE_BYTES_MAX)
         port = server.sockets[0].getsockname()[1]
         partial = asked.port_file.with_suffix(".partial")
         partial.write_text(f"{port} {browser.version}")
