@@ -11,6 +11,7 @@ mod back_test;
 mod bad_input;
 mod commands;
 mod connections;
+mod console;
 mod control;
 mod corpus;
 mod dead_letters;

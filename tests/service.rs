@@ -68,7 +68,8 @@ impl Service {
         command
     }
 
-    fn spawn(mut command: Command) -> Self {
+    /// Starts any command of the program that stays, and listens to what it says.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let (sender, lines) = sync_channel(LINES_MAX);
         let stderr = child.stderr.take().unwrap();

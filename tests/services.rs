@@ -1,5 +1,6 @@
 //! Real services for the tests: started once per run, installed in the user's cache folder.
 
+mod browser;
 #[cfg(feature = "cloud")]
 mod bucket;
 mod certificates;
@@ -13,10 +14,12 @@ mod secure_kafka;
 mod tests;
 mod watchdog;
 
+pub(crate) use browser::{Chromium, Policy, Scheme, Tab};
 pub(crate) use certificates::Authority;
 pub(crate) use clickhouse::{ClickHouse, Fault};
 pub(crate) use kafka::{Committed, Kafka, Record};
 pub(crate) use secure_kafka::{PASSWORD, SecureKafka};
+pub(crate) use watchdog::Watched;
 
 use report::Note;
 use std::hash::{BuildHasher as _, RandomState};
@@ -50,6 +53,13 @@ pub(crate) fn clickhouse(test: &str) -> Option<&'static ClickHouse> {
         None => ClickHouse::start(),
     });
     admit(test, "clickhouse", started.as_ref().map(|it| (it, it.version.as_str())))
+}
+
+/// The browser of this run; nothing where `test` is to be skipped. Each test opens a tab of its own.
+pub(crate) fn chromium(test: &str) -> Option<&'static Chromium> {
+    static CHROMIUM: OnceLock<Result<Chromium, String>> = OnceLock::new();
+    let started = CHROMIUM.get_or_init(Chromium::start);
+    admit(test, "chromium", started.as_ref().map(|it| (it, it.version.as_str())))
 }
 
 /// The buckets of this run; nothing where `test` is to be skipped. Name them with `unique`.

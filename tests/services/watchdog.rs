@@ -21,7 +21,7 @@ wait "$pid" 2>/dev/null
 
 /// A running service.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     shell: Child,
     pid: u32,
     log: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// Starts a service that keeps what it has in `dir`, which goes with it, and logs there too.
-    pub(super) fn start(dir: &Path, command: &mut Command) -> Result<Self, String> {
+    pub(crate) fn start(dir: &Path, command: &mut Command) -> Result<Self, String> {
         let log = dir.join("log");
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "watchdog"]).arg(dir).arg(&log);
@@ -49,26 +49,26 @@ impl Watched {
     }
 
     /// Kills the service at once, as `kill -9` does, and keeps its directory.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.shell.stdin.take().unwrap().write_all(b"keep\n").unwrap();
         self.shell.wait().unwrap();
     }
 
     /// Sends it a signal, such as `STOP` or `CONT`.
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let (signal, pid) = (format!("-{name}"), self.pid.to_string());
         assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
     }
 
     /// Whether the service has ended by itself; no answer where the system has no `/proc`.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         // Nobody has waited for it yet, so it is still there as a zombie.
         std::fs::read_to_string(format!("/proc/{}/stat", self.pid))
             .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
     }
 
     /// The last lines that the service has written.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         install::tail(&std::fs::read_to_string(&self.log).unwrap_or_default())
     }
 }

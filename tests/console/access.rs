@@ -1,0 +1,199 @@
+//! Who may ask the console, and who may change something through it.
+
+use super::served::{Plain, Served};
+use super::{made, mark, ok, shared, was_quiet};
+use crate::habitus::Place;
+use crate::service::Service;
+use crate::services::{Policy, chromium};
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+/// The secret of a console that wants one.
+const TOKEN: &str = "a-token-of-more-than-thirty-two-characters";
+
+/// A console of its own over one finding; its store, and the page of that finding.
+fn one(more: &[&str]) -> (Served, String) {
+    let place = Place::new();
+    made::write(&place.path("store"), "one", 1, made::finding);
+    let served = Served::copy_of(&place.path("store"), more);
+    (served, format!("/findings/{}", made::finding(0).id))
+}
+
+/// How many verdicts its store has.
+#[track_caller]
+fn verdicts(served: &Served) -> usize {
+    let store = served.store();
+    let args = ["feedback", "--output", "ndjson"];
+    ok(Place::new().run_at(store.to_str().unwrap(), &args)).rows().len()
+}
+
+#[track_caller]
+fn refused(answer: &Plain, what: &str) {
+    assert!((400..500).contains(&answer.status), "{what}: {} {}", answer.status, answer.body);
+}
+
+#[test]
+fn a_foreign_host_is_refused() {
+    let served = shared();
+    let port = served.host().rsplit(':').next().unwrap();
+    for host in ["evil.example", &format!("evil.example:{port}"), "127.0.0.1.evil.example", ""] {
+        for path in ["/", "/sql?q=SELECT+1", "/static/style.css", "/login"] {
+            let answer = served.ask("GET", path, &[("Host", host)], "");
+            refused(&answer, host);
+            assert!(!answer.body.contains("finding-row"), "{}", answer.body);
+        }
+    }
+    refused(&served.ask("GET", "/", &[], ""), "no host at all");
+    let name = format!("localhost:{port}");
+    assert_eq!(served.ask("GET", "/", &[("Host", &name)], "").status, 200);
+    assert_eq!(served.get("/health").status, 200);
+}
+
+#[test]
+fn every_answer_says_what_a_page_may_do() {
+    let served = shared();
+    for path in ["/", "/sql", "/nothing", "/findings/nothing", "/static/console.js"] {
+        let answer = served.get(path);
+        let policy = answer.header("content-security-policy");
+        assert!(
+            policy.len() == 1 && policy[0].contains("default-src 'none'"),
+            "{path}: {policy:?}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), ["nosniff"], "{path}");
+        assert!(answer.header("set-cookie").iter().all(|it| it.contains("HttpOnly")), "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), Vec::<&str>::new(), "{path}");
+    }
+    for (path, kind) in [("/static/style.css", "text/css"), ("/static/console.js", "javascript")] {
+        let answer = served.get(path);
+        assert!(answer.status == 200 && answer.header("content-type")[0].contains(kind), "{path}");
+    }
+    for path in ["/nothing", "/static/..%2f..%2fkey", "/static/../../key", "/findings/../../key"] {
+        let answer = served.get(path);
+        refused(&answer, path);
+        assert!(answer.body.len() < 10_000, "{path}");
+    }
+    for method in ["PUT", "DELETE", "PATCH", "TRACE", "POST"] {
+        let headers = [("Host", served.host()), ("Content-Length", "0")];
+        refused(&served.ask(method, "/", &headers, ""), method);
+    }
+}
+
+#[test]
+fn a_verdict_is_taken_from_the_form_of_the_same_page_only() {
+    let (served, path) = one(&[]);
+    let page = served.get(&path);
+    let csrf = page.hidden("csrf");
+    let cookies: Vec<_> =
+        page.header("set-cookie").iter().filter_map(|it| it.split(';').next()).collect();
+    let cookies = cookies.join("; ");
+    let target = format!("{path}/verdict");
+    let form = |csrf: &str| format!("verdict=benign&reason=x&scope=finding&until=&csrf={csrf}");
+    let own = served.origin.as_str();
+    let send = |host: &str, from: (&str, &str), csrf: &str| {
+        let mut headers = vec![("Host", host), from];
+        if !cookies.is_empty() {
+            headers.push(("Cookie", &cookies));
+        }
+        served.post(&target, &headers, &form(csrf))
+    };
+    let here = served.host();
+    let other = "0".repeat(csrf.len());
+    for (what, host, from, csrf) in [
+        ("no mark", here, ("Origin", own), ""),
+        ("another mark", here, ("Origin", own), other.as_str()),
+        ("no mark and no origin", here, ("Origin", "null"), ""),
+        ("another site", here, ("Origin", "http://evil.example"), &csrf),
+        ("another port", here, ("Origin", "http://127.0.0.1:1"), &csrf),
+        ("another site, says the browser", here, ("Sec-Fetch-Site", "cross-site"), &csrf),
+        ("another host", "evil.example", ("Origin", own), &csrf),
+    ] {
+        refused(&send(host, from, csrf), what);
+        assert_eq!(verdicts(&served), 0, "{what}");
+    }
+    refused(&served.get(&format!("{target}?{}", form(&csrf))), "a link");
+    // What makes no sense is refused too, and says why.
+    for (form, words) in [
+        (format!("verdict=benign&reason=&scope=finding&until=&csrf={csrf}"), "reason"),
+        (format!("verdict=harmless&reason=x&scope=finding&until=&csrf={csrf}"), "malicious"),
+        (format!("verdict=benign&reason=x&scope=world&until=&csrf={csrf}"), "scope"),
+    ] {
+        let headers = [("Host", served.host()), ("Origin", own), ("Cookie", &cookies)];
+        let answer = served.post(&target, &headers, &form);
+        refused(&answer, &form);
+        assert!(answer.body.contains(words), "{words}: {}", answer.body);
+    }
+    assert_eq!(verdicts(&served), 0);
+    let answer = send(here, ("Origin", own), &csrf);
+    assert!(matches!(answer.status, 200 | 302 | 303), "{} {}", answer.status, answer.body);
+    assert_eq!(verdicts(&served), 1);
+}
+
+#[test]
+fn a_console_with_a_token_lets_in_who_has_it() {
+    const TEST: &str = "a_console_with_a_token_lets_in_who_has_it";
+    let Some(browser) = chromium(TEST) else { return };
+    let place = Place::new();
+    let file = place.write("token", format!("{TOKEN}\n"));
+    let (served, finding) = one(&["--token-file", &file]);
+    let sentence = made::finding(0).sentence;
+    for path in ["/", &finding, "/identities", "/incidents", "/coverage", "/sql?q=SELECT+4711"] {
+        let answer = served.get(path);
+        assert!(matches!(answer.status, 302 | 303 | 401), "{path}: {}", answer.status);
+        assert!(!answer.body.contains("svc-0") && !answer.body.contains("4711"), "{path}");
+    }
+    let form = "verdict=benign&reason=x&scope=finding&until=&csrf=x";
+    let headers = [("Host", served.host()), ("Origin", served.origin.as_str())];
+    let answer = served.post(&format!("{finding}/verdict"), &headers, form);
+    assert!((300..500).contains(&answer.status), "{}", answer.status);
+    assert_eq!(verdicts(&served), 0);
+
+    let mut tab = browser.open(Policy::Kept);
+    tab.goto(&served.at("/login"));
+    super::look_at(&mut tab, "/login");
+    tab.fill("[name=token]", "another-token-of-more-than-thirty-two-chars");
+    tab.follow("main form [type=submit], main form button");
+    assert!(tab.text("main").contains("not the token"), "{}", tab.text("main"));
+    tab.goto(&served.at("/"));
+    assert_eq!(tab.count("[name=token]"), 1, "{}", tab.url());
+    let mut tab = browser.open(Policy::Kept);
+    tab.goto(&served.at("/login"));
+    tab.fill("[name=token]", TOKEN);
+    tab.follow("main form [type=submit], main form button");
+    tab.goto(&served.at(&finding));
+    assert_eq!(tab.text(&mark("finding-sentence")).trim(), sentence);
+    let readable: String = tab.evaluate("() => document.cookie");
+    assert_eq!(readable, "", "no script reads what lets people in");
+    was_quiet(&mut tab, &served.origin);
+    // The token stands neither in what the console says nor in an address.
+    let said = std::fs::read_to_string(served.dir.join("log")).unwrap();
+    assert!(!said.contains(TOKEN), "{said}");
+    assert!(tab.log().requests.iter().all(|it| !it.contains(TOKEN)));
+}
+
+#[test]
+fn whoever_says_nothing_keeps_nobody_waiting() {
+    let (served, finding) = one(&[]);
+    let silent: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(served.host()).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(served.get(&finding).status, 200);
+    assert_eq!(silent.len(), 20);
+}
+
+#[test]
+fn a_console_ends_when_it_is_told_to() {
+    let place = Place::new();
+    made::write(&place.path("store"), "one", 1, made::finding);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_habitus"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--store"]).arg(place.path("store"));
+    command.stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null());
+    let mut service = Service::spawn(command);
+    service.wait_for("http://127.0.0.1:");
+    let time = service.stop();
+    assert!(time.as_secs() < 10, "{time:?}");
+}

@@ -1,0 +1,81 @@
+//! The SQL box: answers as tables, mistakes as sentences, and nothing that changes anything.
+
+use super::served::encoded;
+use super::{mark, ok, open, shared, tab, was_quiet};
+use crate::habitus::Place;
+use crate::services::{Policy, chromium};
+
+/// Bytes of a page at most, however much was asked for.
+const PAGE_BYTES_MAX: usize = 1_000_000;
+
+#[test]
+fn sql_is_answered_with_a_table() {
+    const TEST: &str = "sql_is_answered_with_a_table";
+    let Some(mut tab) = tab(TEST) else { return };
+    let served = shared();
+    open(&mut tab, served, "/sql");
+    let sql = "SELECT severity, count(*) AS how_many\nFROM findings_current\nGROUP BY severity ORDER BY severity";
+    tab.fill(&mark("sql-box"), sql);
+    tab.follow(&mark("sql-run"));
+    let header = tab.texts(&format!("{} th", mark("sql-table")));
+    assert_eq!(header, ["severity", "how_many"]);
+    let cells = tab.texts(&format!("{} td", mark("sql-table")));
+    let store = served.store();
+    let said = ok(Place::new().run_at(store.to_str().unwrap(), &["query", sql, "--output", "csv"]));
+    let wanted: Vec<_> = said.out.lines().skip(1).flat_map(|line| line.split(',')).collect();
+    assert_eq!(cells, wanted);
+    let kept: String =
+        tab.evaluate(&format!("() => document.querySelector(`{}`).value", mark("sql-box")));
+    assert_eq!(kept, sql, "what was asked is still there");
+
+    // The keyboard runs it too.
+    tab.fill(&mark("sql-box"), "SELECT 4711 AS answer");
+    tab.press_and_follow("Control+Enter");
+    assert_eq!(tab.texts(&format!("{} td", mark("sql-table"))), ["4711"]);
+    tab.fill(&mark("sql-box"), "SELECT 1 AS one WHERE 1 = 2");
+    tab.follow(&mark("sql-run"));
+    assert_eq!(tab.texts(&format!("{} th", mark("sql-table"))), ["one"]);
+    assert_eq!(tab.count(&format!("{} td", mark("sql-table"))), 0);
+    was_quiet(&mut tab, &served.origin);
+}
+
+#[test]
+fn wrong_sql_is_told_what_is_wrong_and_changes_nothing() {
+    const TEST: &str = "wrong_sql_is_told_what_is_wrong_and_changes_nothing";
+    let Some(browser) = chromium(TEST) else { return };
+    let mut tab = browser.open(Policy::Kept);
+    let served = shared();
+    let out = Place::new().path("out.csv");
+    for (sql, words) in [
+        ("SELEKT 1", "SELEKT"),
+        ("SELECT nothing FROM findings", "nothing"),
+        ("SELECT * FROM nowhere", "nowhere"),
+        ("SELECT 1; DROP TABLE findings", ""),
+        ("DROP TABLE findings", ""),
+        ("INSERT INTO feedback SELECT * FROM feedback", ""),
+        ("CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'", ""),
+        (&format!("COPY findings TO '{}'", out.display()), ""),
+        ("SET datafusion.execution.batch_size = 1", ""),
+    ] {
+        tab.goto(&served.at("/sql"));
+        tab.fill(&mark("sql-box"), sql);
+        tab.follow(&mark("sql-run"));
+        let error = tab.text(&mark("sql-error"));
+        assert!(error.contains(words) && !error.trim().is_empty(), "{sql}: {error}");
+        assert_eq!(tab.count(&mark("sql-table")), 0, "{sql}");
+        assert_eq!(tab.attribute(&mark("sql-error"), "role").as_deref(), Some("alert"), "{sql}");
+    }
+    assert!(!out.exists());
+    let log = tab.log();
+    assert_eq!((log.errors.len(), log.dialogs.len()), (0, 0));
+    assert_eq!(log.elsewhere(&served.origin), Vec::<&str>::new());
+}
+
+#[test]
+fn a_large_answer_is_cut_and_the_page_says_so() {
+    let served = shared();
+    let sql = "SELECT * FROM windows";
+    let answer = served.get(&format!("/sql?q={}", encoded(sql)));
+    assert!(answer.body.len() < PAGE_BYTES_MAX, "{} bytes", answer.body.len());
+    assert!(answer.body.contains("data-testid=\"notice\""), "{}", answer.status);
+}
