@@ -1,6 +1,6 @@
 SELECT
     if(detector = 'agent_graph', splitByString('→', entity)[-1], arrayStringConcat(arrayPopBack(splitByChar('/', entity)), '/')) AS server,
-    groupUniqArrayIf(20)(splitByChar('/', entity)[-1], detector = 'tool_drift') AS tools,
+    arrayStringConcat(groupUniqArrayIf(20)(splitByChar('/', entity)[-1], detector = 'tool_drift'), ', ') AS tools,
     count() AS findings,
     uniqExact(tenant_id, principal_id) AS agents,
     max(severity) AS severity_max,

@@ -1,17 +1,17 @@
 SELECT
-    feature.1 AS feature,
-    feature.2 AS unit,
-    quantileExactIf(0.5)(feature.3, {in_range} AND feature.3 IS NOT NULL) AS observed_p50,
-    maxIf(feature.3, {in_range}) AS observed_max,
-    quantileExactIf(0.05)(feature.3, NOT {in_range} AND feature.3 IS NOT NULL) AS p05,
-    quantileExactIf(0.5)(feature.3, NOT {in_range} AND feature.3 IS NOT NULL) AS p50,
-    quantileExactIf(0.95)(feature.3, NOT {in_range} AND feature.3 IS NOT NULL) AS p95,
-    countIf({in_range} AND feature.3 IS NOT NULL) AS hours,
-    countIf(NOT {in_range} AND feature.3 IS NOT NULL) AS hours_before
+    one.1 AS feature,
+    one.2 AS unit,
+    quantileExactIf(0.5)(one.3, {in_range} AND one.3 IS NOT NULL) AS observed_p50,
+    maxIf(one.3, {in_range}) AS observed_max,
+    quantileExactIf(0.05)(one.3, NOT {in_range} AND one.3 IS NOT NULL) AS p05,
+    quantileExactIf(0.5)(one.3, NOT {in_range} AND one.3 IS NOT NULL) AS p50,
+    quantileExactIf(0.95)(one.3, NOT {in_range} AND one.3 IS NOT NULL) AS p95,
+    countIf({in_range} AND one.3 IS NOT NULL) AS hours,
+    countIf(NOT {in_range} AND one.3 IS NOT NULL) AS hours_before
 FROM (
     SELECT
         window_start,
-        arrayJoin({features}) AS feature
+        arrayJoin({features}) AS one
     FROM windows FINAL
     WHERE {tenant}
         AND {identity}
@@ -19,3 +19,4 @@ FROM (
         AND window_start <= ($__toTime_ms)
 )
 GROUP BY feature, unit
+ORDER BY ifNull(observed_p50 > p95 OR observed_p50 < p05, 0) DESC, feature
