@@ -1,4 +1,4 @@
-SELECT uniqExact(tenant_id, principal_id) AS agents
+SELECT uniq(tenant_id, principal_id) AS agents
 FROM windows
 WHERE {tenant}
     AND $__timeFilter_ms(window_start)

@@ -5,12 +5,12 @@ SELECT
     max(severity) AS severity_max,
     max(detected_at) AS last_detected_at,
     argMax(sentence, (severity, detected_at)) AS sentence,
-    any(tenant_id) AS tenant_id,
-    any(principal_id) AS principal_id
+    tenant_id,
+    principal_id
 FROM findings FINAL
 WHERE {tenant}
     AND {detected}
     AND detector = 'agent_graph'
-GROUP BY caller, callee
+GROUP BY tenant_id, principal_id, caller, callee
 ORDER BY severity_max DESC, last_detected_at DESC, caller, callee
 LIMIT 100

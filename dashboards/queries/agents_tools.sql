@@ -1,28 +1,16 @@
 SELECT
     replaceOne(endpoint, 'mcp tools/call ', '') AS tool,
-    count() AS agent_days,
-    uniqExact(tenant_id, principal_id) AS agents,
-    sum(called) AS requests,
-    sum(called - accepted) AS requests_not_accepted,
-    sum(flagged) AS requests_in_findings,
-    min(day) AS first_day,
-    max(day) AS last_day
-FROM (
-    SELECT
-        tenant_id,
-        principal_id,
-        day_start AS day,
-        endpoint,
-        max(requests) AS called,
-        argMax(requests_accepted, requests) AS accepted,
-        argMax(requests_in_findings, requests) AS flagged
-    FROM operations
-    WHERE {tenant}
-        AND $__timeFilter_ms(day_start)
-        AND endpoint_source = 'rpc'
-        AND startsWith(endpoint, 'mcp tools/call ')
-    GROUP BY tenant_id, principal_id, day, endpoint
-)
-GROUP BY tool
+    uniq(tenant_id, principal_id) AS agents,
+    sum(done.requests) AS requests,
+    sum(done.requests - done.requests_accepted) AS requests_not_accepted,
+    sum(done.requests_in_findings) AS requests_in_findings,
+    min(day_start) AS first_day,
+    max(day_start) AS last_day
+FROM operations AS done
+WHERE {tenant}
+    AND $__timeFilter_ms(day_start)
+    AND endpoint_source = 'rpc'
+    AND startsWith(endpoint, 'mcp tools/call ')
+GROUP BY endpoint
 ORDER BY requests DESC, tool
 LIMIT 100

@@ -1,9 +1,8 @@
 SELECT
     tenant_id,
-    count() AS findings
+    countIf(detector = 'identity_explosion') AS findings
 FROM findings_latest
 WHERE {detected}
-    AND detector = 'identity_explosion'
 GROUP BY tenant_id
 ORDER BY tenant_id
 LIMIT 100

@@ -1,10 +1,13 @@
 SELECT
     app,
-    greatest(maxIf(value, name = 'habitus_watermark_delay_seconds'), 0) AS delay
+    if(
+        sumIf(value, name = 'habitus_source_lag_records') > 0,
+        maxIf(value, name = 'habitus_watermark_delay_seconds'),
+        0
+    ) AS delay
 FROM (
     SELECT
         app,
-        worker,
         name,
         argMax(value, at) AS value
     FROM metrics
@@ -13,5 +16,4 @@ FROM (
     GROUP BY app, worker, name, toString(labels)
 )
 GROUP BY app
-HAVING sumIf(value, name = 'habitus_source_lag_records') > 0
 ORDER BY app

@@ -1,17 +1,17 @@
 SELECT
     endpoint,
     sumIf(requests, day_start < ($__fromTime_ms)) AS requests_before,
-    uniqExactIf(day_start, day_start < ($__fromTime_ms)) AS days_before,
+    uniqExact(day_start) AS days,
     sumIf(requests, day_start >= ($__fromTime_ms)) AS requests_in_range,
     sumIf(requests - requests_accepted, day_start >= ($__fromTime_ms)) AS requests_not_accepted,
     max(day_start) AS last_day,
-    any(tenant_id) AS tenant_id
+    tenant_id
 FROM operations FINAL
 WHERE {tenant}
     AND {identity}
     AND day_start >= ($__fromTime_ms) - INTERVAL 28 DAY
     AND day_start <= ($__toTime_ms)
-GROUP BY endpoint
+GROUP BY tenant_id, endpoint
 HAVING {which}
 ORDER BY {order} DESC, endpoint
 LIMIT 50

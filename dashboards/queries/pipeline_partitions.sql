@@ -9,7 +9,7 @@ SELECT
     sum(health.findings) AS findings,
     sum(health.late) AS late,
     sum(health.rejected) AS rejected,
-    argMax(worker, at) AS worker,
+    argMax(health.worker, at) AS last_worker,
     app
 FROM pipeline_health AS health FINAL
 WHERE {app}

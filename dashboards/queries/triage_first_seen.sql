@@ -6,6 +6,7 @@ SELECT
     principal_id,
     entity,
     sentence,
+    score,
     finding_id
 FROM findings FINAL
 WHERE {tenant}

@@ -20,4 +20,4 @@ FROM (
     LIMIT 15
 )
 ARRAY JOIN {days} AS at
-ORDER BY last_risk DESC, principal_id, time
+ORDER BY time, last_risk DESC, principal_id

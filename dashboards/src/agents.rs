@@ -44,7 +44,7 @@ fn activity() -> Vec<Panel> {
         .unit("short")
         .interval("1h")
         .size(10, 8)
-        .query(TimeSeries, hours("sum(acted) AS acted_requests")),
+        .query(TimeSeries, hours("sum(hour.acted_requests) AS acted_requests")),
         Panel::lines(
             3,
             "Reach of the widest agent",
@@ -55,12 +55,12 @@ fn activity() -> Vec<Panel> {
         .size(10, 8)
         .query(
             TimeSeries,
-            hours("max(subjects) AS subjects_max,\n    max(tools) AS tools_max,\n    max(chain) AS chain_actors_max"),
+            hours("max(hour.subjects_distinct) AS subjects_max,\n    max(hour.tools_distinct) AS tools_max,\n    max(hour.chain_actors_max) AS chain_actors_max"),
         ),
         Panel::table(
             4,
             "Agents and what they did",
-            "Agents of the time range: calls on behalf of others, the most identities and tools of an hour, how many were new, the longest chain of actors and the longest run of calls without news. At most 100.",
+            "Agents of the time range: calls on behalf of others, the most identities and tools of an hour, how many were new, the longest chain of actors and the longest run of calls without news. At most 100; an hour that a replay wrote again counts twice until the server merges it.",
         )
         .size(24, 11)
         .columns([
@@ -77,7 +77,7 @@ fn tools() -> Vec<Panel> {
         Panel::table(
             5,
             "Tools",
-            "Tools that were called over MCP, by name: agents and the days on which each used it, calls, calls refused or without a success in their hour, and calls in hours with a finding. UTC days, written when they are over.",
+            "Tools that were called over MCP, by name: agents that used it, calls, calls refused or without a success in their hour, and calls in hours with a finding. UTC days, written when they are over.",
         )
         .size(14, 10)
         .columns([
@@ -136,7 +136,7 @@ fn found() -> Vec<Panel> {
         .unit("short")
         .interval("1h")
         .size(8, 9)
-        .query(TimeSeries, hours("max(repeated) AS calls_repeated_max")),
+        .query(TimeSeries, hours("max(hour.calls_repeated_max) AS calls_repeated_max")),
         Panel::table(
             10,
             "Loops",

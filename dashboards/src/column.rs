@@ -88,10 +88,6 @@ impl Column {
             .width(90)
     }
 
-    pub(crate) fn is_one_of(&self, names: &[&str]) -> bool {
-        names.contains(&self.name)
-    }
-
     pub(crate) fn json(self) -> Value {
         json!({
             "matcher": {"id": "byName", "options": self.name},
@@ -100,11 +96,10 @@ impl Column {
     }
 }
 
-/// The columns that rows about identities and findings have in common.
+/// The columns that lists of findings have in common; all of them must be there.
 pub(crate) fn finding() -> Vec<Column> {
     vec![
         column("severity").severity(),
-        column("severity_max").severity(),
         column("detected_at").unit("dateTimeAsIso").width(170),
         column("detector").width(150).link("How good this detector is", link::QUALITY),
         column("principal_id").width(240).link("The identity", link::IDENTITY),

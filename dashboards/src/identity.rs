@@ -183,11 +183,11 @@ fn places() -> Vec<Panel> {
         Panel::table(
             14,
             "Usual endpoints",
-            "What the identity called in the 28 days before the time range, and how often within it. Days are UTC days, written when they are over.",
+            "What the identity called most in the 28 days before the time range, and how often within it; those that it did not call before come last. Days are UTC days, written when they are over.",
         )
         .size(12, 9)
         .columns(endpoint())
-        .query(Table, endpoints("requests_before > 0", "requests_before")),
+        .query(Table, endpoints("days > 0", "(requests_before, requests_in_range)")),
         Panel::table(
             15,
             "Novel endpoints",

@@ -1,6 +1,6 @@
 //! *Detector quality*: is it real.
 
-use crate::column::{column, finding};
+use crate::column::column;
 use crate::dashboard::{Dashboard, detector, tenant};
 use crate::link;
 use crate::panel::Panel;
@@ -131,13 +131,13 @@ fn identities() -> Vec<Panel> {
         Panel::table(
             9,
             "Noisiest identities",
-            "Identities by findings of the time range, whatever was said of them, and their share of all. Many findings that people call benign are a reason to say so once for all of them.",
+            "The 50 identities with the most findings of the time range, and what people say of them. Many findings that people call benign are a reason to say so once for all of them.",
         )
         .size(12, 10)
         .columns([
             column("principal_id").width(260).link("The identity", link::IDENTITY),
+            column("findings").gauge(),
             column("severity_max").severity(),
-            column("share").unit("percentunit").gauge(),
         ])
         .query(Table, query!("quality_noisy")),
         Panel::table(
@@ -146,11 +146,15 @@ fn identities() -> Vec<Panel> {
             "Feedback that was given in the time range, taken back or not, the latest first.",
         )
         .size(12, 10)
-        .columns(finding().into_iter().filter(|it| !it.is_one_of(&["sentence"])).chain([
+        .columns([
             column("given_at").unit("dateTimeAsIso").width(170),
-            column("until").unit("dateTimeAsIso").width(170),
+            column("detector").width(150),
+            column("principal_id").width(240).link("The identity", link::IDENTITY),
+            column("entity").width(200),
             column("reason").text(),
-        ]))
+            column("until").unit("dateTimeAsIso").width(170),
+            column("finding_id").hidden(),
+        ])
         .query(Table, query!("quality_feedback")),
     ]
 }

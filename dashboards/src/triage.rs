@@ -128,7 +128,7 @@ fn tables() -> Vec<Panel> {
         Panel::table(
             9,
             "Open findings",
-            "Findings from the chosen severity on that nobody called benign, the worst first, at most 200. The identity leads to its page, the sentence to the evidence.",
+            "Of the 1 000 worst findings from the chosen severity on those that nobody called benign, at most 200. The identity leads to its page, the sentence to the evidence.",
         )
         .size(24, 14)
         .columns(open)
