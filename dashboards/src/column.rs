@@ -1,7 +1,7 @@
 //! How single columns of a panel look, and where they lead.
 
 use crate::link;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Colours of severities, which are the same on every panel.
 pub(crate) const SEVERITIES: [(&str, &str); 5] = [
@@ -82,7 +82,7 @@ impl Column {
         let options = SEVERITIES.into_iter().enumerate().map(|(index, (text, color))| {
             (text.to_owned(), json!({"color": color, "index": index, "text": text}))
         });
-        let options: serde_json::Map<_, _> = options.collect();
+        let options: Map<String, Value> = options.collect();
         self.with("mappings", &json!([{"options": options, "type": "value"}]))
             .with("custom.cellOptions", &json!({"type": "color-text"}))
             .width(90)

@@ -26,7 +26,10 @@ pub(crate) fn identity() -> Dashboard {
             variable::choice("feature", "Feature", &feature::names(), "objects_distinct"),
         ],
         annotations: vec![marks()],
-        panels: [who(), features(), places(), findings()].into_iter().flatten().collect(),
+        panels: [who(), features(), places(), endpoints(), findings()]
+            .into_iter()
+            .flatten()
+            .collect(),
     }
 }
 
@@ -153,9 +156,6 @@ fn places() -> Vec<Panel> {
     let counted = |how: &str, columns: &[&str]| {
         query!("identity_counts").with("columns", &counts(how, columns))
     };
-    let endpoints = |which: &str, order: &str| {
-        query!("identity_endpoints").with("which", which).with("order", order)
-    };
     vec![
         Panel::bars(11, "Answers", "The identity's calls by what was answered.")
             .unit("short")
@@ -180,6 +180,14 @@ fn places() -> Vec<Panel> {
         .interval("1h")
         .size(8, 8)
         .query(TimeSeries, counted("max", &objects)),
+    ]
+}
+
+fn endpoints() -> Vec<Panel> {
+    let called = |which: &str, order: &str| {
+        query!("identity_endpoints").with("which", which).with("order", order)
+    };
+    vec![
         Panel::table(
             14,
             "Usual endpoints",
@@ -187,7 +195,7 @@ fn places() -> Vec<Panel> {
         )
         .size(12, 9)
         .columns(endpoint())
-        .query(Table, endpoints("days > 0", "(requests_before, requests_in_range)")),
+        .query(Table, called("days > 0", "(requests_before, requests_in_range)")),
         Panel::table(
             15,
             "Novel endpoints",
@@ -197,7 +205,7 @@ fn places() -> Vec<Panel> {
         .columns(endpoint())
         .query(
             Table,
-            endpoints("requests_before = 0 AND requests_in_range > 0", "requests_in_range"),
+            called("requests_before = 0 AND requests_in_range > 0", "requests_in_range"),
         ),
     ]
 }

@@ -70,7 +70,7 @@ impl Panel {
             "legend": {"calcs": ["max"], "displayMode": "list", "placement": "bottom", "showLegend": true},
             "tooltip": {"hideZeros": false, "mode": "multi", "sort": "desc"},
         });
-        panel.default("color", json!({"mode": "palette-classic"})).custom(json!({
+        panel.setting("color", json!({"mode": "palette-classic"})).custom(json!({
             "drawStyle": "line",
             "fillOpacity": 8,
             "lineInterpolation": "linear",
@@ -122,19 +122,19 @@ impl Panel {
     }
 
     /// Width of 24 columns, and height in rows of 30 pixels.
-    pub(crate) const fn size(mut self, width: u32, height: u32) -> Self {
+    pub(crate) fn size(mut self, width: u32, height: u32) -> Self {
         self.width = width;
         self.height = height;
         self
     }
 
-    pub(crate) fn default(mut self, name: &str, value: Value) -> Self {
+    pub(crate) fn setting(mut self, name: &str, value: Value) -> Self {
         self.defaults.insert(name.to_owned(), value);
         self
     }
 
     pub(crate) fn unit(self, unit: &str) -> Self {
-        self.default("unit", json!(unit))
+        self.setting("unit", json!(unit))
     }
 
     /// Colours from these values on; below them all it is green.
@@ -142,8 +142,8 @@ impl Panel {
         let base = json!({"color": "green", "value": null});
         let above = steps.iter().map(|(value, color)| json!({"color": color, "value": value}));
         let steps: Vec<_> = std::iter::once(base).chain(above).collect();
-        self.default("color", json!({"mode": "thresholds"}))
-            .default("thresholds", json!({"mode": "absolute", "steps": steps}))
+        self.setting("color", json!({"mode": "thresholds"}))
+            .setting("thresholds", json!({"mode": "absolute", "steps": steps}))
     }
 
     /// Settings of the panel's kind; later ones replace earlier ones of the same name.
@@ -171,7 +171,7 @@ impl Panel {
     }
 
     /// The shortest step of time that means something.
-    pub(crate) const fn interval(mut self, interval: &'static str) -> Self {
+    pub(crate) fn interval(mut self, interval: &'static str) -> Self {
         self.interval = Some(interval);
         self
     }

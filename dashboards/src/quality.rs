@@ -35,7 +35,7 @@ fn budget() -> Vec<Panel> {
         )
         .unit("short")
         .size(4, 4)
-        .default("decimals", serde_json::json!(1))
+        .setting("decimals", serde_json::json!(1))
         .query(Table, query!("quality_rate")),
         Panel::bars(
             2,
