@@ -36,6 +36,7 @@ fn problems(files: &Files) -> Vec<String> {
         listen(&stack),
         users(&stack, files),
         datasource(&stack, files),
+        dashboards(&stack),
         configuration(files),
     ];
     found.extend(whole.into_iter().filter_map(Result::err));
@@ -261,6 +262,21 @@ fn datasource(stack: &Stack, files: &Files) -> Result<(), String> {
     ensure(provisioned.is_some(), "the datasource is not mounted")
 }
 
+/// Grafana finds the dashboards and the alert rules where it looks for them.
+fn dashboards(stack: &Stack) -> Result<(), String> {
+    let grafana = &stack.compose["services"]["grafana"];
+    for kind in ["alerting", "dashboards", "datasources"] {
+        let target = format!("/etc/grafana/provisioning/{kind}");
+        let (source, _) = behind(grafana, &target).unwrap_or_default();
+        let expected = format!("./dashboards/grafana/provisioning/{kind}");
+        ensure(source == expected, format!("{target} is {source:?}, not {expected}"))?;
+    }
+    let path = stack.provider["providers"][0]["options"]["path"].as_str().unwrap_or_default();
+    let (source, _) = behind(grafana, path).unwrap_or_default();
+    let is_there = source == "./dashboards/grafana/dashboards";
+    ensure(is_there, format!("the dashboards are not mounted at {path}"))
+}
+
 /// The configuration is one that the binary takes.
 fn configuration(files: &Files) -> Result<(), String> {
     let place = Place::new();
@@ -379,6 +395,11 @@ fn a_stack_that_does_not_agree_with_itself_is_refused() {
     check(
         |it| it.datasource = changed(&it.datasource, "$__file{", "$__env{"),
         "is not the password",
+    );
+    check_compose("provisioning/alerting:ro", "provisioning/alerts:ro", "alerting is");
+    check(
+        |it| it.provider = changed(&it.provider, "grafana-dashboards", "dashboards"),
+        "the dashboards are not mounted at",
     );
     check(|it| it.passwords = changed(&it.passwords, "<grafana>", "<reader>"), "has no <grafana>");
     check(|it| it.server = changed(&it.server, "<tcp_port", "<a_port"), "its tcp_port");

@@ -11,6 +11,7 @@ pub(super) struct Files {
     pub(super) config: String,
     pub(super) datasource: String,
     pub(super) passwords: String,
+    pub(super) provider: String,
     pub(super) server: String,
 }
 
@@ -19,6 +20,7 @@ pub(super) struct Stack {
     pub(super) compose: Value,
     pub(super) config: Table,
     pub(super) datasource: Value,
+    pub(super) provider: Value,
 }
 
 /// What a service mounts.
@@ -34,8 +36,9 @@ impl Files {
         Self {
             compose: read("compose.yaml"),
             config: read("deploy/compose/habitus.toml"),
-            datasource: read("deploy/compose/grafana/habitus.yaml"),
+            datasource: read("dashboards/grafana/provisioning/datasources/habitus.yaml"),
             passwords: read("deploy/compose/passwords.sh"),
+            provider: read("dashboards/grafana/provisioning/dashboards/habitus.yaml"),
             server: read("deploy/compose/clickhouse.xml"),
         }
     }
@@ -45,7 +48,9 @@ impl Files {
             compose: yaml::parse(&self.compose).map_err(|it| format!("compose.yaml: {it}"))?,
             config: self.config.parse().map_err(|it| format!("habitus.toml: {it}"))?,
             datasource: yaml::parse(&self.datasource)
-                .map_err(|it| format!("grafana/habitus.yaml: {it}"))?,
+                .map_err(|it| format!("datasources/habitus.yaml: {it}"))?,
+            provider: yaml::parse(&self.provider)
+                .map_err(|it| format!("dashboards/habitus.yaml: {it}"))?,
         })
     }
 }

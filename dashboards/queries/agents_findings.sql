@@ -1,0 +1,16 @@
+SELECT
+    detected_at,
+    severity,
+    detector,
+    tenant_id,
+    principal_id,
+    entity,
+    sentence,
+    score,
+    finding_id
+FROM findings FINAL
+WHERE {tenant}
+    AND {detected}
+    AND detector IN ({detectors})
+ORDER BY detected_at DESC, finding_id
+LIMIT 100

@@ -1,0 +1,4 @@
+SELECT DISTINCT app
+FROM pipeline_health
+ORDER BY app
+LIMIT 100

@@ -1,0 +1,5 @@
+SELECT DISTINCT detector
+FROM findings
+WHERE {tenant}
+ORDER BY detector
+LIMIT 100

@@ -1,0 +1,4 @@
+SELECT DISTINCT tenant_id
+FROM identities
+ORDER BY tenant_id
+LIMIT 1000

@@ -1,0 +1,76 @@
+//! SQL of panels, variables and rules: texts of `queries/` with the parts that they share filled in.
+
+/// One tenant or all. A value goes into SQL percent-encoded and is decoded by the server: what Grafana
+/// escapes itself leaves backslashes as they are, and ClickHouse reads them as escapes.
+const TENANT: &str =
+    "$__conditionalAll(tenant_id = decodeURLComponent('${tenant:percentencode}'), $tenant)";
+/// One identity; the empty text is nobody.
+const IDENTITY: &str = "principal_id = decodeURLComponent('${identity:percentencode}')";
+/// One detector or all.
+const DETECTOR: &str =
+    "$__conditionalAll(detector = decodeURLComponent('${detector:percentencode}'), $detector)";
+/// One finding or all.
+const FINDING: &str =
+    "$__conditionalAll(finding_id = decodeURLComponent('${finding:percentencode}'), $finding)";
+/// At least as severe; by number, so that a severity that is none is no error.
+const SEVERITY: &str = "toInt8(severity) >= \
+    indexOf(['info', 'low', 'medium', 'high', 'critical'], decodeURLComponent('${severity:percentencode}'))";
+/// One application or all.
+const APP: &str = "$__conditionalAll(app = decodeURLComponent('${app:percentencode}'), $app)";
+/// One worker or all.
+const WORKER: &str =
+    "$__conditionalAll(worker = decodeURLComponent('${worker:percentencode}'), $worker)";
+/// Findings of the time range. The window is what partitions hold: it begins at most 8 days before a
+/// finding of it, with `foreign_object`, which looks at 7 days.
+const DETECTED: &str = "window_start >= ($__fromTime_ms) - INTERVAL 8 DAY \
+    AND window_start <= ($__toTime_ms) AND $__timeFilter_ms(detected_at)";
+/// The days of the time range, at most 400 of them.
+const DAYS: &str = "arrayMap(it -> toDate($__fromTime_ms, 'UTC') + it, range(1 + least(399, \
+    toUInt64(dateDiff('day', toDate($__fromTime_ms, 'UTC'), toDate($__toTime_ms, 'UTC'))))))";
+/// The risk at the end of the day `at`, from `points` of days with a finding: it halves every 7 days.
+const RISK_AT: &str = "arrayLast(it -> it.1 <= at, points).2 \
+    * exp2(-dateDiff('day', arrayLast(it -> it.1 <= at, points).1, at) / 7)";
+
+// The oldest versions 4 of the plugin look for the brackets of a macro as far as the text goes, so one
+// that has none stands in brackets.
+
+/// A text that may still have parts to be filled in, each written as `{name}`.
+#[derive(Clone, Debug)]
+pub(crate) struct Query(String);
+
+/// The text of a file in `queries/`.
+macro_rules! query {
+    ($name:literal) => {
+        $crate::query::Query::new(include_str!(concat!("../queries/", $name, ".sql")))
+    };
+}
+pub(crate) use query;
+
+impl Query {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.trim_end().to_owned())
+    }
+
+    /// Fills in a part of the text.
+    pub(crate) fn with(self, name: &str, value: &str) -> Self {
+        Self(self.0.replace(&format!("{{{name}}}"), value))
+    }
+
+    /// The text, with what all of them share.
+    pub(crate) fn sql(self) -> String {
+        let shared = [
+            ("tenant", TENANT),
+            ("identity", IDENTITY),
+            ("detector", DETECTOR),
+            ("finding", FINDING),
+            ("severity", SEVERITY),
+            ("app", APP),
+            ("worker", WORKER),
+            ("detected", DETECTED),
+            ("days", DAYS),
+            ("risk_at", RISK_AT),
+        ];
+        let filled = shared.into_iter().fold(self, |query, (name, value)| query.with(name, value));
+        filled.0
+    }
+}
