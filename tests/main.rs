@@ -13,6 +13,7 @@ mod commands;
 mod connections;
 mod control;
 mod corpus;
+mod dashboards;
 mod dead_letters;
 mod deploy;
 mod determinism;
