@@ -52,6 +52,11 @@ pub(super) fn expand(sql: &str, span: &Span) -> Result<String, String> {
     }
 }
 
+/// Whether the plugin has a macro of this name.
+pub(super) fn is_macro(name: &str) -> bool {
+    name == "conditionalAll" || NAMES.contains(&name)
+}
+
 fn in_order<'a>(
     sql: &str,
     span: &Span,

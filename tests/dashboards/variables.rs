@@ -222,13 +222,14 @@ pub(super) fn percent(value: &str) -> String {
 }
 
 fn encoded(value: &str, plain: &str) -> String {
+    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap().to_ascii_uppercase();
     let mut made = String::new();
     for byte in value.bytes() {
         let letter = char::from(byte);
         if byte.is_ascii_alphanumeric() || (byte.is_ascii() && plain.contains(letter)) {
             made.push(letter);
         } else {
-            made.push_str(&format!("%{byte:02X}"));
+            made.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
     made
