@@ -3,8 +3,9 @@
 //! Grafana is not started; what it and its plugin for ClickHouse would send is. [`variables`] does
 //! with a query's text what Grafana does, [`macros`] what the plugin does.
 
-mod lint;
+mod broken;
 mod links;
+mod lint;
 mod macros;
 mod queries;
 mod questions;

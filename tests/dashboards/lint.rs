@@ -72,7 +72,7 @@ const GRAFANAS: [&str; 18] = [
 const IN_QUERIES: [&str; 4] = ["__from", "__interval", "__interval_ms", "__to"];
 
 /// What is wrong with dashboards together, and with each.
-fn complaints(all: &[Committed]) -> Vec<String> {
+pub(super) fn complaints(all: &[Committed]) -> Vec<String> {
     let mut said = Vec::new();
     let (mut uids, mut titles) = (BTreeSet::new(), BTreeSet::new());
     for board in all {
@@ -350,7 +350,7 @@ fn of_datasources(board: &Value) -> Vec<String> {
 /// Metrics that the code publishes and the dashboard does not show, and the other way round.
 /// `published` are the rows of `docs/metrics.md`: a name and whether it is a histogram, which the
 /// store has as two counters.
-fn of_metrics(pipeline: &Value, published: &[(String, bool)]) -> Vec<String> {
+pub(super) fn of_metrics(pipeline: &Value, published: &[(String, bool)]) -> Vec<String> {
     let mut shown = BTreeSet::new();
     let mut found = Vec::new();
     texts(&pipeline["panels"], "", &mut found);

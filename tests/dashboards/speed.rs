@@ -85,19 +85,22 @@ fn large(server: &'static ClickHouse, findings: u64) -> Store {
     store.to_ms = 1_000 * store.count("SELECT toUnixTimestamp(toStartOfDay(now('UTC')))");
     store.from_ms = store.to_ms - DAYS * DAY_MS;
     let from = format!("fromUnixTimestamp64Milli({}, 'UTC')", store.from_ms);
+    let (seconds, hours) = ((DAYS * 86_400).to_string(), (DAYS * 24).to_string());
+    let identities = IDENTITIES.to_string();
     let parts = [
         ("{who}", WHO),
         ("{hour}", HOUR),
         ("{each}", EACH),
         ("{its_hour}", ITS_HOUR),
-        ("{from}", &from),
-        ("{seconds}", &(DAYS * 86_400).to_string()),
-        ("{hours}", &(DAYS * 24).to_string()),
-        ("{identities}", &IDENTITIES.to_string()),
+        ("{from}", from.as_str()),
+        ("{seconds}", seconds.as_str()),
+        ("{hours}", hours.as_str()),
+        ("{identities}", identities.as_str()),
     ];
     for (table, columns, values, times) in TABLES {
-        let fill = |sql: String, (name, text): &(&str, &str)| sql.replace(name, text);
-        let values = parts.iter().fold(values.to_owned(), fill);
+        let values = parts
+            .into_iter()
+            .fold(values.to_owned(), |values, (name, text)| values.replace(name, text));
         let rows = findings * times;
         for first in (0..rows).step_by(ROWS_AT_ONCE as usize) {
             let count = ROWS_AT_ONCE.min(rows - first);
