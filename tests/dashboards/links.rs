@@ -64,13 +64,12 @@ fn of_url(url: &str, board: &Value, all: &[Committed]) -> Vec<String> {
     } else if !OTHERS.iter().any(|it| url.starts_with(it)) {
         said.push(format!("{url} leads to nobody known"));
     }
-    let is_safe = |it: &&Reference<'_>| {
+    let is_safe = |it: &Reference<'_>| {
         let format = it.format.and_then(|it| it.split(':').next()).unwrap_or_default();
         it.at == 0 || READY.contains(&it.name) || FORMATS.contains(&format)
     };
-    let unsafe_ones =
-        references(url).iter().filter(|it| !is_safe(it)).map(|it| it.whole.to_owned());
-    said.extend(unsafe_ones.map(|it| format!("{it} in {url} may be more than one part of it")));
+    let open = references(url).into_iter().filter(|it| !is_safe(it));
+    said.extend(open.map(|it| format!("{} in {url} may be more than one part of it", it.whole)));
     said
 }
 

@@ -244,7 +244,7 @@ fn fill_metrics(store: &Store) {
         let labels: Vec<_> = labels
             .split(',')
             .map(|it| it.trim().trim_matches('`'))
-            .filter(|it| *it != "")
+            .filter(|it| !it.is_empty())
             .collect();
         let maps = maps(&labels);
         let (names, kind) = match *kind {
