@@ -100,6 +100,7 @@ fn faults_of_a_dashboard_are_said() {
         ("/templating/list/1/datasource", json!(null), "the variable tenant has the datasource"),
         ("/templating/list/0/query", json!("mysql"), "the variable datasource has the datasource"),
         ("/annotations/list/0/datasource", json!("x"), "the annotation built in has"),
+        ("/annotations/list/0/target", json!({"rawSql": ""}), "\"built in\" has a query that is"),
         ("/templating/list/1/query", json!("SELECT '${none:csv}'"), "the variable none is used"),
         ("/links/0/keepTime", json!(false), "loses the time range or the variables"),
         ("/links/0/url", json!("/d/nowhere"), "/d/nowhere leads to no dashboard"),

@@ -106,12 +106,11 @@ fn of_parameters(url: &str, board: &Value, target: &Value) -> Vec<String> {
     said
 }
 
-/// The columns that links take values from: `${__data.fields.name}` and `${__data.fields["name"]}`.
-pub(super) fn columns(panel: &Value) -> Vec<String> {
+/// The columns that the links in a part of a panel take values from: `${__data.fields.name}` and
+/// `${__data.fields["name"]}`.
+pub(super) fn columns(part: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    texts(&panel["fieldConfig"], "", &mut found);
-    texts(&panel["links"], "", &mut found);
-    texts(&panel["options"], "", &mut found);
+    texts(part, "", &mut found);
     let places = found.iter().flat_map(|(_, it)| references(it));
     let fields = places.filter(|it| it.name == "__data").filter_map(|it| it.field);
     let names = fields.filter_map(|it| {
@@ -124,8 +123,8 @@ pub(super) fn columns(panel: &Value) -> Vec<String> {
 
 #[test]
 fn columns_in_links_are_found() {
-    let panel = serde_json::json!({"fieldConfig": {"defaults": {"links": [{
+    let links = serde_json::json!({"links": [{
         "url": "/d/a?x=${__data.fields.one:percentencode}&y=${__data.fields[\"two 2\"]:percentencode}"
-    }]}}});
-    assert_eq!(columns(&panel), ["one", "two 2"]);
+    }]});
+    assert_eq!(columns(&links), ["one", "two 2"]);
 }

@@ -44,6 +44,8 @@ const FORMATS: std::ops::RangeInclusive<i64> = 0..=3;
 const BUILT_IN: [&str; 3] = ["-- Grafana --", "-- Dashboard --", "grafana"];
 /// Variables that nobody types into, and no URL sets.
 pub(super) const FIXED: [&str; 3] = ["constant", "datasource", "interval"];
+/// How a variable says that it is not shown.
+const HIDDEN: i64 = 2;
 /// Formats that leave nothing of a value that ClickHouse would take for more than a part of a text.
 /// Those for SQL (`singlequote`, `sqlstring`) leave backslashes, with which ClickHouse escapes.
 const SAFE_FORMATS: [&str; 2] = ["percentencode", "customqueryparam"];
@@ -122,6 +124,13 @@ fn of_board(board: &Value) -> Vec<String> {
             said.push(format!("the panel {title:?} has no id of its own"));
         }
         said.extend(of_panel(panel).iter().map(|it| format!("the panel {title:?} {it}")));
+    }
+    for it in board["annotations"]["list"].as_array().into_iter().flatten() {
+        let name = text(it, "name");
+        let own = it.get("target").map(of_target).unwrap_or_default();
+        said.extend(
+            own.iter().map(|why| format!("the annotation {name:?} has a query that {why}")),
+        );
     }
     said.extend(of_places(&board["panels"]));
     for row in panels(board) {
@@ -260,8 +269,13 @@ fn of_variables(board: &Value) -> Vec<String> {
             }
         }
     }
-    let unused = kinds.keys().filter(|it| !used.contains(*it));
-    said.extend(unused.map(|it| format!("the variable {it} is not used")));
+    for it in definitions(board) {
+        // One that is not shown is there for links to carry it on.
+        let name = text(it, "name");
+        if !used.contains(name) && it["hide"].as_i64() != Some(HIDDEN) {
+            said.push(format!("the variable {name} is not used"));
+        }
+    }
     said
 }
 

@@ -124,6 +124,7 @@ impl Inquiry {
         let spans = [span(from, to), span(to - DAY_MS, to), span(later, later + DAY_MS / 24)];
         let mut shown: BTreeMap<(String, String), (Question, Vec<Answer>)> = BTreeMap::new();
         for question in self.questions.clone() {
+            let mut has_something = EMPTY.iter().any(|(name, _)| question.name.contains(name));
             for span in &spans {
                 for choice in [Choice::All, Choice::First] {
                     let answer = self.answer(&question, choice, span);
@@ -134,16 +135,17 @@ impl Inquiry {
                         self.complain(&question, choice, &why);
                     }
                     let is_all = matches!(choice, Choice::All) && self.is_whole(span);
-                    let may_be_empty = EMPTY.iter().any(|(name, _)| question.name.contains(name));
-                    if is_all && !may_be_empty && !answer.has_something() {
-                        self.complain(&question, choice, "no answer where there are data");
-                    }
+                    has_something |= answer.has_something();
                     if is_all && question.place == Place::Panel {
                         let key = (question.board.clone(), question.around["id"].to_string());
                         let empty = || (question.clone(), Vec::new());
                         shown.entry(key).or_insert_with(empty).1.push(answer);
                     }
                 }
+            }
+            // What compares with the time before is empty over all: nothing is before that.
+            if !has_something {
+                self.complain(&question, Choice::All, "no answer where there are data");
             }
         }
         for (question, answers) in shown.values() {
@@ -170,9 +172,11 @@ impl Inquiry {
                 for attack in ATTACKS {
                     let choice = Choice::Only(&name, attack);
                     let answer = self.answer(&question, choice, &whole);
-                    if answer.rows.len() != nobody.rows.len() {
-                        let why = format!("{} rows, {}", answer.rows.len(), nobody.rows.len());
-                        self.complain(&question, choice, &format!("{why} for nobody"));
+                    // One row is a count or a sum, which tells by its value.
+                    let is_other = nobody.rows.len() == 1 && answer.rows != nobody.rows;
+                    if is_other || answer.rows.len() != nobody.rows.len() {
+                        let why = format!("{:?}, and {:?} for nobody", answer.rows, nobody.rows);
+                        self.complain(&question, choice, &why);
                     }
                 }
             }

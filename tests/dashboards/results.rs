@@ -14,6 +14,20 @@ const WITH_NUMBER: [&str; 6] = ["barchart", "bargauge", "gauge", "piechart", "st
 /// What Grafana calls a value that has no other name.
 const GRAFANAS: [&str; 3] = ["Value", "Time", "Trend"];
 
+/// Columns whose look tables share, though each table has only some of them.
+const SHARED: [&str; 10] = [
+    "detected_at",
+    "detector",
+    "entity",
+    "finding_id",
+    "principal_id",
+    "score",
+    "sentence",
+    "severity",
+    "severity_max",
+    "tenant_id",
+];
+
 /// The rows of an answer, with their columns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Answer {
@@ -137,7 +151,8 @@ pub(super) fn unknown_columns(panel: &Value, answers: &[Answer]) -> Vec<String> 
         let cells = answer.rows.iter().flat_map(|row| lines.iter().map(move |at| &row[*at]));
         known.extend(cells.filter_map(Value::as_str).map(str::to_owned));
     }
-    let mut wanted = links::columns(panel);
+    let mut wanted = links::columns(&panel["fieldConfig"]["defaults"]);
+    wanted.extend(links::columns(&panel["links"]));
     for it in panel["transformations"].as_array().into_iter().flatten() {
         for field in ["excludeByName", "indexByName", "renameByName"] {
             for (name, new) in it["options"][field].as_object().into_iter().flatten() {
@@ -147,8 +162,13 @@ pub(super) fn unknown_columns(panel: &Value, answers: &[Answer]) -> Vec<String> 
         }
     }
     for it in panel["fieldConfig"]["overrides"].as_array().into_iter().flatten() {
-        if text(&it["matcher"], "id") == "byName" {
-            wanted.push(text(&it["matcher"], "options").to_owned());
+        let name = text(&it["matcher"], "options");
+        if text(&it["matcher"], "id") == "byName" && !SHARED.contains(&name) {
+            wanted.push(name.to_owned());
+        }
+        // What is said of a column that is not there leads nowhere either.
+        if known.contains(name) {
+            wanted.extend(links::columns(&it["properties"]));
         }
         for property in it["properties"].as_array().into_iter().flatten() {
             if text(property, "id") == "displayName" {
@@ -226,9 +246,13 @@ fn columns_that_are_named_and_not_there_are_found() {
                 {"matcher": {"id": "byName", "options": "high"}, "properties": []},
                 {"matcher": {"id": "byName", "options": "Value #A"}, "properties": []},
                 {"matcher": {"id": "byName", "options": "no 4"}, "properties": []},
+                {"matcher": {"id": "byName", "options": "sentence"},
+                 "properties": [{"value": [{"url": "${__data.fields.no5}"}]}]},
+                {"matcher": {"id": "byName", "options": "t"},
+                 "properties": [{"value": [{"url": "${__data.fields.no6}"}]}]},
             ],
         },
     });
     let unknown = unknown_columns(&panel, &[answer]);
-    assert_eq!(unknown, ["no3", "no 2", "no 4", "no 1"]);
+    assert_eq!(unknown, ["no3", "no 2", "no 4", "no6", "no 1"]);
 }
