@@ -7,7 +7,7 @@ mod linters;
 mod passwords;
 mod stack;
 mod unit;
-mod yaml;
+pub(crate) mod yaml;
 
 use crate::habitus::root;
 use std::process::{Command, Stdio};

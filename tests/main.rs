@@ -14,6 +14,7 @@ mod connections;
 mod console;
 mod control;
 mod corpus;
+mod dashboards;
 mod dead_letters;
 mod deploy;
 mod determinism;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
 /// The one document of a text.
-pub(super) fn parse(text: &str) -> Result<Value, String> {
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
     let documents = YamlLoader::load_from_str(text).map_err(|error| error.to_string())?;
     match &documents[..] {
         [document] => value(document),

@@ -151,6 +151,16 @@ impl ClickHouse {
         self.request("POST", "/", sql)
     }
 
+    /// The answer in `format` to a statement that looks in `database` for what it names.
+    pub(crate) fn try_query_in(
+        &self,
+        database: &str,
+        format: &str,
+        sql: &str,
+    ) -> Result<String, String> {
+        self.request("POST", &format!("/?database={database}&default_format={format}"), sql)
+    }
+
     /// Blocks until one request is answered: also tests without a runtime use it.
     fn request(&self, method: &str, path: &str, body: &str) -> Result<String, String> {
         let host = self.url.strip_prefix("http://").ok_or("its URL is not http://host:port")?;
