@@ -123,7 +123,7 @@ impl Drop for Console {
     }
 }
 
-/// A store with the findings of a demo's day, made once and copied.
+/// A store with the findings of a demo's day, made once and copy.
 fn with_findings() -> Place {
     static MADE: OnceLock<Place> = OnceLock::new();
     let made = MADE.get_or_init(|| {
@@ -133,8 +133,9 @@ fn with_findings() -> Place {
         place
     });
     let place = Place::new();
-    let copied = Command::new("cp").arg("-r").arg(made.path("store")).arg(place.path("store"));
-    assert!(copied.status().unwrap().success());
+    let mut copy = Command::new("cp");
+    copy.arg("-r").arg(made.path("store")).arg(place.path("store"));
+    assert!(copy.status().unwrap().success());
     place
 }
 

@@ -182,7 +182,7 @@ fn bars_say_shares_and_sizes() {
     assert!(shown.contains("aria-label=\"GET /a: 75.5 %; GET /b: 24.5 %\""), "{shown}");
     let many: Vec<_> = (0..40).map(|it| (format!("n{it}"), f64::from(it))).collect();
     let shown = sound(bars(&many, "bytes"));
-    assert_eq!(shown.matches("<rect ").count(), super::bars::BARS_MAX);
+    assert_eq!(shown.matches("<rect ").count(), bars::BARS_MAX);
     assert!(shown.contains("and 28 more"), "{shown}");
 }
 

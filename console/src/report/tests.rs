@@ -104,7 +104,7 @@ fn a_report_says_what_it_is_of_and_what_it_leaves_out() {
 #[test]
 fn each_severity_has_its_course_where_there_are_several_days() {
     let mut of = found(3, "ann read 162 objects");
-    assert!(!of.report(&wanted()).html.contains("chart-spark"), "one day has no course");
+    assert!(!of.report(&wanted()).html.contains("chart chart-spark"), "one day has no course");
     let later = ["20516", "high", "7", "0", "2026-03-04T01:00:00Z", "2026-03-04T02:00:00Z"];
     let day = day("high", "3", "2");
     let day: Vec<&str> = day.iter().map(String::as_str).collect();
