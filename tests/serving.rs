@@ -72,16 +72,17 @@ impl Console {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("{line} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| *name == "Host") {
-            request.push_str(&format!("Host: {}\r\n", self.address));
+            request = format!("{request}Host: {}\r\n", self.address);
         }
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request = format!("{request}{name}: {value}\r\n");
         }
         if line.starts_with("POST") {
-            request.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
-            request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            let kind = "application/x-www-form-urlencoded";
+            let length = body.len();
+            request = format!("{request}Content-Type: {kind}\r\nContent-Length: {length}\r\n");
         }
-        request.push_str(&format!("\r\n{body}"));
+        request = format!("{request}\r\n{body}");
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();

@@ -145,7 +145,7 @@ impl Kept {
         if self.mark != Some(mark) || self.is_over(now) {
             return None;
         }
-        self.answers.get(name).map(Arc::clone)
+        self.answers.get(name).cloned()
     }
 
     fn keep(&mut self, mark: Mark, name: String, now: Time, rows: &Arc<Rows>) {

@@ -2,7 +2,7 @@
 
 use crate::guard::{Denied, Session};
 use crate::page::{self, Here, Problem, Shown};
-use crate::server::Shared;
+use crate::server::{Console, Shared};
 use axum::Extension;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
@@ -10,6 +10,7 @@ use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::html;
 use serde::Deserialize;
+use std::future::{Ready, ready};
 
 /// The form as it was sent.
 #[derive(Clone, Default, Deserialize)]
@@ -20,10 +21,14 @@ pub(crate) struct Sent {
 }
 
 /// The page.
-pub(crate) async fn page(
+pub(crate) fn page(
     State(console): State<Shared>,
     Extension(session): Extension<Session>,
-) -> Shown {
+) -> Ready<Shown> {
+    ready(drawn(&console, &session))
+}
+
+fn drawn(console: &Console, session: &Session) -> Shown {
     if !console.guard.wants_token() {
         return page::whole(
             "Sign in",
@@ -33,7 +38,7 @@ pub(crate) async fn page(
     }
     let body = html! {
         form.login method="post" action="/login" {
-            input type="hidden" name="csrf" value=(console.guard.form_mark(&session));
+            input type="hidden" name="csrf" value=(console.guard.form_mark(session));
             div.field.wide {
                 label for="token" { "Token" }
                 input #token name="token" type="password" required autocomplete="current-password";
@@ -46,13 +51,17 @@ pub(crate) async fn page(
 }
 
 /// Gives a session to whoever has the token.
-pub(crate) async fn open(
+pub(crate) fn open(
     State(console): State<Shared>,
     Extension(session): Extension<Session>,
     Form(sent): Form<Sent>,
-) -> Result<Response, Problem> {
+) -> Ready<Result<Response, Problem>> {
+    ready(entered(&console, &session, &sent))
+}
+
+fn entered(console: &Console, session: &Session, sent: &Sent) -> Result<Response, Problem> {
     let refused = |status, text| Problem::new(status, "Not signed in", text);
-    if !console.guard.is_marked(&session, &sent.csrf) {
+    if !console.guard.is_marked(session, &sent.csrf) {
         let text = "The form is from before the console's last start: open /login again.";
         return Err(refused(StatusCode::FORBIDDEN, text));
     }

@@ -226,7 +226,7 @@ fn routes(console: Shared) -> Router {
             get(|| async { file("text/javascript; charset=utf-8", SCRIPT) }),
         )
         .route("/static/icon.svg", get(|| async { file("image/svg+xml", ICON) }))
-        .fallback(missing)
+        .fallback(|| async { missing() })
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(guarded)
         .with_state(console)
@@ -236,6 +236,6 @@ fn file(kind: &'static str, text: &'static str) -> Response {
     ([(CONTENT_TYPE, kind)], text).into_response()
 }
 
-async fn missing() -> Problem {
+fn missing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "No such page", "There is no page at this address.")
 }
