@@ -80,6 +80,7 @@ fn detectors() -> Vec<Panel> {
             column("detector").width(180),
             column("findings").gauge(),
             column("malicious_share").unit("percentunit"),
+            column("score_max").unit("sci"),
         ])
         .query(Table, query!("quality_detectors")),
         Panel::bars(
