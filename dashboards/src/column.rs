@@ -105,7 +105,7 @@ pub(crate) fn finding() -> Vec<Column> {
         column("principal_id").width(240).link("The identity", link::IDENTITY),
         column("entity").width(220),
         column("sentence").text().link("The evidence", link::EVIDENCE),
-        column("score").unit("short").width(90),
+        column("score").unit("sci").width(90),
         column("tenant_id").width(110),
         column("finding_id").hidden(),
     ]

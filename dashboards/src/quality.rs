@@ -34,9 +34,17 @@ fn budget() -> Vec<Panel> {
             "Findings of the time range by its length in days, of at least one. The budget is what ordinary traffic may raise on average; attacks may exceed it.",
         )
         .unit("short")
-        .size(4, 4)
+        .size(4, 8)
         .setting("decimals", serde_json::json!(1))
         .query(Table, query!("quality_rate")),
+        Panel::stat(
+            3,
+            "Judged",
+            "The share of findings that somebody called benign or malicious. What is said below of verdicts rests on these.",
+        )
+        .unit("percentunit")
+        .size(4, 8)
+        .query(Table, query!("quality_judged")),
         Panel::bars(
             2,
             "Findings a day against the budget",
@@ -44,7 +52,7 @@ fn budget() -> Vec<Panel> {
         )
         .unit("short")
         .interval("1d")
-        .size(20, 8)
+        .size(16, 8)
         .custom(serde_json::json!({"stacking": {"group": "A", "mode": "none"}, "fillOpacity": 40}))
         .columns([
             column("findings").color("blue"),
@@ -52,14 +60,6 @@ fn budget() -> Vec<Panel> {
             column("budget").color("green").line(),
         ])
         .query(TimeSeries, query!("quality_budget")),
-        Panel::stat(
-            3,
-            "Judged",
-            "The share of findings that somebody called benign or malicious. What is said below of verdicts rests on these.",
-        )
-        .unit("percentunit")
-        .size(4, 4)
-        .query(Table, query!("quality_judged")),
     ]
 }
 
@@ -80,6 +80,7 @@ fn detectors() -> Vec<Panel> {
             column("detector").width(180),
             column("findings").gauge(),
             column("malicious_share").unit("percentunit"),
+            column("score_max").unit("sci"),
         ])
         .query(Table, query!("quality_detectors")),
         Panel::bars(
