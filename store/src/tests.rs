@@ -9,6 +9,7 @@ mod opening;
 mod questions;
 pub(crate) mod sample;
 mod sql;
+mod views;
 
 use crate::{RunId, Store, StoreError};
 use arrow::util::pretty::pretty_format_batches;

@@ -11,7 +11,7 @@ use model::tables::Table;
 use std::sync::Arc;
 
 /// A row of a table: some of its values as texts, an empty one for NULL; the others are anything.
-fn row(table: Table, values: &[(&str, &str)]) -> RecordBatch {
+pub(super) fn row(table: Table, values: &[(&str, &str)]) -> RecordBatch {
     let batch = rows(table, 0, 1);
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| -> ArrayRef {
