@@ -92,7 +92,7 @@ async fn all(store: &Store) {
     assert_eq!(writer.commit().await.unwrap().total().rows, 0);
     assert_eq!(count(store, "findings").await, 3, "a replay without rows leaves none");
     for table in Table::ALL {
-        let mut writer = store.writer(&run(&table.as_str().replace('_', "-")));
+        let mut writer = store.writer(&run(&table.as_str().replace('_', "")));
         writer.write(table, rows(table, 0, 700)).await.unwrap();
         let before = count(store, table.as_str()).await;
         let written = writer.commit().await.unwrap();
