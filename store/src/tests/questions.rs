@@ -86,7 +86,7 @@ async fn an_incident_has_the_identities_of_all_that_were_merged_into_it() {
     for (number, expected) in
         [(3, vec!["ann", "bob", "cid", "amy"]), (1, vec!["ann", "amy"]), (4, vec!["dan"])]
     {
-        let of = vec![("incident_id", id(number).to_string().as_str().into())];
+        let of: Values = vec![("incident_id", id(number).to_string().as_str().into())];
         let named = ask(&store, Question::Incident, of.clone(), &["incident_id"]).await;
         assert_eq!(named, [id(number).to_string()]);
         let values = [of, vec![("rows_max", Value::Int(10))]].concat();
