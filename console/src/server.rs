@@ -1,6 +1,6 @@
 //! The server: which page is where, and limits on connections, on what is asked and on how long it takes.
 
-use crate::ask::Asker;
+use crate::ask::{AskError, Asker};
 use crate::guard::{self, Guard, TOKEN_CHARS_MIN};
 use crate::page::Problem;
 use crate::{
@@ -39,6 +39,8 @@ const HEADERS_MAX: usize = 64;
 const FORM_BYTES_MAX: usize = 16 * 1024;
 /// How long the server waits when the system gives it no connection, such as without descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long the first page is waited for before anybody is served.
+const FIRST_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often the server looks whether the store has changed, to read the first page again.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -141,7 +143,11 @@ pub async fn bind(settings: Settings) -> Result<Bound, ServeError> {
     let commands = settings.commands;
     let asker = Asker::new(settings.reader, Arc::clone(&commands));
     let console = Arc::new(Console { asker, commands, guard });
-    findings::read_first(&console).await.map_err(|error| ServeError::Store(error.to_string()))?;
+    // Of a large store it takes longer: whoever opens the page first waits for it then.
+    let first = timeout(FIRST_TIME_MAX, findings::read_first(&console)).await;
+    if let Ok(Err(AskError::Store(error))) = first {
+        return Err(ServeError::Store(error.to_string()));
+    }
     Ok(Bound { listener, address, console })
 }
 

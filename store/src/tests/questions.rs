@@ -2,12 +2,12 @@
 
 use super::sample::{finding, rows};
 use super::{run, store};
-use crate::{Question, Reader, Store, Value, Values};
+use crate::{Feedback, Question, Reader, Scope, Store, Value, Values, Verdict};
 use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use model::FindingId;
 use model::tables::Table;
+use model::{FindingId, Time};
 use std::sync::Arc;
 
 /// A row of a table: some of its values as texts, an empty one for NULL; the others are anything.
@@ -83,6 +83,77 @@ async fn an_incident_has_the_identities_of_all_that_were_merged_into_it() {
     ];
     let said = ask(&store, Question::Incidents, values, &["incident_id", "principals"]).await;
     assert_eq!(said, [format!("{} | amy, ann, bob, cid", id(3))]);
+    for (number, expected) in
+        [(3, vec!["ann", "bob", "cid", "amy"]), (1, vec!["ann", "amy"]), (4, vec!["dan"])]
+    {
+        let of: Values = vec![("incident_id", id(number).to_string().as_str().into())];
+        let named = ask(&store, Question::Incident, of.clone(), &["incident_id"]).await;
+        assert_eq!(named, [id(number).to_string()]);
+        let values = [of, vec![("rows_max", Value::Int(10))]].concat();
+        let said = ask(&store, Question::IncidentFindings, values, &["principal_id"]).await;
+        assert_eq!(said, expected, "{number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_findings_have_each_of_them_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    let mut writer = store.writer(&run("a"));
+    for number in 1..=5 {
+        for revision in [1, 2] {
+            let mut found = finding(number, revision);
+            found.principal_id = Some(if number == 3 { "bob" } else { "ann" }.to_owned());
+            writer.findings(&[found]).await.unwrap();
+        }
+    }
+    let named = [("tenant_id", "default"), ("principal_id", "bob"), ("principal_name", "Robert")];
+    writer.write(Table::Identities, row(Table::Identities, &named)).await.unwrap();
+    writer.commit().await.unwrap();
+    let said = |number: u32, verdict| Feedback {
+        given_at: Time::from_ns(1_772_445_600_000_000_000),
+        given_by: "ops".to_owned(),
+        finding_id: finding(number, 1).id.to_string(),
+        tenant_id: "default".to_owned(),
+        verdict,
+        reason: "it is known".to_owned(),
+        scope: Scope::Finding,
+        detector: "egress_spike".to_owned(),
+        principal_id: None,
+        entity: None,
+        until: None,
+        withdraws: None,
+    };
+    store.give(&[said(4, Verdict::Benign), said(2, Verdict::Malicious)]).await.unwrap();
+    for (identity, verdict, pages, total) in [
+        ("", "", [vec![5, 3], vec![2, 1], vec![]], "4 | 4"),
+        ("", "any", [vec![5, 4], vec![3, 2], vec![1]], "5 | 5"),
+        ("", "none", [vec![5, 3], vec![1], vec![]], "3 | 3"),
+        ("", "benign", [vec![4], vec![], vec![]], "1 | 1"),
+        ("", "malicious", [vec![2], vec![], vec![]], "1 | 1"),
+        ("rob", "any", [vec![3], vec![], vec![]], "1 | 1"),
+        ("nn", "", [vec![5, 2], vec![1], vec![]], "3 | 3"),
+        ("' or '1'='1", "any", [vec![], vec![], vec![]], "0 | 0"),
+    ] {
+        let of: Values = vec![
+            ("since_us", Value::Int(i64::MIN)),
+            ("until_us", Value::Int(i64::MAX)),
+            ("severity_min", Value::Int(4)),
+            ("detector", "egress_spike".into()),
+            ("identity", identity.into()),
+            ("verdict", verdict.into()),
+        ];
+        let counted = ask(&store, Question::FindingsTotal, of.clone(), &["n", "severe"]).await;
+        assert_eq!(counted, [total], "{identity} {verdict}");
+        for (page, wanted) in (0..).zip(pages) {
+            let mut values = of.clone();
+            values.extend([("rows_max", Value::Int(2)), ("skip", Value::Int(2 * page))]);
+            let shown = ask(&store, Question::FindingsPage, values, &["sentence"]).await;
+            let wanted: Vec<String> =
+                wanted.iter().map(|it: &u32| format!("finding {it} in revision 2")).collect();
+            assert_eq!(shown, wanted, "{identity} {verdict} {page}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
