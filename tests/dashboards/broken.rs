@@ -103,6 +103,7 @@ fn faults_of_a_dashboard_are_said() {
         ("/annotations/list/0/target", json!({"rawSql": ""}), "\"built in\" has a query that is"),
         ("/templating/list/1/query", json!("SELECT '${none:csv}'"), "the variable none is used"),
         ("/links/0/keepTime", json!(false), "loses the time range or the variables"),
+        ("/links/0/includeVars", json!(false), "loses the time range or the variables"),
         ("/links/0/url", json!("/d/nowhere"), "/d/nowhere leads to no dashboard"),
     ]);
 }

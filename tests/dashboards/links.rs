@@ -37,13 +37,32 @@ pub(super) fn complaints(board: &Value, all: &[Committed]) -> Vec<String> {
         }
     }
     for link in board["links"].as_array().into_iter().flatten() {
-        let (keeps_time, carries) = (&link["keepTime"], &link["includeVars"]);
-        if keeps_time.as_bool() != Some(true) || carries.as_bool() != Some(true) {
+        if link["keepTime"].as_bool() != Some(true) || !carries(link, board, all) {
             let title = text(link, "title");
             said.push(format!("the link {title:?} loses the time range or the variables"));
         }
     }
     said
+}
+
+/// Whether a link hands on what both dashboards are asked about: all variables, or in its address
+/// each of those that both take from the store. A choice of words, such as a severity, may stay behind.
+fn carries(link: &Value, board: &Value, all: &[Committed]) -> bool {
+    if link["includeVars"].as_bool() == Some(true) {
+        return true;
+    }
+    let url = text(link, "url");
+    let uid = url.strip_prefix("/d/").and_then(|it| it.split(['/', '?']).next());
+    let Some(target) = all.iter().find(|it| Some(text(&it.json, "uid")) == uid) else {
+        return false;
+    };
+    let theirs = definitions(&target.json);
+    let is_shared = |it: &&Value| {
+        matches!(text(it, "type"), "datasource" | "query")
+            && theirs.iter().any(|other| text(other, "name") == text(it, "name"))
+    };
+    let is_carried = |it: &Value| url.contains(&format!("${{{}:queryparam}}", text(it, "name")));
+    definitions(board).iter().filter(|it| is_shared(it)).all(|it| is_carried(it))
 }
 
 /// What is wrong with one address.
