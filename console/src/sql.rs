@@ -18,6 +18,8 @@ const COLUMNS_MAX: usize = 60;
 const CELL_CHARS_MAX: usize = 400;
 /// Bytes of all cells.
 const TABLE_BYTES_MAX: usize = 200_000;
+/// Bytes that a cell takes besides its text.
+const CELL_MARKUP_BYTES: usize = "<td></td>".len();
 /// Bytes of one question's text.
 const SQL_BYTES_MAX: usize = 16 * 1024;
 
@@ -111,7 +113,7 @@ impl Cells {
                     .inspect(|it| cells.is_cut |= it.chars().count() > CELL_CHARS_MAX)
                     .map(|it| words::short(&it, CELL_CHARS_MAX))
                     .collect();
-                bytes += texts.iter().map(String::len).sum::<usize>();
+                bytes += texts.iter().map(|it| it.len() + CELL_MARKUP_BYTES).sum::<usize>();
                 cells.rows.push(texts);
             }
         }

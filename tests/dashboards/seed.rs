@@ -148,9 +148,12 @@ fn fill_findings(store: &Store) {
     }
     // Another tenant, called as badly as its identities.
     let tenant = literal(HOSTILE[0]);
-    for table in ["windows", "operations", "identities"] {
+    let id = format!(", {} AS finding_id, NULL AS incident_id", id_with("another tenant"));
+    for (table, more) in
+        [("windows", ""), ("operations", ""), ("identities", ""), ("findings", id.as_str())]
+    {
         store.ask(&format!(
-            "INSERT INTO {table} SELECT * REPLACE({tenant} AS tenant_id)
+            "INSERT INTO {table} SELECT * REPLACE({tenant} AS tenant_id{more})
              FROM (SELECT * FROM {table} WHERE principal_id = {model})"
         ));
     }
