@@ -32,6 +32,7 @@ mod live;
 mod operation;
 mod outlets;
 mod privileges;
+mod queries;
 mod reading;
 mod reads;
 mod rebalance;

@@ -1,10 +1,11 @@
 -- What readers ask first. Each view lets the conditions on its first columns through to the keys of
 -- the tables beneath it; each may be made again.
 
--- How risky an identity was on each day on which something was found of it. What was found comes from
--- the rollup; what it weighs from the findings themselves: an array for each identity, sorted once by
--- what they weigh on its newest day, which is their order on every other day too. The bounds of the
--- exponents keep numbers finite where an identity has findings twenty years apart.
+-- How risky an identity was on each day on which something was found of it. Not from findings_daily: of
+-- a finding that was raised again with a lower score the rollup keeps the higher one.
+-- What findings weigh is an array for each identity, sorted once by what they weigh on its newest day,
+-- which is their order on every other day too. The bounds of the exponents keep numbers finite where an
+-- identity has findings twenty years apart.
 CREATE OR REPLACE VIEW identity_risk{on_cluster}
 SQL SECURITY INVOKER AS
 SELECT
@@ -21,13 +22,13 @@ FROM (
         tenant_id,
         principal_id,
         day,
-        CAST(uniqExactMerge(findings), 'Int64') AS day_findings,
-        maxMerge(score_max) AS day_score,
-        maxMerge(severity_max) AS day_severity,
-        argMaxMerge(sentence) AS day_sentence,
+        CAST(count(), 'Int64') AS day_findings,
+        max(score) AS day_score,
+        max(severity) AS day_severity,
+        argMax(found.sentence, (score, revision, finding_id)) AS day_sentence,
         CAST(0, 'Float64') AS day_risk
-    FROM findings_daily
-    GROUP BY tenant_id, principal_id, day
+    FROM findings AS found FINAL
+    GROUP BY tenant_id, principal_id, toDate(window_start) AS day
     UNION ALL
     SELECT
         tenant_id,

@@ -1,5 +1,5 @@
 -- What each detector did on each day, and what people say of it now.
--- A row of signals that two runs wrote counts once, with the higher surprise.
+-- A row of signals that was written again counts once: that which saw more, as the later one does.
 CREATE VIEW detector_quality AS
 WITH
 found AS (
@@ -27,7 +27,11 @@ seen AS (
         count(*) AS signals,
         array_sort(array_agg(surprise)) AS surprises
     FROM (
-        SELECT tenant_id, detector, window_start, max(surprise) AS surprise
+        SELECT
+            tenant_id,
+            detector,
+            window_start,
+            last_value(surprise ORDER BY observed, expected, surprise) AS surprise
         FROM signals
         GROUP BY tenant_id, principal_id, window_start, detector, entity, window_seconds
     )

@@ -1,13 +1,11 @@
 -- How risky an identity was on each day on which something was found of it.
--- What was found counts in every revision, as a server sums it up; what it weighs in the latest.
 CREATE VIEW identity_risk AS
 WITH
-revisions AS (
+found AS (
     SELECT
         tenant_id,
         principal_id,
         CAST(window_start AS DATE) AS day,
-        finding_id,
         score,
         CASE severity
             WHEN 'critical' THEN 5
@@ -18,28 +16,9 @@ revisions AS (
         END AS severity_rank,
         first_value(sentence) OVER (
             PARTITION BY tenant_id, principal_id, CAST(window_start AS DATE)
-            ORDER BY score DESC, revision DESC, finding_id DESC, sentence
-        ) AS sentence
-    FROM findings
-),
-days AS (
-    SELECT
-        tenant_id,
-        principal_id,
-        day,
-        count(DISTINCT finding_id) AS findings,
-        max(score) AS score_max,
-        max(severity_rank) AS severity_rank,
-        max(sentence) AS sentence
-    FROM revisions
-    GROUP BY tenant_id, principal_id, day
-),
--- What a finding weighs at the end of its own day.
-weights AS (
-    SELECT
-        tenant_id,
-        principal_id,
-        CAST(window_start AS DATE) AS day,
+            ORDER BY score DESC, revision DESC, finding_id DESC
+        ) AS sentence,
+        -- At the end of its own day.
         risk_score * power(2.0, least(
             (CAST(CAST(detected_at AS BIGINT) AS DOUBLE) / 1000000.0
                 - (CAST(CAST(CAST(window_start AS DATE) AS INT) AS DOUBLE) + 1.0) * 86400.0) / 604800.0,
@@ -47,20 +26,32 @@ weights AS (
         )) AS weight
     FROM findings_latest
 ),
--- And at the end of each day that looks back at it.
+days AS (
+    SELECT
+        tenant_id,
+        principal_id,
+        day,
+        count(*) AS findings,
+        max(score) AS score_max,
+        max(severity_rank) AS severity_rank,
+        max(sentence) AS sentence
+    FROM found
+    GROUP BY tenant_id, principal_id, day
+),
+-- What findings weigh at the end of each day that looks back at them.
 looked_at AS (
     SELECT
         days.tenant_id,
         days.principal_id,
         days.day,
-        weight * power(2.0, (CAST(CAST(weights.day AS INT) AS DOUBLE) - CAST(CAST(days.day AS INT) AS DOUBLE)) / 7.0)
+        weight * power(2.0, (CAST(CAST(found.day AS INT) AS DOUBLE) - CAST(CAST(days.day AS INT) AS DOUBLE)) / 7.0)
             AS weight
     FROM days
-    JOIN weights
-        ON weights.tenant_id = days.tenant_id
-            AND coalesce(weights.principal_id, '') = coalesce(days.principal_id, '')
-            AND (weights.principal_id IS NULL) = (days.principal_id IS NULL)
-    WHERE weights.day <= days.day AND CAST(weights.day AS INT) + 28 > CAST(days.day AS INT)
+    JOIN found
+        ON found.tenant_id = days.tenant_id
+            AND coalesce(found.principal_id, '') = coalesce(days.principal_id, '')
+            AND (found.principal_id IS NULL) = (days.principal_id IS NULL)
+    WHERE found.day <= days.day AND CAST(found.day AS INT) + 28 > CAST(days.day AS INT)
 ),
 placed AS (
     SELECT

@@ -153,8 +153,8 @@ async fn what_is_ordinary_is_said_in_hours_and_quantiles() {
         writer.write(Table::Windows, row(Table::Windows, &values)).await.unwrap();
     }
     writer.commit().await.unwrap();
-    let sql = "SELECT principal_id, hours_usual, requests_p05, requests_p50, requests_p95, networks_new \
-               FROM identity_profile ORDER BY principal_id";
+    let sql = "SELECT principal_id, hours_usual, requests_p05, requests_p50, requests_p95, \
+               networks_new FROM identity_profile ORDER BY principal_id";
     // Of 53 hours one is less than a fiftieth; the numbers are 0 to 52.
     let said = answer(&store, sql).await;
     let (ann, idle) = said.split_once('\n').unwrap();
