@@ -94,18 +94,24 @@ pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
     let (observed, expected, upper) = (number("observed"), number("expected"), number("upper"));
     html! {
         p.lead data-testid="finding-sentence" { (words::whole(row.text("sentence"))) }
-        (facts(row, links))
-        section {
-            (page::heading(links, "Observed against the ordinary"))
-            div data-testid="band-chart" { (chart::band(&Band { observed, expected, upper, unit })) }
-            @if !row.text("counterfactual").is_empty() {
-                p data-testid="counterfactual" {
-                    strong { "Ordinary would have been: " }
-                    (words::whole(row.text("counterfactual")))
+        div.columns {
+            div {
+                section {
+                    (page::heading(links, "Observed against the ordinary"))
+                    div data-testid="band-chart" {
+                        (chart::band(&Band { observed, expected, upper, unit }))
+                    }
+                    @if !row.text("counterfactual").is_empty() {
+                        p data-testid="counterfactual" {
+                            strong { "Ordinary would have been: " }
+                            (words::whole(row.text("counterfactual")))
+                        }
+                    }
                 }
+                (contributors(row, links))
             }
+            (facts(row, links))
         }
-        (contributors(row, links))
         (evidence(row, links))
         (said(row, links))
     }
