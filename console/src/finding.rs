@@ -103,7 +103,7 @@ pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
                     }
                     @if !row.text("counterfactual").is_empty() {
                         p data-testid="counterfactual" {
-                            strong { "Ordinary would have been: " }
+                            strong { "Otherwise: " }
                             (words::whole(row.text("counterfactual")))
                         }
                     }

@@ -27,7 +27,7 @@ const SESSION_S: i64 = 12 * 3_600;
 /// Wrong tokens that may be typed in a while, by all who try.
 const WRONG_MAX: usize = 5;
 /// How long a wrong token counts.
-const WRONG_TIME: Duration = Duration::from_secs(60);
+const WRONG_TIME: Duration = Duration::from_mins(1);
 /// Characters of a token at least: too many to guess at five a minute.
 pub(crate) const TOKEN_CHARS_MIN: usize = 16;
 /// What stands for the session where none is needed.

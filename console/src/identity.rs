@@ -213,12 +213,12 @@ fn usual(row: Row<'_>) -> Markup {
     };
     let band = |of: &str, unit: &str| {
         let of = |part: &str| row.number(&format!("{of}_{part}"));
-        match (of("p05"), of("p50"), of("p95")) {
-            (Some(low), Some(middle), Some(high)) => html! {
-                (words::measured(middle, unit)) " (90 % of hours: " (words::measured(low, unit))
-                " to " (words::measured(high, unit)) ")"
-            },
-            _ => html! {},
+        let (Some(low), Some(middle), Some(high)) = (of("p05"), of("p50"), of("p95")) else {
+            return html! {};
+        };
+        html! {
+            (words::measured(middle, unit)) " (90 % of hours: " (words::measured(low, unit))
+            " to " (words::measured(high, unit)) ")"
         }
     };
     let group = match row.whole("peer_group") {

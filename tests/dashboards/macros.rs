@@ -11,6 +11,7 @@ use chrono::DateTime;
 
 /// What a panel asks for besides its text: the span of time, and how fine, in milliseconds.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit is part of a name")]
 pub(super) struct Span {
     pub(super) from_ms: i64,
     pub(super) to_ms: i64,

@@ -119,7 +119,9 @@ fn of_place(rule: &Value, all: &[Committed]) -> Option<String> {
     let id = &notes["__panelId__"];
     let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
     let id = if id == "null" { rule["panelId"].to_string() } else { id };
-    let is_there = panels(&board.json).iter().any(|it| it["id"].to_string() == id);
+    let is_there = panels(&board.json)
+        .iter()
+        .any(|it| id.parse().is_ok_and(|id: u64| it["id"].as_u64() == Some(id)));
     (!is_there).then(|| format!("points to the panel {id}, which is not there"))
 }
 

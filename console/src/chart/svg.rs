@@ -77,15 +77,15 @@ pub(super) fn chart(
     draw: impl FnOnce(&Area<'_>) -> Drawn,
 ) -> Markup {
     let words = plain(words, WORDS_CHARS_MAX);
-    match drawn(size, draw) {
-        Some(inside) => html! {
-            svg class={ "chart chart-" (kind) } role="img" aria-label=(words)
-                viewBox=(format!("0 0 {} {}", size.0, size.1)) {
-                title { (words) }
-                (PreEscaped(inside))
-            }
-        },
-        None => html! { p class="chart-words" { (words) } },
+    let Some(inside) = drawn(size, draw) else {
+        return html! { p class="chart-words" { (words) } };
+    };
+    html! {
+        svg class={ "chart chart-" (kind) } role="img" aria-label=(words)
+            viewBox=(format!("0 0 {} {}", size.0, size.1)) {
+            title { (words) }
+            (PreEscaped(inside))
+        }
     }
 }
 
