@@ -230,6 +230,13 @@ fn a_server_sums_up_the_risk_of_a_day_as_the_document_tells() {
     for number in 0..20 {
         insert(&format!("f{number}"), 1, "bob", "2026-03-04", 12, 30.0);
     }
+    // Of seven days, and found on the last of them.
+    insert("g", 1, "eve", "2026-03-07", 12, 40.0);
+    server.query(&format!(
+        "INSERT INTO {database}.findings SELECT * REPLACE('h' AS finding_id, 'mia' AS principal_id, \
+         'h' AS sentence, window_start - INTERVAL 6 DAY AS window_start) \
+         FROM {database}.findings WHERE finding_id = 'g'"
+    ));
     let sql = "SELECT principal_id, day, findings, sentence, risk FROM identity_risk \
                ORDER BY principal_id, day";
     let said = ask(&place, &url, sql).rows;
@@ -239,6 +246,8 @@ fn a_server_sums_up_the_risk_of_a_day_as_the_document_tells() {
         ("ann", "2026-03-08", 1, "c", risk(&[(80.0, 7.5), (50.0, 7.25), (20.0, 0.5)])),
         ("ann", "2026-03-29", 1, "d", risk(&[(10.0, 0.5), (20.0, 21.5)])),
         ("bob", "2026-03-04", 20, "f9", risk(&[(30.0, 0.5); 16])),
+        ("eve", "2026-03-07", 1, "g", risk(&[(40.0, 0.5)])),
+        ("mia", "2026-03-07", 1, "h", risk(&[(40.0, 0.5)])),
     ];
     assert_eq!(said.len(), expected.len(), "{said:?}");
     for (row, (who, day, findings, sentence, risk)) in said.iter().zip(expected) {

@@ -1,7 +1,8 @@
 -- What readers ask first. Each view lets the conditions on its first columns through to the keys of
 -- the tables beneath it; each may be made again.
 
--- How risky an identity was on each day on which something was found of it. Not from findings_daily: of
+-- How risky an identity was on each day on which something was found of it. By when it was detected: a
+-- window may begin a week earlier, and what nobody knew yet was no risk then. Not from findings_daily: of
 -- a finding that was raised again with a lower score the rollup keeps the higher one.
 -- What findings weigh is an array for each identity, sorted once by what they weigh on its newest day,
 -- which is their order on every other day too. The bounds of the exponents keep numbers finite where an
@@ -28,7 +29,7 @@ FROM (
         argMax(found.sentence, (score, revision, finding_id)) AS day_sentence,
         CAST(0, 'Float64') AS day_risk
     FROM findings AS found FINAL
-    GROUP BY tenant_id, principal_id, toDate(window_start) AS day
+    GROUP BY tenant_id, principal_id, toDate(detected_at) AS day
     UNION ALL
     SELECT
         tenant_id,
@@ -74,11 +75,10 @@ FROM (
                 SELECT
                     tenant_id,
                     principal_id,
-                    toDate(window_start) AS found_on,
-                    risk_score * exp2(least(
-                        (toUnixTimestamp64Micro(detected_at) / 1000000 - (toInt64(found_on) + 1) * 86400) / 604800,
-                        0
-                    )) AS weight
+                    toDate(detected_at) AS found_on,
+                    risk_score * exp2(
+                        (toUnixTimestamp64Micro(detected_at) / 1000000 - (toInt64(found_on) + 1) * 86400) / 604800
+                    ) AS weight
                 FROM findings FINAL
             )
             GROUP BY tenant_id, principal_id

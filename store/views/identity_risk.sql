@@ -1,11 +1,12 @@
--- How risky an identity was on each day on which something was found of it.
+-- How risky an identity was on each day on which something was found of it. By when it was detected: a
+-- window may begin a week earlier, and what nobody knew yet was no risk then.
 CREATE VIEW identity_risk AS
 WITH
 found AS (
     SELECT
         tenant_id,
         principal_id,
-        CAST(window_start AS DATE) AS day,
+        CAST(detected_at AS DATE) AS day,
         score,
         CASE severity
             WHEN 'critical' THEN 5
@@ -15,15 +16,14 @@ found AS (
             ELSE 1
         END AS severity_rank,
         first_value(sentence) OVER (
-            PARTITION BY tenant_id, principal_id, CAST(window_start AS DATE)
+            PARTITION BY tenant_id, principal_id, CAST(detected_at AS DATE)
             ORDER BY score DESC, revision DESC, finding_id DESC
         ) AS sentence,
         -- At the end of its own day.
-        risk_score * power(2.0, least(
-            (CAST(CAST(detected_at AS BIGINT) AS DOUBLE) / 1000000.0
-                - (CAST(CAST(CAST(window_start AS DATE) AS INT) AS DOUBLE) + 1.0) * 86400.0) / 604800.0,
-            0.0
-        )) AS weight
+        risk_score * power(2.0, (
+            CAST(CAST(detected_at AS BIGINT) AS DOUBLE) / 1000000.0
+                - (CAST(CAST(CAST(detected_at AS DATE) AS INT) AS DOUBLE) + 1.0) * 86400.0
+        ) / 604800.0) AS weight
     FROM findings_latest
 ),
 days AS (

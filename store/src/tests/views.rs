@@ -60,6 +60,8 @@ async fn a_day_is_as_risky_as_the_four_weeks_up_to_it() {
     findings.extend((10..30).map(|number| found(number, "bob", 3, 2, 30.0)));
     let nobodys = Finding { principal_id: None, ..found(50, "", 0, 2, 70.0) };
     findings.push(nobodys);
+    // Of seven days that began on the first, and found at noon of the last.
+    findings.push(found(60, "eve", 0, 6 * 24 + 2, 40.0));
     filled(&store, "a", &findings).await;
     // A second run that wrote the same changes nothing.
     filled(&store, "b", &findings).await;
@@ -71,6 +73,7 @@ async fn a_day_is_as_risky_as_the_four_weeks_up_to_it() {
          ann 2026-03-08 1 1003.0 high finding 3\n\
          ann 2026-03-29 1 1004.0 high finding 4\n\
          bob 2026-03-04 20 1029.0 high finding 29\n\
+         eve 2026-03-07 1 1060.0 high finding 60\n\
          NULL 2026-03-01 1 1050.0 high finding 50"
     );
     let sql = "SELECT risk FROM identity_risk ORDER BY principal_id, day";
@@ -84,6 +87,7 @@ async fn a_day_is_as_risky_as_the_four_weeks_up_to_it() {
         risk(&[(10.0, 0.5), (20.0, 21.5)]),
         // The sixteen heaviest of twenty.
         risk(&[(30.0, 0.5); 16]),
+        risk(&[(40.0, 0.5)]),
         risk(&[(70.0, 0.5)]),
     ];
     assert_eq!(risks.len(), expected.len());
