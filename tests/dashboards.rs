@@ -13,6 +13,7 @@ mod results;
 mod rules;
 mod seed;
 mod speed;
+mod truth;
 mod variables;
 
 use crate::deploy::yaml;

@@ -1,7 +1,7 @@
 SELECT
     tenant_id,
-    countIf(detector = 'identity_explosion') AS findings
-FROM findings_latest
+    countIf(detector = 'identity_explosion' AND suppressed_by IS NULL) AS findings
+FROM findings_current
 WHERE {detected}
 GROUP BY tenant_id
 ORDER BY tenant_id

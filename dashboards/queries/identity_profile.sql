@@ -20,7 +20,7 @@ SELECT
     tenant_id
 FROM identity_profile
 WHERE {tenant}
-    AND {identity}
+    AND {named}
     AND first_seen <= ($__toTime_ms)
 ORDER BY tenant_id
 LIMIT 10

@@ -1,7 +1,7 @@
 SELECT
     topic,
     partition,
-    max(offset) AS offset,
+    argMax(health.offset, at) AS offset,
     max(watermark) AS watermark,
     max(at) AS committed_at,
     dateDiff('second', watermark, committed_at) AS behind,

@@ -2,7 +2,11 @@ SELECT
     worker,
     argMaxIf(labels['version'], at, name = 'habitus_build_info') AS version,
     argMaxIf(labels['state'], at, name = 'habitus_state' AND value = 1) AS state,
-    argMaxIf(value, at, name = 'habitus_is_leader') AS leads,
+    if(
+        last_seen >= max(max(at)) OVER (PARTITION BY app) - INTERVAL 1 MINUTE,
+        argMaxIf(value, at, name = 'habitus_is_leader'),
+        0
+    ) AS leads,
     fromUnixTimestamp64Milli(toInt64(1000 * maxIf(value, name = 'process_start_time_seconds')), 'UTC') AS started_at,
     max(at) AS last_seen,
     argMaxIf(value, at, name = 'process_resident_memory_bytes') AS memory,

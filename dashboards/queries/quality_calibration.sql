@@ -1,6 +1,6 @@
 SELECT
     detector,
-    (SELECT count() FROM windows WHERE {tenant} AND $__timeFilter_ms(window_start)) AS windows_judged,
+    (SELECT uniq(tenant_id, principal_id, window_start) FROM windows WHERE {tenant} AND $__timeFilter_ms(window_start)) AS windows_judged,
     uniqIf((tenant_id, principal_id, window_start), surprise >= 2) AS seen_2,
     windows_judged / 100 AS expected_2,
     uniqIf((tenant_id, principal_id, window_start), surprise >= 3) AS seen_3,

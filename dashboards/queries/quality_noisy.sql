@@ -16,6 +16,7 @@ WHERE {tenant}
         WHERE {tenant}
             AND {detected}
             AND {detector}
+            AND principal_id != ''
         GROUP BY tenant_id, principal_id
         ORDER BY count() DESC, principal_id
         LIMIT 50

@@ -8,9 +8,10 @@ SELECT
     sentence,
     score,
     finding_id
-FROM findings FINAL
+FROM findings_current
 WHERE {tenant}
     AND {detected}
     AND detector IN ({detectors})
+    AND suppressed_by IS NULL
 ORDER BY detected_at DESC, finding_id
 LIMIT 100

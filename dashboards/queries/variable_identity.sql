@@ -1,7 +1,8 @@
 SELECT
     principal_id,
-    if(principal_name IS NULL, principal_id, concat(principal_name, ' (', principal_id, ')')) AS label
+    if(max(principal_name) IS NULL, principal_id, concat(max(principal_name), ' (', principal_id, ')')) AS label
 FROM identities FINAL
 WHERE {tenant}
-ORDER BY risk DESC, last_seen DESC, principal_id
+GROUP BY principal_id
+ORDER BY max(risk) DESC, max(last_seen) DESC, principal_id
 LIMIT 1000

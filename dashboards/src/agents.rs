@@ -1,6 +1,6 @@
 //! *Agents*: what programs do, for whom, and with which tools.
 
-use crate::column::{column, finding};
+use crate::column::{HOURS, column, finding};
 use crate::dashboard::{Dashboard, tenant};
 use crate::link;
 use crate::panel::Panel;
@@ -60,13 +60,13 @@ fn activity() -> Vec<Panel> {
         Panel::table(
             4,
             "Agents and what they did",
-            "Agents of the time range: calls on behalf of others, the most identities and tools of an hour, how many were new, the longest chain of actors and the longest run of calls without news. At most 100; an hour that a replay wrote again counts twice until the server merges it.",
+            "Agents of the time range: calls on behalf of others, the most identities and tools of an hour, how many were new, the longest chain of actors and the longest run of calls without news. At most 100.",
         )
         .size(24, 11)
         .columns([
             column("principal_id").width(280).link("The identity", link::IDENTITY),
             column("last_active").unit("dateTimeAsIso").width(170),
-            column("hours").unit("h"),
+            column("hours").unit(HOURS),
         ])
         .query(Table, query!("agents_table")),
     ]
@@ -77,7 +77,7 @@ fn tools() -> Vec<Panel> {
         Panel::table(
             5,
             "Tools",
-            "Tools that were called over MCP, by name: agents that used it, calls, calls refused or without a success in their hour, and calls in hours with a finding. UTC days, written when they are over.",
+            "Tools that were called over MCP, by name: agents that used it, calls, calls refused or without a success in their hour, and calls in hours with a finding. From the start of the time range's first UTC day on; days are written when they are over.",
         )
         .size(14, 10)
         .columns([

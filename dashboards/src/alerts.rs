@@ -51,7 +51,7 @@ fn findings() -> [Rule; 3] {
         Rule {
             uid: "habitus-critical-finding",
             title: "Critical finding",
-            summary: "{{ $labels.detector }} found something critical of {{ $labels.principal_id }}",
+            summary: "{{ $labels.detector }} found something critical of {{ if $labels.principal_id }}{{ $labels.principal_id }}{{ else }}nobody in particular{{ end }}",
             description: "Findings of the last hour of event time that nobody called benign, by tenant, identity and detector. Look: /d/habitus-identity?var-tenant={{ urlquery $labels.tenant_id }}&var-identity={{ urlquery $labels.principal_id }}&from=now-24h&to=now",
             severity: "critical",
             panel: ("habitus-triage", 9),
@@ -80,7 +80,7 @@ fn findings() -> [Rule; 3] {
             uid: "habitus-identity-explosion",
             title: "Identity explosion",
             summary: "Far more identities than ever in the tenant {{ $labels.tenant_id }}",
-            description: "identity_explosion found that far more identities called than ever in the last hour of event time: one caller with many names, or a rule that resolves identities wrongly. While it lasts nothing is learned from them.",
+            description: "identity_explosion found, and nobody called it benign, that far more identities called than ever in the last hour of event time: one caller with many names, or a rule that resolves identities wrongly. While it lasts nothing is learned from them.",
             severity: "critical",
             panel: ("habitus-pipeline", 13),
             query: query!("alert_identity_explosion"),

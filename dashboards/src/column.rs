@@ -12,6 +12,9 @@ pub(crate) const SEVERITIES: [(&str, &str); 5] = [
     ("info", "blue"),
 ];
 
+/// A count of hours: Grafana's own unit would make weeks of those that are not one after the other.
+pub(crate) const HOURS: &str = "suffix:h";
+
 /// What is said of the column of a name.
 #[derive(Debug)]
 pub(crate) struct Column {

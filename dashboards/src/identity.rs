@@ -1,6 +1,6 @@
 //! *Identity*: who it is, and what it did.
 
-use crate::column::{Column, column, finding};
+use crate::column::{Column, HOURS, column, finding};
 use crate::dashboard::{Dashboard, tenant};
 use crate::feature;
 use crate::link;
@@ -12,7 +12,7 @@ use crate::variable;
 use serde_json::{Value, json};
 
 /// What the bands of this dashboard are; every panel with one says so.
-const BAND: &str = "Each UTC hour with a call, and of the identity's own hours of the 28 days before the time range what 5 %, half and 95 % stayed under. It is what was, not the model's expectation, which stands in the findings.";
+const BAND: &str = "Each UTC hour with a call (over a long time the highest of several), and of the identity's own hours of the 28 days before the time range what 5 %, half and 95 % stayed under. It is what was, not the model's expectation, which stands in the findings.";
 
 pub(crate) fn identity() -> Dashboard {
     Dashboard {
@@ -51,17 +51,17 @@ fn who() -> Vec<Panel> {
         Panel::table(
             1,
             "Who it is",
-            "What is kept of the identity: its latest state, its usual hours (UTC) and endpoints, its peer group (−1 without one) and how many hours were learned from.",
+            "What is kept of the identity: its latest state, its usual hours (UTC) and endpoints, its peer group (−1 without one) and how many hours were learned from. Where several tenants have an identity of this id, all are here, and what is below is of the first: choose a tenant.",
         )
         .size(24, 5)
         .columns([
             column("principal_id").width(260),
             column("first_seen").unit("dateTimeAsIso").width(170),
             column("last_seen").unit("dateTimeAsIso").width(170),
-            column("active_hours").unit("h"),
+            column("active_hours").unit(HOURS),
             column("endpoints_usual").text().width(320),
-            column("windows_learned").unit("h"),
-            column("windows_withheld").unit("h"),
+            column("windows_learned").unit(HOURS),
+            column("windows_withheld").unit(HOURS),
         ])
         .query(Table, query!("identity_profile")),
         Panel::lines(
@@ -185,13 +185,16 @@ fn places() -> Vec<Panel> {
 
 fn endpoints() -> Vec<Panel> {
     let called = |which: &str, order: &str| {
-        query!("identity_endpoints").with("which", which).with("order", order)
+        query!("identity_endpoints")
+            .with("which", which)
+            .with("order", order)
+            .with("in_range", "(day_start >= toStartOfDay($__fromTime_ms, 'UTC'))")
     };
     vec![
         Panel::table(
             14,
             "Usual endpoints",
-            "What the identity called most in the 28 days before the time range, and how often within it; those that it did not call before come last. Days are UTC days, written when they are over.",
+            "What the identity called most in the 28 days before the time range, and how often within it; those that it did not call before come last. The time range counts from the start of its first UTC day; days are written when they are over.",
         )
         .size(12, 9)
         .columns(endpoint())
@@ -199,7 +202,7 @@ fn endpoints() -> Vec<Panel> {
         Panel::table(
             15,
             "Novel endpoints",
-            "What the identity called in the time range and not in the 28 days before it. Days are UTC days, written when they are over.",
+            "What the identity called in the time range and not in the 28 days before it. The time range counts from the start of its first UTC day; days are written when they are over.",
         )
         .size(12, 9)
         .columns(endpoint())
@@ -240,7 +243,9 @@ fn findings() -> Vec<Panel> {
         .columns([
             column("time").unit("dateTimeAsIso").width(170),
             column("request").width(300),
+            column("status").unit("none"),
             column("bytes_out").unit("bytes"),
+            column("line").unit("none"),
             column("finding_id").hidden(),
         ])
         .query(Table, query!("identity_evidence")),

@@ -23,7 +23,7 @@ const NAME_RESULT: &str = "trimRight(concat(name, ' ', labels['result']))";
 pub(crate) fn pipeline() -> Dashboard {
     Dashboard {
         uid: "habitus-pipeline",
-        description: "Whether the pipeline itself is healthy: every metric of the service, over all tenants. Rates are of counters by worker; one that begins anew is taken to begin at 0.",
+        description: "Whether the pipeline itself is healthy: every metric of the service, over all tenants. Rates are of counters by worker; one that begins anew is taken to begin at 0. They end with the last full step of time.",
         from: "now-6h",
         variables: vec![
             // These rows name no tenant: it is here so that links carry it on.
@@ -69,7 +69,7 @@ fn workers() -> Vec<Panel> {
         Panel::table(
             1,
             "Workers",
-            "Each process of the time range: its version, since when it runs, what it did last, whether it leads, and its memory. Exactly one should lead each application.",
+            "Each process of the time range: its version, since when it runs, what it did last, whether it leads (1; 0 for a process that is a minute behind the others too), and its memory. Exactly one should lead each application.",
         )
         .size(24, 6)
         .columns([

@@ -4,7 +4,7 @@ use crate::column::column;
 use crate::dashboard::{Dashboard, detector, tenant};
 use crate::link;
 use crate::panel::Panel;
-use crate::query::{Query, query};
+use crate::query::query;
 use crate::target::Format::{Table, TimeSeries};
 use crate::variable;
 
@@ -40,7 +40,7 @@ fn budget() -> Vec<Panel> {
         Panel::stat(
             3,
             "Judged",
-            "The share of findings that somebody called benign or malicious. What is said below of verdicts rests on these.",
+            "The share of findings that somebody called benign or malicious: of the UTC days that the time range touches, by their window. What is said below of verdicts rests on these.",
         )
         .unit("percentunit")
         .size(4, 8)
@@ -63,17 +63,12 @@ fn budget() -> Vec<Panel> {
     ]
 }
 
-/// A number of each detector and day, named so that the legend says what it is.
-fn drift(name: &str, value: &str) -> Query {
-    query!("quality_drift").with("value", value).with("name", name)
-}
-
 fn detectors() -> Vec<Panel> {
     vec![
         Panel::table(
             4,
             "Detectors",
-            "Of each detector: findings of the time range, what people said of them, and the share of the judged ones that are malicious. Empty while nobody judged any.",
+            "Of each detector: findings of the UTC days that the time range touches, by the day of their window, what people said of them, and the share of the judged ones that are malicious. Empty while nobody judged any.",
         )
         .size(14, 12)
         .columns([
@@ -114,7 +109,7 @@ fn detectors() -> Vec<Panel> {
         .interval("1d")
         .size(10, 10)
         .custom(serde_json::json!({"scaleDistribution": {"log": 10, "type": "log"}}))
-        .query(TimeSeries, drift("score_median", "quantileExact(0.5)(quality.score_median)")),
+        .query(TimeSeries, query!("quality_scores")),
         Panel::lines(
             8,
             "Drift of surprises",
@@ -123,7 +118,7 @@ fn detectors() -> Vec<Panel> {
         .unit("short")
         .interval("1d")
         .size(24, 8)
-        .query(TimeSeries, drift("surprise_p99", "max(quality.surprise_p99)")),
+        .query(TimeSeries, query!("quality_surprises")),
     ]
 }
 

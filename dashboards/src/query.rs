@@ -4,8 +4,13 @@
 /// escapes itself leaves backslashes as they are, and ClickHouse reads them as escapes.
 const TENANT: &str =
     "$__conditionalAll(tenant_id = decodeURLComponent('${tenant:percentencode}'), $tenant)";
-/// One identity; the empty text is nobody.
-const IDENTITY: &str = "principal_id = decodeURLComponent('${identity:percentencode}')";
+/// Whoever has this id; the empty text is nobody.
+const NAMED: &str = "principal_id = decodeURLComponent('${identity:percentencode}')";
+/// One identity: of the tenants that are chosen the first that has one of this id, since what two
+/// tenants call alike is not the same.
+const IDENTITY: &str = "{named} AND tenant_id = (SELECT min(tenant_id) FROM (\
+    SELECT tenant_id FROM identities WHERE {tenant} AND {named} \
+    UNION ALL SELECT tenant_id FROM findings WHERE {tenant} AND {named}))";
 /// One detector or all.
 const DETECTOR: &str =
     "$__conditionalAll(detector = decodeURLComponent('${detector:percentencode}'), $detector)";
@@ -24,6 +29,12 @@ const WORKER: &str =
 /// finding of it, with `foreign_object`, which looks at 7 days.
 const DETECTED: &str = "window_start >= ($__fromTime_ms) - INTERVAL 8 DAY \
     AND window_start <= ($__toTime_ms) AND $__timeFilter_ms(detected_at)";
+/// Rows of the UTC days that the time range touches: the first is whole, as days are.
+const DAYS_OF: &str =
+    "day_start >= toStartOfDay($__fromTime_ms, 'UTC') AND day_start <= ($__toTime_ms)";
+/// Windows of these days.
+const WINDOWS_OF: &str = "window_start >= toStartOfDay($__fromTime_ms, 'UTC') \
+    AND window_start < toStartOfDay($__toTime_ms, 'UTC') + INTERVAL 1 DAY";
 /// The days of the time range, at most 400 of them.
 const DAYS: &str = "arrayMap(it -> toDate($__fromTime_ms, 'UTC') + it, range(1 + least(399, \
     toUInt64(dateDiff('day', toDate($__fromTime_ms, 'UTC'), toDate($__toTime_ms, 'UTC'))))))";
@@ -59,14 +70,17 @@ impl Query {
     /// The text, with what all of them share.
     pub(crate) fn sql(self) -> String {
         let shared = [
-            ("tenant", TENANT),
             ("identity", IDENTITY),
+            ("named", NAMED),
+            ("tenant", TENANT),
             ("detector", DETECTOR),
             ("finding", FINDING),
             ("severity", SEVERITY),
             ("app", APP),
             ("worker", WORKER),
             ("detected", DETECTED),
+            ("days_of", DAYS_OF),
+            ("windows_of", WINDOWS_OF),
             ("days", DAYS),
             ("risk_at", RISK_AT),
         ];

@@ -79,14 +79,14 @@ fn overview() -> Vec<Panel> {
         Panel::heatmap(
             6,
             "OWASP × day",
-            "Findings of each UTC day by the OWASP risks they point at: API 2023, LLM 2025, agentic (ASI). A finding counts for each of its risks.",
+            "Findings of each UTC day that the time range touches, whatever was said of them, by the OWASP risks they point at: API 2023, LLM 2025, agentic (ASI). A finding counts for each of its risks.",
         )
         .unit("short")
         .query(TimeSeries, query!("triage_owasp")),
         Panel::table(
             7,
             "Identities at risk",
-            "The 15 identities with the highest risk (0 to 260) at the end of the time range, and how it went day by day. It halves every seven days without a finding.",
+            "The 15 identities with the highest risk (0 to 260) at the end of the time range, and what it was at the end of each UTC day. It halves every seven days without a finding, and is of all findings, whatever was said of them.",
         )
         .size(12, 10)
         .columns([
@@ -128,7 +128,7 @@ fn tables() -> Vec<Panel> {
         Panel::table(
             9,
             "Open findings",
-            "Of the 1 000 worst findings from the chosen severity on those that nobody called benign, at most 200. The identity leads to its page, the sentence to the evidence.",
+            "Findings from the chosen severity on that nobody called benign: the 200 most severe, of these the latest first. The identity leads to its page, the sentence to the evidence.",
         )
         .size(24, 14)
         .columns(open)
@@ -136,7 +136,7 @@ fn tables() -> Vec<Panel> {
         Panel::table(
             10,
             "First-seen endpoints",
-            "Endpoints that an identity called for the first time though its peers do not, and endpoints that nobody was answered by before.",
+            "Endpoints that an identity called for the first time though its peers do not, and endpoints that nobody was answered by before: findings that nobody called benign.",
         )
         .size(12, 10)
         .columns(finding())
@@ -144,7 +144,7 @@ fn tables() -> Vec<Panel> {
         Panel::table(
             11,
             "First-seen networks",
-            "Credentials used from a network where they were never used before, and addresses from which many identities call.",
+            "Credentials used from a network where they were never used before, and addresses from which many identities call: findings that nobody called benign.",
         )
         .size(12, 10)
         .columns(finding())
