@@ -11,7 +11,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use maud::{Markup, html};
-use model::figures::counted;
+use model::figures::{counted, in_unit};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use store::{Question, Scope, Value};
@@ -153,7 +153,8 @@ fn facts(row: Row<'_>, links: Links) -> Markup {
     ])
 }
 
-/// What most of it came from.
+/// What most of it came from. What was observed of a part has no unit of its own: calls, where the finding
+/// counts silent days or how much likelier others are.
 fn contributors(row: Row<'_>, links: Links) -> Markup {
     let unit = row.text("unit");
     let parts = array(row.text("contributors"));
@@ -173,7 +174,7 @@ fn contributors(row: Row<'_>, links: Links) -> Markup {
                             @for part in &parts {
                                 tr {
                                     td { (text_of(part, "name")) }
-                                    td.number { (words::measured(number_of(part, "observed"), unit)) }
+                                    td.number { (in_unit(number_of(part, "observed"), unit)) }
                                     td.number { (words::percent(number_of(part, "share"))) }
                                 }
                             }
@@ -412,6 +413,16 @@ mod tests {
         check(&["abcd", "abcd-1"], "ABCD", Ok("abcd"));
         check(&["abcd-1", "abcd-2"], "abcd", Err(StatusCode::NOT_FOUND));
         check(&[], "abcd", Err(StatusCode::NOT_FOUND));
+    }
+
+    #[test]
+    fn what_was_observed_of_a_part_is_not_in_the_units_of_the_finding() {
+        let json = "[{\"name\":\"GET /admin/keys\",\"observed\":29,\"share\":0.5}]";
+        for (unit, shown) in [("days silent", "29</td>"), ("bytes", "29 B</td>")] {
+            let rows = Rows::made_of(&["contributors", "unit"], &[&[json, unit]]);
+            let html = contributors(rows.first().unwrap(), Links::None).into_string();
+            assert!(html.contains(shown) && !html.contains("29 days"), "{html}");
+        }
     }
 
     #[test]

@@ -305,7 +305,8 @@ impl Total {
             total.days.push(day);
             let (first, last) =
                 (words::second(row.text("first_at")), words::second(row.text("last_at")));
-            if total.first_at.is_empty() || first < total.first_at {
+            // Without one, all of the day are suppressed.
+            if !first.is_empty() && (total.first_at.is_empty() || first < total.first_at) {
                 total.first_at = first;
             }
             total.last_at = total.last_at.max(last);

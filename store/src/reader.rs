@@ -85,7 +85,7 @@ pub enum Question {
     /// How many findings there are of each UTC day and severity, in the order of time: `since_us`,
     /// `until_us`, `severity_min`, `principal_id` (empty for any), `rows_max`. Columns `day` (its number
     /// from 1970 on), `severity`, `findings`, `suppressed` (by feedback, which `findings` leaves out),
-    /// `first_at`, `last_at`.
+    /// `first_at`, `last_at` (of those that `findings` counts; NULL without one).
     FindingsByDay,
     /// Identities with findings that feedback does not suppress, the riskiest first: the same. Columns
     /// `tenant_id`, `principal_id`, `principal_name`, `principal_type`, `findings`, `place` (of the

@@ -117,6 +117,22 @@ fn each_severity_has_its_course_where_there_are_several_days() {
 }
 
 #[test]
+fn what_was_left_out_does_not_say_from_when_to_when_findings_are() {
+    let mut of = found(3, "ann read 162 objects");
+    let before = ["20513", "high", "0", "1", "", ""];
+    let day = day("high", "3", "2");
+    let day: Vec<&str> = day.iter().map(String::as_str).collect();
+    let names = ["day", "severity", "findings", "suppressed", "first_at", "last_at"];
+    let orders: [[&[&str]; 2]; 2] = [[&before, &day], [&day, &before]];
+    for rows in orders {
+        of.days = Rows::made_of(&names, &rows);
+        let html = of.report(&wanted()).html;
+        let words = "3 findings, detected from 2026-03-02 01:34:23 to 2026-03-02 22:27:40 UTC";
+        assert!(html.contains(words), "{html}");
+    }
+}
+
+#[test]
 fn a_report_is_of_one_severity_and_one_identity() {
     let of = Selection { severity_min: 4, principal_id: "ann".into(), ..wanted() };
     let html = found(1, "ann read 162 objects").report(&of).html;

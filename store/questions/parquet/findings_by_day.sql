@@ -1,12 +1,12 @@
 -- Findings by UTC day and severity, in the order of time, those that feedback suppresses apart; with the
--- first and the last time of detection of either.
+-- first and the last time of detection of the others.
 SELECT
     CAST(found.detected_at AS BIGINT) / 86400000000 AS day,
     found.severity,
     COALESCE(sum(CASE WHEN found.suppressed_by IS NULL THEN 1 ELSE 0 END), 0) AS findings,
     COALESCE(sum(CASE WHEN found.suppressed_by IS NULL THEN 0 ELSE 1 END), 0) AS suppressed,
-    min(found.detected_at) AS first_at,
-    max(found.detected_at) AS last_at
+    min(CASE WHEN found.suppressed_by IS NULL THEN found.detected_at END) AS first_at,
+    max(CASE WHEN found.suppressed_by IS NULL THEN found.detected_at END) AS last_at
 FROM findings_current AS found
 WHERE
     CAST(found.detected_at AS BIGINT) >= $since_us
