@@ -1,5 +1,5 @@
 //! Coverage, as far as the store shows it: whose calls they are, what the calls say, and which detectors
-//! never read anything.
+//! read nothing lately.
 
 use crate::ask::{AskError, Asker, Row, Rows};
 use crate::chart;
@@ -148,7 +148,7 @@ fn of_hours(row: Row<'_>) -> Markup {
     }
 }
 
-/// Which detectors read something, and which never did.
+/// Which detectors read something in these days, and which did not.
 fn of_detectors(rows: &Rows) -> Markup {
     let of = |detector: Detector| rows.iter().find(|row| row.text("detector") == detector.as_str());
     let silent = Detector::ALL.iter().filter(|it| of(**it).is_none()).count();
@@ -168,7 +168,7 @@ fn of_detectors(rows: &Rows) -> Markup {
                                 td.number { (words::whole_number(row.whole("findings"))) }
                                 td { (last(row)) }
                             },
-                            None => { td.number { "0" } td.number { "0" } td { "never" } },
+                            None => { td.number { "0" } td.number { "0" } td { "not in " (DAYS) " days" } },
                         }
                     }
                 }
@@ -179,7 +179,7 @@ fn of_detectors(rows: &Rows) -> Markup {
         section {
             (page::heading(Links::Console, "Detectors"))
             p {
-                (silent) " of " (Detector::ALL.len()) " detectors had neither a signal nor a finding. A \
+                (silent) " of " (Detector::ALL.len()) " detectors had neither a signal nor a finding in these days. A \
                 detector signals what is odd: one that is silent saw nothing odd, or is blind."
             }
             (page::scrolled("Detectors", &table))
@@ -213,7 +213,8 @@ mod tests {
         let names = ["detector", "signals", "findings", "last_us"];
         let rows = Rows::made_of(&names, &[&["egress_spike", "7", "2", "1772445600000000"]]);
         let shown = of_detectors(&rows).into_string();
-        assert_eq!(shown.matches("never").count(), Detector::ALL.len() - 1, "{shown}");
+        let silent = "<td>not in 30 days</td>";
+        assert_eq!(shown.matches(silent).count(), Detector::ALL.len() - 1, "{shown}");
         assert!(shown.contains("2026-03-02 10:00:00"), "{shown}");
     }
 

@@ -223,7 +223,10 @@ fn usual(row: Row<'_>) -> Markup {
     };
     let group = match row.whole("peer_group") {
         -1 => html! { "none; " (words::whole_number(row.whole("peers"))) " stand for its peers" },
-        group => html! { (group) ", of " (words::whole_number(row.whole("peers"))) " identities" },
+        // Of a small group everyone stands for its peers.
+        group => {
+            html! { (group) "; " (words::whole_number(row.whole("peers"))) " stand for its peers" }
+        }
     };
     page::facts(&[
         ("Usual endpoints", text("endpoints_usual")),
