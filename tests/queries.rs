@@ -235,7 +235,7 @@ fn a_server_sums_up_the_risk_of_a_day_as_the_document_tells() {
     server.query(&format!(
         "INSERT INTO {database}.findings SELECT * REPLACE('h' AS finding_id, 'mia' AS principal_id, \
          'h' AS sentence, window_start - INTERVAL 6 DAY AS window_start) \
-         FROM {database}.findings WHERE finding_id = 'g'"
+         FROM (SELECT * FROM {database}.findings WHERE finding_id = 'g')"
     ));
     let sql = "SELECT principal_id, day, findings, sentence, risk FROM identity_risk \
                ORDER BY principal_id, day";
