@@ -7,7 +7,6 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 /// How long the console may take for anything.
@@ -130,18 +129,11 @@ impl Drop for Console {
     }
 }
 
-/// A store with the findings of a demo's day, made once and copy.
+/// A store with the findings of a demo's day: a copy of the one that the browser's tests look at.
 fn with_findings() -> Place {
-    static MADE: OnceLock<Place> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
-        let place = Place::new();
-        let said = place.run(&["demo", "--output", "ndjson"]);
-        assert_eq!(said.code, 0, "{}", said.err);
-        place
-    });
     let place = Place::new();
     let mut copy = Command::new("cp");
-    copy.arg("-r").arg(made.path("store")).arg(place.path("store"));
+    copy.arg("-r").arg(crate::console::shared().store()).arg(place.path("store"));
     assert!(copy.status().unwrap().success());
     place
 }

@@ -23,7 +23,7 @@ fn relations(sql: &str) -> BTreeSet<String> {
             continue;
         }
         let is_in = |it: char| it.is_ascii_lowercase() || it == '_';
-        let (name, rest) = next.split_at(next.find(|it| !is_in(it)).unwrap_or(next.len()));
+        let (name, rest) = next.split_at(next.find(|it: char| !is_in(it)).unwrap_or(next.len()));
         if !name.is_empty() && !rest.starts_with('(') {
             found.insert(name.to_owned());
         }
