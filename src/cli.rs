@@ -541,8 +541,10 @@ pub(crate) struct Feedback {
 /// Arguments of `query`.
 #[derive(Args, Debug)]
 pub(crate) struct Query {
-    /// A SELECT over findings, `findings_current`, incidents, `incidents_current`, signals, windows,
-    /// identities, endpoints, operations, `identity_timeline`, feedback, audit.
+    /// A SELECT over findings, incidents, signals, windows, operations, identities, endpoints, feedback,
+    /// audit, `pipeline_health`, and over the views `findings_current`, `incidents_current`,
+    /// `identity_timeline`, `identity_risk`, `identity_profile`, `endpoint_inventory`, `peer_group`,
+    /// `detector_quality`; docs/tables.md has their columns.
     pub(crate) sql: String,
 }
 

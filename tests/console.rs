@@ -32,7 +32,7 @@ const STICKS_OUT: &str = "() => [...document.querySelectorAll('body *')]
     .slice(0, 5).map(it => it.outerHTML.slice(0, 160))";
 
 /// The console over a day with attacks, for tests that change nothing; the first one makes the day.
-fn shared() -> &'static Served {
+pub(crate) fn shared() -> &'static Served {
     static SHARED: OnceLock<Served> = OnceLock::new();
     SHARED.get_or_init(|| {
         let place = Place::new();

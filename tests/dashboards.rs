@@ -3,7 +3,9 @@
 //! Grafana is not started; what it and its plugin for ClickHouse would send is. [`variables`] does
 //! with a query's text what Grafana does, [`macros`] what the plugin does.
 
+mod account;
 mod broken;
+mod firing;
 mod links;
 mod lint;
 mod macros;

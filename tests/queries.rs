@@ -46,6 +46,11 @@ const VIEWS: [(&str, &str); 10] = [
 /// What of a row follows from the machine's clock.
 const OF_THE_CLOCK: [&str; 3] = ["feedback_id", "suppressed_by", "given_at"];
 
+/// A chapter whose columns are those of a table and more; it tells of the others alone.
+const OF_ANOTHER: &str = "findings_current";
+/// A chapter of what a directory has not.
+const OF_SERVERS: &str = "metrics";
+
 /// A query of the document: under which heading it stands, and its text for each engine.
 struct Worked {
     heading: String,
@@ -177,6 +182,12 @@ fn worked_queries_and_views_say_the_same_on_both_engines() {
         let documented = std::fs::read_to_string(root().join("docs/tables.md")).unwrap();
         assert!(documented.contains(&format!("\n## {view}\n")), "{view} is not documented");
     }
+    let sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' \
+               ORDER BY name";
+    let there = ask(&place, &url, sql).rows;
+    let mut named = VIEWS.map(|(view, _)| view);
+    named.sort_unstable();
+    assert_eq!(there.iter().map(|it| text(it, "name")).collect::<Vec<_>>(), named);
     // What was said is counted.
     let sql = "SELECT sum(benign) AS called_benign, sum(malicious) AS called_malicious, \
                sum(suppressed) AS left_out, sum(findings) - sum(unjudged) AS judged \
@@ -193,6 +204,42 @@ fn worked_queries_and_views_say_the_same_on_both_engines() {
     ok(place.run_at(&url, &replay));
     for (sql, before) in [profile, risk].into_iter().zip(&before) {
         check("replayed", &ask(&place, &url, sql), before);
+    }
+}
+
+/// The tables and views of `docs/tables.md` that have a list of columns, with it.
+fn documented() -> Vec<(String, Vec<String>)> {
+    let text = std::fs::read_to_string(root().join("docs/tables.md")).unwrap();
+    let columns = |chapter: &str| -> Vec<String> {
+        let rows = chapter.lines().filter_map(|line| line.strip_prefix("| `"));
+        let cells = rows.map(|row| row.split('|').next().unwrap_or_default());
+        let named = cells.flat_map(|cell| cell.split('`').step_by(2));
+        named.map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    };
+    let chapters = text.split("\n## ").skip(1);
+    let named = chapters.map(|it| (it.lines().next().unwrap_or_default().to_owned(), columns(it)));
+    named.filter(|(_, columns)| !columns.is_empty()).collect()
+}
+
+#[test]
+fn every_column_is_documented_and_every_documented_column_is_there() {
+    let place = Place::new();
+    let line = "{\"time\":\"2026-04-14T09:00:00Z\",\"consumer\":\"acme\",\"method\":\"GET\",\
+                \"path\":\"/orders\",\"status\":200}\n";
+    let log = place.write("log.ndjson", line);
+    place.replay(&[&log], &[]);
+    let documented = documented();
+    assert!(documented.len() >= 17, "{documented:?}");
+    for (name, columns) in documented.iter().filter(|(name, _)| name != OF_SERVERS) {
+        let sql = format!("SELECT * FROM {name} LIMIT 1");
+        let mut there = ask(&place, "store", &sql).columns;
+        if name == OF_ANOTHER {
+            there.retain(|it| columns.contains(it));
+        }
+        let mut told = columns.clone();
+        there.sort();
+        told.sort();
+        assert_eq!(there, told, "{name}");
     }
 }
 

@@ -5,9 +5,9 @@ use crate::services::{self, ClickHouse};
 use std::path::PathBuf;
 
 /// A day with attacks, replayed into a directory and into a server with one key.
-struct Both {
-    place: Place,
-    url: String,
+pub(crate) struct Both {
+    pub(crate) place: Place,
+    pub(crate) url: String,
     findings: Vec<serde_json::Value>,
 }
 
@@ -17,7 +17,8 @@ pub(crate) fn database(server: &ClickHouse, name: &str) -> String {
     format!("clickhouse://{host}/{}", server.database(name))
 }
 
-fn both(server: &ClickHouse, name: &str) -> Both {
+/// A demo's day in both, in `store` of the place and at the URL.
+pub(crate) fn both(server: &ClickHouse, name: &str) -> Both {
     let place = Place::new();
     let key = place.write("key.txt", "ab".repeat(32));
     let url = database(server, name);
@@ -88,6 +89,9 @@ fn reads_are_the_same_from_a_directory_and_from_a_server() {
         let id = text(finding, "finding_id");
         assert!(both.check(&["explain", id.get(..8).unwrap()]).contains("To see for yourself"));
     }
+    let report = ["report", "--out", "-"];
+    let (here, there) = (both.place.run(&report), both.place.run_at(&both.url, &report));
+    assert!(ok(here).out == ok(there).out, "two reports of the same rows differ");
     both.check(&[
         "query",
         "SELECT detector, entity, round(score, 3) AS score FROM findings_current \

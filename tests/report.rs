@@ -6,6 +6,74 @@ use std::io::Read as _;
 
 /// What a caller is named that would like to run something.
 const HOSTILE: &str = "fin-07\"><script>alert(1)</script></style><img src=x onerror=alert(2)>";
+/// Elements that a report may have: none of them runs or fetches anything.
+const ELEMENTS: [&str; 50] = [
+    "a",
+    "article",
+    "b",
+    "body",
+    "circle",
+    "code",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "footer",
+    "g",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "head",
+    "header",
+    "html",
+    "i",
+    "li",
+    "line",
+    "main",
+    "meta",
+    "ol",
+    "p",
+    "path",
+    "polygon",
+    "polyline",
+    "pre",
+    "rect",
+    "section",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "text",
+    "th",
+    "thead",
+    "time",
+    "title",
+    "tr",
+    "ul",
+];
+/// Attributes that fetch, run or send something; those of events, which begin with `on`, besides.
+const FETCHING: [&str; 12] = [
+    "style",
+    "src",
+    "srcset",
+    "srcdoc",
+    "action",
+    "formaction",
+    "data",
+    "ping",
+    "poster",
+    "background",
+    "autofocus",
+    "download",
+];
 /// Elements that have no end.
 const VOID: [&str; 6] = ["meta", "br", "hr", "input", "img", "link"];
 
@@ -81,21 +149,18 @@ fn parsed(html: &str) -> (Vec<String>, String) {
 fn check_alone(html: &str) {
     let (tags, _) = parsed(html);
     for tag in &tags {
-        let name = tag.split([' ', '/']).next().unwrap().to_ascii_lowercase();
-        for banned in
-            ["script", "img", "link", "iframe", "object", "embed", "base", "form", "image"]
-        {
-            assert_ne!(name, banned, "<{tag}>");
+        // What ends an element is like what began it.
+        if tag.starts_with('/') {
+            continue;
         }
+        let name = tag.split([' ', '/']).next().unwrap();
+        assert!(ELEMENTS.contains(&name), "<{tag}>");
         // Attributes, with what stands in quotes taken out.
         let bare: String = tag.split('"').step_by(2).collect();
         for part in bare.split_ascii_whitespace().skip(1) {
             let attribute = part.trim_end_matches(['=', '/']);
             assert!(!attribute.starts_with("on"), "<{tag}>");
-            assert!(
-                !["style", "src", "srcset", "action", "data", "ping"].contains(&attribute),
-                "<{tag}>"
-            );
+            assert!(!FETCHING.contains(&attribute), "<{tag}>");
         }
         for part in tag.split("href=\"").skip(1) {
             assert!(part.starts_with('#'), "<{tag}>");

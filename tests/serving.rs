@@ -1,13 +1,12 @@
 //! `habitus serve` as a client without a browser sees it: who is let in, what pages say of themselves,
 //! what is kept of a verdict, and what is wrong said in one line.
 
-use crate::habitus::{Place, Said};
+use crate::habitus::{Place, Said, root};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 /// How long the console may take for anything.
@@ -38,9 +37,15 @@ struct Answer {
 impl Console {
     #[track_caller]
     fn start(place: &Place, store: &str, more: &[&str]) -> Self {
-        let said = place.path("said");
+        Self::start_at("127.0.0.1:0", place, store, more)
+    }
+
+    /// The same, elsewhere; asked on this machine only.
+    #[track_caller]
+    fn start_at(listen: &str, place: &Place, store: &str, more: &[&str]) -> Self {
+        let said = place.path(&crate::services::unique("said"));
         let child = Command::new(env!("CARGO_BIN_EXE_habitus"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
+            .args(["serve", "--listen", listen, "--store"])
             .arg(place.store(store))
             .args(more)
             .stderr(File::create(&said).unwrap())
@@ -53,7 +58,7 @@ impl Console {
             let said = console.said();
             let at = said.split_once(MARK).and_then(|(_, rest)| rest.split_once('\n'));
             if let Some((address, _)) = at {
-                address.clone_into(&mut console.address);
+                console.address = address.replace("0.0.0.0", "127.0.0.1");
                 return console;
             }
             std::thread::sleep(LOOK_EVERY);
@@ -124,18 +129,11 @@ impl Drop for Console {
     }
 }
 
-/// A store with the findings of a demo's day, made once and copy.
+/// A store with the findings of a demo's day: a copy of the one that the browser's tests look at.
 fn with_findings() -> Place {
-    static MADE: OnceLock<Place> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
-        let place = Place::new();
-        let said = place.run(&["demo", "--output", "ndjson"]);
-        assert_eq!(said.code, 0, "{}", said.err);
-        place
-    });
     let place = Place::new();
     let mut copy = Command::new("cp");
-    copy.arg("-r").arg(made.path("store")).arg(place.path("store"));
+    copy.arg("-r").arg(crate::console::shared().store()).arg(place.path("store"));
     assert!(copy.status().unwrap().success());
     place
 }
@@ -292,6 +290,103 @@ fn a_token_is_wanted_where_it_is_given() {
     assert_eq!(console.ask("GET /", &[("Cookie", &other)], "").status, 303);
     assert!(!console.said().contains(TOKEN), "{}", console.said());
     console.stop("-TERM");
+}
+
+#[test]
+fn others_see_nothing_without_the_token_whatever_they_call_the_console() {
+    let place = with_findings();
+    let file = place.write("token", format!("{TOKEN}\n"));
+    let console = Console::start_at("0.0.0.0:0", &place, "store", &["--token-file", &file]);
+    assert!(console.said().contains("a proxy that speaks TLS"), "{}", console.said());
+    let host = ("Host", "habitus.example");
+    let ask = |path: &str, cookie: &str| {
+        console.ask(&format!("GET {path}"), &[host, ("Cookie", cookie)], "")
+    };
+    let mut paths = PAGES.map(str::to_owned).to_vec();
+    paths.extend(["/sql?q=SELECT+4711", "/findings/00", "/incidents/00"].map(str::to_owned));
+    for path in &paths {
+        let page = ask(path, "");
+        assert_eq!((page.status, page.body.contains("4711")), (303, false), "{path}");
+    }
+    let form = ask("/login", "");
+    let mark = between(&form.body, "name=\"csrf\" value=\"", "\"");
+    let typed = format!("csrf={mark}&token={TOKEN}");
+    let entered = console.ask("POST /login", &[host], &typed);
+    assert_eq!(entered.status, 303, "{}", entered.body);
+    let cookie = between(&entered.head, "set-cookie: ", ";");
+    assert_eq!(ask("/", cookie).status, 200);
+    assert_eq!(ask("/findings/00", cookie).status, 404);
+}
+
+#[test]
+fn what_is_stored_meanwhile_is_shown() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    let rows = || console.get("/").body.matches("data-testid=\"finding-row\"").count();
+    let before = rows();
+    assert!(before > 5 && before == rows(), "{before}");
+    let file = root().join("tests/corpus/object_enumeration/attack/scattered_invoices.ndjson.gz");
+    let (found, _) = place.replay(&[file.to_str().unwrap()], &[]);
+    assert!(!found.is_empty());
+    assert_eq!(rows(), before + found.len(), "the list is of the store as it was");
+}
+
+#[test]
+fn identities_are_searched_by_a_part_of_their_name() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    let rows = |path: &str| {
+        let page = console.get(path).body;
+        let rows: Vec<_> = page.split("data-testid=\"identity-row\"").skip(1).collect();
+        let is_meant = |it: &&&str| it.split("</tr>").next().is_some_and(|it| it.contains("care-"));
+        (rows.len(), rows.iter().filter(is_meant).count())
+    };
+    let (all, some) = (rows("/identities"), rows("/identities?text=CARE-01"));
+    assert!(some.0 > 0 && some.0 < all.0, "{some:?} of {all:?}");
+    assert_eq!(some.0, some.1, "others are shown too");
+    assert_eq!(rows("/identities?text=%25"), (0, 0), "a sign is a sign");
+    assert_eq!(rows("/identities?text=nobody%27+OR+1=1+--"), (0, 0));
+}
+
+/// What a page says, without what is another in each console.
+#[track_caller]
+fn said_by(console: &Console, path: &str) -> String {
+    let page = console.get(path);
+    assert_eq!(page.status, 200, "{path}: {}", page.body);
+    let mut parts = page.body.split("name=\"csrf\" value=\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|it| it.split_once('"').map_or("", |(_, rest)| rest));
+    first + &rest.collect::<String>()
+}
+
+#[test]
+fn pages_are_the_same_from_a_directory_and_from_a_server() {
+    const TEST: &str = "pages_are_the_same_from_a_directory_and_from_a_server";
+    let Some(server) = crate::services::clickhouse(TEST) else { return };
+    let both = crate::reads::both(server, "pages");
+    let here = Console::start(&both.place, "store", &[]);
+    let there = Console::start(&both.place, &both.url, &[]);
+    let finding = first_finding(&here);
+    let page = here.get(&finding).body;
+    let identity = between(&page, "href=\"/identity?", "\"").replace("&amp;", "&");
+    let incidents = here.get("/incidents").body;
+    let incident = between(&incidents, "href=\"/incidents/", "\"");
+    for path in [
+        "/",
+        "/?severity=high",
+        "/?identity=sales",
+        "/?verdict=none&detector=machine_speed",
+        "/incidents",
+        "/identities",
+        "/identities?text=care",
+        "/coverage",
+        &finding,
+        &format!("/identity?{identity}"),
+        &format!("/incidents/{incident}"),
+    ] {
+        let (here, there) = (said_by(&here, path), said_by(&there, path));
+        assert!(here == there, "{path}\n{here}\n---\n{there}");
+    }
 }
 
 /// One line that says it, and exit code 1.

@@ -23,7 +23,7 @@ fn hours(columns: &str) -> Query {
 }
 
 fn of(detectors: &str) -> Query {
-    query!("agents_findings").with("detectors", detectors)
+    query!("detectors_findings").with("detectors", detectors)
 }
 
 fn activity() -> Vec<Panel> {

@@ -122,7 +122,7 @@ fn overview() -> Vec<Panel> {
 
 fn tables() -> Vec<Panel> {
     let first_seen =
-        |detectors: &str| -> Query { query!("triage_first_seen").with("detectors", detectors) };
+        |detectors: &str| -> Query { query!("detectors_findings").with("detectors", detectors) };
     let open: Vec<Column> = finding().into_iter().chain([column("verdict").width(90)]).collect();
     vec![
         Panel::table(

@@ -3,6 +3,7 @@
 use crate::detectors::{View, peers_of};
 use crate::identity::Identity;
 use crate::incidents::Incident;
+pub(crate) use model::figures::bytes;
 use model::{PrincipalType, Time};
 
 /// A whole number with a thin space between thousands: `11 204`; small fractions keep a decimal.
@@ -27,23 +28,6 @@ pub(crate) fn number(value: f64) -> String {
 /// A number that may be far below one.
 pub(crate) fn small(value: f64) -> String {
     if value < 0.1 { format!("{value:.1e}") } else { number(value) }
-}
-
-/// Bytes in decimal units: `2.3 GB`.
-pub(crate) fn bytes(value: f64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let mut value = value.max(0.0);
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1_000.0;
-        unit += 1;
-    }
-    let name = UNITS.get(unit).copied().unwrap_or("B");
-    if unit == 0 || value >= 99.5 {
-        format!("{value:.0} {name}")
-    } else {
-        format!("{value:.1} {name}")
-    }
 }
 
 /// A span of time: `40 s`, `6 min`, `2.5 h`, `61 d`.

@@ -141,7 +141,10 @@ fn details(tab: &mut Tab, served: &Served, place: &Place) {
         let path = format!("/findings/{}", finding.id);
         visit(tab, served, &path);
         shows(&tab.text(&mark("finding-sentence")), &finding.sentence, &path);
-        shows(&tab.text(&mark("evidence")), &finding.evidence[0].request, &path);
+        let (event, shown) = (&finding.evidence[0], tab.text(&mark("evidence")));
+        shows(&shown, &event.request, &path);
+        shows(&shown, event.client_address.as_deref().unwrap(), &path);
+        shows(&shown, event.input.as_deref().unwrap(), &path);
         shows(&tab.text(&mark("contributors")), &finding.contributors[0].name, &path);
         shows(&tab.text(&mark("counterfactual")), &finding.counterfactual, &path);
         tab.follow(&mark("identity-link"));

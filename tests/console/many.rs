@@ -11,6 +11,9 @@ const FINDINGS_ORDINARY: u32 = 5_000;
 /// How long the first page may take, and how large it may be.
 const FIRST_PAGE_MAX: Duration = Duration::from_millis(300);
 const FIRST_PAGE_BYTES_MAX: usize = 300_000;
+/// How long a list may take whose answer is not kept yet: with a filter that nobody chose since the
+/// last commit. All findings are read for it, which takes longer than the first page may.
+const NOT_KEPT_MAX: Duration = Duration::from_secs(2);
 /// How often it is asked for; the middle time counts.
 const TIMES: usize = 9;
 
@@ -20,16 +23,26 @@ fn the_first_page_of_many_findings_is_quick_and_small() {
     let count = if is_full() { FINDINGS } else { FINDINGS_ORDINARY };
     made::write(&place.path("store"), "many", count, made::finding);
     let served = Served::copy_of(&place.path("store"), &[]);
-    // The page that everybody opens, and one that nobody has opened before.
-    let first = middle(&served, "/", count);
-    assert!(!is_full() || first <= FIRST_PAGE_MAX, "{first:?}");
-    middle(&served, "/?severity=high", count);
+    // The page that everybody opens, which the console reads at its start and keeps; and one that
+    // nobody has opened before.
+    let first = times(&served, "/", count);
+    assert!(!is_full() || first.middle <= FIRST_PAGE_MAX, "{first:?}");
+    let other = times(&served, "/?severity=high", count);
+    assert!(!is_full() || other.first <= NOT_KEPT_MAX, "{other:?}");
 }
 
-/// The middle of the times that a page takes, which is printed; each time it is small and full.
+/// How long a page takes.
+#[derive(Debug)]
+struct Times {
+    /// Of the first time that it was asked for.
+    first: Duration,
+    middle: Duration,
+}
+
+/// The times that a page takes, which are printed; each time it is small and full.
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "how long a page takes is what is promised")]
-fn middle(served: &Served, path: &str, count: u32) -> Duration {
+fn times(served: &Served, path: &str, count: u32) -> Times {
     let mut times = Vec::new();
     for _ in 0..TIMES {
         let started = Instant::now();
@@ -41,10 +54,11 @@ fn middle(served: &Served, path: &str, count: u32) -> Duration {
         assert!(rows >= 20, "{rows} findings on a page");
         assert!(page.body.contains("data-testid=\"next-page\""), "there are more");
     }
+    let first = times[0];
     times.sort_unstable();
-    let (middle, longest) = (times[TIMES / 2], times[TIMES - 1]);
-    println!("{path} of {count} findings takes {middle:?}, {longest:?} at most");
-    middle
+    let times = Times { first, middle: times[TIMES / 2] };
+    println!("{path} of {count} findings takes {times:?}");
+    times
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn nothing_is_said_of_sound_dashboards() {
 #[test]
 fn faults_of_a_dashboard_are_said() {
     let variable = |name: &str| json!({"name": name, "type": "textbox", "query": ""});
+    let asking = json!({"name": "other", "type": "query", "query": "SELECT 1"});
     check(&[
         ("/uid", json!("pipeline"), "its uid is another's too"),
         ("/uid", json!(""), "is none"),
@@ -97,10 +98,12 @@ fn faults_of_a_dashboard_are_said() {
         ("/templating/list/1", variable("datasource"), "datasource is there twice"),
         ("/templating/list/1", variable("other"), "there is no variable tenant"),
         ("/templating/list/1", variable("other"), "the variable other is not used"),
+        ("/templating/list/0", asking, "the variable other asks about every tenant"),
         ("/templating/list/1/datasource", json!(null), "the variable tenant has the datasource"),
         ("/templating/list/0/query", json!("mysql"), "the variable datasource has the datasource"),
         ("/annotations/list/0/datasource", json!("x"), "the annotation built in has"),
         ("/annotations/list/0/target", json!({"rawSql": ""}), "\"built in\" has a query that is"),
+        ("/annotations/list/0/target", json!({"rawSql": "SELECT 1"}), "asks about every tenant"),
         ("/templating/list/1/query", json!("SELECT '${none:csv}'"), "the variable none is used"),
         ("/links/0/keepTime", json!(false), "loses the time range or the variables"),
         ("/links/0/includeVars", json!(false), "loses the time range or the variables"),
@@ -147,6 +150,7 @@ fn faults_of_a_query_are_said() {
         (sql, json!("SELECT $__timeGroup(at)"), "the variable __timeGroup is used in rawSql"),
         (sql, json!("SELECT ${__data.fields.x}"), "the variable __data is used in rawSql"),
         (sql, json!("SELECT $none"), "the variable none is used in rawSql"),
+        (sql, json!("SELECT 1"), "the panel \"Panel 0 of $tenant\" asks about every tenant"),
         (sql, json!("SELECT '$tenant'"), "$tenant reaches SQL"),
         (sql, json!("SELECT ${tenant:singlequote}"), "${tenant:singlequote} reaches SQL"),
         (sql, json!("SELECT ${tenant:sqlstring}"), "${tenant:sqlstring} reaches SQL"),

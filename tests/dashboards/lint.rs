@@ -2,6 +2,7 @@
 
 use super::links;
 use super::macros::{self, conditional_all};
+use super::questions::variable_sql;
 use super::variables::{Reference, references};
 use super::{Committed, boards, committed, panels, text, texts};
 use crate::habitus::root;
@@ -42,6 +43,8 @@ pub(super) const WITHOUT_QUERY: [&str; 2] = ["row", "text"];
 const FORMATS: std::ops::RangeInclusive<i64> = 0..=3;
 /// Datasources that are Grafana's own.
 const BUILT_IN: [&str; 3] = ["-- Grafana --", "-- Dashboard --", "grafana"];
+/// The variable with which every dashboard is narrowed to one tenant.
+const TENANT: &str = "tenant";
 /// Variables that nobody types into, and no URL sets.
 pub(super) const FIXED: [&str; 3] = ["constant", "datasource", "interval"];
 /// How a variable says that it is not shown.
@@ -137,6 +140,7 @@ fn of_board(board: &Value) -> Vec<String> {
         said.extend(of_places(&row["panels"]));
     }
     said.extend(of_variables(board));
+    said.extend(of_tenant(board));
     said.extend(of_datasources(board));
     said
 }
@@ -233,7 +237,7 @@ fn of_variables(board: &Value) -> Vec<String> {
             said.push(format!("the variable {} is there twice", text(it, "name")));
         }
     }
-    for needed in ["datasource", "tenant"] {
+    for needed in ["datasource", TENANT] {
         if !kinds.contains_key(needed) {
             said.push(format!("there is no variable {needed}"));
         }
@@ -277,6 +281,31 @@ fn of_variables(board: &Value) -> Vec<String> {
         }
     }
     said
+}
+
+/// Queries about every tenant, though who reads the dashboard chooses one.
+fn of_tenant(board: &Value) -> Vec<String> {
+    let is_chosen = |it: &Value| text(it, "name") == TENANT && it["hide"].as_i64() != Some(HIDDEN);
+    if !definitions(board).into_iter().any(is_chosen) {
+        return Vec::new();
+    }
+    let mut asked: Vec<(String, &str)> = Vec::new();
+    for panel in panels(board) {
+        let name = format!("the panel {:?}", text(panel, "title"));
+        let targets = panel["targets"].as_array().into_iter().flatten();
+        asked.extend(targets.map(|it| (name.clone(), text(it, "rawSql"))));
+    }
+    for it in board["annotations"]["list"].as_array().into_iter().flatten() {
+        let sql = it["target"]["rawSql"].as_str();
+        asked.extend(sql.map(|sql| (format!("the annotation {:?}", text(it, "name")), sql)));
+    }
+    for it in definitions(board) {
+        if text(it, "type") == "query" && text(it, "name") != TENANT {
+            asked.push((format!("the variable {}", text(it, "name")), variable_sql(it)));
+        }
+    }
+    asked.retain(|(_, sql)| !references(sql).iter().any(|it| it.name == TENANT));
+    asked.into_iter().map(|(name, _)| format!("{name} asks about every tenant")).collect()
 }
 
 /// Whether a text under this key is SQL; a variable's query may be a text by itself.

@@ -123,7 +123,7 @@ fn of_rule(rule: &Value, data: &Value) -> Option<Question> {
 }
 
 /// A variable's query, which is a text or has one.
-fn variable_sql(definition: &Value) -> &str {
+pub(super) fn variable_sql(definition: &Value) -> &str {
     let query = &definition["query"];
     query.as_str().or_else(|| query["rawSql"].as_str()).unwrap_or_default()
 }

@@ -14,19 +14,8 @@ const WITH_NUMBER: [&str; 6] = ["barchart", "bargauge", "gauge", "piechart", "st
 /// What Grafana calls a value that has no other name.
 const GRAFANAS: [&str; 3] = ["Value", "Time", "Trend"];
 
-/// Columns whose look tables share, though each table has only some of them.
-const SHARED: [&str; 10] = [
-    "detected_at",
-    "detector",
-    "entity",
-    "finding_id",
-    "principal_id",
-    "score",
-    "sentence",
-    "severity",
-    "severity_max",
-    "tenant_id",
-];
+/// What a time is that nobody has set.
+const NEVER: &str = "1970-01-01";
 
 /// The rows of an answer, with their columns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,9 +50,29 @@ impl Answer {
         all.filter_map(Value::as_str).collect()
     }
 
-    /// Whether there is a row, and in it anything.
+    /// The columns with anything in any row: a text, a time, a number that is not 0.
+    pub(super) fn filled(&self) -> BTreeSet<&str> {
+        let is_filled = |at: &usize| {
+            let kind = bare(&self.types[*at]);
+            self.rows.iter().any(|row| is_something(kind, &row[*at]))
+        };
+        let places = (0..self.names.len()).filter(is_filled);
+        places.map(|at| self.names[at].as_str()).collect()
+    }
+
+    /// Whether anything is said: times alone, and zeros, say nothing.
     pub(super) fn has_something(&self) -> bool {
-        self.rows.iter().flatten().any(|it| !it.is_null())
+        let (times, filled) = (self.columns(is_time), self.filled());
+        let mut others = (0..self.names.len()).filter(|at| !times.contains(at));
+        others.any(|at| filled.contains(self.names[at].as_str()))
+    }
+
+    /// Every number in it.
+    pub(super) fn numbers(&self) -> Vec<f64> {
+        let places = self.columns(is_number);
+        let cells = self.rows.iter().flat_map(|row| places.iter().map(move |at| &row[*at]));
+        let number = |cell: &Value| cell.as_f64().or_else(|| cell.as_str()?.parse().ok());
+        cells.filter_map(number).collect()
     }
 
     /// What a panel, a variable, an annotation or a rule cannot do with it.
@@ -129,6 +138,20 @@ fn bare(kind: &str) -> &str {
     })
 }
 
+/// Whether a value of this type is more than what stands where nothing is known.
+fn is_something(kind: &str, value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(it) => *it,
+        Value::Number(it) => it.as_f64().is_some_and(|it| it.abs() > 0.0),
+        // Numbers of 64 bits may stand in quotes.
+        Value::String(it) if is_number(kind) => it.parse().is_ok_and(|it: f64| it.abs() > 0.0),
+        Value::String(it) => !it.is_empty() && !it.starts_with(NEVER),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}
+
 fn is_time(kind: &str) -> bool {
     kind.starts_with("Date")
 }
@@ -163,7 +186,7 @@ pub(super) fn unknown_columns(panel: &Value, answers: &[Answer]) -> Vec<String> 
     }
     for it in panel["fieldConfig"]["overrides"].as_array().into_iter().flatten() {
         let name = text(&it["matcher"], "options");
-        if text(&it["matcher"], "id") == "byName" && !SHARED.contains(&name) {
+        if text(&it["matcher"], "id") == "byName" {
             wanted.push(name.to_owned());
         }
         // What is said of a column that is not there leads nowhere either.
@@ -223,7 +246,21 @@ fn an_answer_that_cannot_be_shown_is_complained_of() {
         let said = answer(&body).complaints(&question(place, kind, format)).concat();
         assert!(said.contains(why), "{said} is not {why}");
     }
-    assert!(!answer("[\"a\"]\n[\"Nullable(String)\"]\n[null]").has_something());
+    for (kind, value) in [
+        ("Nullable(String)", "null"),
+        ("String", "\"\""),
+        ("UInt64", "\"0\""),
+        ("Float64", "0"),
+        ("DateTime", "\"2026-01-01 00:00:00\""),
+        ("Array(String)", "[]"),
+    ] {
+        let body = format!("[\"a\"]\n[\"{kind}\"]\n[{value}]");
+        assert!(!answer(&body).has_something(), "{body}");
+    }
+    let body = "[\"a\",\"b\",\"c\",\"d\"]\n[\"UInt64\",\"Float64\",\"DateTime\",\"Date\"]\n\
+                [\"0\",0,\"1970-01-01 00:00:00\",\"2026-01-01\"]\n[\"0\",0.5,\"1970-01-01 00:00:00\",\"2026-01-01\"]";
+    assert_eq!(answer(body).filled().into_iter().collect::<Vec<_>>(), ["b", "d"]);
+    assert!(answer(body).has_something());
     assert!(Answer::parse("").is_err());
     assert!(Answer::parse("[\"a\"]\n[\"String\"]\nCode: 1").is_err());
 }
@@ -254,5 +291,5 @@ fn columns_that_are_named_and_not_there_are_found() {
         },
     });
     let unknown = unknown_columns(&panel, &[answer]);
-    assert_eq!(unknown, ["no3", "no 2", "no 4", "no6", "no 1"]);
+    assert_eq!(unknown, ["no3", "no 2", "no 4", "sentence", "no6", "no 1"]);
 }

@@ -104,6 +104,7 @@ pub(super) fn simulated(server: &'static ClickHouse) -> Store {
     assert_eq!(said.code, 0, "{}", said.err);
     let said = place.run_in(&url, &["replay", log, "--output", "ndjson"]);
     assert_eq!(said.code, 0, "{}", said.err);
+    fill_rare(&store);
     fill_findings(&store);
     fill_feedback(&store);
     store.fill_own();
@@ -118,6 +119,32 @@ pub(super) fn literal(text: &str) -> String {
 /// A finding's id made of what makes it another finding.
 fn id_with(mark: &str) -> String {
     format!("toString(reinterpretAsUUID(MD5(concat(finding_id, {}))))", literal(mark))
+}
+
+/// What few simulated days have not, in some hours of everybody: a column that stays empty could be
+/// any other. Some incidents are still open, and some findings are of no weight.
+fn fill_rare(store: &Store) {
+    store.ask(
+        "INSERT INTO windows SELECT * REPLACE(2 AS status_3xx, 1 AS status_401, 1 AS status_unknown,
+             1 AS networks_new, 3 AS objects_foreign, 2 AS objects_changed_distinct,
+             1 AS objects_deleted_distinct, 1 AS tools_new, 12 AS calls_repeated_max)
+         FROM (SELECT * FROM windows WHERE cityHash64(principal_id, window_start) % 3 = 0)",
+    );
+    store.ask(
+        "INSERT INTO operations SELECT * REPLACE(requests - 1 AS requests_accepted)
+         FROM (SELECT * FROM operations WHERE endpoint_source = 'rpc' AND requests > 1)",
+    );
+    store.ask(
+        "INSERT INTO incidents SELECT * REPLACE('open' AS status, revision + 1 AS revision)
+         FROM (SELECT * FROM incidents FINAL
+               WHERE status != 'merged' AND cityHash64(incident_id) % 2 = 0)",
+    );
+    store.ask(&format!(
+        "INSERT INTO findings SELECT * REPLACE({} AS finding_id, 'info' AS severity,
+             NULL AS incident_id)
+         FROM (SELECT * FROM findings ORDER BY finding_id LIMIT 10)",
+        id_with("of no weight")
+    ));
 }
 
 /// Copies of one identity for each hostile name, and findings that few days of agents lack.
@@ -168,8 +195,18 @@ fn fill_findings(store: &Store) {
     }
 }
 
-/// A verdict for one finding in four, ten minutes after it.
+/// A verdict for one finding in four, ten minutes after it, and for some of these another one, of an
+/// identity and an endpoint and for a while.
 fn fill_feedback(store: &Store) {
+    store.ask(
+        "INSERT INTO feedback (feedback_id, given_at, given_by, finding_id, tenant_id, verdict,
+             reason, scope, detector, principal_id, entity, until, withdraws)
+         SELECT toString(reinterpretAsUUID(MD5(concat(finding_id, 'for a while')))),
+             detected_at + INTERVAL 20 MINUTE, 'an analyst', finding_id, tenant_id, 'benign',
+             'a planned job', 'pattern', detector, principal_id, entity,
+             detected_at + INTERVAL 30 DAY, NULL
+         FROM findings FINAL WHERE cityHash64(finding_id) % 16 = 0",
+    );
     store.ask(
         "INSERT INTO feedback (feedback_id, given_at, given_by, finding_id, tenant_id, verdict,
              reason, scope, detector, principal_id, entity, until, withdraws)

@@ -1,4 +1,4 @@
--- What each detector read and raised in some time.
+-- What each detector read and raised in some time; what was written again counts once.
 SELECT
     done.name AS detector,
     sum(done.read) AS signals,
@@ -10,7 +10,7 @@ FROM (
         CAST(count(), 'Int64') AS read,
         CAST(0, 'Int64') AS raised,
         toUnixTimestamp64Micro(max(signal.window_start)) AS at_us
-    FROM signals AS signal
+    FROM signals AS signal FINAL
     WHERE signal.window_start >= fromUnixTimestamp64Micro({since_us:Int64}, 'UTC')
     GROUP BY signal.detector
     UNION ALL

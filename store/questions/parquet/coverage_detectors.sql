@@ -1,4 +1,4 @@
--- What each detector read and raised in some time.
+-- What each detector read and raised in some time; what was written again counts once.
 SELECT
     detector,
     sum(signals) AS signals,
@@ -10,8 +10,11 @@ FROM (
         count(*) AS signals,
         0 AS findings,
         CAST(max(window_start) AS BIGINT) AS last_us
-    FROM signals
-    WHERE CAST(window_start AS BIGINT) >= $since_us
+    FROM (
+        SELECT DISTINCT tenant_id, principal_id, window_start, detector, entity, window_seconds
+        FROM signals
+        WHERE CAST(window_start AS BIGINT) >= $since_us
+    ) AS signal
     GROUP BY detector
     UNION ALL
     SELECT
