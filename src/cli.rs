@@ -102,6 +102,9 @@ pub(crate) enum Command {
     /// Show the store in a browser: findings, incidents, identities, coverage, SQL; on this machine only,
     /// unless a token is given.
     Serve(Serve),
+    /// Answer one question of the console's SQL box, typed on standard input, as a stream of Arrow.
+    #[command(hide = true)]
+    Answer,
     /// Ask a running service whether it is well: exit code 0 if it is, 1 if not.
     Health(Health),
     /// Check configuration, inputs and store without changing anything; prints text.

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod answer;
 pub(crate) mod back_test;
 pub(crate) mod baseline;
 pub(crate) mod change_window;

@@ -99,6 +99,7 @@ fn run(cli: &Cli) -> Result<Ended, Failure> {
         Command::Migrate(args) => commands::migrate::run(&setting, args),
         Command::Simulate(args) => commands::simulate::run(&setting, args),
         Command::Serve(args) => commands::serve::run(&setting, args),
+        Command::Answer => commands::answer::run(&setting),
         Command::Health(args) => commands::health::run(&setting, args),
     }
 }

@@ -40,6 +40,9 @@ pub(crate) enum AskError {
     /// It took too long.
     #[error("the store did not answer within {} s: ask for less, such as a shorter time", TIME_MAX.as_secs())]
     Slow,
+    /// What was typed is no question, or one that takes too much: why, in words.
+    #[error("{0}")]
+    Refused(String),
     /// The answer is not what was asked for.
     #[error("the store's answer cannot be read ({0}); report this as a defect")]
     Odd(String),
@@ -50,7 +53,7 @@ pub(crate) enum AskError {
 pub(crate) struct Asker {
     reader: Reader,
     commands: Arc<dyn Commands>,
-    pages: Semaphore,
+    pages: Arc<Semaphore>,
     typed: Semaphore,
     kept: watch::Sender<Kept>,
     /// When somebody opened a list last, in nanoseconds.
@@ -62,7 +65,7 @@ impl Asker {
         Self {
             reader,
             commands,
-            pages: Semaphore::new(PAGES_MAX),
+            pages: Arc::new(Semaphore::new(PAGES_MAX)),
             typed: Semaphore::new(TYPED_MAX),
             kept: watch::Sender::new(Kept::default()),
             looked_at: AtomicI64::new(i64::MIN),
@@ -117,11 +120,30 @@ impl Asker {
         kept.is_over(now) || (is_watched && kept.mark != Some(mark))
     }
 
-    /// Answers what somebody typed; the engine refuses whatever would change something.
+    /// Answers what somebody typed.
     pub(crate) async fn query(&self, sql: &str) -> Result<Answer, AskError> {
         let asked = async {
             let _place = self.typed.acquire().await.map_err(|it| AskError::Odd(it.to_string()))?;
-            Ok::<_, AskError>(self.reader.query(sql).await?)
+            self.commands.query(sql.to_owned()).await.map_err(AskError::Refused)
+        };
+        timeout(TIME_MAX, asked).await.unwrap_or(Err(AskError::Slow))
+    }
+
+    /// Does what waits for the store by itself. It has a place among the questions of pages until it is
+    /// done, whether anybody still waits for it or not.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AskError> {
+        let asked = async {
+            let place = Arc::clone(&self.pages).acquire_owned().await;
+            let place = place.map_err(|it| AskError::Odd(it.to_string()))?;
+            let done = tokio::task::spawn_blocking(move || {
+                let done = work();
+                drop(place);
+                done
+            });
+            done.await.map_err(|it| AskError::Odd(it.to_string()))
         };
         timeout(TIME_MAX, asked).await.unwrap_or(Err(AskError::Slow))
     }

@@ -6,7 +6,7 @@
 //! token as well, which is typed once and gives a session.
 
 use crate::page::Problem;
-use crate::server::Shared;
+use crate::server::{HEAD_BYTES_MAX, Shared};
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use axum::http::{Method, StatusCode};
@@ -53,7 +53,8 @@ pub(crate) struct Guard {
     key: hmac::Key,
     /// The token as the key signs it; none where none is needed.
     token: Option<hmac::Tag>,
-    is_loopback: bool,
+    /// Whether only the names of this machine are answered.
+    is_local: bool,
     cookie: String,
     /// Wrong tokens that may still be typed.
     tries: Arc<Semaphore>,
@@ -64,6 +65,13 @@ pub(crate) struct Guard {
 /// Who asks: what the marks of forms hang on.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Session(String);
+
+/// How a request came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Way {
+    /// Whether nobody on the way can read it, as far as it shows.
+    pub(crate) is_encrypted: bool,
+}
 
 /// Why a token gives no session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,11 +98,13 @@ impl Guard {
     /// Signs with `secret`: 32 random bytes, new at every start.
     pub(crate) fn new(secret: &[u8; 32], token: Option<&str>, bound: SocketAddr) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        let token = token.map(|it| hmac::sign(&key, &message("token", it)));
+        let tag = token.map(|it| hmac::sign(&key, &message("token", it)));
         Self {
             key,
-            token,
-            is_loopback: bound.ip().is_loopback(),
+            token: tag,
+            // Where a token is wanted, a name that leads here by a trick has no session, and a proxy on
+            // this machine may have any name.
+            is_local: bound.ip().is_loopback() && token.is_none(),
             // A browser sends a cookie to all ports of a host.
             cookie: format!("habitus_{}", bound.port()),
             tries: Arc::new(Semaphore::new(WRONG_MAX)),
@@ -156,7 +166,7 @@ impl Guard {
 
     /// Why a request is refused, whoever asks; nothing if it is not.
     fn refusal(&self, asked: &Asked<'_>) -> Option<&'static str> {
-        if self.is_loopback && !asked.host.is_some_and(names_this_machine) {
+        if self.is_local && !asked.host.is_some_and(names_this_machine) {
             return Some(
                 "The console listens on this machine only and is asked under another name: open it \
                  as http://localhost or http://127.0.0.1 with its port.",
@@ -213,6 +223,21 @@ fn is_of(origin: &str, host: Option<&str>) -> bool {
     authority.is_some_and(|it| host.is_some_and(|host| it.eq_ignore_ascii_case(host)))
 }
 
+/// Whether the browser's way here is encrypted, as far as it shows: where its own machine is not asked,
+/// a browser says how pages stand to each other on such a way only.
+fn is_encrypted(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|it| it.to_str().ok());
+    headers.contains_key("sec-fetch-site") && !host.is_some_and(names_this_machine)
+}
+
+/// Bytes of a request's head, all but the few of its first line's ends.
+fn head_bytes(request: &Request) -> usize {
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().len() + ": ".len() + value.len() + "\r\n".len()
+    };
+    request.uri().to_string().len() + request.headers().iter().map(line).sum::<usize>()
+}
+
 /// Whether a path is open to those without a session.
 fn is_open(path: &str) -> bool {
     matches!(path, "/login" | "/health") || path.starts_with("/static/")
@@ -236,13 +261,21 @@ pub(crate) async fn guarded(
         site: text("sec-fetch-site"),
         mode: text("sec-fetch-mode"),
     };
-    let mut response = if let Some(why) = guard.refusal(&asked) {
+    let way = Way { is_encrypted: is_encrypted(headers) };
+    // What reads the head looks only every now and then how long it is.
+    let mut response = if head_bytes(&request) > HEAD_BYTES_MAX {
+        let text = format!("The head of a request has at most {HEAD_BYTES_MAX} bytes.");
+        Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Too long a head", &text)
+            .into_response()
+    } else if let Some(why) = guard.refusal(&asked) {
         Problem::new(StatusCode::FORBIDDEN, "Refused", why).into_response()
     } else if let Some(session) = guard.session(headers, console.commands.now()) {
         request.extensions_mut().insert(session);
+        request.extensions_mut().insert(way);
         next.run(request).await
     } else if is_open(asked.path) {
         request.extensions_mut().insert(Session(OPEN.to_owned()));
+        request.extensions_mut().insert(way);
         next.run(request).await
     } else if asked.is_reading {
         Redirect::to("/login").into_response()
@@ -304,6 +337,36 @@ mod tests {
             assert!(is_let_through("192.0.2.1:8484", &asked), "elsewhere the token counts");
         }
         assert!(!is_let_through("[::1]:8484", &Asked { host: None, ..READING }));
+    }
+
+    #[test]
+    fn a_head_is_as_long_as_its_address_and_its_headers() {
+        let request = Request::builder().uri("/sql?q=1").header("x-long", "abc");
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        assert_eq!(head_bytes(&request), "/sql?q=1x-long: abc\r\n".len());
+    }
+
+    #[test]
+    fn behind_a_proxy_on_this_machine_the_token_counts() {
+        let guard = guard("127.0.0.1:8484", Some(TOKEN));
+        let asked = Asked { host: Some("habitus.example"), ..READING };
+        assert!(guard.refusal(&asked).is_none());
+        let form = Asked { is_reading: false, site: Some("cross-site"), ..asked };
+        assert!(guard.refusal(&form).is_some());
+    }
+
+    #[test]
+    fn a_browser_says_how_pages_stand_only_where_nobody_listens() {
+        let check = |headers: &[(HeaderName, &'static str)], expected: bool| {
+            let headers = headers.iter().cloned();
+            let headers: HeaderMap =
+                headers.map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+            assert_eq!(is_encrypted(&headers), expected, "{headers:?}");
+        };
+        let site = HeaderName::from_static("sec-fetch-site");
+        check(&[(HOST, "habitus.example"), (site.clone(), "same-origin")], true);
+        check(&[(HOST, "habitus.example")], false);
+        check(&[(HOST, "127.0.0.1:8484"), (site, "same-origin")], false);
     }
 
     #[test]

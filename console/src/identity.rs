@@ -93,7 +93,7 @@ pub(crate) async fn page(State(console): State<Shared>, Query(which): Query<Whic
     }
     let commands = Arc::clone(&console.commands);
     // It asks the store as a command does, which waits: not where others are served.
-    let asked = tokio::task::spawn_blocking(move || commands.privileges(&which.tenant, &which.id));
+    let asked = console.asker.work(move || commands.privileges(&which.tenant, &which.id));
     let privileges = asked.await.unwrap_or_else(|error| Err(error.to_string()));
     known.privileges = Some(privileges);
     page::whole(known.name(), Here::Elsewhere, &body(&known, Links::Console))

@@ -38,10 +38,13 @@ pub use report::{Report, ReportError, Selection, report};
 pub use server::{Bound, ServeError, Settings, bind};
 
 use model::Time;
+use std::pin::Pin;
+use store::Answer;
 
 /// What the console does as the commands of the same names do it.
 ///
-/// Each may take as long as the store does, so none is called where others wait.
+/// Each may take as long as the store does, so none is called where others wait; but a question in SQL
+/// is waited for as others are.
 pub trait Commands: std::fmt::Debug + Send + Sync + 'static {
     /// The time of the machine.
     fn now(&self) -> Time;
@@ -56,6 +59,10 @@ pub trait Commands: std::fmt::Debug + Send + Sync + 'static {
     /// What is wrong with it, in words for whoever typed it.
     fn judge(&self, judgement: &Judgement) -> Result<(), String>;
 
+    /// Answers a question in SQL that somebody typed; the engine refuses whatever would change something.
+    /// It ends, with all that it takes, once nobody waits for it.
+    fn query(&self, sql: String) -> Asking;
+
     /// Which operations an identity used of those that its peers use, as `habitus privileges` says it.
     ///
     /// # Errors
@@ -63,6 +70,9 @@ pub trait Commands: std::fmt::Debug + Send + Sync + 'static {
     /// Why that is not known.
     fn privileges(&self, tenant_id: &str, principal_id: &str) -> Result<Privileges, String>;
 }
+
+/// An answer that is waited for, or why there is none, in words for whoever typed the question.
+pub type Asking = Pin<Box<dyn Future<Output = Result<Answer, String>> + Send>>;
 
 /// What somebody says of a finding, as it was typed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -1,6 +1,6 @@
 //! Where the token is typed, on a console that others can reach.
 
-use crate::guard::{Denied, Session};
+use crate::guard::{Denied, Session, Way};
 use crate::page::{self, Here, Problem, Shown};
 use crate::server::{Console, Shared};
 use axum::Extension;
@@ -54,19 +54,29 @@ fn drawn(console: &Console, session: &Session) -> Shown {
 pub(crate) fn open(
     State(console): State<Shared>,
     Extension(session): Extension<Session>,
+    Extension(way): Extension<Way>,
     Form(sent): Form<Sent>,
 ) -> Ready<Result<Response, Problem>> {
-    ready(entered(&console, &session, &sent))
+    ready(entered(&console, &session, way, &sent))
 }
 
-fn entered(console: &Console, session: &Session, sent: &Sent) -> Result<Response, Problem> {
+fn entered(
+    console: &Console,
+    session: &Session,
+    way: Way,
+    sent: &Sent,
+) -> Result<Response, Problem> {
     let refused = |status, text| Problem::new(status, "Not signed in", text);
     if !console.guard.is_marked(session, &sent.csrf) {
         let text = "The form is from before the console's last start: open /login again.";
         return Err(refused(StatusCode::FORBIDDEN, text));
     }
     match console.guard.open(&sent.token, console.commands.now()) {
-        Ok(cookie) => Ok(([(SET_COOKIE, cookie)], Redirect::to("/")).into_response()),
+        Ok(cookie) => {
+            // Once it came on an encrypted way it is sent on no other.
+            let cookie = if way.is_encrypted { format!("{cookie}; Secure") } else { cookie };
+            Ok(([(SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+        }
         Err(Denied::Wrong) => {
             Err(refused(StatusCode::UNAUTHORIZED, "This is not the token: go back and try again."))
         }

@@ -30,7 +30,9 @@ impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         let status = match error {
             AskError::Slow => StatusCode::GATEWAY_TIMEOUT,
-            AskError::Store(_) | AskError::Odd(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            AskError::Store(_) | AskError::Refused(_) | AskError::Odd(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         };
         Self::new(status, "The store gives no answer", &error.to_string())
     }

@@ -7,10 +7,11 @@ use crate::{
     Commands, coverage, finding, findings, identities, identity, incidents, login, sql, verdict,
 };
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use hyper::server::conn::http1;
@@ -32,9 +33,11 @@ const CONNECTION_TIME_MAX: Duration = Duration::from_secs(90);
 /// How long a request's head may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bytes of a request's head: room for the longest SQL, three characters for a byte of it.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Headers of a request.
 const HEADERS_MAX: usize = 64;
+/// How long a form may take.
+const FORM_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bytes of a form.
 const FORM_BYTES_MAX: usize = 16 * 1024;
 /// How long the server waits when the system gives it no connection, such as without descriptors.
@@ -234,8 +237,25 @@ fn routes(console: Shared) -> Router {
         .route("/static/icon.svg", get(|| async { file("image/svg+xml", ICON) }))
         .fallback(|| async { missing() })
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn(received))
         .layer(guarded)
         .with_state(console)
+}
+
+/// Reads a form before its page is asked for: whoever is slow holds a place that others wait for.
+async fn received(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let wrong = |status, text: &str| Problem::new(status, "Not received", text).into_response();
+    match timeout(FORM_TIME_MAX, to_bytes(body, FORM_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(_)) => {
+            let text = format!("A form has at most {FORM_BYTES_MAX} bytes.");
+            wrong(StatusCode::PAYLOAD_TOO_LARGE, &text)
+        }
+        Err(_) => {
+            wrong(StatusCode::REQUEST_TIMEOUT, "The form did not come in time: send it again.")
+        }
+    }
 }
 
 fn file(kind: &'static str, text: &'static str) -> Response {

@@ -7,6 +7,7 @@ use crate::figures::counted;
 use console::Selection;
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// What stands for standard output.
@@ -48,17 +49,32 @@ pub(crate) fn run(setting: &Setting, args: &Report) -> Result<Ended, Failure> {
 /// Writes a file that is there as a whole or not at all; its owner alone may read a new one, since it
 /// names people. What is no ordinary file, such as a pipe, is written into as it is.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
-        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    let is_strange = is_strange_link(path);
+    if !is_strange && fs::metadata(path).is_ok_and(|it| !it.is_file()) {
+        // With `create` the system refuses a pipe that somebody else put where all may write.
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(false).open(path)?;
+        return file.write_all(bytes);
     }
-    // What a link leads to is replaced, not the link.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let dir = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(dir)?;
+    // What a link leads to is replaced, not the link; but a strange one is.
+    let whole = if is_strange { None } else { fs::canonicalize(path).ok() };
+    let path = whole.unwrap_or_else(|| path.to_owned());
+    let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(directory(&path))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(&path).map_err(|error| error.error)?;
     Ok(())
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether it is a link where all may write, such as in /tmp: whoever put it there chose what it leads to.
+fn is_strange_link(path: &Path) -> bool {
+    let is_open =
+        fs::metadata(directory(path)).is_ok_and(|it| it.permissions().mode() & 0o002 != 0);
+    is_open && fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink())
 }
 
 #[cfg(test)]
@@ -91,6 +107,23 @@ mod tests {
         assert!(write(dir.path(), b"text").is_err());
         assert!(write(&dir.path().join("none").join("report.html"), b"text").is_err());
         assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn a_link_where_all_may_write_leads_nowhere() {
+        let (shared, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (kept, link) = (own.path().join("kept"), shared.path().join("report.html"));
+        fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        fs::write(&kept, "kept").unwrap();
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "kept");
+        assert!(fs::symlink_metadata(&link).unwrap().is_file());
+        assert_eq!(
+            fs::metadata(&link).unwrap().permissions().mode() & 0o077,
+            0,
+            "its owner's alone"
+        );
     }
 
     #[cfg(unix)]

@@ -2,10 +2,10 @@
 
 use super::forget::actor;
 use super::run::wall;
-use super::{Ended, Failure, Setting, feedback, instant, privileges};
+use super::{Ended, Failure, Setting, answer, feedback, instant, privileges};
 use crate::cli::Serve;
 use connect::SecretSource;
-use console::{Commands, Judgement, Privileges};
+use console::{Asking, Commands, Judgement, Privileges};
 use model::Time;
 use std::sync::Arc;
 use store::Reader;
@@ -31,6 +31,21 @@ impl Commands for Desk {
     fn judge(&self, judgement: &Judgement) -> Result<(), String> {
         feedback::give(&self.setting, &self.reader, judgement, &self.actor)
             .map_err(|error| crate::full(error.as_ref()))
+    }
+
+    fn query(&self, sql: String) -> Asking {
+        match &self.reader {
+            Reader::Directory(_) => {
+                let (store, config) =
+                    (self.setting.store.clone(), self.setting.config_path.clone());
+                Box::pin(answer::ask(store, config, sql))
+            }
+            // A server has limits of its own.
+            Reader::Server(client) => {
+                let client = client.clone();
+                Box::pin(async move { client.query(&sql).await.map_err(|it| crate::full(&it)) })
+            }
+        }
     }
 
     fn privileges(&self, tenant_id: &str, principal_id: &str) -> Result<Privileges, String> {

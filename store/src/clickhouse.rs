@@ -25,6 +25,7 @@ mod forget;
 mod labels;
 mod metrics;
 mod migration;
+mod question;
 mod roles;
 mod settings;
 mod sink;

@@ -234,7 +234,7 @@ async fn collect(
 }
 
 /// The bytes of the rows themselves: a batch may be a slice of buffers that many share.
-fn bytes_of(batch: &RecordBatch) -> usize {
+pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
     let columns = batch.columns().iter();
     let bytes = columns.map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
     bytes.sum()

@@ -172,6 +172,38 @@ fn a_console_with_a_token_lets_in_who_has_it() {
 }
 
 #[test]
+fn behind_a_proxy_a_session_stays_on_the_encrypted_way() {
+    let place = Place::new();
+    let file = place.write("token", format!("{TOKEN}\n"));
+    let (served, _) = one(&["--token-file", &file]);
+    let cookie = |host: &str, more: &[(&str, &str)]| {
+        let page = served.ask("GET", "/login", &[("Host", host)], "");
+        let form = format!("token={TOKEN}&csrf={}", page.hidden("csrf"));
+        let mut headers = vec![("Host", host)];
+        headers.extend(more);
+        let answer = served.post("/login", &headers, &form);
+        assert!((300..400).contains(&answer.status), "{} {}", answer.status, answer.body);
+        answer.header("set-cookie").concat()
+    };
+    let site = [("Sec-Fetch-Site", "same-origin")];
+    assert!(cookie("habitus.example", &site).ends_with("SameSite=Strict; Secure"));
+    assert!(!cookie("habitus.example", &[]).contains("Secure"));
+    assert!(!cookie(served.host(), &site).contains("Secure"), "here nothing encrypts");
+}
+
+#[test]
+fn a_form_has_an_end() {
+    let served = shared();
+    let host = ("Host", served.host());
+    let long = served.post("/login", &[host], &format!("token={}", "a".repeat(17_000)));
+    assert_eq!(long.status, 413, "{}", long.body);
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    let slow = served.ask("POST", "/login", &[host, kind, ("Content-Length", "100")], "token=");
+    assert_eq!(slow.status, 408, "{}", slow.body);
+    assert_eq!(slow.header("x-frame-options"), ["DENY"]);
+}
+
+#[test]
 fn whoever_says_nothing_keeps_nobody_waiting() {
     let (served, finding) = one(&[]);
     let silent: Vec<_> = (0..20)

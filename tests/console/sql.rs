@@ -1,12 +1,21 @@
 //! The SQL box: answers as tables, mistakes as sentences, and nothing that changes anything.
 
-use super::served::encoded;
+use super::served::{Served, encoded};
 use super::{mark, ok, open, shared, tab, was_quiet};
 use crate::habitus::Place;
 use crate::services::{Policy, chromium};
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 /// Bytes of a page at most, however much was asked for.
 const PAGE_BYTES_MAX: usize = 1_000_000;
+/// Looks at the processes, and the time between two.
+const LOOKS_MAX: usize = 600;
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[test]
 fn sql_is_answered_with_a_table() {
@@ -78,4 +87,51 @@ fn a_large_answer_is_cut_and_the_page_says_so() {
     let answer = served.get(&format!("/sql?q={}", encoded(sql)));
     assert!(answer.body.len() < PAGE_BYTES_MAX, "{} bytes", answer.body.len());
     assert!(answer.body.contains("data-testid=\"notice\""), "{}", answer.status);
+}
+
+#[test]
+fn a_question_that_needs_too_much_ends_alone() {
+    let served = shared();
+    // 80 GB at once.
+    let sql = "SELECT array_length(array_resize([1], 1000000000, 0)) FROM generate_series(1, 10)";
+    let answer = served.get(&format!("/sql?q={}", encoded(sql)));
+    assert!(answer.body.contains("data-testid=\"sql-error\""), "{}", answer.body);
+    assert!(answer.body.contains("memory"), "{}", answer.body);
+    assert_eq!(served.get("/sql?q=SELECT+4711").status, 200);
+}
+
+/// Whether a process answers a question of that store.
+fn is_asked(store: &Path) -> bool {
+    let named = format!("--store={}\0answer\0", store.display());
+    let is_it = |path: &Path| {
+        let line = fs::read(path.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).ends_with(&named)
+    };
+    fs::read_dir("/proc").unwrap().flatten().any(|it| is_it(&it.path()))
+}
+
+#[track_caller]
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..LOOKS_MAX {
+        if is_so() {
+            return;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    panic!("{what}");
+}
+
+#[test]
+fn whoever_goes_away_leaves_no_question_behind() {
+    let served = Served::copy_of(&shared().store(), &[]);
+    let (host, store) = (served.host(), served.store());
+    // The engine never looks whether anybody still waits for this one.
+    let sql = encoded(
+        "SELECT count(*) FROM generate_series(1, 100000000) AS a, generate_series(1, 1000000) AS b",
+    );
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /sql?q={sql} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    wait_until("nobody answers", || is_asked(&store));
+    drop(stream);
+    wait_until("the question goes on", || !is_asked(&store));
 }

@@ -2,8 +2,10 @@
 
 use crate::clickhouse::failure::{self, Failure, Remedy, one_line};
 use crate::clickhouse::labels;
+use crate::clickhouse::question;
 use crate::clickhouse::settings::Settings;
 use crate::error::StoreError;
+use crate::query::bytes_of;
 use crate::reader::{Value, Values};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
@@ -120,6 +122,9 @@ impl Client {
     /// counts once, and of a finding only the highest revision is seen. The server may work for
     /// 60 s; the answer may have ten million rows and 512 MiB.
     pub async fn query(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
+        if let Some(statement) = question::refused(sql) {
+            return Err(StoreError::ReadOnly { statement: statement.to_owned() });
+        }
         self.query_with(sql, &Values::new()).await
     }
 
@@ -159,6 +164,8 @@ impl Client {
             .with_setting("max_result_rows", ANSWER_ROWS_MAX.to_string())
             .with_setting("max_result_bytes", ANSWER_BYTES_MAX.to_string())
             .with_setting("result_overflow_mode", "throw")
+            // Whoever no longer waits has hung up: the server need not go on.
+            .with_setting("cancel_http_readonly_queries_on_client_close", "1")
             .with_setting("output_format_arrow_compression_method", "none")
             .with_setting("output_format_arrow_string_as_string", "1");
         let answer =
@@ -173,18 +180,22 @@ impl Client {
         answer: &mut BytesCursor,
     ) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
         let limit = self.settings.receive_timeout;
-        let (mut decoder, mut batches, mut bytes) = (StreamDecoder::new(), Vec::new(), 0);
+        let (mut decoder, mut batches) = (StreamDecoder::new(), Vec::new());
+        let (mut bytes, mut unpacked) = (0_usize, 0_usize);
         loop {
             let piece = self.within(limit, answer.next()).await;
             let Some(piece) = piece.map_err(|failure| self.failed(sql, failure))? else { break };
             bytes += piece.len();
-            if bytes > ANSWER_BYTES_MAX {
+            let mut piece = Buffer::from(piece.as_ref());
+            while !piece.is_empty() && bytes.max(unpacked) <= ANSWER_BYTES_MAX {
+                let batch = decoder.decode(&mut piece).map_err(|error| not_arrow(&error))?;
+                // The question itself may have asked for a compressed answer.
+                unpacked += batch.as_ref().map_or(0, bytes_of);
+                batches.extend(batch);
+            }
+            if bytes.max(unpacked) > ANSWER_BYTES_MAX {
                 let what = format!("its answer is longer than {ANSWER_BYTES_MAX} bytes");
                 return Err(StoreError::Limit { what });
-            }
-            let mut piece = Buffer::from(piece.as_ref());
-            while !piece.is_empty() {
-                batches.extend(decoder.decode(&mut piece).map_err(|error| not_arrow(&error))?);
             }
         }
         // A statement without an answer, such as SET, has no schema either.
@@ -288,6 +299,8 @@ pub(crate) const fn is_enum(data_type: &DataType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clickhouse::Plaintext;
+    use crate::clickhouse::stub::{Reply, serve};
 
     #[test]
     fn a_quoted_text_cannot_leave_its_quotes() {
@@ -296,10 +309,24 @@ mod tests {
         assert_eq!(quote(r"\' OR 1=1 --"), r"'\\\' OR 1=1 --'");
     }
 
+    #[tokio::test]
+    async fn a_question_ends_with_whoever_waits_for_it() {
+        let (port, asked) = serve(&[Reply::Says(200, None, "")]);
+        let url = format!("clickhouse://127.0.0.1:{port}/db");
+        let settings = Settings::parse(&url, Plaintext::Refused).unwrap();
+        drop(Client::new(settings).unwrap().query("SELECT 1").await);
+        let asked = asked.recv().unwrap();
+        for (name, value) in
+            [("readonly", "2"), ("cancel_http_readonly_queries_on_client_close", "1")]
+        {
+            assert_eq!(asked.parameter(name), Some(value), "{}", asked.target);
+        }
+    }
+
     #[test]
     fn a_failure_says_where_it_belongs() {
         let url = "clickhouse://localhost/db";
-        let settings = Settings::parse(url, crate::clickhouse::Plaintext::Refused).unwrap();
+        let settings = Settings::parse(url, Plaintext::Refused).unwrap();
         let client = Client::new(settings).unwrap();
         let check = |code, remedy, words: &str| {
             let said = "so it is".to_owned();

@@ -286,6 +286,9 @@ async fn questions_are_answered_and_changes_refused() {
         "CREATE TABLE t (x Int8) ENGINE = Memory",
         "ALTER TABLE findings DELETE WHERE 1",
         "TRUNCATE TABLE findings",
+        "INSERT INTO FUNCTION file('habitus.csv') SELECT 1",
+        "WITH 1 AS x INSERT INTO FUNCTION file('habitus.csv') SELECT x",
+        "KILL QUERY WHERE 1",
     ] {
         let error = client.query(sql).await.unwrap_err().to_string();
         assert!(error.contains("a store is only read"), "{sql}: {error}");
