@@ -13,7 +13,6 @@ datasources:
     uid: habitus
     type: grafana-clickhouse-datasource
     access: proxy
-    isDefault: true
     editable: false
     jsonData:
       host: clickhouse

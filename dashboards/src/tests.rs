@@ -137,6 +137,8 @@ fn a_rule_shows_a_panel_that_is_there() {
     }
     let sources = find_text(&files, "provisioning/datasources/habitus.yaml");
     assert!(sources.contains(&format!("uid: {}\n", provisioning::SOURCE_UID)));
+    // Another Grafana has a default of its own.
+    assert!(!sources.contains("isDefault"));
 }
 
 fn find_text<'a>(files: &'a [File], path: &str) -> &'a str {
