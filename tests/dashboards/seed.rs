@@ -295,6 +295,7 @@ fn fill_metrics(store: &Store) {
         for name in names {
             let value = match kind {
                 "counter" => format!("10 * (number % {})", (samples / 2).max(1)),
+                _ if name == "process_start_time_seconds" => (from_ms / 1_000).to_string(),
                 _ => "1 + number % 5".to_owned(),
             };
             store.ask(&format!(
