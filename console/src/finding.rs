@@ -11,7 +11,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use maud::{Markup, html};
-use model::figures::counted;
+use model::figures::{counted, in_unit};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use store::{Question, Scope, Value};
@@ -133,7 +133,13 @@ fn facts(row: Row<'_>, links: Links) -> Markup {
     };
     let incident = row.some("incident_id").filter(|it| !it.is_empty());
     page::facts(&[
-        ("Severity", page::severity(row.text("severity"))),
+        (
+            "Severity",
+            html! {
+                (page::severity(row.text("severity")))
+                " (confidence from the score × danger of the detector and the outcome)"
+            },
+        ),
         ("Score", html! { (score) " (about once in " (score) " windows of ordinary traffic)" }),
         ("Surprise", html! { (words::number(row.number("surprise"))) " (−log10 p)" }),
         ("Detector", text("detector")),
@@ -156,6 +162,12 @@ fn facts(row: Row<'_>, links: Links) -> Markup {
 /// What most of it came from.
 fn contributors(row: Row<'_>, links: Links) -> Markup {
     let unit = row.text("unit");
+    // What each counts is its own: only sizes are in the finding's unit.
+    let amount = |part: &Json| in_unit(number_of(part, "observed"), unit);
+    let head = match row.text("detector") {
+        "machine_speed" => "Amount in the whole hour",
+        _ => "Amount",
+    };
     let parts = array(row.text("contributors"));
     let bars: Vec<_> =
         parts.iter().map(|it| (text_of(it, "name"), number_of(it, "share"))).collect();
@@ -167,13 +179,14 @@ fn contributors(row: Row<'_>, links: Links) -> Markup {
                 (page::scrolled("Contributors", &html! {
                     table {
                         thead { tr {
-                            th scope="col" { "What" } th scope="col" { "Observed" } th scope="col" { "Share" }
+                            th scope="col" { "What" } th.number scope="col" { (head) }
+                            th.number scope="col" { "Share" }
                         } }
                         tbody {
                             @for part in &parts {
                                 tr {
                                     td { (text_of(part, "name")) }
-                                    td.number { (words::measured(number_of(part, "observed"), unit)) }
+                                    td.number { (amount(part)) }
                                     td.number { (words::percent(number_of(part, "share"))) }
                                 }
                             }
@@ -187,7 +200,9 @@ fn contributors(row: Row<'_>, links: Links) -> Markup {
 
 /// Sample events, and the SQL that shows all of it.
 fn evidence(row: Row<'_>, links: Links) -> Markup {
-    let events = array(row.text("evidence"));
+    let mut events = array(row.text("evidence"));
+    // All are in UTC and written alike but for fractions: without the Z their texts are in order.
+    events.sort_by_key(|it| text_of(it, "time").trim_end_matches('Z').to_owned());
     let sql = row.text("evidence_sql");
     html! {
         section data-testid="evidence" {
@@ -196,10 +211,10 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
                 p { "The finding has no sample events." }
             } @else {
                 (page::scrolled("Sample events", &html! {
-                    table {
+                    table.cards {
                         thead { tr {
                             th scope="col" { "Time" } th scope="col" { "Status" }
-                            th scope="col" { "Address" } th scope="col" { "Size" }
+                            th scope="col" { "Address" } th.number scope="col" { "Size" }
                             th scope="col" { "Request" } th scope="col" { "Read from" }
                         } }
                         tbody { @for it in &events { (event(it)) } }
@@ -225,12 +240,12 @@ fn event(event: &Json) -> Markup {
     };
     html! {
         tr {
-            td { (words::time(&text_of(event, "time"))) }
-            td { (text_of(event, "status")) }
-            td { (text_of(event, "client_address")) }
-            td.number { (size.map_or_else(String::new, |it| words::measured(it, "bytes"))) }
-            td.request { code { (text_of(event, "request")) } }
-            td { (place) }
+            td data-label="Time" { (words::time(&text_of(event, "time"))) }
+            td data-label="Status" { (text_of(event, "status")) }
+            td data-label="Address" { (text_of(event, "client_address")) }
+            td.number data-label="Size" { (size.map_or_else(String::new, |it| words::measured(it, "bytes"))) }
+            td.request data-label="Request" { code { (text_of(event, "request")) } }
+            td data-label="Read from" { (place) }
         }
     }
 }
@@ -390,6 +405,38 @@ mod tests {
         }
         let shown = form(row, HOSTILE).into_string();
         assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
+    }
+
+    #[test]
+    fn an_amount_has_no_unit_that_is_not_its_own() {
+        let check = |detector: &str, unit: &str, observed: &str, head: &str, shown: &str| {
+            let parts = format!("[{{\"name\":\"a\",\"observed\":{observed},\"share\":1.0}}]");
+            let names = ["contributors", "unit", "detector"];
+            let rows = Rows::made_of(&names, &[&[parts.as_str(), unit, detector]]);
+            let page = contributors(rows.first().unwrap(), Links::Console).into_string();
+            assert!(page.contains(&format!(">{head}</th>")), "{page}");
+            assert!(page.contains(&format!("<td class=\"number\">{shown}</td>")), "{page}");
+        };
+        check("new_network", "new networks", "800", "Amount", "800");
+        check("not_itself", "times likelier", "30", "Amount", "30");
+        check("egress_spike", "bytes", "2310000000", "Amount", "2.3 GB");
+        check("machine_speed", "calls", "900", "Amount in the whole hour", "900");
+    }
+
+    #[test]
+    fn sample_events_stand_in_the_order_of_time() {
+        let events = "[{\"time\":\"2026-03-02T10:00:01.5Z\",\"request\":\"GET /later\"},\
+            {\"time\":\"2026-03-02T10:00:01Z\",\"request\":\"GET /earlier\"}]";
+        let rows = Rows::made_of(&["evidence"], &[&[events]]);
+        let page = evidence(rows.first().unwrap(), Links::Console).into_string();
+        assert!(page.find("/earlier").unwrap() < page.find("/later").unwrap(), "{page}");
+    }
+
+    #[test]
+    fn a_severity_says_what_it_is_made_of() {
+        let rows = Rows::made_of(&["severity", "score"], &[&["medium", "90000"]]);
+        let page = facts(rows.first().unwrap(), Links::Console).into_string();
+        assert!(page.contains("confidence from the score × danger"), "{page}");
     }
 
     #[test]

@@ -22,6 +22,8 @@ const FINDINGS_MAX: usize = 50;
 const LINES_MAX: usize = 40;
 /// Characters of an identity's id and of a tenant's.
 const ID_CHARS_MAX: usize = 4_096;
+/// Seconds of half an hour: an hour's calls stand in its middle.
+const HALF_HOUR_S: i64 = 1_800;
 /// Microseconds of a second.
 const US_PER_S: i64 = 1_000_000;
 
@@ -161,16 +163,16 @@ fn facts(of: &Identity, habits: Option<Row<'_>>) -> Markup {
     ])
 }
 
-/// Its hours against the band of its ordinary ones, with its findings.
+/// Its hours against where 90 % of them lie, with its findings.
 fn hours(of: &Identity, habits: Option<Row<'_>>, links: Links) -> Markup {
     let mut points: Vec<(i64, f64)> = of
         .hours
         .iter()
         .map(|row| (row.whole("start_us").div_euclid(US_PER_S), row.number("requests")))
-        .map(|(at, calls)| (at, calls.unwrap_or_default()))
+        .map(|(at, calls)| (at.saturating_add(HALF_HOUR_S), calls.unwrap_or_default()))
         .collect();
     points.sort_unstable_by_key(|(at, _)| *at);
-    let first = points.first().map_or(i64::MAX, |(at, _)| *at);
+    let first = points.first().map_or(i64::MAX, |(at, _)| at.saturating_sub(HALF_HOUR_S));
     let marks: Vec<(i64, &str, String)> = of
         .findings
         .iter()
@@ -382,6 +384,18 @@ mod tests {
             at("&lt;script") < at("7 calls to") && at("7 calls to") < at("5 calls to"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn an_hour_is_drawn_in_its_middle() {
+        let one = hostile();
+        let shown = hours(&one, None, Links::Console).into_string();
+        assert!(shown.contains("at most 7 calls at 1970-01-01 02:30"), "{shown}");
+        // What was found when the first hour began belongs to it.
+        let names = ["finding_id", "severity", "detected_us"];
+        let found = Rows::made_of(&names, &[&["f", "high", "3600000000"]]);
+        let shown = hours(&Identity { findings: found, ..one }, None, Links::Console);
+        assert!(shown.into_string().contains("1 finding marked"));
     }
 
     #[test]
