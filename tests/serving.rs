@@ -243,6 +243,49 @@ fn a_verdict_is_kept_as_the_command_keeps_it() {
 }
 
 #[test]
+fn a_wide_verdict_is_withdrawn_from_any_finding_that_it_covers() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    // Two findings of one detector.
+    let sql = "SELECT min(finding_id) AS a, max(finding_id) AS b, count(*) AS n FROM findings_current \
+        GROUP BY tenant_id, detector HAVING count(*) > 1 ORDER BY detector LIMIT 1";
+    let found = place.query("store", sql);
+    let found: Vec<&str> = found.lines().nth(1).unwrap().split(',').collect();
+    let (one, other) = (format!("/findings/{}", found[0]), format!("/findings/{}", found[1]));
+    let page = console.get(&one);
+    let mark = between(&page.body, "name=\"csrf\" value=\"", "\"");
+    assert!(!page.body.contains("verdict-reach"), "nobody said anything");
+    let give = |path: &str, body: &str| {
+        console.ask(&format!("POST {path}/verdict"), &[], &format!("csrf={mark}&{body}"))
+    };
+    assert_eq!(give(&one, "verdict=benign&reason=all&scope=detector").status, 303);
+    let page = console.get(&other);
+    let said = between(&page.body, "data-testid=\"verdict-reach\"", "</p>");
+    assert!(said.contains(&format!("covers {} findings", found[2])), "{said}");
+    assert!(said.contains(&format!("href=\"{one}\"")), "{said}");
+    let taken = give(&other, "verdict=withdraw&reason=over");
+    assert_eq!(taken.status, 303, "{}", taken.body);
+    for path in [&one, &other] {
+        assert!(!console.get(path).body.contains("verdict-reach"), "{path}");
+    }
+}
+
+#[test]
+fn lists_name_the_identities_that_have_names() {
+    let place = with_findings();
+    let named = "SELECT found.finding_id, known.principal_name FROM findings_current AS found \
+        JOIN identities AS known ON known.tenant_id = found.tenant_id \
+        AND known.principal_id = found.principal_id \
+        WHERE known.principal_name <> '' AND known.principal_name <> found.principal_id LIMIT 1";
+    let named = place.query("store", named);
+    let (id, name) = named.lines().nth(1).unwrap().split_once(',').unwrap();
+    let console = Console::start(&place, "store", &[]);
+    for path in ["/".to_owned(), format!("/findings/{id}")] {
+        assert!(console.get(&path).body.contains(&format!(">{name}</a>")), "{path}: {name}");
+    }
+}
+
+#[test]
 fn sql_is_read_only_and_what_is_wrong_is_said() {
     let place = with_findings();
     let console = Console::start(&place, "store", &[]);

@@ -48,9 +48,18 @@ pub(crate) async fn page(
     let rows = find(&console, &id).await?;
     let row = chosen(&rows, &id)?;
     let done = DONE.iter().find(|(name, _)| *name == after.done);
+    let covered = match row.text("verdict_scope") {
+        "" | "finding" => None,
+        _ => {
+            let which = vec![("feedback_id", Value::from(row.text("feedback_id")))];
+            let counted = console.asker.ask(Question::Covered, which).await?;
+            counted.first().map(|it| it.whole("n").unsigned_abs())
+        }
+    };
     let shown = html! {
         @if let Some((_, text)) = done { (page::notice(text)) }
         (body(row, Links::Console))
+        (reach(row, covered))
         (form(row, &console.guard.form_mark(&session)))
     };
     let title = format!("{} {}", words::id(row.text("finding_id")), row.text("detector"));
@@ -120,7 +129,11 @@ pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
 fn facts(row: Row<'_>, links: Links) -> Markup {
     let text = |name: &str| html! { (words::whole(row.text(name))) };
     let count = |name: &str| row.whole(name).unsigned_abs();
-    let who = row.text("principal_id");
+    let (who, name) = (row.text("principal_id"), row.text("principal_name"));
+    let identity = html! {
+        (links.identity(row.text("tenant_id"), who, name))
+        @if !name.is_empty() { " " span.muted { (words::short(who, words::NAME_CHARS_MAX)) } }
+    };
     let history = format!(
         "{} d, {}, {}",
         words::number(row.number("history_days")),
@@ -143,7 +156,7 @@ fn facts(row: Row<'_>, links: Links) -> Markup {
         ("Score", html! { (score) " (about once in " (score) " windows of ordinary traffic)" }),
         ("Surprise", html! { (words::number(row.number("surprise"))) " (−log10 p)" }),
         ("Detector", text("detector")),
-        ("Identity", links.identity(row.text("tenant_id"), who, "")),
+        ("Identity", identity),
         ("Resolved by", text("principal_source")),
         ("Tenant", text("tenant_id")),
         ("Entity", text("entity")),
@@ -280,6 +293,34 @@ fn said(row: Row<'_>, links: Links) -> Markup {
     }
 }
 
+/// The finding of which somebody said what this one is, if that is another.
+fn said_of(row: Row<'_>) -> Option<&str> {
+    let own = row.text("finding_id");
+    row.some("verdict_finding_id").filter(|it| !it.is_empty() && *it != own)
+}
+
+/// Under which id what was said of the finding is taken back: its own, or that of the feedback where
+/// it was said of another.
+pub(crate) fn withdrawn_id(row: Row<'_>) -> &str {
+    row.text(if said_of(row).is_some() { "feedback_id" } else { "finding_id" })
+}
+
+/// Of which finding a verdict was said, and how many it covers.
+fn reach(row: Row<'_>, covered: Option<u64>) -> Markup {
+    html! {
+        @if let Some(covered) = covered {
+            p.note data-testid="verdict-reach" {
+                "This verdict covers " (counted(covered, "finding", "findings"))
+                " so far and those to come; Withdraw takes it back for all of them."
+                @if let Some(other) = said_of(row) {
+                    " It was given on the finding "
+                    a href={ "/findings/" (words::encoded(other)) } { (words::id(other)) } "."
+                }
+            }
+        }
+    }
+}
+
 /// Where somebody says what it is.
 fn form(row: Row<'_>, mark: &str) -> Markup {
     let id = row.text("finding_id");
@@ -405,6 +446,34 @@ mod tests {
         }
         let shown = form(row, HOSTILE).into_string();
         assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
+    }
+
+    #[test]
+    fn a_wide_verdict_is_taken_back_where_it_was_said() {
+        let names = ["finding_id", "feedback_id", "verdict_finding_id"];
+        let check = |verdict_of: &str, id: &str, shown: bool| {
+            let rows = Rows::made_of(&names, &[&["abcd-1", "feed-1", verdict_of]]);
+            let row = rows.first().unwrap();
+            assert_eq!(withdrawn_id(row), id, "{verdict_of}");
+            let page = reach(row, Some(5)).into_string();
+            assert!(page.contains("covers 5 findings so far"), "{page}");
+            assert_eq!(page.contains("href=\"/findings/dcba-2\""), shown, "{page}");
+        };
+        check("abcd-1", "abcd-1", false);
+        check("", "abcd-1", false);
+        check("dcba-2", "feed-1", true);
+        let rows = hostile();
+        assert_eq!(reach(rows.first().unwrap(), None).into_string(), "");
+    }
+
+    #[test]
+    fn a_finding_names_its_identity() {
+        let names = ["tenant_id", "principal_id", "principal_name"];
+        let rows = Rows::made_of(&names, &[&["t", "4ac1", "sales-022"]]);
+        for links in [Links::Console, Links::None] {
+            let page = facts(rows.first().unwrap(), links).into_string();
+            assert!(page.contains("sales-022") && page.contains(">4ac1</span>"), "{page}");
+        }
     }
 
     #[test]

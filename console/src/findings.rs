@@ -261,7 +261,9 @@ fn line(row: Row<'_>, links: Links) -> Markup {
                 }
             }
             td.sentence { (links.finding(row.text("finding_id"), &sentence)) }
-            td { (links.identity(row.text("tenant_id"), row.text("principal_id"), "")) }
+            td {
+                (links.identity(row.text("tenant_id"), row.text("principal_id"), row.text("principal_name")))
+            }
             td { (words::short(row.text("detector"), words::NAME_CHARS_MAX)) }
             td { (words::time(row.text("detected_at"))) }
         }

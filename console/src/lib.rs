@@ -67,7 +67,7 @@ pub trait Commands: std::fmt::Debug + Send + Sync + 'static {
 /// What somebody says of a finding, as it was typed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Judgement {
-    /// The finding's id.
+    /// The finding's id; to withdraw, also that of one row of feedback.
     pub finding_id: String,
     /// `benign`, `malicious` or `withdraw`.
     pub verdict: String,

@@ -63,12 +63,15 @@ impl Links {
         }
     }
 
-    /// The name of an identity, which leads to its page where there is one.
+    /// The name of an identity, which leads to its page where there is one; its id where it has none.
     pub(crate) fn identity(self, tenant: &str, id: &str, name: &str) -> Markup {
         let shown = words::short(if name.is_empty() { id } else { name }, words::NAME_CHARS_MAX);
         match self {
             Self::Console if !id.is_empty() => html! {
-                a href=(identity_address(tenant, id)) data-testid="identity-link" { (shown) }
+                a href=(identity_address(tenant, id)) data-testid="identity-link"
+                    title=[(!name.is_empty()).then(|| words::short(id, words::NAME_CHARS_MAX))] {
+                    (shown)
+                }
             },
             _ => html! { (shown) },
         }
@@ -222,6 +225,15 @@ mod tests {
         let page = frame(HOSTILE, Here::Elsewhere, &body).into_string();
         assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+    }
+
+    #[test]
+    fn an_identity_is_called_by_its_name_and_leads_to_its_id() {
+        let named = Links::Console.identity("t", "4ac1", "sales-022").into_string();
+        assert!(named.contains("id=4ac1") && named.contains("title=\"4ac1\""), "{named}");
+        assert!(named.contains(">sales-022</a>"), "{named}");
+        let other = Links::Console.identity("t", "4ac1", "").into_string();
+        assert!(other.contains(">4ac1</a>") && !other.contains("title"), "{other}");
     }
 
     #[test]
