@@ -226,6 +226,11 @@ fn a_verdict_is_kept_as_the_command_keeps_it() {
     let wrong = give(&format!("csrf={mark}&verdict=benign&reason="));
     assert_eq!(wrong.status, 400, "{}", wrong.body);
     assert!(wrong.body.contains("the reason is empty"), "{}", wrong.body);
+    assert!(
+        wrong.body.contains(&format!("<a href=\"{path}\" data-testid=\"back\"")),
+        "{}",
+        wrong.body
+    );
     let kept = give(&format!("csrf={mark}&verdict=benign&reason=a+test&scope=finding&until=30d"));
     assert_eq!(kept.status, 303, "{}", kept.body);
     let after = console.get(&format!("{path}?done=benign"));
@@ -267,6 +272,25 @@ fn a_wide_verdict_is_withdrawn_from_any_finding_that_it_covers() {
     assert_eq!(taken.status, 303, "{}", taken.body);
     for path in [&one, &other] {
         assert!(!console.get(path).body.contains("verdict-reach"), "{path}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_none_is_said_above_what_was_typed() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    for (query, words) in [
+        ("since=soon", "From is no time"),
+        ("since=2026-03-03&until=2026-03-02", "From is not earlier than Before"),
+    ] {
+        let page = console.get(&format!("/?{query}&identity=ann"));
+        assert_eq!(page.status, 400, "{query}");
+        assert!(page.body.contains(words), "{query}: {}", page.body);
+        let form = between(&page.body, "data-testid=\"filter-form\"", "</form>");
+        let since = query.split(['=', '&']).nth(1).unwrap();
+        for typed in [since, "ann"] {
+            assert!(form.contains(&format!("value=\"{typed}\"")), "{query}: {form}");
+        }
     }
 }
 

@@ -329,7 +329,7 @@ fn form(row: Row<'_>, mark: &str) -> Markup {
             data-testid="verdict-form" {
             input type="hidden" name="csrf" value=(mark);
             div.field.wide {
-                label for="reason" { "Why" }
+                label for="reason" { "Why (needed)" }
                 input #reason name="reason" type="text" required maxlength=(REASON_CHARS_MAX)
                     autocomplete="off";
             }
@@ -340,8 +340,8 @@ fn form(row: Row<'_>, mark: &str) -> Markup {
                 }
             }
             div.field {
-                label for="until" { "Benign until" }
-                input #until name="until" type="text" placeholder="for good; or 30d, 12h, 2026-03-02"
+                label for="until" { "Benign until (else for good)" }
+                input #until name="until" type="text" placeholder="30d, 12h or 2026-03-02"
                     autocomplete="off";
             }
             div.buttons {

@@ -246,11 +246,11 @@ fn usual(row: Row<'_>) -> Markup {
 /// Which operations it used of those that its peers use.
 fn used(known: &Privileges) -> Markup {
     let table = html! {
-        table {
+        table.cards {
             thead { tr {
-                th scope="col" { "Operation" } th scope="col" { "Used" } th scope="col" { "Calls" }
-                th scope="col" { "Not refused" } th scope="col" { "Days" }
-                th scope="col" { "Last day" } th scope="col" { "Peers that use it" }
+                th scope="col" { "Operation" } th scope="col" { "Used" } th.number scope="col" { "Calls" }
+                th.number scope="col" { "Not refused" } th.number scope="col" { "Days" }
+                th scope="col" { "Last day" } th.number scope="col" { "Peers that use it" }
             } }
             tbody { @for it in &known.operations { (operation(it)) } }
         }
@@ -269,12 +269,12 @@ fn operation(it: &Operation) -> Markup {
     html! {
         tr {
             td { code { (words::short(&it.name, words::SENTENCE_CHARS_MAX)) } }
-            td { @if it.accepted > 0 { "yes" } @else { "no" } }
-            td.number { (count(it.calls)) }
-            td.number { (count(it.accepted)) }
-            td.number { (count(it.days)) }
-            td { (it.last_day) }
-            td.number { (count(it.peers)) }
+            td data-label="Used" { @if it.accepted > 0 { "yes" } @else { "no" } }
+            td.number data-label="Calls" { (count(it.calls)) }
+            td.number data-label="Not refused" { (count(it.accepted)) }
+            td.number data-label="Days" { (count(it.days)) }
+            td data-label="Last day" { (it.last_day) }
+            td.number data-label="Peers that use it" { (count(it.peers)) }
         }
     }
 }
@@ -299,7 +299,7 @@ fn story(of: &Identity, links: Links) -> Markup {
     // A finding stands above the hour that it was detected in.
     lines.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let table = html! {
-        table {
+        table.cards {
             thead { tr {
                 th scope="col" { "Time" } th scope="col" { "What" } th scope="col" { "In words" }
             } }
@@ -384,6 +384,14 @@ mod tests {
             at("&lt;script") < at("7 calls to") && at("7 calls to") < at("5 calls to"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn rows_of_long_tables_are_cards_whose_numbers_have_names() {
+        let shown = body(&hostile(), Links::Console).into_string();
+        assert_eq!(shown.matches("<table class=\"cards\"").count(), 2, "{shown}");
+        assert!(shown.contains("<td class=\"number\" data-label=\"Calls\">2</td>"), "{shown}");
+        assert!(shown.contains("<th class=\"number\" scope=\"col\">Calls</th>"), "{shown}");
     }
 
     #[test]

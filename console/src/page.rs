@@ -4,7 +4,7 @@ use crate::ask::AskError;
 use crate::words;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Bytes of a page; what is shown is cut long before.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -18,11 +18,19 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) title: &'static str,
     pub(crate) text: String,
+    /// What stands below the text: markup.
+    below: String,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, title: &'static str, text: &str) -> Self {
-        Self { status, title, text: text.to_owned() }
+        Self { status, title, text: text.to_owned(), below: String::new() }
+    }
+
+    /// The same with something below it, such as the form that was sent.
+    pub(crate) fn above(mut self, below: Markup) -> Self {
+        self.below = below.into_string();
+        self
     }
 }
 
@@ -38,7 +46,8 @@ impl From<AskError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let page = frame(self.title, Here::Elsewhere, &notice(&self.text));
+        let body = html! { (notice(&self.text)) (PreEscaped(self.below)) };
+        let page = frame(self.title, Here::Elsewhere, &body);
         (self.status, Html(page.into_string())).into_response()
     }
 }

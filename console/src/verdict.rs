@@ -9,6 +9,7 @@ use axum::Extension;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::Redirect;
+use maud::html;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -44,6 +45,8 @@ pub(crate) async fn give(
     let rows = crate::finding::find(&console, &id).await?;
     let row = crate::finding::chosen(&rows, &id)?;
     let id = row.text("finding_id");
+    let there = format!("/findings/{}", words::encoded(id));
+    let again = html! { p { a href=(there) data-testid="back" { "Back to the finding" } } };
     let back = format!("/findings/{}?done={}", words::encoded(id), sent.verdict);
     // What covers the finding may have been said of another.
     let of = if sent.verdict == "withdraw" { crate::finding::withdrawn_id(row) } else { id };
@@ -53,7 +56,7 @@ pub(crate) async fn give(
     let kept = tokio::task::spawn_blocking(move || commands.judge(&judgement)).await;
     match kept {
         Ok(Ok(())) => Ok(Redirect::to(&back)),
-        Ok(Err(why)) => Err(wrong(&why)),
+        Ok(Err(why)) => Err(wrong(&why).above(again)),
         Err(error) => {
             let title = "The verdict was not kept";
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, title, &error.to_string()))
