@@ -52,8 +52,8 @@ pub(crate) async fn page(
         "" | "finding" => None,
         _ => {
             let which = vec![("feedback_id", Value::from(row.text("feedback_id")))];
-            let counted = console.asker.ask(Question::Covered, which).await?;
-            counted.first().map(|it| it.whole("n").unsigned_abs())
+            let answer = console.asker.ask(Question::Covered, which).await?;
+            answer.first().map(|it| it.whole("n").unsigned_abs())
         }
     };
     let shown = html! {

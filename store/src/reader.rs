@@ -57,7 +57,8 @@ pub enum Question {
     /// `since_us`, `until_us`. Columns `endpoint`, `endpoint_source`, `first_us` and `last_us` (the
     /// days on which some peer used it), `peers`.
     PeerOperations,
-    /// A page of findings as a list shows them, with the names of identities: `since_us`, `until_us`, `severity_min`, `detector`,
+    /// A page of findings as a list shows them, with the names of identities: `since_us`, `until_us`,
+    /// `severity_min`, `detector`,
     /// `identity` (a part of an id or a name in small letters; empty for any), `verdict` (empty for
     /// those that lists show, `any`, `none`, `benign`, `malicious`), `rows_max`, `skip`.
     FindingsPage,
