@@ -214,6 +214,11 @@ fn week(run: &dyn Fn(&[&str]) -> Said) -> Vec<String> {
     for words in ["benign, by ann o'hara at 20", "entity, suppressed until 20", "{x:Y} $z"] {
         assert!(page.contains(words), "{words}: {page}");
     }
+    // It was said of one, and is taken back under that or under its own id.
+    let back = run(&["feedback", &of(2), "withdraw", "--reason", "x"]);
+    assert!(back.code == 1 && back.err.contains("was said of another finding"), "{}", back.err);
+    let said = ok(run(&["feedback", "--output", "ndjson"])).rows();
+    assert!(back.err.contains(text(&said[0], "feedback_id")), "{}", back.err);
     // One of them was no job after all.
     give(&of(2), &["malicious", "--reason", "from a new network", "--by", "bob"]);
     let left = see(&["findings", "--detector", "egress_spike", "--output", "ndjson"]);

@@ -224,6 +224,11 @@ fn a_verdict_is_kept_as_the_command_keeps_it() {
     let wrong = give(&format!("csrf={mark}&verdict=benign&reason="));
     assert_eq!(wrong.status, 400, "{}", wrong.body);
     assert!(wrong.body.contains("the reason is empty"), "{}", wrong.body);
+    assert!(
+        wrong.body.contains(&format!("<a href=\"{path}\" data-testid=\"back\"")),
+        "{}",
+        wrong.body
+    );
     let kept = give(&format!("csrf={mark}&verdict=benign&reason=a+test&scope=finding&until=30d"));
     assert_eq!(kept.status, 303, "{}", kept.body);
     let after = console.get(&format!("{path}?done=benign"));
@@ -238,6 +243,68 @@ fn a_verdict_is_kept_as_the_command_keeps_it() {
     let taken = give(&format!("csrf={mark}&verdict=withdraw&reason=over&scope=pattern&until=30d"));
     assert_eq!(taken.status, 303, "{}", taken.body);
     assert!(console.get("/").body.contains(&format!("\"{path}\"")), "it is back");
+}
+
+#[test]
+fn a_wide_verdict_is_withdrawn_from_any_finding_that_it_covers() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    // Two findings of one detector.
+    let sql = "SELECT min(finding_id) AS a, max(finding_id) AS b, count(*) AS n FROM findings_current \
+        GROUP BY tenant_id, detector HAVING count(*) > 1 ORDER BY detector LIMIT 1";
+    let found = place.query("store", sql);
+    let found: Vec<&str> = found.lines().nth(1).unwrap().split(',').collect();
+    let (one, other) = (format!("/findings/{}", found[0]), format!("/findings/{}", found[1]));
+    let page = console.get(&one);
+    let mark = between(&page.body, "name=\"csrf\" value=\"", "\"");
+    assert!(!page.body.contains("verdict-reach"), "nobody said anything");
+    let give = |path: &str, body: &str| {
+        console.ask(&format!("POST {path}/verdict"), &[], &format!("csrf={mark}&{body}"))
+    };
+    assert_eq!(give(&one, "verdict=benign&reason=all&scope=detector").status, 303);
+    let page = console.get(&other);
+    let said = between(&page.body, "data-testid=\"verdict-reach\"", "</p>");
+    assert!(said.contains(&format!("covers {} findings", found[2])), "{said}");
+    assert!(said.contains(&format!("href=\"{one}\"")), "{said}");
+    let taken = give(&other, "verdict=withdraw&reason=over");
+    assert_eq!(taken.status, 303, "{}", taken.body);
+    for path in [&one, &other] {
+        assert!(!console.get(path).body.contains("verdict-reach"), "{path}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_none_is_said_above_what_was_typed() {
+    let place = with_findings();
+    let console = Console::start(&place, "store", &[]);
+    for (query, words) in [
+        ("since=soon", "From is no time"),
+        ("since=2026-03-03&until=2026-03-02", "From is not earlier than Before"),
+    ] {
+        let page = console.get(&format!("/?{query}&identity=ann"));
+        assert_eq!(page.status, 400, "{query}");
+        assert!(page.body.contains(words), "{query}: {}", page.body);
+        let form = between(&page.body, "data-testid=\"filter-form\"", "</form>");
+        let since = query.split(['=', '&']).nth(1).unwrap();
+        for typed in [since, "ann"] {
+            assert!(form.contains(&format!("value=\"{typed}\"")), "{query}: {form}");
+        }
+    }
+}
+
+#[test]
+fn lists_name_the_identities_that_have_names() {
+    let place = with_findings();
+    let named = "SELECT found.finding_id, known.principal_name FROM findings_current AS found \
+        JOIN identities AS known ON known.tenant_id = found.tenant_id \
+        AND known.principal_id = found.principal_id \
+        WHERE known.principal_name <> '' AND known.principal_name <> found.principal_id LIMIT 1";
+    let named = place.query("store", named);
+    let (id, name) = named.lines().nth(1).unwrap().split_once(',').unwrap();
+    let console = Console::start(&place, "store", &[]);
+    for path in ["/".to_owned(), format!("/findings/{id}")] {
+        assert!(console.get(&path).body.contains(&format!(">{name}</a>")), "{path}: {name}");
+    }
 }
 
 #[test]

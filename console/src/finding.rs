@@ -48,9 +48,18 @@ pub(crate) async fn page(
     let rows = find(&console, &id).await?;
     let row = chosen(&rows, &id)?;
     let done = DONE.iter().find(|(name, _)| *name == after.done);
+    let covered = match row.text("verdict_scope") {
+        "" | "finding" => None,
+        _ => {
+            let which = vec![("feedback_id", Value::from(row.text("feedback_id")))];
+            let answer = console.asker.ask(Question::Covered, which).await?;
+            answer.first().map(|it| it.whole("n").unsigned_abs())
+        }
+    };
     let shown = html! {
         @if let Some((_, text)) = done { (page::notice(text)) }
         (body(row, Links::Console))
+        (reach(row, covered))
         (form(row, &console.guard.form_mark(&session)))
     };
     let title = format!("{} {}", words::id(row.text("finding_id")), row.text("detector"));
@@ -120,7 +129,11 @@ pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
 fn facts(row: Row<'_>, links: Links) -> Markup {
     let text = |name: &str| html! { (words::whole(row.text(name))) };
     let count = |name: &str| row.whole(name).unsigned_abs();
-    let who = row.text("principal_id");
+    let (who, name) = (row.text("principal_id"), row.text("principal_name"));
+    let identity = html! {
+        (links.identity(row.text("tenant_id"), who, name))
+        @if !name.is_empty() { " " span.muted { (words::short(who, words::NAME_CHARS_MAX)) } }
+    };
     let history = format!(
         "{} d, {}, {}",
         words::number(row.number("history_days")),
@@ -133,11 +146,17 @@ fn facts(row: Row<'_>, links: Links) -> Markup {
     };
     let incident = row.some("incident_id").filter(|it| !it.is_empty());
     page::facts(&[
-        ("Severity", page::severity(row.text("severity"))),
+        (
+            "Severity",
+            html! {
+                (page::severity(row.text("severity")))
+                " (confidence from the score × danger of the detector and the outcome)"
+            },
+        ),
         ("Score", html! { (score) " (about once in " (score) " windows of ordinary traffic)" }),
         ("Surprise", html! { (words::number(row.number("surprise"))) " (−log10 p)" }),
         ("Detector", text("detector")),
-        ("Identity", links.identity(row.text("tenant_id"), who, "")),
+        ("Identity", identity),
         ("Resolved by", text("principal_source")),
         ("Tenant", text("tenant_id")),
         ("Entity", text("entity")),
@@ -157,6 +176,12 @@ fn facts(row: Row<'_>, links: Links) -> Markup {
 /// counts silent days or how much likelier others are.
 fn contributors(row: Row<'_>, links: Links) -> Markup {
     let unit = row.text("unit");
+    // What each counts is its own: only sizes are in the finding's unit.
+    let amount = |part: &Json| in_unit(number_of(part, "observed"), unit);
+    let head = match row.text("detector") {
+        "machine_speed" => "Amount in the whole hour",
+        _ => "Amount",
+    };
     let parts = array(row.text("contributors"));
     let bars: Vec<_> =
         parts.iter().map(|it| (text_of(it, "name"), number_of(it, "share"))).collect();
@@ -168,13 +193,14 @@ fn contributors(row: Row<'_>, links: Links) -> Markup {
                 (page::scrolled("Contributors", &html! {
                     table {
                         thead { tr {
-                            th scope="col" { "What" } th scope="col" { "Observed" } th scope="col" { "Share" }
+                            th scope="col" { "What" } th.number scope="col" { (head) }
+                            th.number scope="col" { "Share" }
                         } }
                         tbody {
                             @for part in &parts {
                                 tr {
                                     td { (text_of(part, "name")) }
-                                    td.number { (in_unit(number_of(part, "observed"), unit)) }
+                                    td.number { (amount(part)) }
                                     td.number { (words::percent(number_of(part, "share"))) }
                                 }
                             }
@@ -188,7 +214,9 @@ fn contributors(row: Row<'_>, links: Links) -> Markup {
 
 /// Sample events, and the SQL that shows all of it.
 fn evidence(row: Row<'_>, links: Links) -> Markup {
-    let events = array(row.text("evidence"));
+    let mut events = array(row.text("evidence"));
+    // All are in UTC and written alike but for fractions: without the Z their texts are in order.
+    events.sort_by_key(|it| text_of(it, "time").trim_end_matches('Z').to_owned());
     let sql = row.text("evidence_sql");
     html! {
         section data-testid="evidence" {
@@ -197,10 +225,10 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
                 p { "The finding has no sample events." }
             } @else {
                 (page::scrolled("Sample events", &html! {
-                    table {
+                    table.cards {
                         thead { tr {
                             th scope="col" { "Time" } th scope="col" { "Status" }
-                            th scope="col" { "Address" } th scope="col" { "Size" }
+                            th scope="col" { "Address" } th.number scope="col" { "Size" }
                             th scope="col" { "Request" } th scope="col" { "Read from" }
                         } }
                         tbody { @for it in &events { (event(it)) } }
@@ -226,12 +254,12 @@ fn event(event: &Json) -> Markup {
     };
     html! {
         tr {
-            td { (words::time(&text_of(event, "time"))) }
-            td { (text_of(event, "status")) }
-            td { (text_of(event, "client_address")) }
-            td.number { (size.map_or_else(String::new, |it| words::measured(it, "bytes"))) }
-            td.request { code { (text_of(event, "request")) } }
-            td { (place) }
+            td data-label="Time" { (words::time(&text_of(event, "time"))) }
+            td data-label="Status" { (text_of(event, "status")) }
+            td data-label="Address" { (text_of(event, "client_address")) }
+            td.number data-label="Size" { (size.map_or_else(String::new, |it| words::measured(it, "bytes"))) }
+            td.request data-label="Request" { code { (text_of(event, "request")) } }
+            td data-label="Read from" { (place) }
         }
     }
 }
@@ -266,6 +294,34 @@ fn said(row: Row<'_>, links: Links) -> Markup {
     }
 }
 
+/// The finding of which somebody said what this one is, if that is another.
+fn said_of(row: Row<'_>) -> Option<&str> {
+    let own = row.text("finding_id");
+    row.some("verdict_finding_id").filter(|it| !it.is_empty() && *it != own)
+}
+
+/// Under which id what was said of the finding is taken back: its own, or that of the feedback where
+/// it was said of another.
+pub(crate) fn withdrawn_id(row: Row<'_>) -> &str {
+    row.text(if said_of(row).is_some() { "feedback_id" } else { "finding_id" })
+}
+
+/// Of which finding a verdict was said, and how many it covers.
+fn reach(row: Row<'_>, covered: Option<u64>) -> Markup {
+    html! {
+        @if let Some(covered) = covered {
+            p.note data-testid="verdict-reach" {
+                "This verdict covers " (counted(covered, "finding", "findings"))
+                " so far and those to come; Withdraw takes it back for all of them."
+                @if let Some(other) = said_of(row) {
+                    " It was given on the finding "
+                    a href={ "/findings/" (words::encoded(other)) } { (words::id(other)) } "."
+                }
+            }
+        }
+    }
+}
+
 /// Where somebody says what it is.
 fn form(row: Row<'_>, mark: &str) -> Markup {
     let id = row.text("finding_id");
@@ -274,7 +330,7 @@ fn form(row: Row<'_>, mark: &str) -> Markup {
             data-testid="verdict-form" {
             input type="hidden" name="csrf" value=(mark);
             div.field.wide {
-                label for="reason" { "Why" }
+                label for="reason" { "Why (needed)" }
                 input #reason name="reason" type="text" required maxlength=(REASON_CHARS_MAX)
                     autocomplete="off";
             }
@@ -285,8 +341,8 @@ fn form(row: Row<'_>, mark: &str) -> Markup {
                 }
             }
             div.field {
-                label for="until" { "Benign until" }
-                input #until name="until" type="text" placeholder="for good; or 30d, 12h, 2026-03-02"
+                label for="until" { "Benign until (else for good)" }
+                input #until name="until" type="text" placeholder="30d, 12h or 2026-03-02"
                     autocomplete="off";
             }
             div.buttons {
@@ -391,6 +447,66 @@ mod tests {
         }
         let shown = form(row, HOSTILE).into_string();
         assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
+    }
+
+    #[test]
+    fn a_wide_verdict_is_taken_back_where_it_was_said() {
+        let names = ["finding_id", "feedback_id", "verdict_finding_id"];
+        let check = |verdict_of: &str, id: &str, shown: bool| {
+            let rows = Rows::made_of(&names, &[&["abcd-1", "feed-1", verdict_of]]);
+            let row = rows.first().unwrap();
+            assert_eq!(withdrawn_id(row), id, "{verdict_of}");
+            let page = reach(row, Some(5)).into_string();
+            assert!(page.contains("covers 5 findings so far"), "{page}");
+            assert_eq!(page.contains("href=\"/findings/dcba-2\""), shown, "{page}");
+        };
+        check("abcd-1", "abcd-1", false);
+        check("", "abcd-1", false);
+        check("dcba-2", "feed-1", true);
+        let rows = hostile();
+        assert_eq!(reach(rows.first().unwrap(), None).into_string(), "");
+    }
+
+    #[test]
+    fn a_finding_names_its_identity() {
+        let names = ["tenant_id", "principal_id", "principal_name"];
+        let rows = Rows::made_of(&names, &[&["t", "4ac1", "sales-022"]]);
+        for links in [Links::Console, Links::None] {
+            let page = facts(rows.first().unwrap(), links).into_string();
+            assert!(page.contains("sales-022") && page.contains(">4ac1</span>"), "{page}");
+        }
+    }
+
+    #[test]
+    fn an_amount_has_no_unit_that_is_not_its_own() {
+        let check = |detector: &str, unit: &str, observed: &str, head: &str, shown: &str| {
+            let parts = format!("[{{\"name\":\"a\",\"observed\":{observed},\"share\":1.0}}]");
+            let names = ["contributors", "unit", "detector"];
+            let rows = Rows::made_of(&names, &[&[parts.as_str(), unit, detector]]);
+            let page = contributors(rows.first().unwrap(), Links::Console).into_string();
+            assert!(page.contains(&format!(">{head}</th>")), "{page}");
+            assert!(page.contains(&format!("<td class=\"number\">{shown}</td>")), "{page}");
+        };
+        check("new_network", "new networks", "800", "Amount", "800");
+        check("not_itself", "times likelier", "30", "Amount", "30");
+        check("egress_spike", "bytes", "2310000000", "Amount", "2.3 GB");
+        check("machine_speed", "calls", "900", "Amount in the whole hour", "900");
+    }
+
+    #[test]
+    fn sample_events_stand_in_the_order_of_time() {
+        let events = "[{\"time\":\"2026-03-02T10:00:01.5Z\",\"request\":\"GET /later\"},\
+            {\"time\":\"2026-03-02T10:00:01Z\",\"request\":\"GET /earlier\"}]";
+        let rows = Rows::made_of(&["evidence"], &[&[events]]);
+        let page = evidence(rows.first().unwrap(), Links::Console).into_string();
+        assert!(page.find("/earlier").unwrap() < page.find("/later").unwrap(), "{page}");
+    }
+
+    #[test]
+    fn a_severity_says_what_it_is_made_of() {
+        let rows = Rows::made_of(&["severity", "score"], &[&["medium", "90000"]]);
+        let page = facts(rows.first().unwrap(), Links::Console).into_string();
+        assert!(page.contains("confidence from the score × danger"), "{page}");
     }
 
     #[test]

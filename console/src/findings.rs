@@ -74,9 +74,14 @@ impl Filter {
                 "{name} is no time: write 2026-03-02, 2026-03-02T14:00 or 2026-03-02T14:00:00Z."
             ))),
         };
+        let since_us = bound("From", &self.since, i64::MIN)?;
+        let until_us = bound("Before", &self.until, i64::MAX)?;
+        if since_us >= until_us {
+            return Err(wrong("From is not earlier than Before, which itself is left out."));
+        }
         Ok(vec![
-            ("since_us", Value::Int(bound("From", &self.since, i64::MIN)?)),
-            ("until_us", Value::Int(bound("Before", &self.until, i64::MAX)?)),
+            ("since_us", Value::Int(since_us)),
+            ("until_us", Value::Int(until_us)),
             ("severity_min", Value::Int(severity_min)),
             ("detector", Value::Text(self.detector.clone())),
             ("identity", Value::Text(self.identity.trim().to_lowercase())),
@@ -136,7 +141,8 @@ async fn read(
 pub(crate) async fn page(State(console): State<Shared>, Query(filter): Query<Filter>) -> Shown {
     console.asker.looked();
     let commands = &console.commands;
-    let values = filter.values(|typed| commands.instant(typed))?;
+    let values = filter.values(|typed| commands.instant(typed));
+    let values = values.map_err(|problem| problem.above(form(&filter)))?;
     let place = filter.place();
     let (rows, total, severe) = read(&console, values, place).await?;
     let body = html! {
@@ -144,15 +150,23 @@ pub(crate) async fn page(State(console): State<Shared>, Query(filter): Query<Fil
         @if rows.is_empty() {
             (page::empty(if total > 0 { "This page has none: go back." } else { "No findings." }))
         } @else {
-            p.count {
-                (counted(total.unsigned_abs(), "finding", "findings")) ", "
-                (words::whole_number(severe)) " of them high or critical"
-            }
+            p.count { (in_all(total, severe)) }
             (table(&rows, Links::Console))
         }
         (ways(&filter, place, total.unsigned_abs() as usize))
     };
     page::whole("Findings", Here::Findings, &body)
+}
+
+/// How many findings there are on all pages, and how many of them are severe.
+fn in_all(total: i64, severe: i64) -> String {
+    let all = counted(total.unsigned_abs(), "finding", "findings");
+    match (total, severe) {
+        (1, 1) => format!("{all}, high or critical"),
+        (1, _) => format!("{all}, neither high nor critical"),
+        (_, 0) => format!("{all}, none of them high or critical"),
+        _ => format!("{all}, {} of them high or critical", words::whole_number(severe)),
+    }
 }
 
 /// Ways to the pages before and after this one.
@@ -166,7 +180,10 @@ fn ways(filter: &Filter, place: usize, total: usize) -> Markup {
                         "Previous"
                     }
                 }
-                span { "Page " (place) " of " (last) }
+                span {
+                    @if place > last { "The last page is " (last) }
+                    @else { "Page " (place) " of " (last) }
+                }
                 @if place < last {
                     a href=(filter.address(place + 1)) rel="next" data-testid="next-page" { "Next" }
                 }
@@ -177,7 +194,7 @@ fn ways(filter: &Filter, place: usize, total: usize) -> Markup {
 
 /// The filters, as they are set.
 fn form(filter: &Filter) -> Markup {
-    let hint = "2026-03-02T14:00";
+    let hint = "2026-03-02";
     html! {
         form.filters method="get" action="/" data-testid="filter-form" {
             div.field {
@@ -215,7 +232,7 @@ fn form(filter: &Filter) -> Markup {
             div.field {
                 label for="identity" { "Identity" }
                 input #identity name="identity" type="search" value=(filter.identity)
-                    placeholder="a part of its id or name" autocomplete="off"
+                    placeholder="id or name" autocomplete="off"
                     data-testid="filter-identity";
             }
             div.field {
@@ -261,7 +278,9 @@ fn line(row: Row<'_>, links: Links) -> Markup {
                 }
             }
             td.sentence { (links.finding(row.text("finding_id"), &sentence)) }
-            td { (links.identity(row.text("tenant_id"), row.text("principal_id"), "")) }
+            td {
+                (links.identity(row.text("tenant_id"), row.text("principal_id"), row.text("principal_name")))
+            }
             td { (words::short(row.text("detector"), words::NAME_CHARS_MAX)) }
             td { (words::time(row.text("detected_at"))) }
         }
@@ -309,6 +328,7 @@ mod tests {
             (Filter { severity: "worst".into(), ..Filter::default() }, "severity"),
             (Filter { detector: HOSTILE.into(), ..Filter::default() }, "detector"),
             (Filter { verdict: "' OR 1=1".into(), ..Filter::default() }, "verdict"),
+            (Filter { since: "noon".into(), until: "noon".into(), ..Filter::default() }, "earlier"),
             (Filter { identity: "a".repeat(401), ..Filter::default() }, "400 characters"),
         ] {
             check(&filter, Err(words));
@@ -327,6 +347,14 @@ mod tests {
         assert_eq!(ways(&Filter::default(), 1, 50).into_string(), "", "one page leads nowhere");
         let beyond = ways(&filter, 9, 101).into_string();
         assert!(beyond.contains("page=3\"") && !beyond.contains("next-page"), "{beyond}");
+        assert!(beyond.contains("The last page is 3") && !beyond.contains("9 of 3"), "{beyond}");
+    }
+
+    #[test]
+    fn one_finding_is_counted_as_one() {
+        assert_eq!(in_all(1, 1), "1 finding, high or critical");
+        assert_eq!(in_all(1, 0), "1 finding, neither high nor critical");
+        assert_eq!(in_all(12, 3), "12 findings, 3 of them high or critical");
     }
 
     #[test]

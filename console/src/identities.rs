@@ -84,9 +84,9 @@ fn table(rows: &Rows) -> Markup {
     let table = html! {
         table data-testid="identities-table" {
             thead { tr {
-                th scope="col" { "Identity" } th scope="col" { "Risk (0 to 260)" }
-                th scope="col" { "Kind" } th scope="col" { "Baseline" } th scope="col" { "Calls" }
-                th scope="col" { "Active hours" } th scope="col" { "Last seen" }
+                th scope="col" { "Identity" } th.number scope="col" { "Risk (0 to 260)" }
+                th scope="col" { "Kind" } th scope="col" { "Baseline" } th.number scope="col" { "Calls" }
+                th.number scope="col" { "Active hours" } th scope="col" { "Last seen" }
                 th scope="col" { "Tenant" }
             } }
             tbody { @for row in rows.iter().take(PAGE_ROWS) { (line(row)) } }

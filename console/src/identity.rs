@@ -22,6 +22,8 @@ const FINDINGS_MAX: usize = 50;
 const LINES_MAX: usize = 40;
 /// Characters of an identity's id and of a tenant's.
 const ID_CHARS_MAX: usize = 4_096;
+/// Seconds of half an hour: an hour's calls stand in its middle.
+const HALF_HOUR_S: i64 = 1_800;
 /// Microseconds of a second.
 const US_PER_S: i64 = 1_000_000;
 
@@ -161,16 +163,16 @@ fn facts(of: &Identity, habits: Option<Row<'_>>) -> Markup {
     ])
 }
 
-/// Its hours against the band of its ordinary ones, with its findings.
+/// Its hours against where 90 % of them lie, with its findings.
 fn hours(of: &Identity, habits: Option<Row<'_>>, links: Links) -> Markup {
     let mut points: Vec<(i64, f64)> = of
         .hours
         .iter()
         .map(|row| (row.whole("start_us").div_euclid(US_PER_S), row.number("requests")))
-        .map(|(at, calls)| (at, calls.unwrap_or_default()))
+        .map(|(at, calls)| (at.saturating_add(HALF_HOUR_S), calls.unwrap_or_default()))
         .collect();
     points.sort_unstable_by_key(|(at, _)| *at);
-    let first = points.first().map_or(i64::MAX, |(at, _)| *at);
+    let first = points.first().map_or(i64::MAX, |(at, _)| at.saturating_sub(HALF_HOUR_S));
     let marks: Vec<(i64, &str, String)> = of
         .findings
         .iter()
@@ -247,11 +249,11 @@ fn usual(row: Row<'_>) -> Markup {
 /// Which operations it used of those that its peers use.
 fn used(known: &Privileges) -> Markup {
     let table = html! {
-        table {
+        table.cards {
             thead { tr {
-                th scope="col" { "Operation" } th scope="col" { "Used" } th scope="col" { "Calls" }
-                th scope="col" { "Not refused" } th scope="col" { "Days" }
-                th scope="col" { "Last day" } th scope="col" { "Peers that use it" }
+                th scope="col" { "Operation" } th scope="col" { "Used" } th.number scope="col" { "Calls" }
+                th.number scope="col" { "Not refused" } th.number scope="col" { "Days" }
+                th scope="col" { "Last day" } th.number scope="col" { "Peers that use it" }
             } }
             tbody { @for it in &known.operations { (operation(it)) } }
         }
@@ -270,12 +272,12 @@ fn operation(it: &Operation) -> Markup {
     html! {
         tr {
             td { code { (words::short(&it.name, words::SENTENCE_CHARS_MAX)) } }
-            td { @if it.accepted > 0 { "yes" } @else { "no" } }
-            td.number { (count(it.calls)) }
-            td.number { (count(it.accepted)) }
-            td.number { (count(it.days)) }
-            td { (it.last_day) }
-            td.number { (count(it.peers)) }
+            td data-label="Used" { @if it.accepted > 0 { "yes" } @else { "no" } }
+            td.number data-label="Calls" { (count(it.calls)) }
+            td.number data-label="Not refused" { (count(it.accepted)) }
+            td.number data-label="Days" { (count(it.days)) }
+            td data-label="Last day" { (it.last_day) }
+            td.number data-label="Peers that use it" { (count(it.peers)) }
         }
     }
 }
@@ -300,7 +302,7 @@ fn story(of: &Identity, links: Links) -> Markup {
     // A finding stands above the hour that it was detected in.
     lines.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let table = html! {
-        table {
+        table.cards {
             thead { tr {
                 th scope="col" { "Time" } th scope="col" { "What" } th scope="col" { "In words" }
             } }
@@ -385,6 +387,26 @@ mod tests {
             at("&lt;script") < at("7 calls to") && at("7 calls to") < at("5 calls to"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn rows_of_long_tables_are_cards_whose_numbers_have_names() {
+        let shown = body(&hostile(), Links::Console).into_string();
+        assert_eq!(shown.matches("<table class=\"cards\"").count(), 2, "{shown}");
+        assert!(shown.contains("<td class=\"number\" data-label=\"Calls\">2</td>"), "{shown}");
+        assert!(shown.contains("<th class=\"number\" scope=\"col\">Calls</th>"), "{shown}");
+    }
+
+    #[test]
+    fn an_hour_is_drawn_in_its_middle() {
+        let one = hostile();
+        let shown = hours(&one, None, Links::Console).into_string();
+        assert!(shown.contains("at most 7 calls at 1970-01-01 02:30"), "{shown}");
+        // What was found when the first hour began belongs to it.
+        let names = ["finding_id", "severity", "detected_us"];
+        let found = Rows::made_of(&names, &[&["f", "high", "3600000000"]]);
+        let shown = hours(&Identity { findings: found, ..one }, None, Links::Console);
+        assert!(shown.into_string().contains("1 finding marked"));
     }
 
     #[test]

@@ -36,10 +36,10 @@ pub(crate) async fn page(State(console): State<Shared>) -> Shown {
 
 fn table(rows: &Rows) -> Markup {
     let table = html! {
-        table data-testid="incidents-table" {
+        table.cards data-testid="incidents-table" {
             thead { tr {
                 th scope="col" { "Severity" } th scope="col" { "Incident" }
-                th scope="col" { "Status" } th scope="col" { "Findings" }
+                th scope="col" { "Status" } th.number scope="col" { "Findings" }
                 th scope="col" { "Identities" } th scope="col" { "Latest" }
             } }
             tbody { @for row in rows.iter() { (line(row)) } }
@@ -51,16 +51,16 @@ fn table(rows: &Rows) -> Markup {
 fn line(row: Row<'_>) -> Markup {
     html! {
         tr data-testid="incident-row" {
-            td { (page::severity(row.text("severity"))) }
+            td data-label="Severity" { (page::severity(row.text("severity"))) }
             td.sentence {
                 a href={ "/incidents/" (words::encoded(row.text("incident_id"))) } {
                     (words::short(row.text("sentence"), words::SENTENCE_CHARS_MAX))
                 }
             }
-            td { (words::short(row.text("status"), words::NAME_CHARS_MAX)) }
-            td.number { (words::whole_number(row.whole("findings"))) }
-            td { (words::short(row.text("principals"), words::NAME_CHARS_MAX)) }
-            td { (words::time(row.text("last_detected_at"))) }
+            td data-label="Status" { (words::short(row.text("status"), words::NAME_CHARS_MAX)) }
+            td.number data-label="Findings" { (words::whole_number(row.whole("findings"))) }
+            td data-label="Identities" { (words::short(row.text("principals"), words::NAME_CHARS_MAX)) }
+            td data-label="Latest" { (words::time(row.text("last_detected_at"))) }
         }
     }
 }

@@ -77,7 +77,7 @@ pub type Asking = Pin<Box<dyn Future<Output = Result<Answer, String>> + Send>>;
 /// What somebody says of a finding, as it was typed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Judgement {
-    /// The finding's id.
+    /// The finding's id; to withdraw, also that of one row of feedback.
     pub finding_id: String,
     /// `benign`, `malicious` or `withdraw`.
     pub verdict: String,

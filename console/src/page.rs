@@ -4,7 +4,7 @@ use crate::ask::AskError;
 use crate::words;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Bytes of a page; what is shown is cut long before.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -18,11 +18,19 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) title: &'static str,
     pub(crate) text: String,
+    /// What stands below the text: markup.
+    below: String,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, title: &'static str, text: &str) -> Self {
-        Self { status, title, text: text.to_owned() }
+        Self { status, title, text: text.to_owned(), below: String::new() }
+    }
+
+    /// The same with something below it, such as the form that was sent.
+    pub(crate) fn above(mut self, below: Markup) -> Self {
+        self.below = below.into_string();
+        self
     }
 }
 
@@ -40,7 +48,8 @@ impl From<AskError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let page = frame(self.title, Here::Elsewhere, &notice(&self.text));
+        let body = html! { (notice(&self.text)) (PreEscaped(self.below)) };
+        let page = frame(self.title, Here::Elsewhere, &body);
         (self.status, Html(page.into_string())).into_response()
     }
 }
@@ -65,12 +74,15 @@ impl Links {
         }
     }
 
-    /// The name of an identity, which leads to its page where there is one.
+    /// The name of an identity, which leads to its page where there is one; its id where it has none.
     pub(crate) fn identity(self, tenant: &str, id: &str, name: &str) -> Markup {
         let shown = words::short(if name.is_empty() { id } else { name }, words::NAME_CHARS_MAX);
         match self {
             Self::Console if !id.is_empty() => html! {
-                a href=(identity_address(tenant, id)) data-testid="identity-link" { (shown) }
+                a href=(identity_address(tenant, id)) data-testid="identity-link"
+                    title=[(!name.is_empty()).then(|| words::short(id, words::NAME_CHARS_MAX))] {
+                    (shown)
+                }
             },
             _ => html! { (shown) },
         }
@@ -224,6 +236,15 @@ mod tests {
         let page = frame(HOSTILE, Here::Elsewhere, &body).into_string();
         assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+    }
+
+    #[test]
+    fn an_identity_is_called_by_its_name_and_leads_to_its_id() {
+        let named = Links::Console.identity("t", "4ac1", "sales-022").into_string();
+        assert!(named.contains("id=4ac1") && named.contains("title=\"4ac1\""), "{named}");
+        assert!(named.contains(">sales-022</a>"), "{named}");
+        let other = Links::Console.identity("t", "4ac1", "").into_string();
+        assert!(other.contains(">4ac1</a>") && !other.contains("title"), "{other}");
     }
 
     #[test]

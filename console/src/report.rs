@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use model::figures::{counted, grouped};
-use model::{Severity, plain};
+use model::{Severity, Time, plain};
 use store::{Question, Reader, Value, Values};
 
 /// The stylesheet, which the file has in it.
@@ -29,6 +29,8 @@ const INCIDENTS_READ_MAX: i64 = 1_000;
 const IDENTITIES_MAX: i64 = 12;
 /// Rows of days and severities that are read: more than a century.
 const DAYS_ROWS_MAX: i64 = 200_000;
+/// Nanoseconds of a microsecond.
+const NS_PER_US: i64 = 1_000;
 /// Days of which a small line is drawn: more would only blur.
 const TREND_DAYS_MAX: i64 = 3_660;
 
@@ -152,18 +154,25 @@ impl Found {
 
     fn summary(&self, wanted: &Selection, total: &Total) -> Markup {
         let identities = self.identities.first().map_or(0, |row| row.whole("identities"));
+        let who = self.identities.first().map_or("", |row| row.text("principal_name"));
         let mut of = String::new();
         if wanted.severity_min > 1 {
             of = format!(" of severity {} and above", severity_name(wanted.severity_min));
         }
         if !wanted.principal_id.is_empty() {
-            of = format!("{of} about {}", words::whole(&wanted.principal_id));
+            let id = words::whole(&wanted.principal_id);
+            of = format!("{of} about {id}");
+            if !who.is_empty() && who != wanted.principal_id {
+                of = format!("{of}, called {}", words::short(who, words::NAME_CHARS_MAX));
+            }
         }
         html! {
             p class="lead" {
                 (counted(total.findings, "finding", "findings")) (of)
                 @if !total.first_at.is_empty() {
                     ", detected from " (total.first_at) " to " (total.last_at) " UTC"
+                } @else {
+                    (period(wanted.span_us))
                 }
                 "."
             }
@@ -269,6 +278,19 @@ impl Found {
             }
         }
     }
+}
+
+/// When findings were to be detected, where none was.
+fn period((since_us, until_us): (i64, i64)) -> String {
+    let at = |us: i64| words::second(&Time::from_ns(us.saturating_mul(NS_PER_US)).to_string());
+    let mut said = String::new();
+    if since_us > i64::MIN {
+        said = format!(" from {}", at(since_us));
+    }
+    if until_us < i64::MAX {
+        said = format!("{said} until {}", at(until_us));
+    }
+    if said.is_empty() { said } else { format!(", asked for those detected{said} UTC") }
 }
 
 async fn ask(reader: &Reader, question: Question, values: Values) -> Result<Rows, AskError> {

@@ -125,8 +125,13 @@ impl Cells {
         let mut said = Vec::new();
         let rows = self.rows_all - self.rows.len().min(self.rows_all);
         if rows > 0 {
+            let why = if self.rows.len() < ROWS_MAX {
+                format!("the cells of a page have {} kB at most", TABLE_BYTES_MAX / 1_000)
+            } else {
+                format!("a page has {ROWS_MAX} rows at most")
+            };
             said.push(format!(
-                "{} left out: add a LIMIT, a WHERE, or aggregate",
+                "{} left out, since {why}: add a LIMIT, a WHERE, name fewer columns, or aggregate",
                 counted(rows as u64, "row is", "rows are")
             ));
         }
@@ -192,7 +197,8 @@ mod tests {
         let cells = Cells::of(&answer(vec![("n".into(), numbers)])).unwrap();
         assert_eq!(cells.rows.len(), ROWS_MAX);
         let said = cells.left_out();
-        assert!(said.iter().any(|it| it.starts_with("2 rows are left out")), "{said:?}");
+        let rows = "2 rows are left out, since a page has 500 rows at most";
+        assert!(said.iter().any(|it| it.starts_with(rows)), "{said:?}");
         let long: ArrayRef = Arc::new(StringArray::from(vec!["é".repeat(CELL_CHARS_MAX + 1)]));
         let cells = Cells::of(&answer(vec![("a".into(), long)])).unwrap();
         assert_eq!(cells.left_out(), ["cells are cut at 400 characters"]);
@@ -204,7 +210,7 @@ mod tests {
         let columns: Vec<_> = (0..4).map(|it| (format!("c{it}"), Arc::clone(&long))).collect();
         let page = shown(&answer(columns)).into_string();
         assert!(page.len() < 300_000, "{}", page.len());
-        assert!(page.contains("left out"), "it says so");
+        assert!(page.contains("left out, since the cells of a page have 200 kB at most"), "{page}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use axum::Extension;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::Redirect;
+use maud::html;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -42,15 +43,20 @@ pub(crate) async fn give(
         return Err(wrong("The verdict is benign, malicious or withdraw."));
     }
     let rows = crate::finding::find(&console, &id).await?;
-    let id = crate::finding::chosen(&rows, &id)?.text("finding_id").to_owned();
-    let back = format!("/findings/{}?done={}", words::encoded(&id), sent.verdict);
-    let judgement = Judgement { finding_id: id, ..judgement(sent) };
+    let row = crate::finding::chosen(&rows, &id)?;
+    let id = row.text("finding_id");
+    let there = format!("/findings/{}", words::encoded(id));
+    let again = html! { p { a href=(there) data-testid="back" { "Back to the finding" } } };
+    let back = format!("/findings/{}?done={}", words::encoded(id), sent.verdict);
+    // What covers the finding may have been said of another.
+    let of = if sent.verdict == "withdraw" { crate::finding::withdrawn_id(row) } else { id };
+    let judgement = Judgement { finding_id: of.to_owned(), ..judgement(sent) };
     let commands = Arc::clone(&console.commands);
     // A store is waited for while another writes to it: not where others are served.
     let kept = tokio::task::spawn_blocking(move || commands.judge(&judgement)).await;
     match kept {
         Ok(Ok(())) => Ok(Redirect::to(&back)),
-        Ok(Err(why)) => Err(wrong(&why)),
+        Ok(Err(why)) => Err(wrong(&why).above(again)),
         Err(error) => {
             let title = "The verdict was not kept";
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, title, &error.to_string()))

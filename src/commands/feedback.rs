@@ -263,10 +263,17 @@ fn take_back(
     findings.dedup();
     match findings.len() {
         0 => {
-            return Err(format!(
-                "nothing that was said of `{prefix}` holds; see `habitus feedback`"
-            )
-            .into());
+            let other = covering(setting, reader, &prefix);
+            return Err(other
+                .map_or_else(
+                    || format!("nothing that was said of `{prefix}` holds; see `habitus feedback`"),
+                    |id| {
+                        format!(
+                            "what holds of `{prefix}` was said of another finding: withdraw `{id}`"
+                        )
+                    },
+                )
+                .into());
         }
         1 => {}
         _ => {
@@ -278,6 +285,12 @@ fn take_back(
     }
     setting.runtime.block_on(reader.give(&taken))?;
     Ok((prefix, taken.len() as u64))
+}
+
+/// The feedback that covers the finding whose id begins so, if there is any.
+fn covering(setting: &Setting, reader: &Reader, prefix: &str) -> Option<String> {
+    let (_, batches) = explain::find(setting, reader, prefix).ok()?;
+    cell(batches.first()?, "feedback_id", 0).ok()?
 }
 
 /// Lists what was said.

@@ -24,7 +24,8 @@ pub enum Question {
     Incidents,
     /// Any finding; no parameter.
     AnyFinding,
-    /// Up to two findings whose id begins with `prefix`.
+    /// Up to two findings whose id begins with `prefix`, with what was said of them, of which finding
+    /// (`verdict_finding_id`), and the name of the identity.
     Finding,
     /// The identities that `typed` may mean: its text, `lower` (in small letters), `start` (the
     /// beginning of that), `rows_max`. Columns `principal_id`, `name`, `fit`.
@@ -56,7 +57,8 @@ pub enum Question {
     /// `since_us`, `until_us`. Columns `endpoint`, `endpoint_source`, `first_us` and `last_us` (the
     /// days on which some peer used it), `peers`.
     PeerOperations,
-    /// A page of findings as a list shows them: `since_us`, `until_us`, `severity_min`, `detector`,
+    /// A page of findings as a list shows them, with the names of identities: `since_us`, `until_us`,
+    /// `severity_min`, `detector`,
     /// `identity` (a part of an id or a name in small letters; empty for any), `verdict` (empty for
     /// those that lists show, `any`, `none`, `benign`, `malicious`), `rows_max`, `skip`.
     FindingsPage,
@@ -91,6 +93,8 @@ pub enum Question {
     /// `tenant_id`, `principal_id`, `principal_name`, `principal_type`, `findings`, `place` (of the
     /// highest severity, from 1), `risk` (in the latest state), `last_at`, `identities` (how many).
     IdentitiesFound,
+    /// How many findings `feedback_id` covers: `n`.
+    Covered,
 }
 
 /// Takes the texts of a question from the two files of its name.
@@ -105,7 +109,7 @@ macro_rules! texts {
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Findings,
         Self::Suppressed,
         Self::Incidents,
@@ -135,6 +139,7 @@ impl Question {
         Self::CoverageDetectors,
         Self::FindingsByDay,
         Self::IdentitiesFound,
+        Self::Covered,
     ];
 
     /// The text for a directory, and the one for a server.
@@ -169,6 +174,7 @@ impl Question {
             Self::CoverageDetectors => texts!("coverage_detectors"),
             Self::FindingsByDay => texts!("findings_by_day"),
             Self::IdentitiesFound => texts!("identities_found"),
+            Self::Covered => texts!("covered"),
         }
     }
 }

@@ -30,6 +30,13 @@ pub(crate) struct Band<'a> {
     pub(crate) unit: &'a str,
 }
 
+impl Band<'_> {
+    /// Whether it is not the number that is odd, but what it is of.
+    fn is_ordinary(&self) -> bool {
+        self.upper.is_finite() && self.observed <= self.upper
+    }
+}
+
 /// The observed value against the ordinary range, with a legend in words below.
 pub(crate) fn band(band: &Band<'_>) -> Markup {
     let unit = svg::plain(band.unit, svg::LABEL_CHARS_MAX);
@@ -37,8 +44,10 @@ pub(crate) fn band(band: &Band<'_>) -> Markup {
     let (observed, expected, upper) = (said(band.observed), said(band.expected), said(band.upper));
     let scale = Scale::of([band.observed, band.expected, band.upper].into_iter());
     let note = if scale.is_logarithmic { ", on a logarithmic scale" } else { "" };
+    let alone = if band.is_ordinary() { "the number alone is ordinary: " } else { "" };
     let words = format!(
-        "Observed {observed}; expected {expected}; 99.9 % of ordinary windows stay under {upper}{note}"
+        "Observed {observed}; expected {expected}; {alone}99.9 % of ordinary windows stay under \
+         {upper}{note}"
     );
     html! {
         figure class="figure" {
@@ -46,8 +55,16 @@ pub(crate) fn band(band: &Band<'_>) -> Markup {
             figcaption class="legend" {
                 span class="key key-observed" { "observed " b { (observed) } } " "
                 span class="key key-expected" { "expected " b { (expected) } } " "
-                span class="key key-band" { "99.9 % of ordinary windows stay under " b { (upper) } }
+                @if !band.is_ordinary() {
+                    span class="key key-band" { "99.9 % of ordinary windows stay under " b { (upper) } }
+                }
                 @if scale.is_logarithmic { " " span class="key" { "logarithmic scale" } }
+            }
+            @if band.is_ordinary() {
+                p {
+                    "The number alone is ordinary: 99.9 % of ordinary windows stay under " (upper)
+                    ". What is odd stands in the sentence."
+                }
             }
         }
     }
@@ -63,7 +80,7 @@ fn draw(area: &Area<'_>, band: &Band<'_>, unit: &str, scale: Scale) -> Drawn {
         .margin_right(SIDE)
         .build_cartesian_2d(range, 0.0..1.0)?;
     let plot = chart.plotting_area();
-    if band.upper.is_finite() {
+    if band.upper.is_finite() && !band.is_ordinary() {
         let ordinary = [(least, 0.75), (scale.at(band.upper), 0.25)];
         plot.draw(&Rectangle::new(ordinary, BAND.mix(0.55).filled()))?;
     }

@@ -80,6 +80,19 @@ fn a_band_says_its_three_numbers() {
 }
 
 #[test]
+fn a_number_that_is_ordinary_has_no_band_around_it() {
+    let (odd, ordinary) = (of(4.0, 0.2, 3.0, "networks"), of(1.0, 0.2, 3.0, "networks"));
+    assert_eq!(odd.matches("<rect ").count(), 1, "{odd}");
+    assert!(odd.contains("key-band") && !odd.contains("alone"), "{odd}");
+    assert!(!ordinary.contains("<rect ") && !ordinary.contains("key-band"), "{ordinary}");
+    assert!(ordinary.contains("The number alone is ordinary: 99.9 %"), "{ordinary}");
+    assert!(ordinary.contains("What is odd stands in the sentence."), "{ordinary}");
+    assert!(of(3.0, 0.2, 3.0, "networks").contains("alone is ordinary"));
+    assert!(!of(f64::NAN, 0.2, 3.0, "networks").contains("alone is ordinary"));
+    assert!(!of(1.0, 0.2, f64::INFINITY, "networks").contains("alone is ordinary"));
+}
+
+#[test]
 fn whatever_the_numbers_are_a_band_is_drawn() {
     let odd = [0.0, -0.0, 1.0, -5.0, 1e-310, 1e-5, 1e308, f64::MAX, f64::INFINITY, f64::NAN];
     for observed in odd {
@@ -160,6 +173,15 @@ fn extremes_outlive_thinning() {
 fn a_line_is_broken_where_nothing_was() {
     let hours = [0, 1, 2, 3, 100, 101, 102].map(|hour| (hour * 3_600, 5.0));
     assert_eq!(course(&hours, &[]).matches("stroke-width=\"2\"").count(), 2);
+}
+
+#[test]
+fn what_is_shaded_is_said_as_what_it_is() {
+    let shown = course(&[(0, 1.0)], &[]);
+    assert!(shown.contains("90 % of its active hours: 2 calls to 40 calls"), "{shown}");
+    assert!(shown.contains("; 90 % of its active hours 2 calls to 40 calls, median"), "{shown}");
+    assert!(!shown.contains("usual"), "hours of an attack are among them: {shown}");
+    assert!(!shown.contains("in calls"), "the title says so: {shown}");
 }
 
 #[test]

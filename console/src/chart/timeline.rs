@@ -1,4 +1,4 @@
-//! Values in the course of time, with what is ordinary shaded, and findings marked.
+//! Values of hours in the course of time, with where most of them lie shaded, and findings marked.
 
 use super::scale::{self, Scale};
 use super::svg::{self, Area, BAND, Drawn, EXPECTED, GRID, MUTED, SERIES, WIDTH};
@@ -41,7 +41,7 @@ pub(crate) struct Timeline<'a> {
     pub(crate) unit: &'a str,
     /// Seconds since 1970 and values, in any order; what is no number is left out.
     pub(crate) points: &'a [(i64, f64)],
-    /// What 5 %, 50 % and 95 % of ordinary values stay under.
+    /// What 5 %, 50 % and 95 % of the values of all active hours stay under.
     pub(crate) band: Option<(f64, f64, f64)>,
     /// Seconds since 1970, the severity, and the page of each finding.
     pub(crate) marks: &'a [(i64, &'a str, &'a str)],
@@ -62,10 +62,11 @@ pub(crate) fn timeline(line: &Timeline<'_>) -> Markup {
             (svg::chart("timeline", (WIDTH, HEIGHT), &plot.words(line), |area| plot.draw(area)))
             figcaption class="legend" {
                 span class="key key-series" { (svg::plain(line.title, svg::LABEL_CHARS_MAX)) }
-                @if !unit.is_empty() { " " span class="key" { "in " (unit) } }
+                @if !line.title.to_lowercase().contains(&unit) { " " span class="key" { "in " (unit) } }
                 @if let Some((low, mid, high)) = band {
                     " " span class="key key-band" {
-                        "usual: " (scale::value(low, &unit)) " to " (scale::value(high, &unit))
+                        "90 % of its active hours: " (scale::value(low, &unit)) " to "
+                        (scale::value(high, &unit))
                     }
                     " " span class="key key-expected" { "median " (scale::value(mid, &unit)) }
                 }
@@ -135,7 +136,12 @@ impl Plot<'_> {
             return format!("{title}: no values{}", self.marked(line));
         };
         let band = self.band.map_or_else(String::new, |(low, mid, high)| {
-            format!("; usual {} to {}, median {}", said(low), said(high), said(mid))
+            format!(
+                "; 90 % of its active hours {} to {}, median {}",
+                said(low),
+                said(high),
+                said(mid)
+            )
         });
         format!(
             "{title} from {} to {}: at least {}, at most {} at {}, at last {}{band}{}",

@@ -136,7 +136,10 @@ fn what_was_left_out_does_not_say_from_when_to_when_findings_are() {
 fn a_report_is_of_one_severity_and_one_identity() {
     let of = Selection { severity_min: 4, principal_id: "ann".into(), ..wanted() };
     let html = found(1, "ann read 162 objects").report(&of).html;
-    assert!(html.contains("1 finding of severity high and above about ann, detected"), "{html}");
+    let said = "1 finding of severity high and above about ann, called ";
+    let (_, rest) = html.split_once(said).unwrap();
+    let (name, _) = rest.split_once(", detected").unwrap();
+    assert!(name.contains("&lt;script&gt;") && !name.contains('<'), "{name}");
     assert!(!html.contains("<h2>Incidents</h2>"), "the incident is of somebody else");
 }
 
@@ -156,6 +159,15 @@ fn nothing_found_is_said() {
     assert_eq!((report.shown, report.findings), (0, 0));
     assert!(report.html.contains("There are no findings of this kind in the store."));
     assert!(report.html.contains("0 findings."), "{}", report.html);
+    let (from, until) = (1_772_445_600_000_000, 1_772_449_200_000_000);
+    for (span_us, words) in [
+        ((from, i64::MAX), "those detected from 2026-03-02 10:00:00 UTC."),
+        ((i64::MIN, until), "those detected until 2026-03-02 11:00:00 UTC."),
+        ((from, until), "detected from 2026-03-02 10:00:00 until 2026-03-02 11:00:00 UTC."),
+    ] {
+        let html = Found::default().report(&Selection { span_us, ..wanted() }).html;
+        assert!(html.contains(words), "{html}");
+    }
 }
 
 #[test]

@@ -157,6 +157,68 @@ async fn pages_of_findings_have_each_of_them_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn findings_have_the_latest_names_and_say_how_many_a_verdict_covers() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    for (number, name, seen) in
+        [(1, "Robert", "2026-03-02T10:00:00Z"), (2, "Rob Roy", "2026-03-03T10:00:00Z")]
+    {
+        let mut writer = store.writer(&run(&format!("r{number}")));
+        for (number, who) in [(number, "bob"), (number + 2, "ann")] {
+            let mut found = finding(number, 1);
+            found.principal_id = Some(who.to_owned());
+            found.incident_id = Some(FindingId([9; 16]));
+            writer.findings(&[found]).await.unwrap();
+        }
+        let mut named = vec![("tenant_id", "default"), ("principal_id", "bob")];
+        named.extend([("principal_name", name), ("last_seen", seen)]);
+        writer.write(Table::Identities, row(Table::Identities, &named)).await.unwrap();
+        writer.commit().await.unwrap();
+    }
+    let names = ["principal_id", "principal_name"];
+    for (number, expected) in [(1, "bob | Rob Roy"), (2, "bob | Rob Roy"), (3, "ann | ")] {
+        let of = vec![("prefix", Value::Text(finding(number, 1).id.to_string()))];
+        assert_eq!(ask(&store, Question::Finding, of, &names).await, [expected], "{number}");
+    }
+    let of = vec![
+        ("since_us", Value::Int(i64::MIN)),
+        ("until_us", Value::Int(i64::MAX)),
+        ("severity_min", Value::Int(1)),
+        ("detector", "".into()),
+        ("identity", "".into()),
+        ("verdict", "any".into()),
+        ("rows_max", Value::Int(9)),
+        ("skip", Value::Int(0)),
+    ];
+    let mut listed = ask(&store, Question::FindingsPage, of, &names).await;
+    listed.sort_unstable();
+    // Each is there once, whatever its identity was called.
+    assert_eq!(listed, ["ann | ", "ann | ", "bob | Rob Roy", "bob | Rob Roy"]);
+    let said = Feedback {
+        given_at: Time::from_ns(1_772_445_600_000_000_000),
+        given_by: "ops".to_owned(),
+        finding_id: finding(1, 1).id.to_string(),
+        tenant_id: "default".to_owned(),
+        verdict: Verdict::Malicious,
+        reason: "it is known".to_owned(),
+        scope: Scope::Identity,
+        detector: "egress_spike".to_owned(),
+        principal_id: Some("bob".to_owned()),
+        entity: None,
+        until: None,
+        withdraws: None,
+    };
+    store.give(std::slice::from_ref(&said)).await.unwrap();
+    for (id, expected) in [(said.id(), "2"), ("none".to_owned(), "0")] {
+        let of = vec![("feedback_id", Value::Text(id))];
+        assert_eq!(ask(&store, Question::Covered, of, &["n"]).await, [expected]);
+    }
+    let of = vec![("prefix", Value::Text(finding(2, 1).id.to_string()))];
+    let said_of = ask(&store, Question::Finding, of, &["verdict_finding_id"]).await;
+    assert_eq!(said_of, [said.finding_id]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_day_that_two_runs_wrote_the_row_with_more_calls_counts_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path()).await;
