@@ -70,6 +70,23 @@ const VIEWS: [(&str, &str); 10] = [
 /// be planned for nothing.
 const UNSAID: (&str, &str) = ("findings_current", include_str!("../views/findings_unsaid.sql"));
 
+/// Words of questions that may be about any view without naming it.
+const ABOUT_ALL: [&str; 2] = ["show", "information_schema"];
+
+/// The views that a question names, with those that they are made of, in their order: to plan all of
+/// them takes longer than most answers. A word that only looks like a view's name costs that time.
+fn views_of(sql: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let sql = sql.to_lowercase();
+    let is_about_all = ABOUT_ALL.iter().any(|word| sql.contains(word));
+    let mut wanted = [is_about_all; VIEWS.len()];
+    for (at, (name, _)) in VIEWS.iter().enumerate().rev() {
+        let mut others = VIEWS.iter().zip(wanted);
+        let is_part = others.any(|((_, text), is_wanted)| is_wanted && text.contains(name));
+        wanted[at] |= is_part || sql.contains(name);
+    }
+    VIEWS.into_iter().zip(wanted).filter(|(_, is_wanted)| *is_wanted).map(|(view, _)| view)
+}
+
 /// Parameters as the engine takes them.
 fn scalars(values: Values) -> Vec<(&'static str, ScalarValue)> {
     let scalar = |value| match value {
@@ -131,7 +148,7 @@ impl Store {
         sql: &str,
         values: Values,
     ) -> Result<(SchemaRef, Vec<RecordBatch>), StoreError> {
-        let session = self.session(manifest).await.map_err(failed)?;
+        let session = self.session(manifest, sql).await.map_err(failed)?;
         let mut plan = read_only(&session.state(), sql).await?;
         if !values.is_empty() {
             plan = plan.with_param_values(scalars(values)).map_err(failed)?;
@@ -153,13 +170,17 @@ impl Store {
         manifest: &Manifest,
         sql: &str,
     ) -> Result<SendableRecordBatchStream, StoreError> {
-        let session = self.session(manifest).await.map_err(failed)?;
+        let session = self.session(manifest, sql).await.map_err(failed)?;
         let frame = session.sql(sql).await.map_err(failed)?;
         frame.execute_stream().await.map_err(failed)
     }
 
     /// A session over the files that `manifest` lists: one state, whatever is committed meanwhile.
-    async fn session(&self, manifest: &Manifest) -> Result<SessionContext, DataFusionError> {
+    async fn session(
+        &self,
+        manifest: &Manifest,
+        sql: &str,
+    ) -> Result<SessionContext, DataFusionError> {
         let mut config = SessionConfig::new()
             .with_target_partitions(PARTITIONS)
             .with_information_schema(true)
@@ -174,7 +195,7 @@ impl Store {
             session.register_table(table.as_str(), Arc::new(scan))?;
         }
         let is_unsaid = manifest.files(Table::Feedback).next().is_none();
-        for (name, view) in VIEWS {
+        for (name, view) in views_of(sql) {
             let view = if is_unsaid && name == UNSAID.0 { UNSAID.1 } else { view };
             session.sql(view).await?;
         }
@@ -389,6 +410,18 @@ mod tests {
         for typed in ["nothing", "high", "a", ""] {
             check(typed, none);
         }
+    }
+
+    #[test]
+    fn a_question_has_the_views_that_it_names_and_those_beneath() {
+        let names = |sql: &str| views_of(sql).map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names("SELECT count(*) FROM findings"), [""; 0]);
+        assert_eq!(names("select 1 from INCIDENTS_current"), ["incidents_current"]);
+        let current = ["findings_latest", "feedback_in_force", "findings_current"];
+        assert_eq!(names("SELECT * FROM \"findings_current\""), current);
+        assert!(names("SELECT risk FROM identity_risk").contains(&"findings_latest"));
+        assert_eq!(names("SHOW TABLES").len(), VIEWS.len());
+        assert_eq!(names("SELECT * FROM information_schema.views").len(), VIEWS.len());
     }
 
     #[test]
