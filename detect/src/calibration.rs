@@ -8,6 +8,7 @@
 //! 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
 
 mod said;
+mod shared;
 
 use crate::snapshot::plain::{self, Plain};
 use hdrhistogram::Histogram;
@@ -15,6 +16,7 @@ use model::time::NS_PER_D;
 use model::{Detector, Time};
 use said::Said;
 use serde::{Deserialize, Serialize};
+pub(crate) use shared::{Shared, occasions};
 
 /// Histogram units in one unit of surprise.
 const UNITS: f64 = 1_000.0;

@@ -11,7 +11,7 @@ pub use forget::Gone;
 pub(crate) use forget::scrub_evidence;
 pub use state::{Extent, StatePart};
 
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, occasions};
 use crate::classes::ClassTable;
 use crate::control::ChangeWindow;
 use crate::detectors::{View, dormant};
@@ -333,6 +333,10 @@ impl Engine {
         self.incidents.close(self.hour.unwrap_or_default());
         output.incidents = self.incidents.rows()?;
         self.is_exchanged = true;
+        let shared = self.partitions.iter_mut().flat_map(|it| it.contribution.shared.drain(..));
+        for it in occasions(shared.collect()) {
+            self.calibration.learn(it.detector, &[it.surprise]);
+        }
         for partition in &mut self.partitions {
             partition.note_exchange();
             self.windows += partition.contribution.windows;

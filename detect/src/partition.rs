@@ -283,13 +283,14 @@ impl Partition {
                 *judged += 1;
             }
         }
-        if is_measure {
-            judged::take(context, &mut self.contribution, (identity, &open), &readings);
-        }
         let joint = readings.iter().find(|reading| reading.detector == Detector::JointOutlier);
         open.joint_surprise = joint.map_or(0.0, |reading| reading.surprise as f32);
         self.contribution.windows += 1;
         alarm::settle(context, identity, &mut open, &readings, &mut self.findings);
+        // After it, so that what only the whole hour shows counts as raised too.
+        if is_measure {
+            judged::take(context, &mut self.contribution, (identity, &open), &readings);
+        }
         for reading in &readings {
             let ranks_all =
                 matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);

@@ -28,6 +28,7 @@ pub(crate) use steps::Skips;
 pub(crate) use steps::{Seen, Usual};
 pub(crate) use tools::ToolUsers;
 
+use crate::calibration::Shared;
 use crate::daily::drift::{Growth, Trend};
 use crate::detectors::exposure_change::Lesson;
 use crate::detectors::unauthenticated_success;
@@ -200,6 +201,8 @@ pub(crate) struct Contribution {
     pub(crate) agents: Agents,
     pub(crate) tools: ToolUsers,
     pub(crate) surprises: Vec<Vec<f32>>,
+    /// Rare ones of what others may have met in the same hour: they are counted when all are there.
+    pub(crate) shared: Vec<Shared>,
     /// Those of windows that raised a finding, as they were.
     pub(crate) said: Vec<Vec<f32>>,
     /// Windows in which each detector could have had something to read.

@@ -22,8 +22,6 @@ const BYTES_MIN: f64 = 1_048_576.0;
 const PRIOR_WINDOWS: f64 = 5.0;
 /// No identity is so regular that a third more is odd: the least scale of ln(1 + x).
 const SCALE_MIN: f64 = 0.3;
-/// MAD of a normal law times this is its standard deviation.
-const MAD_TO_SIGMA: f64 = 1.482_6;
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     if view.open.sized == 0 || !view.population.is_ready() {
@@ -65,15 +63,16 @@ pub(crate) fn may_raise(reading: &Reading) -> bool {
 ///
 /// The normal model with unknown mean (Gelman et al., Bayesian Data Analysis, 3rd ed., §5.4), made
 /// robust: identities differ by a variance B, one identity's hours by W. An identity without
-/// history is judged by B + W around its peers' median, one with history by W around its own.
+/// history is judged by B + W around its peers' median, one with history by W around its own. Variances
+/// are of the side above the median, which is the one that is judged.
 fn law(view: &View<'_>, kept: Kept) -> Option<(f64, f64, f64)> {
     let group = view.population.peers(view.identity);
     let peers = group.bytes.spread(kept)?;
-    let total = (peers.mad * MAD_TO_SIGMA).powi(2).max(SCALE_MIN.powi(2));
+    let total = peers.upper.powi(2).max(SCALE_MIN.powi(2));
     let sums = &group.bytes_within;
     let usual_within = if sums.n > 0.0 { sums.sum / sums.n } else { total };
     let own = view.identity.bytes.spread(kept).unwrap_or(Spread { n: 0.0, ..peers });
-    let own_within = (own.mad * MAD_TO_SIGMA).powi(2);
+    let own_within = own.upper.powi(2);
     let within = (own.n * own_within + PRIOR_WINDOWS * usual_within) / (own.n + PRIOR_WINDOWS);
     let within = within.max(SCALE_MIN.powi(2));
     let between = (total - within).max(within);
@@ -83,11 +82,13 @@ fn law(view: &View<'_>, kept: Kept) -> Option<(f64, f64, f64)> {
     Some((centre, (within + 1.0 / precision).sqrt(), freedom))
 }
 
-/// Squared distance of a window's ln(1 + bytes) from the identity's own median, held to 3 units.
+/// Squared distance of a window's ln(1 + bytes) above the identity's own median, held to 3 units; `None` of
+/// one below it.
 pub(crate) fn within(identity: &Identity, bytes: f64) -> Option<f64> {
     const HISTORY_MIN: f64 = 3.0;
     let own = identity.bytes.spread(Kept::Slow).filter(|own| own.n >= HISTORY_MIN)?;
-    Some((bytes.ln_1p() - own.median).abs().min(3.0).powi(2))
+    let above = bytes.ln_1p() - own.median;
+    (above >= 0.0).then(|| above.min(3.0).powi(2))
 }
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {

@@ -96,6 +96,11 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     })
 }
 
+/// The hash of the network that the hour's reading is about.
+pub(crate) fn network(view: &View<'_>) -> Option<u32> {
+    oddest(view).map(|(origin, ..)| origin.network)
+}
+
 /// What it is about: the credential, or the network where the log names no credential.
 pub(crate) fn entity<'a>(view: &View<'a>) -> &'a str {
     oddest(view).map_or("", |(_, new, _)| &new.entity)

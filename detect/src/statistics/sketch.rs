@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 const BINS_PER_UNIT: f64 = 8.0;
 /// ln(1 + x) of the largest size that is told apart (e³⁶ bytes are 4 exabytes).
 const UNITS_MAX: f64 = 36.0;
+/// Quantiles above the median at which the spread is measured, and where a standard normal law has them.
+const UPPER: [(f64, f64); 2] = [(0.9, 1.281_6), (0.975, 1.96)];
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Bin {
@@ -21,13 +23,13 @@ pub struct Sketch {
     bins: Vec<Bin>,
 }
 
-/// The middle and the spread of ln(1 + x).
+/// The middle of ln(1 + x), and its spread upwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// The median of ln(1 + x).
     pub median: f64,
-    /// The median absolute deviation of ln(1 + x) from it.
-    pub mad: f64,
+    /// The standard deviation of a normal law that reaches as far above the median as the sizes do.
+    pub upper: f64,
     /// The weight that it rests on, in windows.
     pub n: f64,
 }
@@ -118,43 +120,21 @@ impl Sketch {
         self.bins.iter().map(|bin| bin.weight(view)).sum()
     }
 
-    /// Median and MAD of ln(1 + x), `None` without any weight.
+    /// Median and upper spread of ln(1 + x), `None` without any weight.
+    ///
+    /// Sizes are skewed, and quiet hours are much quieter than busy ones are busy: a spread of both sides
+    /// (the median absolute deviation) would call a night's silence a reason to expect a flood. So the side
+    /// that is judged is measured alone, at the quantiles of which the law must be right, and the wider
+    /// one counts (quantile estimates of scale: Mosteller, Ann. Math. Stat. 17, 1946).
     pub fn spread(&self, view: View) -> Option<Spread> {
         let n = self.weight(view);
         if n <= 0.0 {
             return None;
         }
-        let median = self.quantile(view, 0.5).ln_1p();
-        Some(Spread { median, mad: self.mad(view, median, n), n })
-    }
-
-    fn mad(&self, view: View, median: f64, n: f64) -> f64 {
-        let middle = |bin: &Bin| (f64::from(bin.at) + 0.5) / BINS_PER_UNIT;
-        // The bins lie on both sides of the median; walk outwards from it on whichever is nearer.
-        let split = self.bins.partition_point(|bin| middle(bin) < median);
-        let (mut left, mut right) = (split, split);
-        let mut covered = 0.0;
-        loop {
-            let below = left.checked_sub(1).and_then(|index| self.bins.get(index));
-            let above = self.bins.get(right);
-            let (bin, distance) = match (below, above) {
-                (Some(b), Some(a)) if median - middle(b) <= middle(a) - median => {
-                    (b, median - middle(b))
-                }
-                (_, Some(a)) => (a, middle(a) - median),
-                (Some(b), None) => (b, median - middle(b)),
-                (None, None) => return 0.0,
-            };
-            covered += bin.weight(view);
-            if covered >= n / 2.0 {
-                return distance.max(0.0);
-            }
-            if right < self.bins.len() && std::ptr::eq(bin, self.bins.get(right).unwrap_or(bin)) {
-                right += 1;
-            } else {
-                left -= 1;
-            }
-        }
+        let at = |quantile| self.quantile(view, quantile).ln_1p();
+        let median = at(0.5);
+        let scales = UPPER.map(|(quantile, deviations)| (at(quantile) - median) / deviations);
+        Some(Spread { median, upper: scales.into_iter().fold(0.0, f64::max), n })
     }
 
     /// Bytes of memory behind this sketch, what is kept free for more of it left out.
@@ -216,19 +196,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn median_and_mad_are_within_a_bin_of_the_exact_ones(
+        fn median_and_upper_spread_are_within_a_bin_of_the_exact_ones(
             sizes in proptest::collection::vec(0.0_f64..1e9, 3..200),
         ) {
             let spread = sketch_of(&sizes).spread(View::Slow).unwrap();
-            let median_of = |mut values: Vec<f64>| {
-                values.sort_by(f64::total_cmp);
-                values[(values.len() - 1) / 2]
-            };
-            let logs: Vec<f64> = sizes.iter().map(|size| size.ln_1p()).collect();
-            let median = median_of(logs.clone());
+            let mut logs: Vec<f64> = sizes.iter().map(|size| size.ln_1p()).collect();
+            logs.sort_by(f64::total_cmp);
+            let at = |quantile: f64| logs[(quantile * logs.len() as f64).ceil() as usize - 1];
+            let median = at(0.5);
             prop_assert!((spread.median - median).abs() <= 0.15, "{} against {median}", spread.median);
-            let mad = median_of(logs.iter().map(|log| (log - median).abs()).collect());
-            prop_assert!((spread.mad - mad).abs() <= 0.4, "{} against {mad}", spread.mad);
+            let upper = ((at(0.9) - median) / 1.281_6).max((at(0.975) - median) / 1.96);
+            prop_assert!((spread.upper - upper).abs() <= 0.3, "{} against {upper}", spread.upper);
         }
 
         #[test]
@@ -237,6 +215,14 @@ mod tests {
             merged.merge(&sketch_of(&b));
             prop_assert_eq!(merged, sketch_of(&[a, b].concat()));
         }
+    }
+
+    #[test]
+    fn quiet_hours_do_not_widen_what_is_expected_of_busy_ones() {
+        let busy: Vec<f64> = (0..70).map(|step| 1e6 * (1.0 + f64::from(step) / 100.0)).collect();
+        let quiet: Vec<f64> = (0..50).map(|step| 1e3 * f64::from(step + 1)).collect();
+        let spread = sketch_of(&[busy, quiet].concat()).spread(View::Slow).unwrap();
+        assert!(spread.upper < 0.5, "{}", spread.upper);
     }
 
     #[test]
