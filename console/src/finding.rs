@@ -4,7 +4,7 @@
 use crate::ask::{Row, Rows};
 use crate::chart::{self, Band};
 use crate::guard::Session;
-use crate::page::{self, Here, Links, Problem, Shown};
+use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::{Console, Shared};
 use crate::words;
 use axum::Extension;
@@ -42,6 +42,7 @@ pub(crate) struct After {
 pub(crate) async fn page(
     State(console): State<Shared>,
     Extension(session): Extension<Session>,
+    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
     Query(after): Query<After>,
 ) -> Shown {
@@ -63,7 +64,7 @@ pub(crate) async fn page(
         (form(row, &console.guard.form_mark(&session)))
     };
     let title = format!("{} {}", words::id(row.text("finding_id")), row.text("detector"));
-    page::whole(&format!("Finding {title}"), Here::Elsewhere, &shown)
+    page::whole(&format!("Finding {title}"), Here::Elsewhere, &visitor, &shown)
 }
 
 /// The findings whose ids begin so: up to two.

@@ -1,9 +1,10 @@
 //! The list of findings: filters, pages of fifty, the most severe first.
 
 use crate::ask::{AskError, Row, Rows};
-use crate::page::{self, Here, Links, Problem, Shown};
+use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::{Console, Shared};
 use crate::words;
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -138,7 +139,11 @@ async fn read(
 }
 
 /// The page.
-pub(crate) async fn page(State(console): State<Shared>, Query(filter): Query<Filter>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(filter): Query<Filter>,
+) -> Shown {
     console.asker.looked();
     let commands = &console.commands;
     let values = filter.values(|typed| commands.instant(typed));
@@ -155,7 +160,7 @@ pub(crate) async fn page(State(console): State<Shared>, Query(filter): Query<Fil
         }
         (ways(&filter, place, total.unsigned_abs() as usize))
     };
-    page::whole("Findings", Here::Findings, &body)
+    page::whole("Findings", Here::Findings, &visitor, &body)
 }
 
 /// How many findings there are on all pages, and how many of them are severe.

@@ -3,9 +3,10 @@
 
 use crate::ask::{AskError, Asker, Row, Rows};
 use crate::chart::{self, Timeline};
-use crate::page::{self, Here, Links, Problem, Shown};
+use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::Shared;
 use crate::{Operation, Privileges, findings, words};
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -81,7 +82,11 @@ impl Identity {
 }
 
 /// The page.
-pub(crate) async fn page(State(console): State<Shared>, Query(which): Query<Which>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(which): Query<Which>,
+) -> Shown {
     let missing = || {
         let text = "The store knows nobody of this id in this tenant: look under Identities.";
         Problem::new(StatusCode::NOT_FOUND, "No such identity", text)
@@ -98,7 +103,7 @@ pub(crate) async fn page(State(console): State<Shared>, Query(which): Query<Whic
     let asked = console.asker.work(move || commands.privileges(&which.tenant, &which.id));
     let privileges = asked.await.unwrap_or_else(|error| Err(error.to_string()));
     known.privileges = Some(privileges);
-    page::whole(known.name(), Here::Elsewhere, &body(&known, Links::Console))
+    page::whole(known.name(), Here::Elsewhere, &visitor, &body(&known, Links::Console))
 }
 
 /// All that there is to say of an identity.

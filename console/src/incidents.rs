@@ -1,9 +1,10 @@
 //! Incidents: findings that belong together, as a list and one by one.
 
 use crate::ask::{Row, Rows};
-use crate::page::{self, Here, Links, Problem, Shown};
+use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::Shared;
 use crate::{findings, words};
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -17,7 +18,10 @@ const FINDINGS_MAX: usize = 200;
 const ID_CHARS_MAX: usize = 40;
 
 /// The list.
-pub(crate) async fn page(State(console): State<Shared>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+) -> Shown {
     let values = vec![
         ("since_us", Value::Int(i64::MIN)),
         ("until_us", Value::Int(i64::MAX)),
@@ -31,7 +35,7 @@ pub(crate) async fn page(State(console): State<Shared>) -> Shown {
             p { "These are the " (ROWS_MAX) " most severe; there may be more." }
         }
     };
-    page::whole("Incidents", Here::Incidents, &body)
+    page::whole("Incidents", Here::Incidents, &visitor, &body)
 }
 
 fn table(rows: &Rows) -> Markup {
@@ -66,7 +70,11 @@ fn line(row: Row<'_>) -> Markup {
 }
 
 /// One incident.
-pub(crate) async fn one(State(console): State<Shared>, Path(id): Path<String>) -> Shown {
+pub(crate) async fn one(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Shown {
     let missing = || {
         let text = "The store has no incident of this id.";
         Problem::new(StatusCode::NOT_FOUND, "No such incident", text)
@@ -91,7 +99,7 @@ pub(crate) async fn one(State(console): State<Shared>, Path(id): Path<String>) -
         }
     };
     let title = format!("Incident {}", words::id(row.text("incident_id")));
-    page::whole(&title, Here::Elsewhere, &body)
+    page::whole(&title, Here::Elsewhere, &visitor, &body)
 }
 
 fn facts(row: Row<'_>) -> Markup {

@@ -1,9 +1,10 @@
 //! The SQL box: a question that somebody types, and its rows as far as a page holds them.
 
-use crate::page::{self, Here, Shown};
+use crate::page::{self, Here, Shown, Visitor};
 use crate::server::Shared;
 use crate::words;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use axum::Extension;
 use axum::extract::{Query, State};
 use maud::{Markup, html};
 use model::figures::counted;
@@ -31,7 +32,11 @@ pub(crate) struct Typed {
 }
 
 /// The page.
-pub(crate) async fn page(State(console): State<Shared>, Query(typed): Query<Typed>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(typed): Query<Typed>,
+) -> Shown {
     let sql = typed.q.trim();
     let answer = if sql.is_empty() {
         None
@@ -61,7 +66,7 @@ pub(crate) async fn page(State(console): State<Shared>, Query(typed): Query<Type
             Some(Ok(answer)) => (shown(answer)),
         }
     };
-    page::whole("SQL", Here::Sql, &body)
+    page::whole("SQL", Here::Sql, &visitor, &body)
 }
 
 /// The rows of an answer, and what of it was left out.
