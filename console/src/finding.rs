@@ -4,22 +4,18 @@
 use crate::ask::{Row, Rows};
 use crate::chart::{self, Band};
 use crate::guard::Session;
+use crate::ids::Kind;
 use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::{Console, Shared};
 use crate::words;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use maud::{Markup, html};
 use model::figures::{counted, in_unit};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use store::{Question, Scope, Value};
 
-/// Characters of an id that is typed at least.
-const ID_CHARS_MIN: usize = 4;
-/// Characters of an id at most.
-const ID_CHARS_MAX: usize = 40;
 /// Contributors and events that are shown; a finding has at most five of each.
 const PARTS_MAX: usize = 20;
 /// Characters of a reason.
@@ -47,7 +43,7 @@ pub(crate) async fn page(
     Query(after): Query<After>,
 ) -> Shown {
     let rows = find(&console, &id).await?;
-    let row = chosen(&rows, &id)?;
+    let row = Kind::Finding.chosen(&rows, &id)?;
     let done = DONE.iter().find(|(name, _)| *name == after.done);
     let covered = match row.text("verdict_scope") {
         "" | "finding" => None,
@@ -69,32 +65,8 @@ pub(crate) async fn page(
 
 /// The findings whose ids begin so: up to two.
 pub(crate) async fn find(console: &Console, id: &str) -> Result<Rows, Problem> {
-    let id = id.to_ascii_lowercase();
-    let fits = (ID_CHARS_MIN..=ID_CHARS_MAX).contains(&id.len())
-        && id.chars().all(|it| it.is_ascii_hexdigit() || it == '-');
-    if !fits {
-        return Err(missing());
-    }
-    Ok(console.asker.ask(Question::Finding, vec![("prefix", Value::Text(id))]).await?)
-}
-
-/// The one that is meant.
-pub(crate) fn chosen<'a>(rows: &'a Rows, id: &str) -> Result<Row<'a>, Problem> {
-    let whole = rows.iter().find(|row| row.text("finding_id").eq_ignore_ascii_case(id));
-    match (whole, rows.len()) {
-        (Some(row), _) => Ok(row),
-        (None, 1) => rows.first().ok_or_else(missing),
-        (None, 0) => Err(missing()),
-        (None, _) => {
-            let text = "More than one finding begins so: give more of its id.";
-            Err(Problem::new(StatusCode::NOT_FOUND, "No such finding", text))
-        }
-    }
-}
-
-fn missing() -> Problem {
-    let text = "The store has no finding of this id: the list of findings has all that there are.";
-    Problem::new(StatusCode::NOT_FOUND, "No such finding", text)
+    let which = vec![("prefix", Value::Text(Kind::Finding.prefix(id)?))];
+    Ok(console.asker.ask(Question::Finding, which).await?)
 }
 
 /// All that there is to say of a finding, of a row as `Question::Finding` has it.
@@ -515,21 +487,6 @@ mod tests {
         let rows = hostile();
         let shown = body(rows.first().unwrap(), Links::None).into_string();
         assert!(!shown.contains("href=") && !shown.contains("<form"), "{shown}");
-    }
-
-    #[test]
-    fn a_finding_is_meant_by_its_id_or_a_beginning_that_only_it_has() {
-        let check = |ids: &[&str], typed: &str, expected: Result<&str, StatusCode>| {
-            let cells: Vec<[&str; 1]> = ids.iter().map(|id| [*id]).collect();
-            let cells: Vec<&[&str]> = cells.iter().map(|it| &it[..]).collect();
-            let rows = Rows::made_of(&["finding_id"], &cells);
-            let found = chosen(&rows, typed).map(|row| row.text("finding_id"));
-            assert_eq!(found.map_err(|it| it.status), expected, "{typed}");
-        };
-        check(&["abcd-1"], "abcd", Ok("abcd-1"));
-        check(&["abcd", "abcd-1"], "ABCD", Ok("abcd"));
-        check(&["abcd-1", "abcd-2"], "abcd", Err(StatusCode::NOT_FOUND));
-        check(&[], "abcd", Err(StatusCode::NOT_FOUND));
     }
 
     #[test]

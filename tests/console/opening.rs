@@ -39,6 +39,24 @@ fn every_page_opens_and_can_be_read_and_reached_by_everybody() {
 }
 
 #[test]
+fn an_incident_is_meant_by_a_beginning_of_its_id() {
+    let served = shared();
+    let list = served.get("/incidents").body;
+    let id = list.split("href=\"/incidents/").nth(1).and_then(|it| it.split('"').next());
+    let id = id.unwrap_or_else(|| panic!("no incident in {list}"));
+    let whole = served.get(&format!("/incidents/{id}"));
+    assert_eq!(whole.status, 200);
+    let beginning: String = id.chars().take(8).collect();
+    for typed in [beginning.clone(), beginning.to_uppercase(), id.to_uppercase()] {
+        let answer = served.get(&format!("/incidents/{typed}"));
+        assert!(answer.status == 200 && answer.body == whole.body, "{typed}: {}", answer.body);
+    }
+    for wrong in ["", "0", "abc", "nothing", "00000000-0000-0000-0000-000000000000"] {
+        assert_eq!(served.get(&format!("/incidents/{wrong}")).status, 404, "{wrong}");
+    }
+}
+
+#[test]
 fn one_gets_from_a_finding_to_its_identity() {
     const TEST: &str = "one_gets_from_a_finding_to_its_identity";
     let Some(mut tab) = tab(TEST) else { return };
