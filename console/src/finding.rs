@@ -190,6 +190,7 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
     let mut events = array(row.text("evidence"));
     // All are in UTC and written alike but for fractions: without the Z their texts are in order.
     events.sort_by_key(|it| text_of(it, "time").trim_end_matches('Z').to_owned());
+    let has_agent = events.iter().any(|it| !text_of(it, "agent").is_empty());
     let sql = row.text("evidence_sql");
     html! {
         section data-testid="evidence" {
@@ -201,10 +202,12 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
                     table.cards {
                         thead { tr {
                             th scope="col" { "Time" } th scope="col" { "Status" }
-                            th scope="col" { "Address" } th.number scope="col" { "Size" }
+                            th scope="col" { "Address" }
+                            @if has_agent { th scope="col" { "Agent" } }
+                            th.number scope="col" { "Size" }
                             th scope="col" { "Request" } th scope="col" { "Read from" }
                         } }
-                        tbody { @for it in &events { (event(it)) } }
+                        tbody { @for it in &events { (event(it, has_agent)) } }
                     }
                 }))
             }
@@ -219,7 +222,8 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
     }
 }
 
-fn event(event: &Json) -> Markup {
+/// One of them, with a cell for its agent where any of them has one.
+fn event(event: &Json, has_agent: bool) -> Markup {
     let size = event.get("bytes_out").and_then(Json::as_f64);
     let place = match (text_of(event, "input"), event.get("line").and_then(Json::as_u64)) {
         (input, Some(line)) if !input.is_empty() => format!("{input}:{line}"),
@@ -230,6 +234,7 @@ fn event(event: &Json) -> Markup {
             td data-label="Time" { (words::time(&text_of(event, "time"))) }
             td data-label="Status" { (text_of(event, "status")) }
             td data-label="Address" { (text_of(event, "client_address")) }
+            @if has_agent { td data-label="Agent" { (text_of(event, "agent")) } }
             td.number data-label="Size" { (size.map_or_else(String::new, |it| words::measured(it, "bytes"))) }
             td.request data-label="Request" { code { (text_of(event, "request")) } }
             td data-label="Read from" { (place) }
@@ -381,7 +386,7 @@ mod tests {
         let contributors =
             format!("[{{\"name\":{},\"observed\":3,\"share\":0.5}}]", Json::from(HOSTILE));
         let evidence = format!(
-            "[{{\"time\":{0},\"request\":{0},\"status\":{0},\"client_address\":{0},\"input\":{0},\"line\":7}}]",
+            "[{{\"time\":{0},\"request\":{0},\"status\":{0},\"client_address\":{0},\"agent\":{0},\"input\":{0},\"line\":7}}]",
             Json::from(HOSTILE)
         );
         let texts = [
@@ -473,6 +478,22 @@ mod tests {
         let rows = Rows::made_of(&["evidence"], &[&[events]]);
         let page = evidence(rows.first().unwrap(), Links::Console).into_string();
         assert!(page.find("/earlier").unwrap() < page.find("/later").unwrap(), "{page}");
+    }
+
+    #[test]
+    fn an_event_names_its_agent_where_any_has_one() {
+        let check = |events: &str, agents: usize, columns: usize| {
+            let rows = Rows::made_of(&["evidence"], &[&[events]]);
+            let page = evidence(rows.first().unwrap(), Links::Console).into_string();
+            assert_eq!(
+                page.matches("data-label=\"Agent\">desk-assistant<").count(),
+                agents,
+                "{page}"
+            );
+            assert_eq!(page.matches("Agent</th>").count(), columns, "{page}");
+        };
+        check(r#"[{"request":"GET /a","agent":"desk-assistant"},{"request":"GET /b"}]"#, 1, 1);
+        check(r#"[{"request":"GET /a","agent":null},{"request":"GET /b"}]"#, 0, 0);
     }
 
     #[test]
