@@ -15,6 +15,8 @@ use store::{Answer, Reader};
 const ROWS_MAX: usize = 500;
 /// Columns that are shown.
 const COLUMNS_MAX: usize = 60;
+/// Columns that a telephone shows beside each other.
+const NARROW_COLUMNS_MAX: usize = 3;
 /// Characters of a cell.
 const CELL_CHARS_MAX: usize = 400;
 /// Bytes of all cells.
@@ -164,6 +166,9 @@ impl Cells {
         };
         html! {
             p.count { (counted(self.rows_all as u64, "row", "rows")) }
+            @if self.names.len() > NARROW_COLUMNS_MAX {
+                p.sideways { "The table is wider than the screen: scroll it to the side." }
+            }
             @for text in self.left_out() { (page::notice(&text)) }
             @if self.names.is_empty() { (page::empty("The answer has no columns.")) }
             @else { (page::scrolled("Rows of the answer", &table)) }

@@ -1,7 +1,7 @@
 //! The SQL box: answers as tables, mistakes as sentences, and nothing that changes anything.
 
 use super::served::{Served, encoded};
-use super::{mark, ok, open, shared, tab, was_quiet};
+use super::{look_at, mark, ok, open, shared, tab, was_quiet};
 use crate::habitus::Place;
 use crate::services::{Policy, chromium};
 use std::fs;
@@ -45,6 +45,42 @@ fn sql_is_answered_with_a_table() {
     tab.follow(&mark("sql-run"));
     assert_eq!(tab.texts(&format!("{} th", mark("sql-table"))), ["one"]);
     assert_eq!(tab.count(&format!("{} td", mark("sql-table"))), 0);
+    was_quiet(&mut tab, &served.origin);
+}
+
+#[test]
+fn a_wide_answer_scrolls_by_itself_on_a_telephone() {
+    const TEST: &str = "a_wide_answer_scrolls_by_itself_on_a_telephone";
+    let Some(mut tab) = tab(TEST) else { return };
+    let served = shared();
+    open(
+        &mut tab,
+        served,
+        &format!("/sql?q={}", encoded("SELECT * FROM findings_current LIMIT 3")),
+    );
+    look_at(&mut tab, "a wide answer");
+    let region = "main [role=region]";
+    let hint = "() => document.querySelector('.sideways').checkVisibility()";
+    assert!(!tab.evaluate::<bool>(hint), "a desk is wide");
+    tab.viewport(390, 780);
+    assert!(tab.evaluate::<bool>(hint), "nobody sees that there is more");
+    assert_eq!(tab.attribute(region, "aria-label").as_deref(), Some("Rows of the answer"));
+    // It is reached with the keyboard, and moved with it.
+    tab.evaluate::<()>(&format!("() => document.querySelector('{region}').focus()"));
+    let is_in: bool = tab
+        .evaluate(&format!("() => document.activeElement === document.querySelector('{region}')"));
+    assert!(is_in, "it takes no focus");
+    tab.press("ArrowRight");
+    let moved: bool = tab.evaluate(&format!(
+        "() => new Promise(done => {{
+            const it = document.querySelector('{region}');
+            let looks = 0;
+            const look = () => it.scrollLeft > 0 ? done(true)
+                : ++looks > 100 ? done(false) : setTimeout(look, 50);
+            look();
+        }})"
+    ));
+    assert!(moved, "it does not scroll");
     was_quiet(&mut tab, &served.origin);
 }
 
