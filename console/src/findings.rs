@@ -255,6 +255,15 @@ fn form(filter: &Filter) -> Markup {
 
 /// A table of findings, of rows as `Question::FindingsPage` has them.
 pub(crate) fn table(rows: &Rows, links: Links) -> Markup {
+    named_table("Findings", rows.iter(), links)
+}
+
+/// The same of some rows, under a name of its own.
+pub(crate) fn named_table<'a>(
+    name: &str,
+    rows: impl Iterator<Item = Row<'a>>,
+    links: Links,
+) -> Markup {
     let table = html! {
         table.findings data-testid="findings-table" {
             thead {
@@ -266,10 +275,10 @@ pub(crate) fn table(rows: &Rows, links: Links) -> Markup {
                     th scope="col" { "Detected" }
                 }
             }
-            tbody { @for row in rows.iter() { (line(row, links)) } }
+            tbody { @for row in rows { (line(row, links)) } }
         }
     };
-    page::scrolled("Findings", &table)
+    page::scrolled(name, &table)
 }
 
 fn line(row: Row<'_>, links: Links) -> Markup {

@@ -9,6 +9,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 /// Bytes of a page; what is shown is cut long before.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// Rows of a list that stand open where other things follow it; what is beyond them is folded.
+pub(crate) const OPEN_MAX: usize = 10;
+
 /// A page, or why there is none.
 pub(crate) type Shown = Result<Html<String>, Problem>;
 
@@ -239,6 +242,11 @@ pub(crate) fn facts(facts: &[(&str, Markup)]) -> Markup {
     }
 }
 
+/// A part that whoever wants it opens; how much it is stands on it.
+pub(crate) fn folded(summary: &str, is_open: bool, part: &Markup) -> Markup {
+    html! { details open[is_open] { summary { (words::whole(summary)) } (part) } }
+}
+
 /// A table that scrolls by itself where it is wider than the page; reachable with the keyboard.
 pub(crate) fn scrolled(name: &str, table: &Markup) -> Markup {
     html! { div.scrolled tabindex="0" role="region" aria-label=(name) { (table) } }
@@ -258,7 +266,7 @@ mod tests {
             (Links::Console.finding(HOSTILE, &html! { (HOSTILE) }))
             (Links::Console.incident(HOSTILE))
             (empty(HOSTILE)) (notice(HOSTILE)) (severity(HOSTILE))
-            (scrolled(HOSTILE, &html! { (HOSTILE) }))
+            (scrolled(HOSTILE, &html! { (HOSTILE) })) (folded(HOSTILE, true, &html! { (HOSTILE) }))
         };
         let visitor = Visitor::Signed(HOSTILE.to_owned());
         let page = frame(HOSTILE, Here::Elsewhere, &visitor, &body).into_string();
