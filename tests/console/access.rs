@@ -60,6 +60,13 @@ fn a_foreign_host_is_refused() {
         }
     }
     refused(&served.ask("GET", "/", &[], ""), "no host at all");
+    // Another site may lead here, but neither embed a page nor run anything.
+    let from = |mode: &str, path: &str| {
+        let site = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", mode)];
+        served.ask("GET", path, &[[("Host", served.host())].as_slice(), &site].concat(), "").status
+    };
+    assert_eq!((from("no-cors", "/"), from("navigate", "/")), (403, 200));
+    assert_eq!(from("navigate", "/sql?q=SELECT+1"), 403);
     let name = format!("localhost:{port}");
     assert_eq!(served.ask("GET", "/", &[("Host", &name)], "").status, 200);
     assert_eq!(served.get("/health").status, 200);
@@ -68,8 +75,28 @@ fn a_foreign_host_is_refused() {
 #[test]
 fn every_answer_says_what_a_page_may_do() {
     let served = shared();
-    for path in ["/", "/sql", "/nothing", "/findings/nothing", "/static/console.js"] {
+    for path in [
+        "/",
+        "/incidents",
+        "/identities",
+        "/coverage",
+        "/sql",
+        "/login",
+        "/nothing",
+        "/findings/nothing",
+        "/static/console.js",
+        "/static/icon.svg",
+    ] {
         let answer = served.get(path);
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), [value], "{path}: {name}");
+        }
+        assert!(answer.body.len() < 300_000, "{path} has {} bytes", answer.body.len());
         let policy = answer.header("content-security-policy");
         assert!(
             policy.len() == 1 && policy[0].contains("default-src 'none'"),
@@ -121,6 +148,7 @@ fn a_verdict_is_taken_from_the_form_of_the_same_page_only() {
         ("another site", here, ("Origin", "http://evil.example"), &csrf),
         ("another port", here, ("Origin", "http://127.0.0.1:1"), &csrf),
         ("another site, says the browser", here, ("Sec-Fetch-Site", "cross-site"), &csrf),
+        ("another site of one name", here, ("Sec-Fetch-Site", "same-site"), &csrf),
         ("another host", "evil.example", ("Origin", own), &csrf),
     ] {
         refused(&send(host, from, csrf), what);
@@ -137,6 +165,9 @@ fn a_verdict_is_taken_from_the_form_of_the_same_page_only() {
         let answer = served.post(&target, &headers, &form);
         refused(&answer, &form);
         assert!(answer.body.contains(words), "{words}: {}", answer.body);
+        if words != "malicious" {
+            assert_eq!(answer.link("back").as_deref(), Some(path.as_str()), "{words}");
+        }
     }
     assert_eq!(verdicts(&served), 0);
     let answer = send(here, ("Origin", own), &csrf);
