@@ -289,7 +289,7 @@ fn used(known: &Privileges) -> Markup {
     }
 }
 
-/// Some of the operations, folded where they are many; `words` say what one is and what several are.
+/// Some of the operations, folded where they are many, and what one of them and several are called.
 fn operations(name: &str, of: &[&Operation], [one, many]: [&str; 2]) -> Markup {
     let table = html! {
         table.cards {
