@@ -1,10 +1,12 @@
-//! `habitus serve` as a client without a browser sees it: who is let in, what pages say of themselves,
-//! what is kept of a verdict, and what is wrong said in one line.
+//! `habitus serve` as a client without a browser sees it: what others see without the token, what pages
+//! show of a directory, of a server and of what is stored meanwhile, and wide verdicts. What a browser
+//! can see, and who is let in, is in `tests/console/`.
 
-use crate::habitus::{Place, Said, root};
+use crate::console::shared;
+use crate::habitus::{Place, root};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -154,98 +156,6 @@ fn first_finding(console: &Console) -> String {
 }
 
 #[test]
-fn every_page_is_there_and_lets_nothing_in_from_elsewhere() {
-    let place = with_findings();
-    let console = Console::start(&place, "store", &[]);
-    let finding = first_finding(&console);
-    let page = console.get(&finding);
-    let identity = between(&page.body, "href=\"/identity?", "\"").replace("&amp;", "&");
-    let mut paths = PAGES.map(str::to_owned).to_vec();
-    paths.extend([finding, format!("/identity?{identity}"), "/no-such-page".to_owned()]);
-    for path in &paths {
-        let page = console.get(path);
-        let expected = if path == "/no-such-page" { 404 } else { 200 };
-        assert_eq!(page.status, expected, "{path}: {}", page.body);
-        let head = page.head.to_lowercase();
-        for header in [
-            "content-security-policy: default-src 'none'; style-src 'self'; script-src 'self'; \
-             img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-            "x-content-type-options: nosniff",
-            "x-frame-options: deny",
-            "referrer-policy: no-referrer",
-            "cache-control: no-store",
-            "cross-origin-opener-policy: same-origin",
-        ] {
-            assert!(head.contains(header), "{path}: {header} in {head}");
-        }
-        for lacking in
-            [" style=\"", "<style", " onclick=", "javascript:", "src=\"http", "href=\"http"]
-        {
-            assert!(!page.body.contains(lacking), "{path} has {lacking}");
-        }
-        assert_eq!(page.body.matches("<h1").count(), 1, "{path}");
-        for part in ["<html lang=\"en\">", "<title>", "<main id=\"content\"", "href=\"#content\""] {
-            assert!(page.body.contains(part), "{path} has no {part}");
-        }
-        assert!(page.body.len() < 300_000, "{path} has {} bytes", page.body.len());
-    }
-    for file in ["/static/style.css", "/static/console.js", "/static/icon.svg", "/health"] {
-        assert_eq!(console.get(file).status, 200, "{file}");
-    }
-    console.stop("-TERM");
-}
-
-#[test]
-fn another_name_and_another_site_are_refused() {
-    let place = with_findings();
-    let console = Console::start(&place, "store", &[]);
-    let asked = |line: &str, headers: &[(&str, &str)]| console.ask(line, headers, "").status;
-    assert_eq!(asked("GET /", &[("Host", "attacker.example:8484")]), 403);
-    assert_eq!(asked("GET /", &[("Host", "localhost")]), 200);
-    let cross = ("Sec-Fetch-Site", "cross-site");
-    assert_eq!(asked("GET /", &[cross, ("Sec-Fetch-Mode", "no-cors")]), 403);
-    assert_eq!(asked("GET /", &[cross, ("Sec-Fetch-Mode", "navigate")]), 200, "a link");
-    assert_eq!(asked("GET /sql?q=SELECT+1", &[cross, ("Sec-Fetch-Mode", "navigate")]), 403);
-    let line = format!("POST {}/verdict", first_finding(&console));
-    assert_eq!(asked(&line, &[("Origin", "https://attacker.example")]), 403);
-    assert_eq!(asked(&line, &[("Sec-Fetch-Site", "same-site")]), 403);
-    assert_eq!(asked(&line, &[]), 403, "a form without the mark");
-    console.stop("-INT");
-}
-
-#[test]
-fn a_verdict_is_kept_as_the_command_keeps_it() {
-    let place = with_findings();
-    let console = Console::start(&place, "store", &[]);
-    let path = first_finding(&console);
-    let page = console.get(&path);
-    let mark = between(&page.body, "name=\"csrf\" value=\"", "\"");
-    let give = |body: &str| console.ask(&format!("POST {path}/verdict"), &[], body);
-    let wrong = give(&format!("csrf={mark}&verdict=benign&reason="));
-    assert_eq!(wrong.status, 400, "{}", wrong.body);
-    assert!(wrong.body.contains("the reason is empty"), "{}", wrong.body);
-    assert!(
-        wrong.body.contains(&format!("<a href=\"{path}\" data-testid=\"back\"")),
-        "{}",
-        wrong.body
-    );
-    let kept = give(&format!("csrf={mark}&verdict=benign&reason=a+test&scope=finding&until=30d"));
-    assert_eq!(kept.status, 303, "{}", kept.body);
-    let after = console.get(&format!("{path}?done=benign"));
-    let said = between(&after.body, "data-testid=\"verdict-current\"", "</section>");
-    assert!(said.contains("benign") && said.contains("a test"), "{said}");
-    assert!(!console.get("/").body.contains(&format!("\"{path}\"")), "lists leave it out");
-    let id = path.rsplit('/').next().unwrap();
-    let sql = format!("SELECT verdict, reason FROM feedback WHERE finding_id = '{id}'");
-    assert_eq!(place.query("store", &sql), "verdict,reason\nbenign,a test\n");
-    let audit = place.query("store", "SELECT count(*) AS n FROM audit WHERE action = 'feedback'");
-    assert_eq!(audit, "n\n1\n");
-    let taken = give(&format!("csrf={mark}&verdict=withdraw&reason=over&scope=pattern&until=30d"));
-    assert_eq!(taken.status, 303, "{}", taken.body);
-    assert!(console.get("/").body.contains(&format!("\"{path}\"")), "it is back");
-}
-
-#[test]
 fn a_wide_verdict_is_withdrawn_from_any_finding_that_it_covers() {
     let place = with_findings();
     let console = Console::start(&place, "store", &[]);
@@ -275,8 +185,7 @@ fn a_wide_verdict_is_withdrawn_from_any_finding_that_it_covers() {
 
 #[test]
 fn a_filter_that_is_none_is_said_above_what_was_typed() {
-    let place = with_findings();
-    let console = Console::start(&place, "store", &[]);
+    let console = shared();
     for (query, words) in [
         ("since=soon", "From is no time"),
         ("since=2026-03-03&until=2026-03-02", "From is not earlier than Before"),
@@ -294,69 +203,17 @@ fn a_filter_that_is_none_is_said_above_what_was_typed() {
 
 #[test]
 fn lists_name_the_identities_that_have_names() {
-    let place = with_findings();
+    let console = shared();
     let named = "SELECT found.finding_id, known.principal_name FROM findings_current AS found \
         JOIN identities AS known ON known.tenant_id = found.tenant_id \
         AND known.principal_id = found.principal_id \
         WHERE known.principal_name <> '' AND known.principal_name <> found.principal_id LIMIT 1";
-    let named = place.query("store", named);
-    let (id, name) = named.lines().nth(1).unwrap().split_once(',').unwrap();
-    let console = Console::start(&place, "store", &[]);
+    let store = console.store();
+    let named = Place::new().run_at(store.to_str().unwrap(), &["query", named, "--output", "csv"]);
+    let (id, name) = named.out.lines().nth(1).unwrap().split_once(',').unwrap();
     for path in ["/".to_owned(), format!("/findings/{id}")] {
         assert!(console.get(&path).body.contains(&format!(">{name}</a>")), "{path}: {name}");
     }
-}
-
-#[test]
-fn sql_is_read_only_and_what_is_wrong_is_said() {
-    let place = with_findings();
-    let console = Console::start(&place, "store", &[]);
-    let good = console.get("/sql?q=SELECT+count(*)+AS+n+FROM+findings_current");
-    assert!(good.body.contains("data-testid=\"sql-table\""), "{}", good.body);
-    for (sql, words) in [
-        ("DROP+TABLE+findings", "not allowed"),
-        ("SELECT+nothing+FROM+findings", "no column nothing"),
-        ("CREATE+TABLE+x+(a+INT)", "not allowed"),
-    ] {
-        let page = console.get(&format!("/sql?q={sql}"));
-        assert_eq!(page.status, 200, "{}", page.body);
-        let said = between(&page.body, "data-testid=\"sql-error\"", "</p>");
-        assert!(said.contains(words), "{sql}: {said}");
-    }
-    let long = console.get("/sql?q=SELECT+*+FROM+windows");
-    assert!(long.body.contains("left out"), "{}", long.body.len());
-    assert!(long.body.len() < 300_000, "{}", long.body.len());
-}
-
-#[test]
-fn a_token_is_wanted_where_it_is_given() {
-    let place = with_findings();
-    let file = place.write("token", format!("{TOKEN}\n"));
-    let console = Console::start(&place, "store", &["--token-file", &file]);
-    for path in PAGES {
-        let page = console.get(path);
-        assert_eq!(page.status, 303, "{path}");
-        assert!(page.head.contains("location: /login"), "{}", page.head);
-    }
-    let form = console.get("/login");
-    let mark = between(&form.body, "name=\"csrf\" value=\"", "\"");
-    let enter =
-        |token: &str| console.ask("POST /login", &[], &format!("csrf={mark}&token={token}"));
-    assert_eq!(enter("not-the-token-at-all").status, 401);
-    let entered = enter(TOKEN);
-    assert_eq!(entered.status, 303, "{}", entered.body);
-    assert!(!entered.head.contains(TOKEN), "{}", entered.head);
-    let head = entered.head.to_lowercase();
-    assert!(head.contains("httponly; samesite=strict"), "{head}");
-    let cookie = between(&entered.head, "set-cookie: ", ";");
-    for path in PAGES {
-        let page = console.ask(&format!("GET {path}"), &[("Cookie", cookie)], "");
-        assert_eq!(page.status, 200, "{path}: {}", page.body);
-    }
-    let other = format!("{cookie}x");
-    assert_eq!(console.ask("GET /", &[("Cookie", &other)], "").status, 303);
-    assert!(!console.said().contains(TOKEN), "{}", console.said());
-    console.stop("-TERM");
 }
 
 #[test]
@@ -383,6 +240,7 @@ fn others_see_nothing_without_the_token_whatever_they_call_the_console() {
     let cookie = between(&entered.head, "set-cookie: ", ";");
     assert_eq!(ask("/", cookie).status, 200);
     assert_eq!(ask("/findings/00", cookie).status, 404);
+    console.stop("-TERM");
 }
 
 #[test]
@@ -396,12 +254,12 @@ fn what_is_stored_meanwhile_is_shown() {
     let (found, _) = place.replay(&[file.to_str().unwrap()], &[]);
     assert!(!found.is_empty());
     assert_eq!(rows(), before + found.len(), "the list is of the store as it was");
+    console.stop("-INT");
 }
 
 #[test]
 fn identities_are_searched_by_a_part_of_their_name() {
-    let place = with_findings();
-    let console = Console::start(&place, "store", &[]);
+    let console = shared();
     let rows = |path: &str| {
         let page = console.get(path).body;
         let rows: Vec<_> = page.split("data-testid=\"identity-row\"").skip(1).collect();
@@ -454,41 +312,6 @@ fn pages_are_the_same_from_a_directory_and_from_a_server() {
         let (here, there) = (said_by(&here, path), said_by(&there, path));
         assert!(here == there, "{path}\n{here}\n---\n{there}");
     }
-}
-
-/// One line that says it, and exit code 1.
-#[track_caller]
-fn check_refused(said: &Said, words: &str) {
-    assert_eq!(said.code, 1, "{}", said.err);
-    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
-    assert!(said.err.contains(words), "{}", said.err);
-}
-
-#[test]
-fn what_is_wrong_at_the_start_is_one_line() {
-    let place = Place::new();
-    check_refused(&place.run(&["serve", "--listen", "127.0.0.1:0"]), "no store in");
-    place.write("file", "");
-    let on_file = place.run_in("file", &["serve", "--listen", "127.0.0.1:0"]);
-    check_refused(&on_file, "is not a directory");
-
-    let place = with_findings();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    check_refused(&place.run(&["serve", "--listen", &address]), "name another address");
-    check_refused(&place.run(&["serve", "--listen", "8484"]), "cannot listen on 8484");
-    check_refused(&place.run(&["serve", "--listen", "0.0.0.0:0"]), "give --token-file");
-    let short = place.write("short", "secret\n");
-    let short = place.run(&["serve", "--listen", "127.0.0.1:0", "--token-file", &short]);
-    check_refused(&short, "the token has 6 characters");
-    let missing = place.run(&["serve", "--token-file", "no-such-file"]);
-    check_refused(&missing, "no-such-file");
-
-    let manifest = place.path("store").join("habitus-store.json");
-    let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replacen("\"version\": 1", "\"version\": 99", 1)).unwrap();
-    let newer = place.run(&["serve", "--listen", "127.0.0.1:0"]);
-    check_refused(&newer, "update habitus");
 }
 
 #[test]

@@ -16,9 +16,10 @@
     at instanceof HTMLElement &&
     (at.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName));
 
-  // The first link of each row that has one, in the order of the page.
+  // The first link of each row that has one, in the order of the page; what is folded is passed over.
   const links = () =>
     [...document.querySelectorAll("main tbody tr")]
+      .filter((row) => row.closest("details:not([open])") === null)
       .map((row) => row.querySelector("a[href]"))
       .filter(Boolean);
 

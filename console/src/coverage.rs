@@ -3,9 +3,10 @@
 
 use crate::ask::{AskError, Asker, Row, Rows};
 use crate::chart;
-use crate::page::{self, Here, Links, Shown};
+use crate::page::{self, Here, Links, Shown, Visitor};
 use crate::server::Shared;
 use crate::words;
+use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
 use model::time::NS_PER_D;
@@ -34,12 +35,15 @@ const FACTS: [(&str, &str, &str); 8] = [
 ];
 
 /// The page.
-pub(crate) async fn page(State(console): State<Shared>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+) -> Shown {
     let asker = &console.asker;
     let instant = |typed: &str| console.commands.instant(typed);
     let Some(last) = last_hour(asker, instant).await? else {
         let body = page::empty("The store has no hours of anybody yet.");
-        return page::whole("Coverage", Here::Coverage, &body);
+        return page::whole("Coverage", Here::Coverage, &visitor, &body);
     };
     let since_us = last.plus(-DAYS * NS_PER_D).ns().div_euclid(1_000);
     let since = ("since_us", Value::Int(since_us));
@@ -59,7 +63,7 @@ pub(crate) async fn page(State(console): State<Shared>) -> Shown {
         @if let Some(row) = hours.first() { (of_hours(row)) }
         (of_detectors(&detectors))
     };
-    page::whole("Coverage", Here::Coverage, &body)
+    page::whole("Coverage", Here::Coverage, &visitor, &body)
 }
 
 /// The last hour that the store has of anybody.

@@ -4,22 +4,18 @@
 use crate::ask::{Row, Rows};
 use crate::chart::{self, Band};
 use crate::guard::Session;
-use crate::page::{self, Here, Links, Problem, Shown};
+use crate::ids::Kind;
+use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::{Console, Shared};
 use crate::words;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use maud::{Markup, html};
 use model::figures::{counted, in_unit};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use store::{Question, Scope, Value};
 
-/// Characters of an id that is typed at least.
-const ID_CHARS_MIN: usize = 4;
-/// Characters of an id at most.
-const ID_CHARS_MAX: usize = 40;
 /// Contributors and events that are shown; a finding has at most five of each.
 const PARTS_MAX: usize = 20;
 /// Characters of a reason.
@@ -42,11 +38,12 @@ pub(crate) struct After {
 pub(crate) async fn page(
     State(console): State<Shared>,
     Extension(session): Extension<Session>,
+    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
     Query(after): Query<After>,
 ) -> Shown {
     let rows = find(&console, &id).await?;
-    let row = chosen(&rows, &id)?;
+    let row = Kind::Finding.chosen(&rows, &id)?;
     let done = DONE.iter().find(|(name, _)| *name == after.done);
     let covered = match row.text("verdict_scope") {
         "" | "finding" => None,
@@ -63,37 +60,13 @@ pub(crate) async fn page(
         (form(row, &console.guard.form_mark(&session)))
     };
     let title = format!("{} {}", words::id(row.text("finding_id")), row.text("detector"));
-    page::whole(&format!("Finding {title}"), Here::Elsewhere, &shown)
+    page::whole(&format!("Finding {title}"), Here::Elsewhere, &visitor, &shown)
 }
 
 /// The findings whose ids begin so: up to two.
 pub(crate) async fn find(console: &Console, id: &str) -> Result<Rows, Problem> {
-    let id = id.to_ascii_lowercase();
-    let fits = (ID_CHARS_MIN..=ID_CHARS_MAX).contains(&id.len())
-        && id.chars().all(|it| it.is_ascii_hexdigit() || it == '-');
-    if !fits {
-        return Err(missing());
-    }
-    Ok(console.asker.ask(Question::Finding, vec![("prefix", Value::Text(id))]).await?)
-}
-
-/// The one that is meant.
-pub(crate) fn chosen<'a>(rows: &'a Rows, id: &str) -> Result<Row<'a>, Problem> {
-    let whole = rows.iter().find(|row| row.text("finding_id").eq_ignore_ascii_case(id));
-    match (whole, rows.len()) {
-        (Some(row), _) => Ok(row),
-        (None, 1) => rows.first().ok_or_else(missing),
-        (None, 0) => Err(missing()),
-        (None, _) => {
-            let text = "More than one finding begins so: give more of its id.";
-            Err(Problem::new(StatusCode::NOT_FOUND, "No such finding", text))
-        }
-    }
-}
-
-fn missing() -> Problem {
-    let text = "The store has no finding of this id: the list of findings has all that there are.";
-    Problem::new(StatusCode::NOT_FOUND, "No such finding", text)
+    let which = vec![("prefix", Value::Text(Kind::Finding.prefix(id)?))];
+    Ok(console.asker.ask(Question::Finding, which).await?)
 }
 
 /// All that there is to say of a finding, of a row as `Question::Finding` has it.
@@ -217,6 +190,7 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
     let mut events = array(row.text("evidence"));
     // All are in UTC and written alike but for fractions: without the Z their texts are in order.
     events.sort_by_key(|it| text_of(it, "time").trim_end_matches('Z').to_owned());
+    let has_agent = events.iter().any(|it| !text_of(it, "agent").is_empty());
     let sql = row.text("evidence_sql");
     html! {
         section data-testid="evidence" {
@@ -228,10 +202,12 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
                     table.cards {
                         thead { tr {
                             th scope="col" { "Time" } th scope="col" { "Status" }
-                            th scope="col" { "Address" } th.number scope="col" { "Size" }
+                            th scope="col" { "Address" }
+                            @if has_agent { th scope="col" { "Agent" } }
+                            th.number scope="col" { "Size" }
                             th scope="col" { "Request" } th scope="col" { "Read from" }
                         } }
-                        tbody { @for it in &events { (event(it)) } }
+                        tbody { @for it in &events { (event(it, has_agent)) } }
                     }
                 }))
             }
@@ -246,7 +222,8 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
     }
 }
 
-fn event(event: &Json) -> Markup {
+/// One of them, with a cell for its agent where any of them has one.
+fn event(event: &Json, has_agent: bool) -> Markup {
     let size = event.get("bytes_out").and_then(Json::as_f64);
     let place = match (text_of(event, "input"), event.get("line").and_then(Json::as_u64)) {
         (input, Some(line)) if !input.is_empty() => format!("{input}:{line}"),
@@ -257,6 +234,7 @@ fn event(event: &Json) -> Markup {
             td data-label="Time" { (words::time(&text_of(event, "time"))) }
             td data-label="Status" { (text_of(event, "status")) }
             td data-label="Address" { (text_of(event, "client_address")) }
+            @if has_agent { td data-label="Agent" { (text_of(event, "agent")) } }
             td.number data-label="Size" { (size.map_or_else(String::new, |it| words::measured(it, "bytes"))) }
             td.request data-label="Request" { code { (text_of(event, "request")) } }
             td data-label="Read from" { (place) }
@@ -408,7 +386,7 @@ mod tests {
         let contributors =
             format!("[{{\"name\":{},\"observed\":3,\"share\":0.5}}]", Json::from(HOSTILE));
         let evidence = format!(
-            "[{{\"time\":{0},\"request\":{0},\"status\":{0},\"client_address\":{0},\"input\":{0},\"line\":7}}]",
+            "[{{\"time\":{0},\"request\":{0},\"status\":{0},\"client_address\":{0},\"agent\":{0},\"input\":{0},\"line\":7}}]",
             Json::from(HOSTILE)
         );
         let texts = [
@@ -503,6 +481,22 @@ mod tests {
     }
 
     #[test]
+    fn an_event_names_its_agent_where_any_has_one() {
+        let check = |events: &str, agents: usize, columns: usize| {
+            let rows = Rows::made_of(&["evidence"], &[&[events]]);
+            let page = evidence(rows.first().unwrap(), Links::Console).into_string();
+            assert_eq!(
+                page.matches("data-label=\"Agent\">desk-assistant<").count(),
+                agents,
+                "{page}"
+            );
+            assert_eq!(page.matches("Agent</th>").count(), columns, "{page}");
+        };
+        check(r#"[{"request":"GET /a","agent":"desk-assistant"},{"request":"GET /b"}]"#, 1, 1);
+        check(r#"[{"request":"GET /a","agent":null},{"request":"GET /b"}]"#, 0, 0);
+    }
+
+    #[test]
     fn a_severity_says_what_it_is_made_of() {
         let rows = Rows::made_of(&["severity", "score"], &[&["medium", "90000"]]);
         let page = facts(rows.first().unwrap(), Links::Console).into_string();
@@ -514,21 +508,6 @@ mod tests {
         let rows = hostile();
         let shown = body(rows.first().unwrap(), Links::None).into_string();
         assert!(!shown.contains("href=") && !shown.contains("<form"), "{shown}");
-    }
-
-    #[test]
-    fn a_finding_is_meant_by_its_id_or_a_beginning_that_only_it_has() {
-        let check = |ids: &[&str], typed: &str, expected: Result<&str, StatusCode>| {
-            let cells: Vec<[&str; 1]> = ids.iter().map(|id| [*id]).collect();
-            let cells: Vec<&[&str]> = cells.iter().map(|it| &it[..]).collect();
-            let rows = Rows::made_of(&["finding_id"], &cells);
-            let found = chosen(&rows, typed).map(|row| row.text("finding_id"));
-            assert_eq!(found.map_err(|it| it.status), expected, "{typed}");
-        };
-        check(&["abcd-1"], "abcd", Ok("abcd-1"));
-        check(&["abcd", "abcd-1"], "ABCD", Ok("abcd"));
-        check(&["abcd-1", "abcd-2"], "abcd", Err(StatusCode::NOT_FOUND));
-        check(&[], "abcd", Err(StatusCode::NOT_FOUND));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The list of findings: filters, pages of fifty, the most severe first.
 
 use crate::ask::{AskError, Row, Rows};
-use crate::page::{self, Here, Links, Problem, Shown};
+use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::{Console, Shared};
 use crate::words;
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -138,7 +139,11 @@ async fn read(
 }
 
 /// The page.
-pub(crate) async fn page(State(console): State<Shared>, Query(filter): Query<Filter>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(filter): Query<Filter>,
+) -> Shown {
     console.asker.looked();
     let commands = &console.commands;
     let values = filter.values(|typed| commands.instant(typed));
@@ -155,7 +160,7 @@ pub(crate) async fn page(State(console): State<Shared>, Query(filter): Query<Fil
         }
         (ways(&filter, place, total.unsigned_abs() as usize))
     };
-    page::whole("Findings", Here::Findings, &body)
+    page::whole("Findings", Here::Findings, &visitor, &body)
 }
 
 /// How many findings there are on all pages, and how many of them are severe.
@@ -250,6 +255,15 @@ fn form(filter: &Filter) -> Markup {
 
 /// A table of findings, of rows as `Question::FindingsPage` has them.
 pub(crate) fn table(rows: &Rows, links: Links) -> Markup {
+    named_table("Findings", rows.iter(), links)
+}
+
+/// The same of some rows, under a name of its own.
+pub(crate) fn named_table<'a>(
+    name: &str,
+    rows: impl Iterator<Item = Row<'a>>,
+    links: Links,
+) -> Markup {
     let table = html! {
         table.findings data-testid="findings-table" {
             thead {
@@ -261,10 +275,10 @@ pub(crate) fn table(rows: &Rows, links: Links) -> Markup {
                     th scope="col" { "Detected" }
                 }
             }
-            tbody { @for row in rows.iter() { (line(row, links)) } }
+            tbody { @for row in rows { (line(row, links)) } }
         }
     };
-    page::scrolled("Findings", &table)
+    page::scrolled(name, &table)
 }
 
 fn line(row: Row<'_>, links: Links) -> Markup {

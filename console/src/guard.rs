@@ -5,7 +5,8 @@
 //! here, it is another site, and it knows no mark of our forms. A console that others reach wants a
 //! token as well, which is typed once and gives a session.
 
-use crate::page::Problem;
+use crate::login;
+use crate::page::{Problem, Visitor};
 use crate::server::{HEAD_BYTES_MAX, Shared};
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
@@ -17,13 +18,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::Time;
 use model::time::NS_PER_S;
 use ring::hmac;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// How long a session lasts, in seconds.
 const SESSION_S: i64 = 12 * 3_600;
+/// Sessions that are remembered as ended before their time.
+const ENDED_MAX: usize = 1_000;
 /// Wrong tokens that may be typed in a while, by all who try.
 const WRONG_MAX: usize = 5;
 /// How long a wrong token counts.
@@ -56,10 +61,39 @@ pub(crate) struct Guard {
     /// Whether only the names of this machine are answered.
     is_local: bool,
     cookie: String,
+    /// The number of the next session.
+    next: AtomicU64,
+    ended: watch::Sender<Ended>,
     /// Wrong tokens that may still be typed.
     tries: Arc<Semaphore>,
     /// How long one counts.
     wrong_time: Duration,
+}
+
+/// Sessions that somebody ended before their time.
+#[derive(Debug, Default)]
+struct Ended {
+    /// Their ends in seconds, and their numbers.
+    some: BTreeSet<(i64, u64)>,
+    /// All with a smaller number are over.
+    first_left: u64,
+}
+
+impl Ended {
+    fn has(&self, session: (i64, u64)) -> bool {
+        session.1 < self.first_left || self.some.contains(&session)
+    }
+
+    fn add(&mut self, session: (i64, u64), now_s: i64) {
+        self.some.retain(|(ends, _)| *ends > now_s);
+        self.some.insert(session);
+        if self.some.len() > ENDED_MAX {
+            // Rather all type the token again than that one who has left is let in.
+            let last = self.some.iter().map(|(_, number)| *number).max().unwrap_or_default();
+            self.first_left = self.first_left.max(last + 1);
+            self.some.clear();
+        }
+    }
 }
 
 /// Who asks: what the marks of forms hang on.
@@ -107,6 +141,8 @@ impl Guard {
             is_local: bound.ip().is_loopback() && token.is_none(),
             // A browser sends a cookie to all ports of a host.
             cookie: format!("habitus_{}", bound.port()),
+            next: AtomicU64::new(0),
+            ended: watch::Sender::new(Ended::default()),
             tries: Arc::new(Semaphore::new(WRONG_MAX)),
             wrong_time: WRONG_TIME,
         }
@@ -141,10 +177,25 @@ impl Guard {
             }));
             return Err(Denied::Wrong);
         }
-        let ends = (now.ns().div_euclid(NS_PER_S) + SESSION_S).to_string();
-        let value = format!("{ends}.{}", self.signed("session", &ends));
+        let ends = seconds(now) + SESSION_S;
+        // Two that begin in one second are two: one ends without the other.
+        let of = format!("{ends}.{}", self.next.fetch_add(1, Ordering::Relaxed));
+        let value = format!("{of}.{}", self.signed("session", &of));
         let name = &self.cookie;
         Ok(format!("{name}={value}; Path=/; Max-Age={SESSION_S}; HttpOnly; SameSite=Strict"))
+    }
+
+    /// Ends a session, also where its cookie was copied; the cookie that takes the place of its own.
+    pub(crate) fn close(&self, session: &Session, now: Time) -> String {
+        if let Some((it, _, _)) = parts(&session.0) {
+            self.ended.send_modify(|ended| ended.add(it, seconds(now)));
+        }
+        format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", self.cookie)
+    }
+
+    /// Who looks, where the request has this session.
+    fn visitor(&self, session: &Session) -> Visitor {
+        if self.wants_token() { Visitor::Signed(self.form_mark(session)) } else { Visitor::Anyone }
     }
 
     /// The session of a request, if it has one or needs none.
@@ -157,9 +208,9 @@ impl Guard {
             it.trim().strip_prefix(self.cookie.as_str()).and_then(|it| it.strip_prefix('='))
         });
         let is_ours = |value: &&str| {
-            let Some((ends, mark)) = value.split_once('.') else { return false };
-            let lasts = ends.parse().is_ok_and(|it: i64| it > now.ns().div_euclid(NS_PER_S));
-            self.is_signed("session", ends, mark) && lasts
+            let Some((it, of, mark)) = parts(value) else { return false };
+            let is_over = it.0 <= seconds(now) || self.ended.borrow().has(it);
+            self.is_signed("session", of, mark) && !is_over
         };
         values.find(is_ours).map(|it| Session(it.to_owned()))
     }
@@ -205,6 +256,17 @@ impl Guard {
 /// What is signed: a purpose has no space in it, so that no two are signed alike.
 fn message(purpose: &str, of: &str) -> Vec<u8> {
     format!("habitus console {purpose} {of}").into_bytes()
+}
+
+fn seconds(time: Time) -> i64 {
+    time.ns().div_euclid(NS_PER_S)
+}
+
+/// What a cookie says of its session: its end in seconds and its number, both as text, and the mark.
+fn parts(cookie: &str) -> Option<((i64, u64), &str, &str)> {
+    let (of, mark) = cookie.rsplit_once('.')?;
+    let (ends, number) = of.split_once('.')?;
+    Some(((ends.parse().ok()?, number.parse().ok()?), of, mark))
 }
 
 /// Whether a `Host` header names this machine.
@@ -270,15 +332,18 @@ pub(crate) async fn guarded(
     } else if let Some(why) = guard.refusal(&asked) {
         Problem::new(StatusCode::FORBIDDEN, "Refused", why).into_response()
     } else if let Some(session) = guard.session(headers, console.commands.now()) {
+        request.extensions_mut().insert(guard.visitor(&session));
         request.extensions_mut().insert(session);
         request.extensions_mut().insert(way);
         next.run(request).await
     } else if is_open(asked.path) {
+        request.extensions_mut().insert(Visitor::Stranger);
         request.extensions_mut().insert(Session(OPEN.to_owned()));
         request.extensions_mut().insert(way);
         next.run(request).await
     } else if asked.is_reading {
-        Redirect::to("/login").into_response()
+        let asked_for = request.uri().path_and_query().map_or("/", |it| it.as_str());
+        Redirect::to(&login::address(asked_for)).into_response()
     } else {
         let why = "The session is over: open /login, and send the form again.";
         Problem::new(StatusCode::UNAUTHORIZED, "Not signed in", why).into_response()
@@ -425,6 +490,30 @@ mod tests {
         assert_eq!(guard.session(&with_cookie(&longer), now), None, "its end is signed");
         let other = Guard::new(&[8; 32], Some(TOKEN), "192.0.2.1:8484".parse().unwrap());
         assert_eq!(other.session(&with_cookie(value), now), None, "after a start it is void");
+    }
+
+    #[test]
+    fn a_session_that_somebody_ended_is_over_and_no_other() {
+        let guard = guard("192.0.2.1:8484", Some(TOKEN));
+        let now = Time::from_ns(1_772_445_600 * NS_PER_S);
+        let opened = || {
+            let cookie = guard.open(TOKEN, now).unwrap();
+            with_cookie(cookie.split(';').next().unwrap())
+        };
+        let (mine, other) = (opened(), opened());
+        let session = guard.session(&mine, now).unwrap();
+        let cleared = guard.close(&session, now);
+        assert!(cleared.starts_with("habitus_8484=; ") && cleared.contains("Max-Age=0"));
+        assert_eq!(guard.session(&mine, now), None, "a copy of the cookie lets nobody in");
+        let kept = guard.session(&other, now).unwrap();
+        // Of very many those that came before are over too, and none of them returns.
+        for _ in 0..=ENDED_MAX {
+            let session = guard.session(&opened(), now).unwrap();
+            guard.close(&session, now);
+        }
+        assert_eq!(guard.session(&mine, now), None);
+        assert_eq!(guard.session(&with_cookie(&format!("habitus_8484={}", kept.0)), now), None);
+        assert!(guard.session(&opened(), now).is_some(), "whoever comes then is let in");
     }
 
     #[tokio::test]

@@ -1,9 +1,10 @@
 //! Identities, the riskiest first, with a search.
 
 use crate::ask::{Row, Rows};
-use crate::page::{self, Here, Links, Shown};
+use crate::page::{self, Here, Links, Shown, Visitor};
 use crate::server::Shared;
 use crate::words;
+use axum::Extension;
 use axum::extract::{Query, State};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -39,7 +40,11 @@ impl Search {
 }
 
 /// The page.
-pub(crate) async fn page(State(console): State<Shared>, Query(search): Query<Search>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(search): Query<Search>,
+) -> Shown {
     let place = search.place();
     let text: String = search.text.trim().chars().take(TEXT_CHARS_MAX).collect();
     let values = vec![
@@ -61,7 +66,7 @@ pub(crate) async fn page(State(console): State<Shared>, Query(search): Query<Sea
         @if rows.is_empty() { (page::empty("No identities.")) } @else { (table(&rows)) }
         (ways(&search, place, rows.len() > PAGE_ROWS))
     };
-    page::whole("Identities", Here::Identities, &body)
+    page::whole("Identities", Here::Identities, &visitor, &body)
 }
 
 fn ways(search: &Search, place: usize, is_more: bool) -> Markup {

@@ -1,11 +1,12 @@
-//! One identity: what it did and when, what is ordinary for it, what was found, and which operations it
-//! used of those that its peers use.
+//! One identity: how risky it is, what it did and when, what was found, what is ordinary for it, and
+//! which operations it used of those that its peers use.
 
 use crate::ask::{AskError, Asker, Row, Rows};
 use crate::chart::{self, Timeline};
-use crate::page::{self, Here, Links, Problem, Shown};
+use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::Shared;
 use crate::{Operation, Privileges, findings, words};
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -81,7 +82,11 @@ impl Identity {
 }
 
 /// The page.
-pub(crate) async fn page(State(console): State<Shared>, Query(which): Query<Which>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(which): Query<Which>,
+) -> Shown {
     let missing = || {
         let text = "The store knows nobody of this id in this tenant: look under Identities.";
         Problem::new(StatusCode::NOT_FOUND, "No such identity", text)
@@ -98,7 +103,7 @@ pub(crate) async fn page(State(console): State<Shared>, Query(which): Query<Whic
     let asked = console.asker.work(move || commands.privileges(&which.tenant, &which.id));
     let privileges = asked.await.unwrap_or_else(|error| Err(error.to_string()));
     known.privileges = Some(privileges);
-    page::whole(known.name(), Here::Elsewhere, &body(&known, Links::Console))
+    page::whole(known.name(), Here::Elsewhere, &visitor, &body(&known, Links::Console))
 }
 
 /// All that there is to say of an identity.
@@ -110,18 +115,20 @@ pub(crate) fn body(of: &Identity, links: Links) -> Markup {
             (page::heading(links, "Hours"))
             div data-testid="timeline-chart" { (hours(of, habits, links)) }
         }
+        section data-testid="identity-timeline" {
+            (page::heading(links, "Timeline"))
+            (story(of, links))
+        }
+        section data-testid="identity-findings" {
+            (page::heading(links, "Findings"))
+            (found(of, links))
+        }
         section data-testid="identity-habits" {
             (page::heading(links, "Habits"))
             @match habits {
                 Some(row) => (usual(row)),
                 None => p { "Nothing is known yet: habits are written where an hour of its calls ends." },
             }
-        }
-        section {
-            (page::heading(links, "Findings"))
-            @if of.findings.is_empty() { p { "Nothing was found of it." } }
-            @else { (findings::table(&of.findings, links)) }
-            @if of.findings.len() >= FINDINGS_MAX { p { "These are the latest " (FINDINGS_MAX) "." } }
         }
         @if let Some(privileges) = &of.privileges {
             section data-testid="identity-privileges" {
@@ -131,10 +138,6 @@ pub(crate) fn body(of: &Identity, links: Links) -> Markup {
                     Err(why) => p { (words::whole(why)) },
                 }
             }
-        }
-        section data-testid="identity-timeline" {
-            (page::heading(links, "Timeline"))
-            (story(of, links))
         }
     }
 }
@@ -246,23 +249,65 @@ fn usual(row: Row<'_>) -> Markup {
     ])
 }
 
+/// What was found of it, the latest first.
+fn found(of: &Identity, links: Links) -> Markup {
+    let latest = of.findings.iter().take(page::OPEN_MAX);
+    let earlier = of.findings.len().saturating_sub(page::OPEN_MAX);
+    html! {
+        @if of.findings.is_empty() { p { "Nothing was found of it." } }
+        @else { (findings::named_table("Findings", latest, links)) }
+        @if earlier > 0 {
+            (page::folded(
+                &counted(earlier as u64, "earlier finding", "earlier findings"),
+                false,
+                &findings::named_table(
+                    "Earlier findings",
+                    of.findings.iter().skip(page::OPEN_MAX),
+                    links,
+                ),
+            ))
+        }
+        @if of.findings.len() >= FINDINGS_MAX { p { "These are the latest " (FINDINGS_MAX) "." } }
+    }
+}
+
 /// Which operations it used of those that its peers use.
 fn used(known: &Privileges) -> Markup {
+    let (used, unused): (Vec<&Operation>, Vec<&Operation>) =
+        known.operations.iter().partition(|it| it.accepted > 0);
+    html! {
+        p { (words::whole(&known.sentence)) }
+        (operations("Operations that it used", &used, ["operation that it used", "operations that it used"]))
+        (operations(
+            "Operations that it did not use",
+            &unused,
+            ["operation that it did not use", "operations that it did not use"],
+        ))
+        @if known.left_out > 0 {
+            p { (counted(known.left_out, "operation is", "operations are")) " left out." }
+        }
+    }
+}
+
+/// Some of the operations, folded where they are many, and what one of them and several are called.
+fn operations(name: &str, of: &[&Operation], [one, many]: [&str; 2]) -> Markup {
     let table = html! {
         table.cards {
             thead { tr {
-                th scope="col" { "Operation" } th scope="col" { "Used" } th.number scope="col" { "Calls" }
+                th scope="col" { "Operation" } th.number scope="col" { "Calls" }
                 th.number scope="col" { "Not refused" } th.number scope="col" { "Days" }
                 th scope="col" { "Last day" } th.number scope="col" { "Peers that use it" }
             } }
-            tbody { @for it in &known.operations { (operation(it)) } }
+            tbody { @for it in of { (operation(it)) } }
         }
     };
     html! {
-        p { (words::whole(&known.sentence)) }
-        @if !known.operations.is_empty() { (page::scrolled("Operations", &table)) }
-        @if known.left_out > 0 {
-            p { (counted(known.left_out, "operation is", "operations are")) " left out." }
+        @if !of.is_empty() {
+            (page::folded(
+                &counted(of.len() as u64, one, many),
+                of.len() <= page::OPEN_MAX,
+                &page::scrolled(name, &table),
+            ))
         }
     }
 }
@@ -272,7 +317,6 @@ fn operation(it: &Operation) -> Markup {
     html! {
         tr {
             td { code { (words::short(&it.name, words::SENTENCE_CHARS_MAX)) } }
-            td data-label="Used" { @if it.accepted > 0 { "yes" } @else { "no" } }
             td.number data-label="Calls" { (count(it.calls)) }
             td.number data-label="Not refused" { (count(it.accepted)) }
             td.number data-label="Days" { (count(it.days)) }
@@ -301,17 +345,29 @@ fn story(of: &Identity, links: Links) -> Markup {
     }
     // A finding stands above the hour that it was detected in.
     lines.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    let table = html! {
-        table.cards {
-            thead { tr {
-                th scope="col" { "Time" } th scope="col" { "What" } th scope="col" { "In words" }
-            } }
-            tbody { @for (_, line) in lines.iter().take(LINES_MAX) { (line) } }
-        }
+    lines.truncate(LINES_MAX);
+    let table = |name: &str, lines: &[(i64, Markup)]| {
+        let table = html! {
+            table.cards {
+                thead { tr {
+                    th scope="col" { "Time" } th scope="col" { "What" } th scope="col" { "In words" }
+                } }
+                tbody { @for (_, line) in lines { (line) } }
+            }
+        };
+        page::scrolled(name, &table)
     };
+    let (latest, earlier) = lines.split_at(lines.len().min(page::OPEN_MAX));
     html! {
-        @if lines.is_empty() { p { "The store has nothing of it." } }
-        @else { (page::scrolled("Timeline", &table)) }
+        @if latest.is_empty() { p { "The store has nothing of it." } }
+        @else { (table("Timeline", latest)) }
+        @if !earlier.is_empty() {
+            (page::folded(
+                &counted(earlier.len() as u64, "earlier line", "earlier lines"),
+                false,
+                &table("Earlier in the timeline", earlier),
+            ))
+        }
     }
 }
 
@@ -395,6 +451,29 @@ mod tests {
         assert_eq!(shown.matches("<table class=\"cards\"").count(), 2, "{shown}");
         assert!(shown.contains("<td class=\"number\" data-label=\"Calls\">2</td>"), "{shown}");
         assert!(shown.contains("<th class=\"number\" scope=\"col\">Calls</th>"), "{shown}");
+    }
+
+    #[test]
+    fn what_matters_stands_first_and_what_is_long_is_folded() {
+        let mut one = hostile();
+        let row = ["f", "high", "7300000000"];
+        let rows: Vec<&[&str]> = (0..12).map(|_| &row[..]).collect();
+        one.findings = Rows::made_of(&["finding_id", "severity", "detected_us"], &rows);
+        let operation = |accepted: u64| Operation { accepted, ..Operation::default() };
+        let operations = (0..33).map(|it| operation(u64::from(it < 2))).collect();
+        one.privileges = Some(Ok(Privileges { operations, ..Privileges::default() }));
+        let shown = body(&one, Links::Console).into_string();
+        let parts = ["<dt>Identity", "\"timeline-chart\"", "\"identity-timeline\""];
+        let parts = parts.into_iter().chain(["\"identity-findings\"", "\"identity-habits\""]);
+        let places = parts.chain(["\"identity-privileges\""]).map(|it| shown.find(it).unwrap());
+        assert!(places.is_sorted(), "{shown}");
+        for folded in ["4 earlier lines", "2 earlier findings", "31 operations that it did not use"]
+        {
+            assert!(shown.contains(&format!("<details><summary>{folded}<")), "{folded}: {shown}");
+        }
+        let open = "<details open><summary>2 operations that it used<";
+        assert!(shown.contains(open), "{shown}");
+        assert!(!body(&hostile(), Links::Console).into_string().contains("<details>"));
     }
 
     #[test]

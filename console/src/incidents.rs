@@ -1,11 +1,12 @@
 //! Incidents: findings that belong together, as a list and one by one.
 
 use crate::ask::{Row, Rows};
-use crate::page::{self, Here, Links, Problem, Shown};
+use crate::ids::Kind;
+use crate::page::{self, Here, Links, Shown, Visitor};
 use crate::server::Shared;
 use crate::{findings, words};
+use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use maud::{Markup, html};
 use store::{Question, Value};
 
@@ -13,11 +14,12 @@ use store::{Question, Value};
 const ROWS_MAX: usize = 200;
 /// Findings of one incident.
 const FINDINGS_MAX: usize = 200;
-/// Characters of an id.
-const ID_CHARS_MAX: usize = 40;
 
 /// The list.
-pub(crate) async fn page(State(console): State<Shared>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+) -> Shown {
     let values = vec![
         ("since_us", Value::Int(i64::MIN)),
         ("until_us", Value::Int(i64::MAX)),
@@ -31,7 +33,7 @@ pub(crate) async fn page(State(console): State<Shared>) -> Shown {
             p { "These are the " (ROWS_MAX) " most severe; there may be more." }
         }
     };
-    page::whole("Incidents", Here::Incidents, &body)
+    page::whole("Incidents", Here::Incidents, &visitor, &body)
 }
 
 fn table(rows: &Rows) -> Markup {
@@ -66,21 +68,19 @@ fn line(row: Row<'_>) -> Markup {
 }
 
 /// One incident.
-pub(crate) async fn one(State(console): State<Shared>, Path(id): Path<String>) -> Shown {
-    let missing = || {
-        let text = "The store has no incident of this id.";
-        Problem::new(StatusCode::NOT_FOUND, "No such incident", text)
-    };
-    if id.len() > ID_CHARS_MAX {
-        return Err(missing());
-    }
-    let which = ("incident_id", Value::Text(id));
-    let of = vec![which.clone(), ("rows_max", Value::Int(FINDINGS_MAX as i64))];
-    let (found, findings) = tokio::try_join!(
-        console.asker.ask(Question::Incident, vec![which]),
-        console.asker.ask(Question::IncidentFindings, of),
-    )?;
-    let row = found.first().ok_or_else(missing)?;
+pub(crate) async fn one(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Shown {
+    let which = vec![("prefix", Value::Text(Kind::Incident.prefix(&id)?))];
+    let found = console.asker.ask(Question::Incident, which).await?;
+    let row = Kind::Incident.chosen(&found, &id)?;
+    let of = vec![
+        ("incident_id", Value::from(row.text("incident_id"))),
+        ("rows_max", Value::Int(FINDINGS_MAX as i64)),
+    ];
+    let findings = console.asker.ask(Question::IncidentFindings, of).await?;
     let body = html! {
         (facts(row))
         section {
@@ -91,7 +91,7 @@ pub(crate) async fn one(State(console): State<Shared>, Path(id): Path<String>) -
         }
     };
     let title = format!("Incident {}", words::id(row.text("incident_id")));
-    page::whole(&title, Here::Elsewhere, &body)
+    page::whole(&title, Here::Elsewhere, &visitor, &body)
 }
 
 fn facts(row: Row<'_>) -> Markup {

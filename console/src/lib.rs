@@ -3,6 +3,7 @@
 //! * [`bind`] and [`Bound::serve`] — an HTTP server with limits on everything.
 //! * `guard` — who may ask: the host, the origin, the token, the form's mark, the headers of an answer.
 //! * `ask` — questions to the store, their answers as texts, and how long they may take.
+//! * `ids` — which finding or incident is meant by what somebody typed.
 //! * `page` — the frame that every page has; `words` — numbers, times and hostile texts as people read them.
 //! * `findings`, `finding`, `incidents`, `identities`, `identity`, `coverage`, `sql`, `verdict`, `login` — the pages.
 //! * `chart` — charts as SVG; [`report()`] — the same in one file, without a server.
@@ -25,6 +26,7 @@ mod findings;
 mod guard;
 mod identities;
 mod identity;
+mod ids;
 mod incidents;
 mod login;
 mod page;

@@ -9,6 +9,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 /// Bytes of a page; what is shown is cut long before.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// Rows of a list that stand open where other things follow it; what is beyond them is folded.
+pub(crate) const OPEN_MAX: usize = 10;
+
 /// A page, or why there is none.
 pub(crate) type Shown = Result<Html<String>, Problem>;
 
@@ -49,7 +52,7 @@ impl From<AskError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = html! { (notice(&self.text)) (PreEscaped(self.below)) };
-        let page = frame(self.title, Here::Elsewhere, &body);
+        let page = frame(self.title, Here::Elsewhere, &Visitor::Anyone, &body);
         (self.status, Html(page.into_string())).into_response()
     }
 }
@@ -104,6 +107,17 @@ pub(crate) fn identity_address(tenant: &str, id: &str) -> String {
     format!("/identity?tenant={}&id={}", words::encoded(tenant), words::encoded(id))
 }
 
+/// Who looks at a page, as far as its frame differs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Visitor {
+    /// Whoever it is: no token is wanted, or nothing is known.
+    Anyone,
+    /// Somebody with a session, and the mark of the form that ends it.
+    Signed(String),
+    /// Somebody who has still to type the token: the other pages would only lead back.
+    Stranger,
+}
+
 /// Which of the pages in the list of pages this is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Here {
@@ -126,7 +140,7 @@ const PAGES: [(Here, &str, &str); 5] = [
 ];
 
 /// A whole page: `title` is its heading too.
-pub(crate) fn frame(title: &str, here: Here, body: &Markup) -> Markup {
+pub(crate) fn frame(title: &str, here: Here, visitor: &Visitor, body: &Markup) -> Markup {
     let title = words::short(title, words::NAME_CHARS_MAX);
     html! {
         (DOCTYPE)
@@ -144,17 +158,8 @@ pub(crate) fn frame(title: &str, here: Here, body: &Markup) -> Markup {
                 a.skip href="#content" { "Skip to the content" }
                 header.top {
                     p.brand { a href="/" { "Habitus" } }
-                    nav aria-label="Pages" {
-                        ul {
-                            @for (page, address, name) in PAGES {
-                                li {
-                                    a href=(address) aria-current=[(page == here).then_some("page")] {
-                                        (name)
-                                    }
-                                }
-                            }
-                        }
-                    }
+                    @if *visitor != Visitor::Stranger { (pages(here)) }
+                    @if let Visitor::Signed(mark) = visitor { (leaving(mark)) }
                 }
                 main #content tabindex="-1" {
                     h1 { (title) }
@@ -166,9 +171,34 @@ pub(crate) fn frame(title: &str, here: Here, body: &Markup) -> Markup {
     }
 }
 
+/// The list of pages, as links.
+fn pages(here: Here) -> Markup {
+    html! {
+        nav aria-label="Pages" {
+            ul {
+                @for (page, address, name) in PAGES {
+                    li {
+                        a href=(address) aria-current=[(page == here).then_some("page")] { (name) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What ends a session.
+fn leaving(mark: &str) -> Markup {
+    html! {
+        form.leave method="post" action="/logout" {
+            input type="hidden" name="csrf" value=(mark);
+            button type="submit" data-testid="sign-out" { "Sign out" }
+        }
+    }
+}
+
 /// A whole page, as long as it is one that a browser should be given.
-pub(crate) fn whole(title: &str, here: Here, body: &Markup) -> Shown {
-    let page = frame(title, here, body).into_string();
+pub(crate) fn whole(title: &str, here: Here, visitor: &Visitor, body: &Markup) -> Shown {
+    let page = frame(title, here, visitor, body).into_string();
     if page.len() > PAGE_BYTES_MAX {
         let text = format!("The page has {} bytes, and at most {PAGE_BYTES_MAX}.", page.len());
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Too long a page", &text));
@@ -212,6 +242,11 @@ pub(crate) fn facts(facts: &[(&str, Markup)]) -> Markup {
     }
 }
 
+/// A part that whoever wants it opens; how much it is stands on it.
+pub(crate) fn folded(summary: &str, is_open: bool, part: &Markup) -> Markup {
+    html! { details open[is_open] { summary { (words::whole(summary)) } (part) } }
+}
+
 /// A table that scrolls by itself where it is wider than the page; reachable with the keyboard.
 pub(crate) fn scrolled(name: &str, table: &Markup) -> Markup {
     html! { div.scrolled tabindex="0" role="region" aria-label=(name) { (table) } }
@@ -231,9 +266,10 @@ mod tests {
             (Links::Console.finding(HOSTILE, &html! { (HOSTILE) }))
             (Links::Console.incident(HOSTILE))
             (empty(HOSTILE)) (notice(HOSTILE)) (severity(HOSTILE))
-            (scrolled(HOSTILE, &html! { (HOSTILE) }))
+            (scrolled(HOSTILE, &html! { (HOSTILE) })) (folded(HOSTILE, true, &html! { (HOSTILE) }))
         };
-        let page = frame(HOSTILE, Here::Elsewhere, &body).into_string();
+        let visitor = Visitor::Signed(HOSTILE.to_owned());
+        let page = frame(HOSTILE, Here::Elsewhere, &visitor, &body).into_string();
         assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
     }
@@ -249,10 +285,22 @@ mod tests {
 
     #[test]
     fn one_page_is_the_one_that_is_shown() {
-        let page = frame("Findings", Here::Findings, &html! {}).into_string();
+        let page = frame("Findings", Here::Findings, &Visitor::Anyone, &html! {}).into_string();
         assert_eq!(page.matches("aria-current").count(), 1, "{page}");
         assert!(page.contains("<a href=\"/\" aria-current=\"page\">Findings</a>"), "{page}");
         assert!(page.contains("<title>Findings · Habitus</title>"), "{page}");
+    }
+
+    #[test]
+    fn whoever_has_signed_in_can_leave_and_nobody_else() {
+        let check = |visitor: &Visitor, has_pages: bool, has_button: bool| {
+            let page = frame("Findings", Here::Findings, visitor, &html! {}).into_string();
+            assert_eq!(page.contains("<nav"), has_pages, "{page}");
+            assert_eq!(page.contains("data-testid=\"sign-out\""), has_button, "{page}");
+        };
+        check(&Visitor::Anyone, true, false);
+        check(&Visitor::Stranger, false, false);
+        check(&Visitor::Signed("mark".to_owned()), true, true);
     }
 
     #[test]

@@ -228,6 +228,7 @@ fn routes(console: Shared) -> Router {
         .route("/coverage", get(coverage::page))
         .route("/sql", get(sql::page))
         .route("/login", get(login::page).post(login::open))
+        .route("/logout", post(login::close))
         .route("/health", get(|| async { "ok\n" }))
         .route("/static/style.css", get(|| async { file("text/css; charset=utf-8", STYLE) }))
         .route(

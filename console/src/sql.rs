@@ -1,9 +1,10 @@
 //! The SQL box: a question that somebody types, and its rows as far as a page holds them.
 
-use crate::page::{self, Here, Shown};
+use crate::page::{self, Here, Shown, Visitor};
 use crate::server::Shared;
 use crate::words;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use axum::Extension;
 use axum::extract::{Query, State};
 use maud::{Markup, html};
 use model::figures::counted;
@@ -14,6 +15,8 @@ use store::{Answer, Reader};
 const ROWS_MAX: usize = 500;
 /// Columns that are shown.
 const COLUMNS_MAX: usize = 60;
+/// Columns that a telephone shows beside each other.
+const NARROW_COLUMNS_MAX: usize = 3;
 /// Characters of a cell.
 const CELL_CHARS_MAX: usize = 400;
 /// Bytes of all cells.
@@ -31,7 +34,11 @@ pub(crate) struct Typed {
 }
 
 /// The page.
-pub(crate) async fn page(State(console): State<Shared>, Query(typed): Query<Typed>) -> Shown {
+pub(crate) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(typed): Query<Typed>,
+) -> Shown {
     let sql = typed.q.trim();
     let answer = if sql.is_empty() {
         None
@@ -61,7 +68,7 @@ pub(crate) async fn page(State(console): State<Shared>, Query(typed): Query<Type
             Some(Ok(answer)) => (shown(answer)),
         }
     };
-    page::whole("SQL", Here::Sql, &body)
+    page::whole("SQL", Here::Sql, &visitor, &body)
 }
 
 /// The rows of an answer, and what of it was left out.
@@ -159,6 +166,9 @@ impl Cells {
         };
         html! {
             p.count { (counted(self.rows_all as u64, "row", "rows")) }
+            @if self.names.len() > NARROW_COLUMNS_MAX {
+                p.sideways { "The table is wider than the screen: scroll it to the side." }
+            }
             @for text in self.left_out() { (page::notice(&text)) }
             @if self.names.is_empty() { (page::empty("The answer has no columns.")) }
             @else { (page::scrolled("Rows of the answer", &table)) }

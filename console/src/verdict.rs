@@ -2,6 +2,7 @@
 
 use crate::Judgement;
 use crate::guard::Session;
+use crate::ids::Kind;
 use crate::page::Problem;
 use crate::server::Shared;
 use crate::words;
@@ -43,7 +44,7 @@ pub(crate) async fn give(
         return Err(wrong("The verdict is benign, malicious or withdraw."));
     }
     let rows = crate::finding::find(&console, &id).await?;
-    let row = crate::finding::chosen(&rows, &id)?;
+    let row = Kind::Finding.chosen(&rows, &id)?;
     let id = row.text("finding_id");
     let there = format!("/findings/{}", words::encoded(id));
     let again = html! { p { a href=(there) data-testid="back" { "Back to the finding" } } };

@@ -29,6 +29,9 @@ struct EvidenceJson<'a> {
     status: Option<u16>,
     bytes_out: Option<u64>,
     client_address: Option<&'a str>,
+    /// Left out where the log names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
     input: Option<&'a str>,
     line: u64,
 }
@@ -131,6 +134,7 @@ fn evidence(evidence: &[Evidence]) -> String {
         status: it.status,
         bytes_out: it.bytes_out,
         client_address: it.client_address.as_deref().map(|it| cut(it, TEXT_BYTES_MAX)),
+        agent: it.agent.as_deref().map(|it| cut(it, TEXT_BYTES_MAX)),
         input: it.input.as_deref().map(|it| cut(it, TEXT_BYTES_MAX)),
         line: it.position.line,
     }))
@@ -182,6 +186,14 @@ mod tests {
         );
         assert_eq!(cell(&finding, "owasp"), "API1:2023, API6:2023");
         assert_eq!(cell(&finding, "finding_id"), "00000001-0000-0000-0000-000000000000");
+    }
+
+    #[test]
+    fn an_event_that_an_agent_made_names_it() {
+        let mut finding = finding(1, 1);
+        finding.evidence[0].agent = Some("desk-assistant".to_owned());
+        let shown = cell(&finding, "evidence");
+        assert!(shown.contains(r#""203.0.113.7","agent":"desk-assistant","input":"#), "{shown}");
     }
 
     #[test]

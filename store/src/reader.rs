@@ -64,9 +64,9 @@ pub enum Question {
     FindingsPage,
     /// How many they are on all pages: the same without the last two. Columns `n`, `severe`.
     FindingsTotal,
-    /// The incident `incident_id`.
+    /// The incidents whose ids begin with `prefix`, up to two.
     Incident,
-    /// Its findings and those of the incidents that were merged into it: `incident_id`, `rows_max`.
+    /// The findings of one and those of the incidents that were merged into it: `incident_id`, `rows_max`.
     IncidentFindings,
     /// Identities whose id or name has `text` (in small letters) in it, the riskiest first: `rows_max`,
     /// `skip`.

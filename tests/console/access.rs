@@ -1,6 +1,6 @@
 //! Who may ask the console, and who may change something through it.
 
-use super::served::{Plain, Served};
+use super::served::{Plain, Served, encoded};
 use super::{made, mark, ok, shared, was_quiet};
 use crate::habitus::Place;
 use crate::service::Service;
@@ -18,6 +18,21 @@ fn one(more: &[&str]) -> (Served, String) {
     made::write(&place.path("store"), "one", 1, made::finding);
     let served = Served::copy_of(&place.path("store"), more);
     (served, format!("/findings/{}", made::finding(0).id))
+}
+
+/// The same with a token.
+fn one_with_a_token() -> (Served, String) {
+    let place = Place::new();
+    let file = place.write("token", format!("{TOKEN}\n"));
+    one(&["--token-file", &file])
+}
+
+/// Types a token, and the page that was asked for.
+#[track_caller]
+fn typed(served: &Served, token: &str, to: &str) -> Plain {
+    let csrf = served.get("/login").hidden("csrf");
+    let form = format!("token={token}&to={}&csrf={csrf}", encoded(to));
+    served.post("/login", &[("Host", served.host())], &form)
 }
 
 /// How many verdicts its store has.
@@ -45,6 +60,13 @@ fn a_foreign_host_is_refused() {
         }
     }
     refused(&served.ask("GET", "/", &[], ""), "no host at all");
+    // Another site may lead here, but neither embed a page nor run anything.
+    let from = |mode: &str, path: &str| {
+        let site = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", mode)];
+        served.ask("GET", path, &[[("Host", served.host())].as_slice(), &site].concat(), "").status
+    };
+    assert_eq!((from("no-cors", "/"), from("navigate", "/")), (403, 200));
+    assert_eq!(from("navigate", "/sql?q=SELECT+1"), 403);
     let name = format!("localhost:{port}");
     assert_eq!(served.ask("GET", "/", &[("Host", &name)], "").status, 200);
     assert_eq!(served.get("/health").status, 200);
@@ -53,8 +75,28 @@ fn a_foreign_host_is_refused() {
 #[test]
 fn every_answer_says_what_a_page_may_do() {
     let served = shared();
-    for path in ["/", "/sql", "/nothing", "/findings/nothing", "/static/console.js"] {
+    for path in [
+        "/",
+        "/incidents",
+        "/identities",
+        "/coverage",
+        "/sql",
+        "/login",
+        "/nothing",
+        "/findings/nothing",
+        "/static/console.js",
+        "/static/icon.svg",
+    ] {
         let answer = served.get(path);
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), [value], "{path}: {name}");
+        }
+        assert!(answer.body.len() < 300_000, "{path} has {} bytes", answer.body.len());
         let policy = answer.header("content-security-policy");
         assert!(
             policy.len() == 1 && policy[0].contains("default-src 'none'"),
@@ -106,6 +148,7 @@ fn a_verdict_is_taken_from_the_form_of_the_same_page_only() {
         ("another site", here, ("Origin", "http://evil.example"), &csrf),
         ("another port", here, ("Origin", "http://127.0.0.1:1"), &csrf),
         ("another site, says the browser", here, ("Sec-Fetch-Site", "cross-site"), &csrf),
+        ("another site of one name", here, ("Sec-Fetch-Site", "same-site"), &csrf),
         ("another host", "evil.example", ("Origin", own), &csrf),
     ] {
         refused(&send(host, from, csrf), what);
@@ -122,6 +165,9 @@ fn a_verdict_is_taken_from_the_form_of_the_same_page_only() {
         let answer = served.post(&target, &headers, &form);
         refused(&answer, &form);
         assert!(answer.body.contains(words), "{words}: {}", answer.body);
+        if words != "malicious" {
+            assert_eq!(answer.link("back").as_deref(), Some(path.as_str()), "{words}");
+        }
     }
     assert_eq!(verdicts(&served), 0);
     let answer = send(here, ("Origin", own), &csrf);
@@ -133,9 +179,7 @@ fn a_verdict_is_taken_from_the_form_of_the_same_page_only() {
 fn a_console_with_a_token_lets_in_who_has_it() {
     const TEST: &str = "a_console_with_a_token_lets_in_who_has_it";
     let Some(browser) = chromium(TEST) else { return };
-    let place = Place::new();
-    let file = place.write("token", format!("{TOKEN}\n"));
-    let (served, finding) = one(&["--token-file", &file]);
+    let (served, finding) = one_with_a_token();
     let sentence = made::finding(0).sentence;
     for path in ["/", &finding, "/identities", "/incidents", "/coverage", "/sql?q=SELECT+4711"] {
         let answer = served.get(path);
@@ -154,16 +198,21 @@ fn a_console_with_a_token_lets_in_who_has_it() {
     tab.fill("[name=token]", "another-token-of-more-than-thirty-two-chars");
     tab.follow("main form [type=submit], main form button");
     assert!(tab.text("main").contains("not the token"), "{}", tab.text("main"));
-    tab.goto(&served.at("/"));
     assert_eq!(tab.count("[name=token]"), 1, "{}", tab.url());
+    super::look_at(&mut tab, "a wrong token");
     let mut tab = browser.open(Policy::Kept);
-    tab.goto(&served.at("/login"));
+    // Whoever opens a page and is asked for the token gets to that page.
+    tab.goto(&served.at(&finding));
     tab.fill("[name=token]", TOKEN);
     tab.follow("main form [type=submit], main form button");
-    tab.goto(&served.at(&finding));
     assert_eq!(tab.text(&mark("finding-sentence")).trim(), sentence);
+    super::look_at(&mut tab, "a page of somebody who has signed in");
     let readable: String = tab.evaluate("() => document.cookie");
     assert_eq!(readable, "", "no script reads what lets people in");
+    tab.follow(&mark("sign-out"));
+    assert!(tab.text("main").contains("signed out"), "{}", tab.text("main"));
+    tab.goto(&served.at("/"));
+    assert_eq!(tab.count("[name=token]"), 1, "{}", tab.url());
     was_quiet(&mut tab, &served.origin);
     // The token stands neither in what the console says nor in an address.
     let said = std::fs::read_to_string(served.dir.join("log")).unwrap();
@@ -172,10 +221,83 @@ fn a_console_with_a_token_lets_in_who_has_it() {
 }
 
 #[test]
+fn whoever_signs_in_gets_to_the_page_that_was_asked_for() {
+    let (served, finding) = one_with_a_token();
+    let answer = served.get(&finding);
+    assert_eq!(answer.status, 303);
+    let form = answer.header("location").concat();
+    assert_eq!(form, format!("/login?to={}", encoded(&finding)));
+    assert_eq!(served.get(&form).hidden("to"), finding);
+    let wrong = typed(&served, "not-the-token-at-all", &finding);
+    assert_eq!(wrong.status, 401, "{}", wrong.body);
+    assert!(wrong.body.contains("This is not the token"), "{}", wrong.body);
+    assert!(wrong.body.contains("name=\"token\""), "the form is there again: {}", wrong.body);
+    assert_eq!(wrong.hidden("to"), finding);
+    for (to, expected) in [
+        (finding.as_str(), finding.as_str()),
+        ("/?severity=high", "/?severity=high"),
+        ("", "/"),
+        ("https://evil.example/", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/..//evil.example", "/"),
+        ("/a\r\nSet-Cookie: a=b", "/"),
+        ("/sql?q=SELECT+1", "/sql"),
+        (&format!("/?identity={}", "a".repeat(2_000)), "/"),
+    ] {
+        let entered = typed(&served, TOKEN, to);
+        assert_eq!((entered.status, entered.header("location")), (303, vec![expected]), "{to}");
+    }
+    for _ in 0..4 {
+        assert_eq!(typed(&served, "not-the-token-at-all", "/").status, 401);
+    }
+    let often = typed(&served, TOKEN, &finding);
+    assert!(often.status == 429 && often.body.contains("in a minute"), "{}", often.body);
+    assert_eq!(often.hidden("to"), finding);
+}
+
+#[test]
+fn whoever_signs_out_is_out_and_nobody_else() {
+    let (served, finding) = one_with_a_token();
+    let enter = || {
+        let entered = typed(&served, TOKEN, "/");
+        let cookie = entered.header("set-cookie").concat();
+        assert!(cookie.ends_with("HttpOnly; SameSite=Strict"), "{cookie}");
+        assert!(!cookie.contains(TOKEN), "{cookie}");
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let (mine, other) = (enter(), enter());
+    let see = |cookie: &str| {
+        served.ask("GET", &finding, &[("Host", served.host()), ("Cookie", cookie)], "")
+    };
+    assert_eq!(see(&format!("{mine}x")).status, 303, "a session is signed");
+    let page = see(&mine);
+    assert!(page.body.contains("data-testid=\"sign-out\""), "{}", page.body);
+    let leave = |from: (&str, &str), csrf: &str| {
+        let headers = [("Host", served.host()), ("Cookie", mine.as_str()), from];
+        served.post("/logout", &headers, &format!("csrf={csrf}"))
+    };
+    let (here, csrf) = (("Origin", served.origin.as_str()), page.hidden("csrf"));
+    refused(&leave(here, ""), "no mark");
+    refused(&leave(here, &see(&other).hidden("csrf")), "the mark of another session");
+    refused(&leave(("Origin", "http://evil.example"), &csrf), "another site");
+    refused(&leave(("Sec-Fetch-Site", "cross-site"), &csrf), "another site, says the browser");
+    let headers = [("Host", served.host()), ("Cookie", mine.as_str())];
+    refused(&served.ask("GET", "/logout", &headers, ""), "a link");
+    assert_eq!(see(&mine).status, 200, "nobody has left yet");
+    let left = leave(here, &csrf);
+    assert_eq!((left.status, left.header("location")), (303, vec!["/login?done=left"]));
+    let cleared = left.header("set-cookie").concat();
+    assert!(cleared.contains("=; ") && cleared.contains("Max-Age=0"), "{cleared}");
+    assert_eq!(see(&mine).status, 303, "a copy of the cookie lets nobody in");
+    assert_eq!(see(&other).status, 200, "others go on");
+    let form = served.get("/login?done=left");
+    assert!(form.body.contains("You are signed out.") && !form.body.contains("<nav"));
+}
+
+#[test]
 fn behind_a_proxy_a_session_stays_on_the_encrypted_way() {
-    let place = Place::new();
-    let file = place.write("token", format!("{TOKEN}\n"));
-    let (served, _) = one(&["--token-file", &file]);
+    let (served, _) = one_with_a_token();
     let cookie = |host: &str, more: &[(&str, &str)]| {
         let page = served.ask("GET", "/login", &[("Host", host)], "");
         let form = format!("token={TOKEN}&csrf={}", page.hidden("csrf"));

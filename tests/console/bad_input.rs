@@ -83,15 +83,18 @@ fn an_address_that_cannot_be_had_is_said_on_one_line() {
     let serve = |listen: &str, words: &[&str]| {
         refused(&place, &["serve", "--listen", listen, "--store", "store"], words);
     };
-    serve(&address, &[&address, "--listen"]);
+    serve(&address, &[&address, "name another address", "--listen"]);
+    serve("8484", &["cannot listen on 8484"]);
     // Others could ask it, so it wants to know them.
     serve("0.0.0.0:0", &["--token-file"]);
     serve("[::]:0", &["--token-file"]);
     serve("192.0.2.1:0", &["--token-file"]);
     let short = place.write("short", "abc\n");
-    for file in ["nowhere-token", &short] {
+    for (file, words) in
+        [("nowhere-token", "nowhere-token"), (&short, "the token has 3 characters")]
+    {
         let args = ["serve", "--listen", "127.0.0.1:0", "--store", "store", "--token-file", file];
-        refused(&place, &args, &["token"]);
+        refused(&place, &args, &[words]);
     }
 }
 

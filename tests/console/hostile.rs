@@ -144,6 +144,7 @@ fn details(tab: &mut Tab, served: &Served, place: &Place) {
         let (event, shown) = (&finding.evidence[0], tab.text(&mark("evidence")));
         shows(&shown, &event.request, &path);
         shows(&shown, event.client_address.as_deref().unwrap(), &path);
+        shows(&shown, event.agent.as_deref().unwrap(), &path);
         shows(&shown, event.input.as_deref().unwrap(), &path);
         shows(&tab.text(&mark("contributors")), &finding.contributors[0].name, &path);
         shows(&tab.text(&mark("counterfactual")), &finding.counterfactual, &path);

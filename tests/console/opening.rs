@@ -1,10 +1,14 @@
 //! Every page opens, for everybody; from a finding one gets to whoever it is about, also without a mouse.
 
 use super::served::{Served, encoded};
-use super::{findings, look_at, mark, open, shared, tab, was_quiet};
+use super::{findings, look_at, made, mark, open, shared, tab, was_quiet};
 use crate::habitus::{Place, text};
 use crate::services::Tab;
+use model::Finding;
 use serde_json::Value;
+
+/// Opens whatever is folded.
+const UNFOLD: &str = "() => document.querySelectorAll('details').forEach(it => it.open = true)";
 
 /// The address that the first element found leads to.
 #[track_caller]
@@ -36,6 +40,24 @@ fn every_page_opens_and_can_be_read_and_reached_by_everybody() {
         visit(&mut tab, path);
     }
     was_quiet(&mut tab, &served.origin);
+}
+
+#[test]
+fn an_incident_is_meant_by_a_beginning_of_its_id() {
+    let served = shared();
+    let list = served.get("/incidents").body;
+    let id = list.split("href=\"/incidents/").nth(1).and_then(|it| it.split('"').next());
+    let id = id.unwrap_or_else(|| panic!("no incident in {list}"));
+    let whole = served.get(&format!("/incidents/{id}"));
+    assert_eq!(whole.status, 200);
+    let beginning: String = id.chars().take(8).collect();
+    for typed in [beginning.clone(), beginning.to_uppercase(), id.to_uppercase()] {
+        let answer = served.get(&format!("/incidents/{typed}"));
+        assert!(answer.status == 200 && answer.body == whole.body, "{typed}: {}", answer.body);
+    }
+    for wrong in ["", "0", "abc", "nothing", "00000000-0000-0000-0000-000000000000"] {
+        assert_eq!(served.get(&format!("/incidents/{wrong}")).status, 404, "{wrong}");
+    }
 }
 
 #[test]
@@ -73,9 +95,34 @@ fn one_gets_from_a_finding_to_its_identity() {
     for part in ["identity-timeline", "identity-habits", "identity-privileges", "timeline-chart"] {
         assert!(tab.count(&mark(part)) > 0, "there is no {part}");
     }
-    // And back from there.
+    // And back from there, wherever in a long list the finding stands.
+    tab.evaluate::<()>(UNFOLD);
     tab.follow(&link);
     assert_eq!(tab.text(&mark("finding-sentence")).trim(), text(first, "sentence"));
+    was_quiet(&mut tab, &served.origin);
+}
+
+#[test]
+fn of_an_identity_the_latest_stands_open_and_the_rest_is_folded() {
+    const TEST: &str = "of_an_identity_the_latest_stands_open_and_the_rest_is_folded";
+    let Some(mut tab) = tab(TEST) else { return };
+    let place = Place::new();
+    let of_one = |number| Finding { principal_id: Some("svc-0".into()), ..made::finding(number) };
+    made::write(&place.path("store"), "many", 30, of_one);
+    let served = Served::copy_of(&place.path("store"), &[]);
+    open(&mut tab, &served, "/identity?tenant=default&id=svc-0");
+    let folded = tab.texts("details:not([open]) > summary");
+    assert_eq!(folded, ["20 earlier lines", "20 earlier findings"]);
+    // Keys pass over what nobody sees.
+    tab.press("k");
+    let seen: bool = tab.evaluate(
+        "() => document.activeElement.tagName === 'A' && document.activeElement.checkVisibility()",
+    );
+    assert!(seen, "{}", focused(&mut tab));
+    tab.evaluate::<()>("() => document.querySelector('summary').focus()");
+    tab.press("Enter");
+    assert_eq!(tab.count("details[open]"), 1, "the keyboard opens it");
+    look_at(&mut tab, "an identity with many findings");
     was_quiet(&mut tab, &served.origin);
 }
 
@@ -152,7 +199,7 @@ fn an_empty_store_says_so_on_every_page() {
     const TEST: &str = "an_empty_store_says_so_on_every_page";
     let Some(mut tab) = tab(TEST) else { return };
     let place = Place::new();
-    super::made::write(&place.path("store"), "none", 0, super::made::finding);
+    made::write(&place.path("store"), "none", 0, made::finding);
     let served = Served::copy_of(&place.path("store"), &[]);
     for path in ["/", "/incidents", "/identities", "/coverage"] {
         open(&mut tab, &served, path);

@@ -33,8 +33,11 @@ fn a_verdict_given_in_the_console_is_kept_and_seen_everywhere() {
     assert_eq!(run(&served, &["feedback", "--output", "ndjson"]).rows().len(), 0);
 
     let reason = "the nightly export; see <b>change 4711</b> & its \"owner\"";
+    tab.fill(&format!("{} [name=until]", mark("verdict-form")), "30d");
     judge(&mut tab, reason, "verdict-benign");
-    assert!(tab.text(&mark("verdict-current")).contains("benign"));
+    let current = tab.text(&mark("verdict-current"));
+    assert!(current.contains("benign") && current.contains("Left out until"), "{current}");
+    assert!(!current.contains("for good"), "{current}");
     let said = run(&served, &["feedback", "--output", "ndjson"]).rows();
     assert_eq!(said.len(), 1, "{said:?}");
     let what = ["finding_id", "verdict", "reason", "scope", "state"].map(|it| text(&said[0], it));
@@ -59,5 +62,14 @@ fn a_verdict_given_in_the_console_is_kept_and_seen_everywhere() {
     assert_eq!(tab.count(&here), 1);
     let page = run(&served, &["explain", &id, "--output", "table"]).out;
     assert!(page.contains("malicious") && page.contains("it was no export"), "{page}");
+
+    // What was said is taken back, all of it.
+    tab.follow(&here);
+    tab.fill(&format!("{} [name=reason]", mark("verdict-form")), "nobody knows");
+    tab.follow(&mark("verdict-withdraw"));
+    let current = tab.text(&mark("verdict-current"));
+    assert!(current.contains("Nobody has said"), "{current}");
+    open(&mut tab, &served, "/");
+    assert_eq!((tab.count(&here), tab.count(&mark("finding-row"))), (1, count));
     was_quiet(&mut tab, &served.origin);
 }

@@ -33,6 +33,7 @@ fn findings() -> Vec<Finding> {
     };
     let mut named = of(3, "203.0.113.7", "it failed 40 times, 1 followed, as Ann Lee.");
     named.evidence[0].request = "GET /users/ann".to_owned();
+    named.evidence[0].agent = Some("ann".to_owned());
     named.contributors[0].name = "claimed ann".to_owned();
     vec![of(1, "ann", "she did"), of(2, "ann", "she did again"), named, of(4, "annex", "it did")]
 }
@@ -45,6 +46,7 @@ async fn fill(store: &Store, is_with: bool) {
             all.retain(|it| it.principal_id.as_deref() != Some("ann"));
             all[0].sentence = "it failed 40 times, 1 followed, as [forgotten].".to_owned();
             all[0].evidence[0].request = "GET /users/[forgotten]".to_owned();
+            all[0].evidence[0].agent = Some("[forgotten]".to_owned());
             all[0].contributors[0].name = "claimed [forgotten]".to_owned();
         }
         writer.findings(&all).await.unwrap();

@@ -86,10 +86,13 @@ async fn an_incident_has_the_identities_of_all_that_were_merged_into_it() {
     for (number, expected) in
         [(3, vec!["ann", "bob", "cid", "amy"]), (1, vec!["ann", "amy"]), (4, vec!["dan"])]
     {
-        let of: Values = vec![("incident_id", id(number).to_string().as_str().into())];
-        let named = ask(&store, Question::Incident, of.clone(), &["incident_id"]).await;
-        assert_eq!(named, [id(number).to_string()]);
-        let values = [of, vec![("rows_max", Value::Int(10))]].concat();
+        let name = id(number).to_string();
+        for prefix in [name.as_str(), name.get(..4).unwrap()] {
+            let of = vec![("prefix", prefix.into())];
+            let named = ask(&store, Question::Incident, of, &["incident_id"]).await;
+            assert_eq!(named, [name.as_str()], "{prefix}");
+        }
+        let values = vec![("incident_id", name.as_str().into()), ("rows_max", Value::Int(10))];
         let said = ask(&store, Question::IncidentFindings, values, &["principal_id"]).await;
         assert_eq!(said, expected, "{number}");
     }
