@@ -135,7 +135,7 @@ impl Drop for Console {
 fn with_findings() -> Place {
     let place = Place::new();
     let mut copy = Command::new("cp");
-    copy.arg("-r").arg(crate::console::shared().store()).arg(place.path("store"));
+    copy.arg("-r").arg(shared().store()).arg(place.path("store"));
     assert!(copy.status().unwrap().success());
     place
 }
