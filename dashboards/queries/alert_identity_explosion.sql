@@ -1,8 +1,17 @@
 SELECT
     tenant_id,
-    countIf(detector = 'identity_explosion' AND suppressed_by IS NULL) AS findings
+    count() AS findings
 FROM findings_current
-WHERE {detected}
+WHERE {recent}
+    AND detector = 'identity_explosion'
+    AND suppressed_by IS NULL
+    AND finding_id IN (
+        SELECT finding_id
+        FROM findings
+        WHERE {recent}
+            AND detector = 'identity_explosion'
+            AND $__timeFilter_ms(written_at)
+    )
 GROUP BY tenant_id
 ORDER BY tenant_id
 LIMIT 100

@@ -95,7 +95,7 @@ fn detectors() -> Vec<Panel> {
         Panel::table(
             6,
             "Calibration",
-            "Hours with a surprise of at least 2, 3 and 4, and how many there would be if the detector's law were right and it could judge every hour: 1 in 100, 1 000 and 10 000. Attacks are among those seen. Scores are corrected for what is left; surprises are not.",
+            "Hours with a surprise of at least 2, 3 and 4, and how many there would be if the detector's law were right and it could judge every hour: 1 in 100, 1 000 and 10 000. Attacks are among those seen, and of a detector that looks at each endpoint an hour counts once for each that is odd. Hours that a replay wrote again count again, seen and expected alike, until the server has merged them. Scores are corrected for what is left; surprises are not.",
         )
         .size(14, 10)
         .columns([column("detector").width(180)])

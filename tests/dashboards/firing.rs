@@ -14,13 +14,16 @@ const SILENT: &str = "Pipeline silent";
 /// How long before its end the health of an hour with that trouble ends, in minutes.
 const SILENT_MIN: i64 = 20;
 
-/// A finding of half an hour before the end.
+/// A revision of a finding that was written ten minutes before the end.
 const FINDING: &str =
     "INSERT INTO findings (finding_id, revision, tenant_id, principal_id, detector,
-     window_start, window_end, window_seconds, detected_at, severity, score, sentence, risk_score)
-     SELECT concat('{id}', toString({now})), 1, 'default', '{id}', '{detector}',
-         toStartOfHour({now} - INTERVAL 30 MINUTE) AS start, start + INTERVAL 1 HOUR, 3600,
-         {now} - INTERVAL 30 MINUTE, '{severity}', 1000, 'a finding', 50";
+     window_start, window_end, window_seconds, detected_at, severity, score, sentence, risk_score,
+     written_at)
+     SETTINGS insert_allow_materialized_columns = 1
+     SELECT concat('{id}', toString({now})), {revision}, 'default', '{id}', '{detector}',
+         toStartOfHour({now} - INTERVAL {ago}) AS start, start + INTERVAL 1 HOUR, 3600,
+         {now} - INTERVAL {ago}, '{severity}', 1000, 'a finding', 50,
+         toDateTime({now}) - INTERVAL 10 MINUTE";
 /// Somebody called benign what `judged` did.
 const VERDICT: &str =
     "INSERT INTO feedback (feedback_id, given_at, given_by, finding_id, tenant_id,
@@ -46,9 +49,38 @@ const HEALTH: &str = "INSERT INTO pipeline_health (at, app, worker, topic, parti
 type Parts = &'static [(&'static str, &'static str)];
 
 /// What an hour has in which nothing is wrong, though much is nearly so.
-const GOOD: [(&str, Parts); 6] = [
-    (FINDING, &[("id", "severe"), ("detector", "egress_spike"), ("severity", "high")]),
-    (FINDING, &[("id", "judged"), ("detector", "egress_spike"), ("severity", "critical")]),
+const GOOD: [(&str, Parts); 7] = [
+    (
+        FINDING,
+        &[
+            ("id", "severe"),
+            ("revision", "1"),
+            ("detector", "egress_spike"),
+            ("severity", "high"),
+            ("ago", "30 HOUR"),
+        ],
+    ),
+    (
+        FINDING,
+        &[
+            ("id", "judged"),
+            ("revision", "1"),
+            ("detector", "egress_spike"),
+            ("severity", "critical"),
+            ("ago", "30 MINUTE"),
+        ],
+    ),
+    // Of an old log that was replayed.
+    (
+        FINDING,
+        &[
+            ("id", "old"),
+            ("revision", "1"),
+            ("detector", "egress_spike"),
+            ("severity", "critical"),
+            ("ago", "30 DAY"),
+        ],
+    ),
     (INCIDENTS, &[("id", "some"), ("count", "5")]),
     (METRIC, &[("id", "w"), ("name", "habitus_source_lag_records"), ("value", "0")]),
     (METRIC, &[("id", "w"), ("name", "habitus_watermark_delay_seconds"), ("value", "5000")]),
@@ -56,16 +88,29 @@ const GOOD: [(&str, Parts); 6] = [
 ];
 /// What an hour has besides for which the rule of that title is there.
 const TROUBLES: [(&str, &str, Parts); 6] = [
+    // What was found a day ago turns out to be critical.
     (
         "Critical finding",
         FINDING,
-        &[("id", "worst"), ("detector", "egress_spike"), ("severity", "critical")],
+        &[
+            ("id", "severe"),
+            ("revision", "2"),
+            ("detector", "egress_spike"),
+            ("severity", "critical"),
+            ("ago", "30 HOUR"),
+        ],
     ),
     ("Incident burst", INCIDENTS, &[("id", "more"), ("count", "1")]),
     (
         "Identity explosion",
         FINDING,
-        &[("id", "many"), ("detector", "identity_explosion"), ("severity", "high")],
+        &[
+            ("id", "many"),
+            ("revision", "1"),
+            ("detector", "identity_explosion"),
+            ("severity", "high"),
+            ("ago", "30 MINUTE"),
+        ],
     ),
     (SILENT, "SELECT 1", &[]),
     (
@@ -142,7 +187,7 @@ fn each_rule_fires_for_what_it_is_about_and_for_nothing_else() {
         firing.map(|it| text(&it.around, "title")).collect()
     };
     assert_eq!(firing(today_ms), [SILENT], "of an empty store");
-    // A day for each trouble, since none looks back further than an hour.
+    // A day for each trouble, since none looks back further than an hour at what was written.
     let troubles = std::iter::once(None).chain(TROUBLES.iter().map(Some));
     for (day, trouble) in (1..).zip(troubles) {
         let now_ms = today_ms - day * DAY_MS;

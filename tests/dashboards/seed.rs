@@ -106,6 +106,7 @@ pub(super) fn simulated(server: &'static ClickHouse) -> Store {
     assert_eq!(said.code, 0, "{}", said.err);
     fill_rare(&store);
     fill_findings(&store);
+    fill_written(&store);
     fill_feedback(&store);
     store.fill_own();
     store
@@ -193,6 +194,15 @@ fn fill_findings(store: &Store) {
             literal(entity)
         ));
     }
+}
+
+/// Findings as a service writes them, ten minutes after their event: rules ask for that time, and rows of
+/// a replay were all written now.
+fn fill_written(store: &Store) {
+    store.ask(
+        "INSERT INTO findings (*, written_at) SETTINGS insert_allow_materialized_columns = 1
+         SELECT *, toDateTime(detected_at) + INTERVAL 10 MINUTE FROM (SELECT * FROM findings FINAL)",
+    );
 }
 
 /// A verdict for one finding in four, ten minutes after it, and for some of these another one, of an

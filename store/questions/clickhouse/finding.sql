@@ -1,5 +1,5 @@
 -- The findings whose id begins so, with what was said of them and the latest name of the identity: two
--- are enough to know that it is not one.
+-- are enough to know that it is not one. Names are read of the identities of those alone.
 SELECT
     page.*,
     ifNull(known.of_name, '') AS principal_name
@@ -32,5 +32,10 @@ FROM (
 LEFT JOIN (
     SELECT tenant_id AS of_tenant, principal_id AS of_id, principal_name AS of_name
     FROM identities FINAL
+    PREWHERE (tenant_id, principal_id) IN (
+        SELECT tenant_id, principal_id
+        FROM findings
+        WHERE startsWith(finding_id, {prefix:String})
+    )
 ) AS known ON known.of_tenant = page.tenant_id AND known.of_id = page.principal_id
 ORDER BY page.finding_id

@@ -1,5 +1,6 @@
 -- The findings of an incident and of those that were merged into it, in the order of time. Two runs may
--- each have merged the other's: the steps have a limit.
+-- each have merged the other's: the steps have a limit. Names are read of the identities of these findings
+-- alone: those of all take longer than the rest.
 WITH RECURSIVE parts AS (
     SELECT first.incident_id AS incident_id, CAST(1, 'Int64') AS steps
     FROM incidents_current AS first
@@ -44,5 +45,10 @@ FROM (
 LEFT JOIN (
     SELECT tenant_id AS of_tenant, principal_id AS of_id, principal_name AS of_name
     FROM identities FINAL
+    PREWHERE (tenant_id, principal_id) IN (
+        SELECT tenant_id, principal_id
+        FROM findings
+        WHERE assumeNotNull(incident_id) IN (SELECT incident_id FROM parts) AND incident_id IS NOT NULL
+    )
 ) AS known ON known.of_tenant = page.tenant_id AND known.of_id = page.principal_id
 ORDER BY page.detected_at, page.finding_id

@@ -1,0 +1,26 @@
+-- The findings that a list means, before each question about them. An identity is meant by a part of its
+-- id or of its name, in small letters; a verdict is empty for those that lists show, `any`, `none`, or one.
+WITH meant AS (
+    SELECT found.*
+    FROM findings_current AS found
+    WHERE
+        toUnixTimestamp64Micro(found.detected_at) >= {since_us:Int64}
+        AND toUnixTimestamp64Micro(found.detected_at) < {until_us:Int64}
+        AND CAST(found.severity, 'Int8') >= {severity_min:Int64}
+        AND ({detector:String} = '' OR found.detector = {detector:String})
+        AND (
+            {identity:String} = ''
+            OR position(lowerUTF8(found.principal_id), {identity:String}) > 0
+            OR (found.tenant_id, found.principal_id) IN (
+                SELECT tenant_id, principal_id
+                FROM identities
+                WHERE {identity:String} != '' AND position(lowerUTF8(ifNull(principal_name, '')), {identity:String}) > 0
+            )
+        )
+        AND (
+            ({verdict:String} = '' AND found.suppressed_by IS NULL)
+            OR {verdict:String} = 'any'
+            OR ({verdict:String} = 'none' AND found.verdict IS NULL)
+            OR toString(ifNull(found.verdict, '')) = {verdict:String}
+        )
+)
