@@ -81,7 +81,7 @@ const CHECKS: [Check; 26] = {
         check("machine_speed", Either("requests_per_min_max", "requests_per_10s_max"), true, Quiet),
         check("slow_drip", Day("day"), false, Words),
         check("sequence", Either("observed", "step_bits_max"), false, Between),
-        check("delegation", Column("subjects_distinct"), true, Words),
+        check("delegation", Either("subjects_distinct", "observed"), true, Words),
         check("injection", Sum("observed"), true, Between),
         check("exposure_change", Near("observed"), false, Between),
         check("write_burst", Column("objects_changed_distinct"), true, Tight),
