@@ -3,8 +3,8 @@
 use super::Claim;
 use super::log::{HOUR_MS, Line, ms};
 use super::recount::{
-    BEYOND, distinct, edges, foreign, is_secret, new_edges, new_tools, pairs_beyond, shape,
-    subjects,
+    BEYOND, distinct, edges, foreign, is_secret, new_edges, new_tools, newcomers, pairs_beyond,
+    shape, subjects,
 };
 use super::words::{Said, after, before, between};
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +116,7 @@ pub(super) fn check(claim: &Claim<'_>, lines: &[Line]) {
         "key_fanout" => key_fanout(&about),
         "cadence" => cadence(&about),
         "agent_graph" => agent_graph(&about),
+        "identity_explosion" => identity_explosion(&about),
         "joint_outlier" => about.is_before(" calls were made", about.hour.len() as f64),
         "not_itself" => not_itself(&about),
         other => panic!("nothing is known of {other}"),
@@ -563,6 +564,12 @@ fn agent_graph(about: &About<'_>) {
     let calls: Vec<_> = about.all.iter().filter(is_on).collect();
     about.is_after(" passed ", calls.len() as f64);
     about.is_time(" between ", " and ", calls.first().unwrap());
+}
+
+#[track_caller]
+fn identity_explosion(about: &About<'_>) {
+    let came = newcomers(about.claim, about.all);
+    about.is_before(" identities came for the first time", came as f64);
 }
 
 #[track_caller]

@@ -67,8 +67,21 @@ pub(super) fn observed(claim: &Claim<'_>, lines: &[Line]) -> Option<f64> {
         "agent_graph" if claim.unit.starts_with("first-seen") => {
             new_edges(claim, lines).len() as f64
         }
+        "identity_explosion" => newcomers(claim, lines) as f64,
         _ => return None,
     })
+}
+
+/// Those whose first call of all lies within the two times that the sentence names.
+pub(super) fn newcomers(claim: &Claim<'_>, lines: &[Line]) -> usize {
+    let from = super::log::ms(between(&claim.sentence, " between ", " and "));
+    let until = super::log::ms(first_word(&claim.sentence, " and "));
+    let mut firsts: BTreeMap<&str, i64> = BTreeMap::new();
+    for line in lines {
+        let first = firsts.entry(line.who()).or_insert(line.ms);
+        *first = line.ms.min(*first);
+    }
+    firsts.values().filter(|first| (from..=until).contains(*first)).count()
 }
 
 /// Whether a call names a secret, by words of the corpora.
