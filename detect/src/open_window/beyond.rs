@@ -88,12 +88,11 @@ impl Beyond {
         self.days = if self.count == 0 { days } else { self.days.min(days) };
         self.count += 1;
         self.subjects.add(subject, DISTINCT_MAX);
-        match self.endpoints.iter_mut().find(|it| it.endpoint == endpoint) {
-            Some(known) => known.subjects += 1,
-            None if self.endpoints.len() < ENDPOINTS_MAX => {
-                self.endpoints.push(Outside { endpoint, subjects: 1 });
-            }
-            None => {}
+        let known = self.endpoints.iter().position(|it| it.endpoint == endpoint);
+        if let Some(known) = known.and_then(|place| self.endpoints.get_mut(place)) {
+            known.subjects += 1;
+        } else if self.endpoints.len() < ENDPOINTS_MAX {
+            self.endpoints.push(Outside { endpoint, subjects: 1 });
         }
         if self.evidence.len() < Finding::EVIDENCE_MAX {
             self.evidence.push(alarm::evidence_of(batch, event));
