@@ -80,6 +80,12 @@ fn first_evidence(
     alarm: Option<&Alarm<'_>>,
     reading: &Reading,
 ) -> Vec<Evidence> {
+    // Which of its calls those whom it acts for never make is known of them alone.
+    if let (Detector::Delegation, Some(_), Some(acted)) =
+        (reading.detector, reading.entity, &open.acted)
+    {
+        return acted.beyond.evidence.clone();
+    }
     let is_about = |alarm: &&Alarm<'_>| reading.entity.is_none_or(|it| it == alarm.endpoint);
     match alarm.filter(is_about) {
         Some(alarm) => vec![evidence_of(alarm.batch, alarm.event)],
@@ -142,11 +148,18 @@ const fn is_of_kind(detector: Detector, status: u16, method: &str, is_secret: bo
     }
 }
 
-/// Adds a call on somebody's behalf to the finding that is about those.
-pub(crate) fn add_acted(open: &mut OpenWindow, batch: &EventBatch, event: &Event) {
-    let raised = open.raised.iter_mut().find(|it| it.detector == Detector::Delegation);
-    if let Some(raised) = raised.filter(|it| it.evidence.len() < Finding::EVIDENCE_MAX) {
-        raised.evidence.push(evidence_of(batch, event));
+/// Adds a call on somebody's behalf to the findings that are about those: to that of what the one never does
+/// itself only where it is such a call.
+pub(crate) fn add_acted(
+    open: &mut OpenWindow,
+    (batch, event): (&EventBatch, &Event),
+    is_beyond: bool,
+) {
+    let raised = open.raised.iter_mut().filter(|it| it.detector == Detector::Delegation);
+    for raised in raised.filter(|it| it.entity.is_none() || is_beyond) {
+        if raised.evidence.len() < Finding::EVIDENCE_MAX {
+            raised.evidence.push(evidence_of(batch, event));
+        }
     }
 }
 
@@ -169,7 +182,10 @@ pub(crate) fn recurring(raised: &Raised) -> Recurring {
 fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64) -> Recurring {
     let is_kept = matches!(
         detector,
-        Detector::ObjectEnumeration | Detector::ForeignObject | Detector::Sequence
+        Detector::ObjectEnumeration
+            | Detector::ForeignObject
+            | Detector::Sequence
+            | Detector::Delegation
     );
     let endpoint = entity.filter(|_| is_kept);
     Recurring { detector, endpoint, magnitude, is_silent: false }
@@ -216,7 +232,7 @@ pub(crate) fn settle(
             last.is_first = false;
             findings.push(last);
         } else {
-            let evidence = remembered(context, open, reading);
+            let evidence = first_evidence(context, open, None, reading);
             raise(context, identity, open, reading, (open.last, evidence), findings);
         }
     }

@@ -194,7 +194,7 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
         Detector::ToolDrift => out.extend(tool_drift::read(view)),
         Detector::MachineSpeed => out.extend(machine_speed::read(view)),
         Detector::Sequence => sequence::read(view, out),
-        Detector::Delegation => out.extend(delegation::read(view)),
+        Detector::Delegation => delegation::read(view, out),
         Detector::Injection => injection::read(view, out),
         Detector::WriteBurst => out.extend(write_burst::read(view)),
         Detector::RunawayLoop => out.extend(runaway_loop::read(view)),
@@ -310,8 +310,8 @@ pub(crate) fn entity<'a>(view: &View<'a>, reading: &Reading) -> &'a str {
         Detector::NewNetwork => new_network::entity(view),
         Detector::RunawayLoop => runaway_loop::entity(view.open),
         Detector::ToolDrift => tool_drift::entity(view),
-        // Of an agent, that agent.
-        Detector::Delegation => &view.identity.name,
+        // Of an agent, that agent; or what it does that those whom it acts for do not.
+        Detector::Delegation if reading.entity.is_none() => &view.identity.name,
         _ => reading.entity.map_or("", |endpoint| view.endpoints.name(endpoint)),
     }
 }
@@ -321,6 +321,7 @@ pub(crate) fn unit(reading: &Reading, view: &View<'_>) -> &'static str {
     match (reading.detector, reading.entity) {
         (Detector::Dormant, _) => dormant::unit(view),
         (Detector::Sequence, Some(_)) => sequence::SKIP_UNIT,
+        (Detector::Delegation, Some(_)) => delegation::BEYOND_UNIT,
         (Detector::ToolDrift, _) => tool_drift::unit(view),
         _ => about(reading.detector).unit,
     }

@@ -4,6 +4,7 @@
 //! returned as a bit of [`Crossed`], and only then does a detector compute.
 
 mod acted;
+mod beyond;
 mod call;
 mod changes;
 mod crossed;
@@ -21,6 +22,7 @@ mod steps;
 mod tools;
 
 pub(crate) use acted::Acted;
+pub(crate) use beyond::{Beyond, Outside};
 pub(crate) use call::{Call, First};
 pub(crate) use crossed::Crossed;
 pub(crate) use flows::{Flows, LastRead};
@@ -84,6 +86,8 @@ pub(crate) struct EndpointCalls {
     pub(crate) sized_minute: u8,
     /// Any call was answered other than with an error.
     pub(crate) is_accepted: bool,
+    /// Any call was its own, and no agent's for it.
+    pub(crate) is_own: bool,
     pub(crate) bytes_out: f64,
     /// What one call here says of [`crate::detectors::not_itself`]; the baseline stands still while
     /// the window is open.
@@ -180,6 +184,8 @@ pub(crate) struct OpenWindow {
     pub(crate) origins: Option<Box<Origins>>,
     /// Made by the first call that it made on somebody else's behalf.
     pub(crate) acted: Option<Box<Acted>>,
+    /// An agent acted for it.
+    pub(crate) is_served: bool,
     /// Made by the first call of a tool.
     pub(crate) tools: Option<Box<Tools>>,
     #[serde(with = "plain")]
@@ -263,6 +269,7 @@ impl OpenWindow {
             probes: None,
             origins: None,
             acted: None,
+            is_served: false,
             tools: None,
             denied: Distinct::default(),
             denied_calls: 0,
@@ -332,6 +339,11 @@ impl OpenWindow {
         fresh.steps = self.steps.recycle();
         *self = fresh;
         self
+    }
+
+    /// Whether it may have called endpoints that are not told apart.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.endpoints.len() >= HOUR_ENDPOINTS_MAX
     }
 
     /// The hour's end (exclusive).
@@ -431,7 +443,7 @@ impl OpenWindow {
         &mut self,
         event: &Event,
         endpoint: EndpointId,
-        is_change: bool,
+        (is_change, is_own): (bool, bool),
         first_look: impl FnOnce() -> (f64, f64),
     ) -> First {
         let status = event.status();
@@ -452,6 +464,7 @@ impl OpenWindow {
             seen.failed += u32::from(matches!(status, Some(401 | 407)));
             let is_first = is_accepted && !seen.is_accepted;
             seen.is_accepted |= is_accepted;
+            seen.is_own |= is_own;
             let sized = minute.is_some_and(|minute| minute != seen.sized_minute);
             seen.sized_minute = minute.unwrap_or(seen.sized_minute);
             (seen.log_ratio, seen.bits, First { call: false, accepted: is_first, sized })
@@ -470,6 +483,7 @@ impl OpenWindow {
                     changed,
                     sized_minute: minute.unwrap_or(NO_MINUTE),
                     is_accepted,
+                    is_own,
                     bytes_out,
                     log_ratio,
                     bits,

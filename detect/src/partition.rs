@@ -168,12 +168,14 @@ impl Partition {
         let is_change = add_texts(identity, &mut open, (batch, event), at, &mut crossed);
         open.add_use(batch, event, endpoint, now, &mut crossed);
         open.add_step(context.population, (batch, event), endpoint, now, &mut crossed);
+        let is_own = delegation::actor_of(batch, event).is_none();
+        open.is_served |= !is_own;
         // A tool is of whoever acts, who may be of another partition.
-        if event.has_text(Text::ToolName) && delegation::actor_of(batch, event).is_none() {
+        if is_own && event.has_text(Text::ToolName) {
             tools::add(identity, &mut open, (batch, event), at, &mut crossed);
         }
         let looked = || not_itself::first_look(context.population, identity, (endpoint, now));
-        let first = open.add_endpoint(event, endpoint, is_change, looked);
+        let first = open.add_endpoint(event, endpoint, (is_change, is_own), looked);
         if first.call || first.accepted {
             let call = Call::of(batch, event, endpoint, now);
             novelty(context, identity, &mut open, (first, call), &mut crossed);

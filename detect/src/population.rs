@@ -8,6 +8,7 @@ mod agents;
 mod answers;
 mod breadths;
 mod inventory;
+mod itself;
 mod offered;
 mod owners;
 mod sizes;
@@ -19,6 +20,7 @@ pub(crate) use agents::Agents;
 pub(crate) use answers::Answers;
 pub(crate) use breadths::Breadths;
 pub(crate) use inventory::{Inventory, New, SETTLED_H};
+pub(crate) use itself::{Begun, Itself, OwnCalls};
 pub(crate) use offered::Offered;
 pub(crate) use owners::{Access, Owners, Whose};
 pub(crate) use sizes::{SizeHabit, SizeLaw};
@@ -199,6 +201,7 @@ pub(crate) struct Contribution {
     pub(crate) unnoted: u64,
     pub(crate) sources: Sources,
     pub(crate) agents: Agents,
+    pub(crate) own: OwnCalls,
     pub(crate) tools: ToolUsers,
     pub(crate) surprises: Vec<Vec<f32>>,
     /// Rare ones of what others may have met in the same hour: they are counted when all are there.
@@ -280,6 +283,7 @@ pub(crate) struct Population {
     pub(crate) steps: Steps,
     pub(crate) sources: Sources,
     pub(crate) agents: Agents,
+    pub(crate) itself: Itself,
     /// What the days of everyone have in common.
     pub(crate) trend: Trend,
     pub(crate) tools: ToolUsers,
@@ -321,6 +325,7 @@ impl Population {
             self.probes.absorb(&contribution.probes);
             self.sources.absorb(&contribution.sources);
             self.agents.absorb(&contribution.agents);
+            self.unnoted += self.itself.learn(std::mem::take(&mut contribution.own));
             self.tools.absorb(&contribution.tools);
             contribution.calls = 0;
             contribution.windows = 0;
@@ -345,6 +350,7 @@ impl Population {
     pub(crate) fn fold(&mut self, endpoints: &Endpoints) {
         self.steps.fold(endpoints);
         self.owners.fold(endpoints);
+        self.itself.fold(endpoints);
         for index in 0..self.endpoints.len().max(self.mix.len()) {
             let old = EndpointId(index as u32);
             let new = endpoints.resolve(old);
@@ -407,6 +413,7 @@ impl Population {
         self.flowing.decay(f64::from(factor));
         self.inventory.age(f64::from(factor), today as i32);
         self.owners.age(today as i32);
+        self.itself.age(today as i32);
         self.sizes.iter_mut().for_each(|sizes| sizes.decay(f64::from(factor)));
         self.steps.decay(factor);
         self.sources.decay(f64::from(factor));

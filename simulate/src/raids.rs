@@ -7,6 +7,7 @@
 //! and weak is slow. Attacks without a quantity differ in how bold they are.
 
 mod doors;
+mod flood;
 mod order;
 mod slow;
 mod things;
@@ -50,7 +51,7 @@ const fn lasting(plan: Plan, days: i64, lasts: i64) -> Kind {
     Kind { plan, days, lasts }
 }
 
-/// In the order of the catalogue of detectors.
+/// In the order of the catalogue of detectors, but for the one below.
 const KINDS: [Kind; 26] = [
     kind(volume::object_enumeration, 1),
     kind(volume::egress_spike, 1),
@@ -80,6 +81,10 @@ const KINDS: [Kind; 26] = [
     kind(slow::not_itself, 1),
 ];
 
+/// It takes no victim, so it comes beside the others, whatever those are. A week must come before it: whoever
+/// floods a site on its first days floods one that nobody knows yet.
+const FLOOD: Kind = kind(flood::identity_explosion, 8);
+
 /// Where one attack is planned.
 pub(crate) struct Stage<'a> {
     pub(crate) cast: &'a mut Cast,
@@ -106,6 +111,19 @@ pub(crate) fn spread(seed: u64, cast: &mut Cast, span: Span) -> Vec<Raid> {
             let mut stage = Stage { cast: &mut *cast, rng, span, start_ns, strength };
             raids.extend((kind.plan)(&mut stage));
         }
+    }
+    raids.extend(floods(seed, cast, span));
+    raids
+}
+
+/// A flood of each strength, by chances of their own: the other attacks are the same without them.
+fn floods(seed: u64, cast: &mut Cast, span: Span) -> Vec<Raid> {
+    let mut raids = Vec::new();
+    for (stream, strength) in (0xbadf_0000_u64..).zip(Strength::ALL) {
+        let mut rng = Rng::new(seed, stream);
+        let Some(start_ns) = moment(FLOOD, span, &mut rng) else { continue };
+        let mut stage = Stage { cast: &mut *cast, rng, span, start_ns, strength };
+        raids.extend((FLOOD.plan)(&mut stage));
     }
     raids
 }

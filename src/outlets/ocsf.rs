@@ -9,7 +9,7 @@ mod catalogue;
 mod tests;
 
 use model::time::NS_PER_S;
-use model::{Evidence, Finding, PrincipalType, Severity, Time};
+use model::{Detector, Evidence, Finding, Origin, PrincipalType, Severity, Time};
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -111,7 +111,7 @@ fn detection_finding(finding: &Finding) -> Value {
     });
     if !finding.entity.is_empty() {
         let entity = cut.text(&finding.entity);
-        let kind = catalogue::kind_of(finding.detector, &finding.entity);
+        let kind = catalogue::kind_of(finding);
         event["resources"] = json!([{"uid": entity, "name": entity, "type": kind}]);
     }
     event["metadata"] = metadata(finding, cut);
@@ -201,7 +201,7 @@ fn anomaly_analysis(finding: &Finding, cut: &Scissors) -> Value {
         targets.push(json!({"name": cut.text(principal), "type": kind}));
     }
     if !finding.entity.is_empty() {
-        let kind = catalogue::kind_of(finding.detector, &finding.entity);
+        let kind = catalogue::kind_of(finding);
         targets.push(json!({"name": cut.text(&finding.entity), "type": kind}));
     }
     if targets.is_empty() {
@@ -247,8 +247,10 @@ fn evidences(finding: &Finding, cut: &Scissors) -> Vec<Value> {
 fn evidence(finding: &Finding, it: &Evidence, actor: Option<&Value>, cut: &Scissors) -> Value {
     let request = cut.text(&it.request);
     let (method, target) = request.split_once(' ').unwrap_or((request, ""));
-    let is_endpoint = catalogue::kind_of(finding.detector, &finding.entity) == catalogue::ENDPOINT;
-    let is_endpoint = is_endpoint && !finding.entity.is_empty();
+    let is_endpoint = catalogue::kind_of(finding) == catalogue::ENDPOINT;
+    // What an agent did for others it did at several.
+    let is_of_others = finding.detector == Origin::Detector(Detector::Delegation);
+    let is_endpoint = is_endpoint && !finding.entity.is_empty() && !is_of_others;
     let operation = if is_endpoint { cut.text(&finding.entity) } else { request };
     let mut api = json!({"operation": operation});
     let mut evidence = json!({

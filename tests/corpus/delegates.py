@@ -31,8 +31,8 @@ world.FORMATS |= {"acted": (acted, "ndjson"), "acted_generic": (acted_generic, "
 class Delegates:
     """A world in which each agent acts for a few people who gave it their consent, every hour."""
 
-    def __init__(self, seed, days=3, skip=lambda name, hour: False):
-        self.world = World(seed, days=days, rate=3.0).background()
+    def __init__(self, seed, days=3, skip=lambda name, hour: False, per_role=8):
+        self.world = World(seed, days=days, per_role=per_role, rate=3.0).background()
         self.rng = self.world.rng
         self.people = list(self.world.callers)
         self.agents = {f"{kind}-agent-{index + 1}": self.rng.sample(self.people, 4)
@@ -51,6 +51,17 @@ class Delegates:
 
     def attack(self, name, person, at, **more):
         self.act(name, person, at, **{"attack": True, **more})
+
+
+def outside(it, people, count):
+    """A call for each of them to so many endpoints that their role never calls."""
+    everything = list(dict.fromkeys((method, path, size) for role in world.ROLES.values()
+                                    for method, path, _, size in role))
+    for person in people:
+        own = {(method, path) for method, path, _, _ in person.role}
+        others = [call for call in everything if call[:2] not in own]
+        for method, path, size in it.rng.sample(others, count):
+            yield person, (method, path.replace("{n}", str(it.rng.choice(person.mine))), size)
 
 
 def make(save):
@@ -83,6 +94,28 @@ def make(save):
                         ua="agent-runtime/1.9", chain="desk-agent, mail-agent, plugin-77, plugin-78")
     save("delegation", "attack", "a_desk_through_a_longer_chain", it.world, "acted", "desk-agent", marker=MARK,
          until=60)
+
+    it = Delegates(1505, days=12, per_role=4)
+    at = it.world.at(11, 10, 12)
+    for number, (person, call) in enumerate(outside(it, it.agents["drafts-agent-2"][:2], 8)):  # by its own people
+        it.world.attack(person, at + timedelta(seconds=40 * number), *call, agent="drafts-agent-2", ip=MARK,
+                        ua="agent-runtime/1.9")
+    save("delegation", "attack", "an_assistant_does_what_its_people_never_do", it.world, "acted", "drafts-agent-2",
+         marker=MARK, until=60)
+
+    it = Delegates(1515, days=12, per_role=4)
+    for hour in it.world.hours():  # what it is for: they never do that themselves
+        people = it.rng.sample(it.people[:6], 3 if hour < it.world.at(11, 10) else 6)
+        for person, call in outside(it, people, 3):
+            it.world.call(person, hour + timedelta(seconds=it.rng.randrange(3_000)), *call, status=200,
+                          agent="report-agent", ip="10.60.1.5", ua="agent-runtime/1.9")
+    save("delegation", "benign", "an_assistant_that_always_does_more_than_its_people", it.world, "acted")
+
+    it = Delegates(1516, days=12, per_role=4)
+    at = it.world.at(11, 15, 10)
+    for number in range(120):  # far more than ever, and all of it what they do themselves
+        it.act("drafts-agent-1", it.agents["drafts-agent-1"][number % 4], at + timedelta(seconds=20 * number))
+    save("delegation", "benign", "an_assistant_does_more_of_what_its_people_do", it.world, "acted")
 
     it = Delegates(1511)
     for hour in it.world.hours():  # new people all the time

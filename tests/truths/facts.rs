@@ -2,7 +2,10 @@
 
 use super::Claim;
 use super::log::{HOUR_MS, Line, ms};
-use super::recount::{distinct, edges, foreign, is_secret, new_edges, new_tools, subjects};
+use super::recount::{
+    BEYOND, distinct, edges, foreign, is_secret, new_edges, new_tools, newcomers, pairs_beyond,
+    shape, subjects,
+};
 use super::words::{Said, after, before, between};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,6 +116,7 @@ pub(super) fn check(claim: &Claim<'_>, lines: &[Line]) {
         "key_fanout" => key_fanout(&about),
         "cadence" => cadence(&about),
         "agent_graph" => agent_graph(&about),
+        "identity_explosion" => identity_explosion(&about),
         "joint_outlier" => about.is_before(" calls were made", about.hour.len() as f64),
         "not_itself" => not_itself(&about),
         other => panic!("nothing is known of {other}"),
@@ -394,6 +398,13 @@ fn sequence(about: &About<'_>) {
 #[track_caller]
 fn delegation(about: &About<'_>) {
     let claim = about.claim;
+    if claim.unit == BEYOND {
+        let (compared, beyond) = pairs_beyond(claim, about.all);
+        about.is_before(" of the ", beyond.len() as f64);
+        about.is_after(" of the ", compared.len() as f64);
+        about.is_after(" on behalf of ", distinct(beyond.iter().map(|it| it.0)));
+        return;
+    }
     about.is_after(" on behalf of ", subjects(claim, about.all).len() as f64);
     let acted = |it: &&Line| {
         claim.has(it) && it.who() != claim.principal && it.agents().contains(&&*claim.principal)
@@ -556,6 +567,12 @@ fn agent_graph(about: &About<'_>) {
 }
 
 #[track_caller]
+fn identity_explosion(about: &About<'_>) {
+    let came = newcomers(about.claim, about.all);
+    about.is_before(" identities came for the first time", came as f64);
+}
+
+#[track_caller]
 fn not_itself(about: &About<'_>) {
     let count = after(&about.claim.sentence, " last ").value as usize;
     let calls = about.own.iter().rev().filter(|it| it.ms < about.claim.end_ms).take(count);
@@ -569,12 +586,4 @@ fn not_itself(about: &About<'_>) {
         "{new}: {}",
         about.claim.sentence
     );
-}
-
-/// A path with its numbers as one.
-fn shape(path: &str) -> String {
-    let part = |part: &str| {
-        if part.bytes().any(|it| it.is_ascii_digit()) { "{}".to_owned() } else { part.to_owned() }
-    };
-    path.split('/').map(part).collect::<Vec<_>>().join("/")
 }

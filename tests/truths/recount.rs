@@ -47,6 +47,7 @@ pub(super) fn observed(claim: &Claim<'_>, lines: &[Line]) -> Option<f64> {
             let within = |it: &&&Line| (from..from + span as i64).contains(&it.ms);
             hour.iter().filter(within).count() as f64
         }
+        "delegation" if claim.unit == BEYOND => pairs_beyond(claim, lines).1.len() as f64,
         "delegation" => subjects(claim, lines).len() as f64,
         "injection" => {
             let odd =
@@ -66,8 +67,21 @@ pub(super) fn observed(claim: &Claim<'_>, lines: &[Line]) -> Option<f64> {
         "agent_graph" if claim.unit.starts_with("first-seen") => {
             new_edges(claim, lines).len() as f64
         }
+        "identity_explosion" => newcomers(claim, lines) as f64,
         _ => return None,
     })
+}
+
+/// Those whose first call of all lies within the two times that the sentence names.
+pub(super) fn newcomers(claim: &Claim<'_>, lines: &[Line]) -> usize {
+    let from = super::log::ms(between(&claim.sentence, " between ", " and "));
+    let until = super::log::ms(first_word(&claim.sentence, " and "));
+    let mut firsts: BTreeMap<&str, i64> = BTreeMap::new();
+    for line in lines {
+        let first = firsts.entry(line.who()).or_insert(line.ms);
+        *first = line.ms.min(*first);
+    }
+    firsts.values().filter(|first| (from..=until).contains(*first)).count()
 }
 
 /// Whether a call names a secret, by words of the corpora.
@@ -137,6 +151,47 @@ pub(super) fn subjects<'a>(claim: &Claim<'_>, lines: &'a [Line]) -> BTreeSet<&'a
         claim.has(it) && it.who() != claim.principal && it.agents().contains(&&*claim.principal)
     };
     lines.iter().filter(acted).map(Line::who).collect()
+}
+
+/// What such findings of `delegation` count that are about what those whom an agent acts for never do.
+pub(super) const BEYOND: &str = "pairs of identity and endpoint";
+
+/// Somebody, and a method and path that was called for it.
+pub(super) type Pair<'a> = (&'a str, (&'a str, String));
+
+/// What the agent did for others in the finding's hour and was answered, of those who have been there for a
+/// week by then, on three days of their own; and the part of it that they never did themselves.
+pub(super) fn pairs_beyond<'a>(
+    claim: &Claim<'_>,
+    lines: &'a [Line],
+) -> (BTreeSet<Pair<'a>>, BTreeSet<Pair<'a>>) {
+    const DAY_MS: i64 = 24 * HOUR_MS;
+    let is_acted = |it: &&Line| !it.agents().is_empty();
+    let pair = |it: &'a Line| (it.who(), (&*it.method, shape(&it.path)));
+    let (mut own, mut days) = (BTreeSet::new(), BTreeMap::<&str, BTreeSet<i64>>::new());
+    for line in lines.iter().filter(|it| it.ms < claim.start_ms && !is_acted(it)) {
+        own.insert(pair(line));
+        days.entry(line.who()).or_default().insert(line.ms.div_euclid(DAY_MS));
+    }
+    let today = claim.start_ms.div_euclid(DAY_MS);
+    let is_known = |who: &str| {
+        days.get(who)
+            .is_some_and(|it| it.len() >= 3 && it.first().is_some_and(|it| today - it >= 7))
+    };
+    let acted = lines.iter().filter(|it| claim.has(it) && it.status < 400 && is_known(it.who()));
+    let acted = acted.filter(|it| it.who() != claim.principal);
+    let compared: BTreeSet<_> =
+        acted.filter(|it| it.agents().contains(&&*claim.principal)).map(pair).collect();
+    let beyond = compared.difference(&own).cloned().collect();
+    (compared, beyond)
+}
+
+/// A path with its numbers as one.
+pub(super) fn shape(path: &str) -> String {
+    let part = |part: &str| {
+        if part.bytes().any(|it| it.is_ascii_digit()) { "{}".to_owned() } else { part.to_owned() }
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 /// From whom to whom a call went: through its agents in their order, to a tool's server in the end.

@@ -1,5 +1,7 @@
 //! Delegation break: an agent acts for many in an hour, for many whom it never acted for, through a
-//! longer chain than ever.
+//! longer chain than ever; or does for them what they never do themselves.
+
+mod beyond;
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later, windows_sql};
 use crate::explain::{number, percent, span};
@@ -11,7 +13,7 @@ use crate::statistics::tail::{binomial, seen_before, together};
 use model::{Contributor, Detector};
 
 pub(crate) const ABOUT: About = About {
-    version: 1,
+    version: 2,
     unit: "identities acted for",
     danger: 0.7,
     owasp: &["API2:2023", "API5:2023", "LLM06:2025", "ASI03", "ASI07"],
@@ -21,6 +23,9 @@ pub(crate) const ABOUT: About = About {
 /// Fewer subjects in an hour than this are never a finding: whoever is new to an agent may just have
 /// begun to use it.
 pub(crate) const SUBJECTS_MIN: u32 = 5;
+/// Pairs of somebody and an endpoint that it never calls itself: fewer in an hour are never a finding.
+pub(crate) const BEYOND_MIN: u32 = 5;
+pub(crate) const BEYOND_UNIT: &str = "pairs of identity and endpoint";
 /// Learned hours from which on somebody is new to an agent, and not only to the log.
 const HOURS_MIN: u32 = 10;
 /// Other agents that stand in for hours of one's own.
@@ -90,7 +95,13 @@ fn surprise(view: &View<'_>, law: &Predictive, acted: &Acted) -> f64 {
     pairs.max(all)
 }
 
-pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
+pub(crate) fn read(view: &View<'_>, out: &mut Vec<Reading>) {
+    out.extend(of_subjects(view));
+    out.extend(beyond::read(view));
+}
+
+/// What the number of those says whom it acted for.
+fn of_subjects(view: &View<'_>) -> Option<Reading> {
     let acted = view.open.acted.as_deref()?;
     let law = law(view)?;
     Some(Reading {
@@ -106,12 +117,14 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
 }
 
 pub(crate) fn may_raise(reading: &Reading) -> bool {
-    reading.observed >= f64::from(SUBJECTS_MIN)
+    let least = if reading.entity.is_some() { BEYOND_MIN } else { SUBJECTS_MIN };
+    reading.observed >= f64::from(least)
 }
 
 pub(crate) fn raise_tripwire(open: &mut OpenWindow) {
     if let Some(acted) = &mut open.acted {
-        acted.tripwire = later(acted.subjects.len() as u32);
+        acted.tripwire = later(acted.subjects.len() as u32).max(SUBJECTS_MIN);
+        acted.beyond.tripwire = later(acted.beyond.count).max(BEYOND_MIN);
     }
 }
 
@@ -122,6 +135,9 @@ pub(crate) fn rests_on(view: &View<'_>) -> (u64, u32, u32) {
 }
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
+    if reading.entity.is_some() {
+        return beyond::explain(view, reading, cut).unwrap_or_else(|| Words::none(ABOUT.danger));
+    }
     let Some((acted, law)) = view.open.acted.as_deref().zip(law(view)) else {
         return Words::none(ABOUT.danger);
     };

@@ -9,6 +9,7 @@ use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later, most, windo
 use crate::explain::{history, number, own_most, span, subject};
 use crate::open_window::OpenWindow;
 use crate::population::{Group, Measure};
+use crate::statistics::moments::shares;
 use crate::statistics::tail::{largest_of, run, seen_before};
 use model::{Contributor, Detector, EndpointId, Finding};
 use std::f64::consts::LOG10_2;
@@ -27,13 +28,6 @@ pub(crate) const CALLS_MIN: u32 = 20;
 const SESSIONS_MIN: f32 = 5.0;
 /// Peers with sessions that stand in for sessions of its own.
 const AGENTS_MIN: u32 = 5;
-/// Sessions of one's own that weigh as much as the peers; the peers weigh less the more there are,
-/// because agents differ more than the sessions of one.
-const PRIOR_SESSIONS: f64 = 5.0;
-/// A session is worth so many calls at most, where sessions do not differ.
-const CALLS_PER_SESSION: f64 = 4.0;
-/// The least that q is spread: by so many calls.
-const CONCENTRATION_MIN: f64 = 0.5;
 
 pub(crate) fn could_read(view: &View<'_>) -> bool {
     view.open.loops.is_some() && beta(view).is_some()
@@ -81,19 +75,7 @@ fn beta(view: &View<'_>) -> Option<(f64, f64)> {
     if peers.is_none() && own.n < SESSIONS_MIN {
         return None;
     }
-    let sessions = f64::from(own.n);
-    let prior = peers.map_or(0.0, |_| PRIOR_SESSIONS / (1.0 + sessions / PRIOR_SESSIONS));
-    let (mean, square) = peers.map_or((0.0, 0.0), |it| (it.sum / it.n, it.squares / it.n));
-    let n = sessions + prior;
-    let share = (f64::from(own.sum) + prior * mean) / n;
-    let square = (f64::from(own.squares) + prior * square) / n;
-    // Half a session of each kind keeps q from 0 and from 1, however short the history.
-    let q = (share * n + 0.5) / (n + 1.0);
-    let spread = square - share * share;
-    let most = CALLS_PER_SESSION * (n + 1.0);
-    let alike = if spread > 0.0 { q * (1.0 - q) / spread - 1.0 } else { most };
-    let alike = alike.clamp(CONCENTRATION_MIN, most);
-    Some((q * alike, (1.0 - q) * alike))
+    Some(shares(own, peers))
 }
 
 pub(crate) fn may_raise(reading: &Reading) -> bool {

@@ -46,6 +46,7 @@ impl Engine {
             }
         }
         self.population.owners.forget(&gone.hashes);
+        self.population.itself.forget(&gone.hashes);
         self.keep_shared(principal, &mut names);
         let mentions = Mentions::of(names.iter().map(String::as_str));
         for partition in &mut self.partitions {
@@ -54,6 +55,7 @@ impl Engine {
             partition.findings.retain(|it| it.principal_id.as_deref() != Some(principal));
             partition.findings.iter_mut().for_each(|finding| scrub(finding, &mentions));
             partition.notes.forget(&mentions, &gone.hashes);
+            partition.contribution.own.forget(&gone.hashes);
             for identity in &mut partition.identities {
                 if let Some(open) = &mut identity.open {
                     open.forget(&mentions, &gone.hashes);

@@ -183,6 +183,10 @@ impl Engine {
         noted.for_each(|evidence| evidence.position.source = u32::MAX);
         let identities = self.partitions.iter_mut().flat_map(|it| &mut it.identities);
         for identity in identities {
+            let acted = identity.open.iter_mut().filter_map(|open| open.acted.as_mut());
+            for evidence in acted.flat_map(|acted| &mut acted.beyond.evidence) {
+                evidence.position.source = u32::MAX;
+            }
             let of_hour = identity.open.iter_mut().flat_map(|open| &mut open.raised);
             let of_day = identity.daily.iter_mut().flat_map(|daily| &mut daily.raised);
             for evidence in of_hour.chain(of_day).flat_map(|raised| &mut raised.evidence) {

@@ -30,6 +30,10 @@ pub(crate) struct Acting {
     /// Subjects of learned hours, decayed, and those of them that were new.
     pairs: f32,
     novel: f32,
+    /// The share, in a learned hour, of what it did for others that those do not do themselves; and the most
+    /// of that in one.
+    pub(crate) beyond: Moments,
+    pub(crate) beyond_most: u32,
     /// Learned hours, and calls in them.
     pub(crate) hours: u32,
     pub(crate) calls: u64,
@@ -55,6 +59,8 @@ impl Acting {
             most: 0,
             pairs: 0.0,
             novel: 0.0,
+            beyond: Moments::default(),
+            beyond_most: 0,
             hours: 0,
             calls: 0,
             deepest: 0,
@@ -113,6 +119,7 @@ impl Acting {
     /// Forgets a part of how often; the subjects stay.
     pub(crate) fn decay(&mut self, factor: f32) {
         self.per_hour.decay(factor);
+        self.beyond.decay(factor);
         self.pairs *= factor;
         self.novel *= factor;
     }

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// Findings that may turn out to be a habit: those of volume and of order, and whether they are of an
 /// endpoint. Hours that look like somebody else's are of the endpoint that makes them so.
-const RECURRING: [(Detector, bool); 12] = [
+const RECURRING: [(Detector, bool); 13] = [
     (Detector::ObjectEnumeration, true),
     (Detector::EgressSpike, false),
     (Detector::ForeignObject, true),
     (Detector::SecretHarvesting, false),
     (Detector::MachineSpeed, false),
     (Detector::Delegation, false),
+    (Detector::Delegation, true),
     (Detector::Sequence, false),
     (Detector::Sequence, true),
     (Detector::WriteBurst, false),

@@ -1,7 +1,7 @@
 //! For whom an agent acted in the hour: made only once it did.
 
 use super::distinct::Distinct;
-use super::{Crossed, DISTINCT_MAX};
+use super::{Beyond, Crossed, DISTINCT_MAX};
 use crate::delegation::depth_of;
 use crate::detectors::delegation;
 use crate::identity::Acting;
@@ -26,6 +26,8 @@ pub(crate) struct Acted {
     /// Most actors in a chain, and that chain.
     pub(crate) depth: u8,
     pub(crate) chain: Option<Box<str>>,
+    /// What those whom it acted for do not do themselves.
+    pub(crate) beyond: Beyond,
     #[serde(with = "plain")]
     pub(crate) first: Time,
     #[serde(with = "plain")]
@@ -51,6 +53,7 @@ impl Acted {
             first_new: Vec::new(),
             depth: 0,
             chain: None,
+            beyond: Beyond::default(),
             first: now,
             last: now,
             tripwire: delegation::SUBJECTS_MIN,
@@ -94,6 +97,7 @@ impl Acted {
     /// Forgets somebody it acted for, or who is in a chain.
     pub(super) fn forget(&mut self, mentions: &Mentions, hashes: &[u64]) {
         self.subjects.remove(hashes);
+        self.beyond.forget(mentions, hashes);
         self.first_new.retain(|it| !hashes.contains(&it.hash) && !mentions.are_in(&it.name));
         if let Some(without) = self.chain.as_deref().and_then(|chain| mentions.replaced(chain)) {
             self.chain = Some(without.into());

@@ -319,16 +319,9 @@ impl Session {
         self.slots.iter_mut().for_each(|slot| slot.calls = 0);
     }
 
-    /// Adds the chance of a repeat, and its square, as far as the session's calls tell without bias: of
-    /// t calls after the first, r repeats say r / t, and r (r − 1) / (t (t − 1)) of the square.
+    /// Adds the chance that a call after the first is a repeat.
     fn add_share(&self, shares: &mut Moments) {
-        let (calls, repeats) = (f64::from(self.calls) - 1.0, f64::from(self.repeats));
-        if calls < 2.0 {
-            return;
-        }
-        shares.n += 1.0;
-        shares.sum += (repeats / calls) as f32;
-        shares.squares += (repeats * (repeats - 1.0) / (calls * (calls - 1.0))) as f32;
+        shares.add_share(f64::from(self.repeats), f64::from(self.calls) - 1.0);
     }
 
     /// Calls of its longest run.

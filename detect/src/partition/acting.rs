@@ -6,7 +6,8 @@ use crate::delegation;
 use crate::engine::Context;
 use crate::identity::{Acting, Identity};
 use crate::open_window::{Acted, Crossed, OpenWindow};
-use crate::population::Contribution;
+use crate::population::{Begun, Contribution};
+use crate::statistics::Moments;
 use model::{Event, EventBatch, PrincipalType};
 
 impl Partition {
@@ -40,13 +41,15 @@ impl Partition {
             open.last = open.last.max(now);
         }
         identity.heard += 1;
+        let endpoint = context.endpoints.resolve(event.endpoint_id);
+        let at = (endpoint, now);
         let mut crossed = Crossed::default();
         let acted = open.acted.get_or_insert_with(|| Box::new(Acted::new(now)));
         acted.add(identity.acting.as_deref(), (batch, event), now, &mut crossed);
-        let endpoint = context.endpoints.resolve(event.endpoint_id);
-        tools::add(identity, &mut open, (batch, event), (endpoint, now), &mut crossed);
+        let is_beyond = acted.beyond.add(context.population, (batch, event), at, &mut crossed);
+        tools::add(identity, &mut open, (batch, event), at, &mut crossed);
         if !open.raised.is_empty() {
-            alarm::add_acted(&mut open, batch, event);
+            alarm::add_acted(&mut open, (batch, event), is_beyond);
         }
         if !crossed.is_empty() {
             let alarm = Alarm { batch, event, endpoint, now };
@@ -81,4 +84,47 @@ pub(super) fn learn(
     acting.most = acting.most.max(count as u32);
     agents.subjects.add(count as f64, 1.0);
     acting.learn(acted.subjects.hashes(), day);
+    let (beyond, compared) = (f64::from(acted.beyond.count), f64::from(acted.beyond.compared));
+    let mut share = Moments::default();
+    share.add_share(beyond, compared);
+    acting.beyond.merge(&share, 1.0);
+    agents.beyond.merge(&share, 1.0);
+    acting.beyond_most = acting.beyond_most.max(acted.beyond.count);
+}
+
+/// Notes what somebody for whom agents act called itself in a closed hour, whatever became of the hour: that
+/// it did so is no matter of belief.
+pub(super) fn note_own(
+    context: &Context<'_>,
+    contribution: &mut Contribution,
+    (identity, open): (&Identity, &OpenWindow),
+) {
+    let known = &context.population.itself;
+    let (subject, today) = (identity.hash, open.start.day_number());
+    let is_followed = known.follows(subject);
+    if identity.is_overflow() || !(is_followed || open.is_served) {
+        return;
+    }
+    let calls = &mut contribution.own;
+    if !is_followed {
+        let begun = Begun {
+            subject,
+            since: identity.first_seen.day_number(),
+            days: identity.days,
+            today,
+            is_partial: identity.profile.is_partial(),
+        };
+        let before = identity.profile.known().iter();
+        let before = before.map(|it| context.endpoints.resolve(it.endpoint));
+        if !calls.begin(begun, before) {
+            return;
+        }
+    }
+    if open.is_full() {
+        calls.lose(subject);
+        return;
+    }
+    let own = open.endpoints.iter().filter(|seen| seen.is_own);
+    let own = own.map(|seen| context.endpoints.resolve(seen.endpoint));
+    calls.add(subject, own.filter(|it| !known.has(subject, *it, today)), today);
 }

@@ -226,6 +226,7 @@ fn learn_anyway(
     learn_steps(context, contribution, open, weight);
     sources::learn(context, contribution, (&mut *identity, open), is_learned);
     acting::learn(contribution, identity, open, is_learned);
+    acting::note_own(context, contribution, (&*identity, open));
     tools::learn(contribution, identity, open, is_learned);
 }
 

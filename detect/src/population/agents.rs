@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Agents {
     /// Distinct subjects, per agent and hour.
     pub(crate) subjects: Sums,
+    /// The share, per agent and hour, of what it did for others that those do not do themselves.
+    pub(crate) beyond: Sums,
     /// Agents by the most actors in a chain that was learned of them.
     by_depth: [i64; DEPTH_MAX as usize + 1],
 }
@@ -25,11 +27,13 @@ impl Agents {
 
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.subjects.absorb(&other.subjects);
+        self.beyond.absorb(&other.beyond);
         self.by_depth.iter_mut().zip(&other.by_depth).for_each(|(own, theirs)| *own += theirs);
     }
 
     pub(crate) fn decay(&mut self, factor: f64) {
         self.subjects.decay(factor);
+        self.beyond.decay(factor);
     }
 
     /// How many agents there are, and those of them with a chain as deep.

@@ -25,6 +25,17 @@ impl Moments {
         self.squares += (weight * count * count) as f32;
     }
 
+    /// Adds a window of `of` trials, `part` of which came out: their chance, and its square, as far as they
+    /// tell without bias, which is part / of, and part (part − 1) / (of (of − 1)). Fewer than two say nothing.
+    pub fn add_share(&mut self, part: f64, of: f64) {
+        if of < 2.0 {
+            return;
+        }
+        self.n += 1.0;
+        self.sum += (part / of) as f32;
+        self.squares += (part * (part - 1.0) / (of * (of - 1.0))) as f32;
+    }
+
     /// Adds all of `other`, weighed by `weight`.
     pub fn merge(&mut self, other: &Self, weight: f64) {
         self.n += other.n * weight as f32;
@@ -84,6 +95,33 @@ impl Sums {
         self.sum += other.sum;
         self.squares += other.squares;
     }
+}
+
+/// Windows of one's own that weigh as much as the peers in a law of shares; the peers weigh less the more
+/// there are, because identities differ more than the windows of one.
+const PRIOR_SHARES: f64 = 5.0;
+/// A window is worth so many trials at most, where windows do not differ.
+const TRIALS_PER_WINDOW: f64 = 4.0;
+/// The least that a chance is spread: by so many trials.
+const CONCENTRATION_MIN: f64 = 0.5;
+
+/// The Beta law (a, b) of a chance, from the shares of one's own windows and of the peers' (see
+/// [`Moments::add_share`]): its mean and variance are theirs (the method of moments: Johnson, Kotz and
+/// Balakrishnan, Continuous Univariate Distributions, vol. 2, 2nd ed., §25.4).
+pub fn shares(own: &Moments, peers: Option<&Sums>) -> (f64, f64) {
+    let windows = f64::from(own.n);
+    let prior = peers.map_or(0.0, |_| PRIOR_SHARES / (1.0 + windows / PRIOR_SHARES));
+    let (mean, square) = peers.map_or((0.0, 0.0), |it| (it.sum / it.n, it.squares / it.n));
+    let n = windows + prior;
+    let share = (f64::from(own.sum) + prior * mean) / n;
+    let square = (f64::from(own.squares) + prior * square) / n;
+    // Half a window of each kind keeps the chance from 0 and from 1, however short the history.
+    let q = (share * n + 0.5) / (n + 1.0);
+    let spread = square - share * share;
+    let most = TRIALS_PER_WINDOW * (n + 1.0);
+    let alike = if spread > 0.0 { q * (1.0 - q) / spread - 1.0 } else { most };
+    let alike = alike.clamp(CONCENTRATION_MIN, most);
+    (q * alike, (1.0 - q) * alike)
 }
 
 /// What the next window's count should be: mean and variance of a negative binomial law.

@@ -52,6 +52,30 @@ pub fn binomial(count: f64, n: f64, p: f64) -> f64 {
     (-ln_beta_regularized(count, n - count + 1.0, p.clamp(1e-300, 1.0)) / LN_10).max(0.0)
 }
 
+/// Surprise of at least `count` of `n` when each is one with the same chance, which is Beta(a, b) distributed:
+/// P(X = j) = C(n, j) B(a + j, b + n − j) / B(a, b) (Johnson, Kemp and Kotz, Univariate Discrete
+/// Distributions, 3rd ed., §6.2.2), summed from `count` on. Whole numbers, `a` and `b` above zero; finite,
+/// and infinite where `count` is above `n`.
+pub fn beta_binomial(count: f64, n: f64, (a, b): (f64, f64)) -> f64 {
+    if count < 0.5 {
+        return 0.0;
+    }
+    if count > n {
+        return f64::INFINITY;
+    }
+    let ln_beta = |a: f64, b: f64| ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b);
+    let ln_choose = ln_gamma(n + 1.0) - ln_gamma(count + 1.0) - ln_gamma(n - count + 1.0);
+    let ln_first = ln_choose + ln_beta(a + count, b + n - count) - ln_beta(a, b);
+    // Each further term by the one before it, as a part of the first.
+    let (mut sum, mut term, mut j) = (1.0, 1.0, count);
+    while j < n {
+        term *= (n - j) / (j + 1.0) * (a + j) / (b + n - j - 1.0);
+        sum += term;
+        j += 1.0;
+    }
+    (-(ln_first + sum.ln()) / LN_10).max(0.0)
+}
+
 /// Surprise of two independent things together: P(UV ≤ x) = x (1 − ln x) (Fisher, Statistical Methods
 /// for Research Workers, 4th ed., 1932, §21.1).
 pub fn together(one: f64, other: f64) -> f64 {
@@ -121,6 +145,27 @@ mod tests {
             let count = ((n as f64 * share) as u64).max(1);
             let reference = Binomial::new(p, n).unwrap().sf(count - 1);
             let ours = 10_f64.powf(-binomial(count as f64, n as f64, p));
+            prop_assert!((ours - reference).abs() <= 1e-7, "{ours} against {reference}");
+        }
+
+        #[test]
+        fn beta_binomial_is_the_sum_of_its_law(
+            n in 1_u32..120, share in 0.0_f64..1.0, a in 0.05_f64..40.0, b in 0.05_f64..400.0,
+        ) {
+            // The same by the chances of a draw after the other: Pólya's urn.
+            let mut law = vec![1.0];
+            for drawn in 0..n {
+                let mut next = vec![0.0; law.len() + 1];
+                for (hits, chance) in law.iter().enumerate() {
+                    let hit = (a + hits as f64) / (a + b + f64::from(drawn));
+                    next[hits] += chance * (1.0 - hit);
+                    next[hits + 1] += chance * hit;
+                }
+                law = next;
+            }
+            let count = ((f64::from(n) * share) as usize).max(1);
+            let reference: f64 = law[count..].iter().sum();
+            let ours = 10_f64.powf(-beta_binomial(count as f64, f64::from(n), (a, b)));
             prop_assert!((ours - reference).abs() <= 1e-7, "{ours} against {reference}");
         }
 

@@ -1,6 +1,6 @@
 //! What OCSF wants to be told of each detector and technique, and does not stand in a finding.
 
-use model::{Detector, Notice, Origin};
+use model::{Detector, Finding, Notice, Origin};
 
 /// A detector in OCSF's words.
 #[derive(Clone, Copy, Debug)]
@@ -78,9 +78,9 @@ const fn of_detector(detector: Detector) -> About {
             ("Unusual order of calls", BEHAVIORAL, "Markov chain of endpoints", DISTRIBUTION)
         }
         Detector::Delegation => (
-            "Agent acts for many, or for whom it never did",
+            "Agent acts for many, for whom it never did, or beyond them",
             BEHAVIORAL,
-            "negative binomial and binomial tails",
+            "negative binomial, binomial and Beta-binomial tails",
             FREQUENCY,
         ),
         Detector::Injection => ("Requests with signs of injection", STATISTICAL, COUNTS, FREQUENCY),
@@ -117,15 +117,19 @@ const fn of_detector(detector: Detector) -> About {
 pub(crate) const ENDPOINT: &str = "API endpoint";
 
 /// What a finding's entity is.
-pub(crate) fn kind_of(origin: Origin, entity: &str) -> &'static str {
-    match origin {
+pub(crate) fn kind_of(finding: &Finding) -> &'static str {
+    let entity = &*finding.entity;
+    // What an agent did for others is found of itself, or of an endpoint.
+    let is_itself = finding.principal_id.as_deref() == Some(entity);
+    match finding.detector {
         _ if entity.starts_with("credential:") => "credential",
         _ if entity.starts_with("session:") => "session",
         Origin::Detector(Detector::NewNetwork) => "network",
         Origin::Detector(Detector::ToolDrift) => "tool",
         Origin::Detector(Detector::AgentGraph) => "edge",
         Origin::Detector(Detector::IdentityExplosion) => "identities",
-        Origin::Detector(Detector::RunawayLoop | Detector::Delegation) => "agent",
+        Origin::Detector(Detector::RunawayLoop) => "agent",
+        Origin::Detector(Detector::Delegation) if is_itself => "agent",
         _ => ENDPOINT,
     }
 }
