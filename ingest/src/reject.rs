@@ -39,6 +39,8 @@ rejects! {
     MalformedJson => "malformed_json", "write one JSON object per line";
     /// No known format has this shape.
     UnknownFormat => "unknown_format", "name the format, or log JSON with a time, a status, a method and a path";
+    /// The line has the columns of an access log, and nothing says which is which.
+    UnnamedColumns => "unnamed_columns", "declare the columns and their order under [format.NAME], as docs/gateways/mapping.md shows; for CloudFront and Akamai their pages have it";
     /// No field holds a time.
     NoTime => "no_time", "add a field `time` in RFC 3339 or as a Unix time";
     /// The time lies outside the years 2000 to 2100.

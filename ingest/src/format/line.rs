@@ -197,6 +197,16 @@ pub(super) fn is_status(text: &str) -> bool {
     text.len() == 3 && is_number(text)
 }
 
+/// Whether a text shows that it is a user agent: a product with its version, as in `Mozilla/5.0 (X11)`.
+/// Neither a cookie, which has pairs, nor a kind of media does.
+pub(super) fn is_agent(text: &str) -> bool {
+    let Some((product, rest)) = text.split_once('/') else { return false };
+    let is_part = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.');
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = matches!(rest.as_bytes().get(digits), None | Some(b'.' | b' ' | b'%'));
+    !product.is_empty() && product.bytes().all(is_part) && digits > 0 && ends && !text.contains('=')
+}
+
 /// Whether what stands before a line can be syslog's: nothing, a word, or a header that begins with a
 /// priority or a time. It holds neither quotes nor brackets, which a line of a caller's would.
 pub(super) fn is_syslogs(prefix: &str) -> bool {
@@ -301,6 +311,17 @@ mod tests {
         assert_eq!((cut.quoted(), cut.0), (Some("a b"), ""));
         assert_eq!(Line("a").quoted(), None);
         assert_eq!(Line("a\"").last_quoted(), None);
+    }
+
+    #[test]
+    fn an_agent_is_a_product_with_its_version() {
+        for agent in ["Mozilla/5.0 (X11)", "Mozilla/5.0%20(X11)", "curl/8", "okhttp/4.12.0"] {
+            assert!(is_agent(agent), "{agent}");
+        }
+        for other in ["", "-", "a", "/a/1", "video/3gpp", "sid=a/1", "a/1=b", "https://a.example/1"]
+        {
+            assert!(!is_agent(other), "{other}");
+        }
     }
 
     #[test]
