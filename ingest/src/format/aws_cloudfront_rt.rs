@@ -118,9 +118,6 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     if !signs.is_followed && !is_whole {
         // A host and a decimal with nothing certain behind them may be a later column's.
         (texts[At::OwnHost as usize], texts[At::TimeTaken as usize]) = ("", "");
-        if !signs.is_edge {
-            texts[At::BytesIn as usize] = "";
-        }
     }
     let agent = std::mem::take(&mut texts[At::Agent as usize]);
     let referrer = std::mem::take(&mut texts[At::Referrer as usize]);
@@ -158,9 +155,7 @@ fn head<'a>(columns: &mut Columns<'a>, texts: &mut Texts<'a>) -> Option<()> {
 struct Signs {
     /// Something that only CloudFront writes.
     is_own: bool,
-    /// A location or a request's id: what stands before them is certain.
-    is_edge: bool,
-    /// A protocol's or address's version: all before them is certain.
+    /// A protocol's or address's version: all before it is certain.
     is_followed: bool,
 }
 
@@ -180,7 +175,6 @@ fn middle<'a>(columns: &mut Columns<'a>, texts: &mut Texts<'a>) -> Signs {
     let ip_version = columns.next_if(|it| matches!(*it, "IPv4" | "IPv6"));
     Signs {
         is_own: has_location || has_id || ip_version.is_some(),
-        is_edge: has_location || has_id,
         is_followed: has_protocol || ip_version.is_some(),
     }
 }
