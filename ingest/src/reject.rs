@@ -55,6 +55,8 @@ rejects! {
     Repeated => "repeated", "nothing to do: the call is counted once, by its other record";
     /// A Kafka record is framed by a schema registry.
     RegistryFraming => "registry_framing", "let the gateway write plain JSON: take the schema registry out of its Kafka plugin";
+    /// A Kafka record is an export of OpenTelemetry in protobuf.
+    OtlpProtobuf => "otlp_protobuf", "let the collector write JSON: set `encoding: otlp_json` in its Kafka exporter";
     /// One line of several that make a record, which others of them lack.
     PartOfLine => "part_of_line", "let the shipper join the parts of long lines";
     /// A Kafka record has no value.
