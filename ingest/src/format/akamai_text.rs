@@ -4,7 +4,7 @@
 //! start is read, of which a long row of columns must be there; what follows them is passed over.
 
 use super::field::{Field, Raw};
-use super::line::{fill, is_agent, is_decimal, is_number, is_status};
+use super::line::{fill, is_agent, is_epoch, is_number, is_status};
 use super::record::Record;
 use super::{Format, Reader, address, akamai, request};
 use crate::reject::Reject;
@@ -40,8 +40,6 @@ static FIELDS: &[Field] = &[
 
 /// Columns that tell the format from others: those of [`FIELDS`] up to the path.
 const TOLD_BY: usize = 11;
-/// Digits of a time in seconds.
-const SECONDS_DIGITS: usize = 10;
 
 /// The stream's version, and what divides it from the next number.
 fn looks(line: &str) -> bool {
@@ -103,12 +101,6 @@ fn behind<'a>(columns: &mut impl Iterator<Item = &'a str>) -> (&'a str, &'a str)
 /// Hexadecimal digits.
 fn is_id(column: &str) -> bool {
     !column.is_empty() && column.bytes().all(|it| it.is_ascii_hexdigit())
-}
-
-/// Seconds since 1970, with or without decimals.
-fn is_epoch(column: &str) -> bool {
-    let seconds = column.split('.').next().unwrap_or(column);
-    seconds.len() == SECONDS_DIGITS && is_decimal(column)
 }
 
 #[cfg(test)]

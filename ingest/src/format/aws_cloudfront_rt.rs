@@ -5,7 +5,9 @@
 //! column is worse than one that is missing.
 
 use super::field::{Field, How, Raw};
-use super::line::{fill, is_agent, is_decimal, is_number, is_status, percent_decoded};
+use super::line::{
+    SECONDS_DIGITS, fill, is_agent, is_decimal, is_epoch, is_number, is_status, percent_decoded,
+};
 use super::record::{Record, Value};
 use super::{Format, Reader, address, request};
 use crate::reject::Reject;
@@ -73,8 +75,6 @@ static FIELDS: &[Field] = &[
 
 /// Columns that callers write, one after the other: agent, referrer, cookie, query.
 const FREE: usize = 4;
-/// Digits of a time in seconds.
-const SECONDS_DIGITS: usize = 10;
 /// Bytes that a request's id has at least.
 const ID_BYTES_MIN: usize = 40;
 /// The same at most.
@@ -211,12 +211,6 @@ fn put_decoded<'a>(record: &mut Record<'a>, at: At, value: &'a str) {
         Some(plain) => record.put_copied(field, at as u16, &plain),
         None => record.put(field, at as u16, Value::Line(value)),
     }
-}
-
-/// Seconds since 1970, with or without decimals.
-fn is_epoch(column: &str) -> bool {
-    let seconds = column.split('.').next().unwrap_or(column);
-    seconds.len() == SECONDS_DIGITS && is_decimal(column)
 }
 
 fn is_address(column: &str) -> bool {

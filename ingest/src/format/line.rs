@@ -10,6 +10,8 @@ use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
 
 /// Bytes in which a line begins, behind what syslog put before it.
 pub(super) const PREFIX_BYTES_MAX: usize = 256;
+/// Digits of a time in seconds, from 2001 on.
+pub(super) const SECONDS_DIGITS: usize = 10;
 /// Words that syslog puts before a line: `<13>1`, a time, host, program, process, message and `-`.
 const PREFIX_WORDS_MAX: usize = 7;
 
@@ -190,6 +192,12 @@ pub(super) fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_part = |it: u8| it.is_ascii_digit() || it == b'.';
     digits.starts_with(|it: char| it.is_ascii_digit()) && digits.bytes().all(is_part)
+}
+
+/// Whether a text is seconds since 1970, with or without decimals.
+pub(super) fn is_epoch(text: &str) -> bool {
+    let seconds = text.split('.').next().unwrap_or(text);
+    seconds.len() == SECONDS_DIGITS && is_number(seconds) && is_decimal(text)
 }
 
 /// Whether a text is three digits: a status.
