@@ -165,6 +165,44 @@ fn the_example_of_declared_text_works_as_the_page_says() {
     assert_eq!(row["principal_id"], "192.0.2.1");
 }
 
+/// A page, what stands before its declared format, and a line of that format with its name.
+const CHOICES: [(&str, &str, &str, &str); 2] = [
+    (
+        "aws_cloudfront.md",
+        "## Another choice of fields",
+        "cloudfront_choice",
+        "1773113819.123\t192.0.2.1\t0.010\t200\tGET\tapi.example.com\t/orders/7?a=b\t0.045\tcurl/8",
+    ),
+    (
+        "akamai.md",
+        "## Another order of fields",
+        "akamai_choice",
+        "1 12345 1773113819.123 192.0.2.1 GET api.example.com /orders/7?a=b 200 612 curl/8",
+    ),
+];
+
+#[test]
+fn a_log_without_names_is_refused_with_the_cure_and_read_once_it_is_declared() {
+    let (pages, _) = pages();
+    for (name, after, format, line) in CHOICES {
+        let place = Place::new();
+        let config = place.write("choice.toml", block(&pages[name], "toml", after));
+        let log = place.write("choice.log", line);
+        let said = place.run(&["normalize", &log]);
+        assert!(said.err.contains("unnamed_columns"), "{name}: {}", said.err);
+        assert!(said.err.contains("[format.NAME]"), "{name}: {}", said.err);
+        let said = place.run(&["normalize", &log, "--config", &config]);
+        assert_eq!(said.code, 0, "{name}: {}", said.err);
+        let row = &said.rows()[0];
+        assert_eq!(row["source_format"], format, "{name}");
+        assert_eq!(row["client_address"], "192.0.2.1", "{name}");
+        assert_eq!(row["url_path"], "/orders/7", "{name}");
+        assert_eq!(row["url_query"], "a=b", "{name}");
+        assert_eq!(row["http_response_status_code"], 200, "{name}");
+        assert_eq!(row["user_agent_original"], "curl/8", "{name}");
+    }
+}
+
 #[test]
 fn a_mapping_that_cannot_be_used_stops_the_program_with_the_cure() {
     let place = Place::new();

@@ -36,6 +36,25 @@ pub(crate) const DEPTH_MAX: usize = 4;
 /// Members of an object that are looked at.
 const MEMBERS_MAX: usize = 256;
 
+/// Members that say where a line comes from: the same for all parts of one.
+const CARRIERS: [&str; 15] = [
+    "attrs",
+    "container",
+    "container.id",
+    "container_id",
+    "container_name",
+    "docker",
+    "file",
+    "host",
+    "kubernetes",
+    "logGroup",
+    "logStream",
+    "partial_id",
+    "resource",
+    "source_host",
+    "tag",
+];
+
 /// Every envelope; where two fit, the earlier one counts.
 pub(crate) static ENVELOPES: &[&Envelope] = &[
     &registry::ENVELOPE,
@@ -129,6 +148,7 @@ names! {
     SOURCE_TYPE = "source_type";
     STREAM = "stream";
     LOGTAG = "logtag";
+    PARTIAL_LAST = "partial_last";
     TIME = "time";
     DATE = "date";
     TAG = "tag";
@@ -216,6 +236,23 @@ impl<'a> Found<'a> {
         inside(self.raw(mark)?)
     }
 
+    /// The part of a line in a member, where the container's runtime or driver says that it is one, or the
+    /// last.
+    fn part(&self, mark: u64) -> Option<Inside<'a>> {
+        let is_last = match (self.raw(LOGTAG), self.raw(PARTIAL_LAST)) {
+            (Some(tags), _) => match tags.trim_matches('"').split(':').next()? {
+                "F" => true,
+                "P" => false,
+                _ => return None,
+            },
+            (None, Some(is_last)) => is_last.trim_matches('"') == "true",
+            (None, None) => return None,
+        };
+        let text = string(self.raw(mark)?)?;
+        let stream = usize::from(self.raw(STREAM) == Some("\"stderr\""));
+        Some(if is_last { Inside::Last(stream, text) } else { Inside::Part(stream, text) })
+    }
+
     /// The list in a member.
     fn list(&self, mark: u64) -> Option<Inside<'a>> {
         self.raw(mark).filter(|it| it.starts_with('[')).map(Inside::List)
@@ -293,6 +330,33 @@ pub(crate) fn named_object(line: &str) -> Option<(&'static str, Inside<'_>)> {
         Form::Text(_) => None,
         Form::Object { open, .. } => Some((it.name, open(&found)?)),
     })
+}
+
+/// A hash of what an object says of where its line comes from, which all parts of a line share; 0 where
+/// it says nothing.
+pub(crate) fn carrier(object: &str) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    let mut says_something = false;
+    let members = Members::of(object).into_iter().flatten().take(MEMBERS_MAX);
+    for (name, value) in members.map_while(Result::ok) {
+        // Filebeat names the file beside a place in it, which differs.
+        let value = match name {
+            "log" if value.starts_with('{') => member(value, "file"),
+            _ => Some(value).filter(|_| CARRIERS.contains(&name)),
+        };
+        let Some(value) = value else { continue };
+        says_something = true;
+        for part in [name, value] {
+            hasher.write(part.as_bytes());
+            hasher.write(&[0xff]);
+        }
+    }
+    if says_something { hasher.finish() } else { 0 }
+}
+
+/// A glance at what is in an envelope: whether it may be a part of a line.
+pub(crate) fn is_part(line: &str) -> bool {
+    cri::is_part(line) || docker::is_part(line)
 }
 
 /// The record in a raw value.

@@ -4,6 +4,7 @@ mod address;
 mod agentgateway;
 mod agentgateway_json;
 mod akamai;
+mod akamai_text;
 mod anthropic_activity;
 mod apisix;
 mod aws_alb;
@@ -12,6 +13,7 @@ mod aws_apigw;
 mod aws_apigw_text;
 mod aws_cloudfront;
 mod aws_cloudfront_json;
+mod aws_cloudfront_rt;
 mod aws_cloudtrail;
 mod aws_elb;
 mod azure_apim;
@@ -201,6 +203,10 @@ formats! {
     AwsAlb => aws_alb;
     /// AWS Classic Load Balancers.
     AwsElb => aws_elb;
+    /// CloudFront's real-time log as text.
+    AwsCloudfrontRt => aws_cloudfront_rt;
+    /// Akamai's DataStream as text.
+    AkamaiText => akamai_text;
     /// Amazon CloudFront's standard log: before the other logs of the W3C's kind, whose header it has.
     AwsCloudfront => aws_cloudfront;
     /// W3C extended logs, as IIS writes them.

@@ -39,6 +39,8 @@ rejects! {
     MalformedJson => "malformed_json", "write one JSON object per line";
     /// No known format has this shape.
     UnknownFormat => "unknown_format", "name the format, or log JSON with a time, a status, a method and a path";
+    /// The line has the columns of an access log, and nothing says which is which.
+    UnnamedColumns => "unnamed_columns", "declare the columns and their order under [format.NAME], as docs/gateways/mapping.md shows; for CloudFront and Akamai their pages have it";
     /// No field holds a time.
     NoTime => "no_time", "add a field `time` in RFC 3339 or as a Unix time";
     /// The time lies outside the years 2000 to 2100.
@@ -53,6 +55,8 @@ rejects! {
     Repeated => "repeated", "nothing to do: the call is counted once, by its other record";
     /// A Kafka record is framed by a schema registry.
     RegistryFraming => "registry_framing", "let the gateway write plain JSON: take the schema registry out of its Kafka plugin";
+    /// A Kafka record is an export of OpenTelemetry in protobuf.
+    OtlpProtobuf => "otlp_protobuf", "let the collector write JSON: set `encoding: otlp_json` in its Kafka exporter";
     /// One line of several that make a record, which others of them lack.
     PartOfLine => "part_of_line", "let the shipper join the parts of long lines";
     /// A Kafka record has no value.

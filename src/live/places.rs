@@ -198,8 +198,12 @@ impl Places {
     /// Leaves out of a batch the events that were judged before the restart.
     pub(crate) fn skip(&mut self, fetched: &Fetched, parsed: &mut Parsed) {
         let Some(stand) = self.stands.get(fetched.chunk.source as usize) else { return };
-        let firsts =
-            [fetched.offsets.first(), fetched.empty.first(), fetched.wire.first().map(|it| &it.0)];
+        let firsts = [
+            fetched.offsets.first(),
+            fetched.empty.first(),
+            fetched.protobuf.first(),
+            fetched.wire.first().map(|it| &it.0),
+        ];
         let first =
             firsts.into_iter().flatten().chain(fetched.damaged.iter().map(|it| &it.0)).min();
         let is_again = first.is_some_and(|first| *first < stand.wanted_to);

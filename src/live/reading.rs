@@ -54,12 +54,17 @@ pub(crate) fn read(
         let position = Position { source, line: *offset as u64 };
         parsed.rejects.add(Reject::NoValue, position, b"");
     }
+    for offset in &fetched.protobuf {
+        let position = Position { source, line: *offset as u64 };
+        parsed.rejects.add(Reject::OtlpProtobuf, position, b"");
+    }
     if let Some((first, end)) = fetched.damaged {
         let position = Position { source, line: first as u64 };
         let lost = format!("offsets {first} to {} are lost", end - 1);
         parsed.rejects.add(Reject::DamagedBatch, position, lost.as_bytes());
     }
-    parsed.records += fetched.empty.len() as u64 + u64::from(fetched.damaged.is_some());
+    let unread = fetched.empty.len() + fetched.protobuf.len();
+    parsed.records += unread as u64 + u64::from(fetched.damaged.is_some());
     Read { fetched, parsed, ahead, fronts }
 }
 
@@ -110,6 +115,7 @@ mod tests {
         fetched.add(line(9).as_bytes(), 43);
         fetched.add(line(2).as_bytes(), 44);
         fetched.damaged = Some((45, 48));
+        fetched.protobuf.push(48);
         let latest = Time::from_ns(1_775_001_605 * 1_000_000_000);
         let read = read(&parser(), None, fetched, latest);
         let offsets: Vec<u64> =
@@ -121,8 +127,14 @@ mod tests {
             .iter()
             .map(|it| (it.position.line, it.reason.as_str()))
             .collect();
-        assert_eq!(said, [(42, "malformed_json"), (41, "no_value"), (45, "damaged_batch")]);
-        assert_eq!(read.parsed.records, 6);
+        let expected = [
+            (42, "malformed_json"),
+            (41, "no_value"),
+            (48, "otlp_protobuf"),
+            (45, "damaged_batch"),
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(read.parsed.records, 7);
     }
 
     #[test]

@@ -23,5 +23,8 @@ pub(super) static ENVELOPE: Envelope = Envelope {
 fn open<'a>(found: &Found<'a>) -> Option<Inside<'a>> {
     // An object `log` is Filebeat's or ECS's, unless it is what was read from a line.
     let is_text = found.raw(LOG).is_some_and(|it| string(it).is_some());
+    if let Some(part) = found.part(if is_text { LOG } else { MESSAGE }) {
+        return Some(part);
+    }
     if is_text { found.line(LOG) } else { found.line(MESSAGE).or_else(|| found.line(LOG)) }
 }

@@ -279,6 +279,66 @@ fn what_was_written_in_parts_is_put_together() {
     assert_eq!(parsed.rejects.count(crate::Reject::PartOfLine), 1);
 }
 
+/// Carriers that say of whom a part is: what they put around it, with `P` for a part and `F` for an end.
+const CARRIERS: [fn(&str, &str, &str) -> Value; 6] = [
+    |pod, tag, text| json!({"message": text, "stream": "stdout", "logtag": tag, "kubernetes": {"pod_name": pod}}),
+    |pod, tag, text| json!({"log": text, "stream": "stdout", "time": "2026-03-10T03:37:01Z", "logtag": tag, "kubernetes": {"pod_name": pod}}),
+    |pod, tag, text| json!({"log": text, "source": "stdout", "container_id": pod, "partial_message": "true", "partial_id": pod, "partial_last": (tag == "F").to_string()}),
+    |pod, tag, text| {
+        let line = format!("2026-03-10T03:37:01.000000001Z stdout {tag} {text}");
+        json!({"@timestamp": "2026-03-10T03:37:01.000Z", "agent": {"type": "filebeat"}, "message": line, "log": {"offset": text.len(), "file": {"path": pod}}})
+    },
+    |pod, tag, text| {
+        let line = format!("2026-03-10T03:37:01.000000001Z stdout {tag} {text}");
+        json!({"source_type": "file", "file": pod, "host": "node-1", "message": line})
+    },
+    |pod, tag, text| {
+        let line = format!("2026-03-10T03:37:01.000000001Z stdout {tag} {text}");
+        json!({"messageType": "DATA_MESSAGE", "logGroup": "/gw", "logStream": pod, "logEvents": [{"id": "1", "timestamp": 1_773_113_821_000_i64, "message": line}]})
+    },
+];
+
+#[test]
+fn parts_of_several_containers_do_not_mix() {
+    let lines = [SEEDS[0], SEEDS[1], SEEDS[6]];
+    let plain: Vec<Value> = lines.iter().flat_map(|it| rows(&parse(it.as_bytes(), None))).collect();
+    for (index, carry) in CARRIERS.iter().enumerate() {
+        // The heads of all come first, then their middles, then their ends.
+        let mut text = String::new();
+        for part in 0..3 {
+            for (pod, line) in ["a", "b", "c"].into_iter().zip(lines) {
+                let (from, to) = (line.len() * part / 3, line.len() * (part + 1) / 3);
+                let tag = if part == 2 { "F" } else { "P" };
+                let piece = line.get(from..to).expect("a seed in ASCII");
+                text += &format!("{}\n", carry(pod, tag, piece));
+            }
+        }
+        let parsed = parse(text.as_bytes(), None);
+        assert_eq!(rows(&parsed), plain, "{index}: {:?}", parsed.rejects);
+        assert_eq!(parsed.rejects.total(), 0, "{index}: {:?}", parsed.rejects);
+    }
+}
+
+#[test]
+fn parts_that_dockers_driver_cut_do_not_mix() {
+    // Of a line longer than 16 KiB all parts but the last have exactly that.
+    let lines = ["a", "b"].map(|it| {
+        let head = r#"{"time":"2026-03-10T03:36:59Z","status":200,"path":"/"#;
+        format!("{head}{it}\",\"user_agent\":\"{}\"}}\n", "x".repeat(20 * 1024))
+    });
+    let docker = |pod: &str, text: &str| json!({"log": text, "stream": "stdout", "attrs": {"tag": pod}, "time": "2026-03-10T03:37:01Z"});
+    let (mut heads, mut tails) = (String::new(), String::new());
+    for (pod, line) in ["a", "b"].into_iter().zip(&lines) {
+        let (head, tail) = line.split_at(16 * 1024);
+        heads += &format!("{}\n", docker(pod, head));
+        tails += &format!("{}\n", docker(pod, tail));
+    }
+    let parsed = parse((heads + &tails).as_bytes(), None);
+    let paths: Vec<_> = rows(&parsed).iter().map(|it| it["url_path"].clone()).collect();
+    assert_eq!(paths, ["/a", "/b"], "{:?}", parsed.rejects);
+    assert_eq!(parsed.rejects.total(), 0, "{:?}", parsed.rejects);
+}
+
 #[test]
 fn a_whole_line_is_not_put_behind_the_parts_of_another_container() {
     for seed in [SEEDS[0], SEEDS[1], SEEDS[6]] {

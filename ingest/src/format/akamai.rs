@@ -62,7 +62,8 @@ static AGENT: Field = Field::text("UA", Text::UserAgentOriginal);
 static REFERRER: Field = Field::text("referer", Text::HttpRequestReferrer);
 static FORWARDED: Field = Field::raw("xForwardedFor", Raw::Forwarded);
 
-fn finish(record: &mut Record<'_>) {
+/// Takes out escapes, and puts what has several meanings where it belongs.
+pub(super) fn finish(record: &mut Record<'_>) {
     for (slot, field) in [
         (Slot::Text(Text::UserAgentOriginal), &AGENT),
         (Slot::Text(Text::HttpRequestReferrer), &REFERRER),

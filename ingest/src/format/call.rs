@@ -95,10 +95,19 @@ impl Writer<'_> {
         let is_ours = !changed
             && source == EndpointSource::Lexical
             && !record.has(Slot::Text(Text::Endpoint));
-        if !is_ours && !self.is_clean(&name) {
+        if !is_ours {
+            // A subresource that a caller named may have parameters behind it.
             self.scratch.clear();
-            redact::text(&name, &mut self.scratch);
-            std::mem::swap(&mut name, &mut self.scratch);
+            let has_value = memchr::memchr(b'=', name.as_bytes()).is_some();
+            if has_value && redact::parameters(&name, &mut self.scratch) {
+                draft.flag(ParseFlags::REDACTED, true);
+                std::mem::swap(&mut name, &mut self.scratch);
+            }
+            if !self.is_clean(&name) {
+                self.scratch.clear();
+                redact::text(&name, &mut self.scratch);
+                std::mem::swap(&mut name, &mut self.scratch);
+            }
         }
         draft.event.endpoint_source = source;
         let (kept, was_cut) = redact::cut(&name, TEXT_BYTES_MAX);

@@ -209,6 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn no_secret_of_a_path_is_in_the_operation() {
+        for path in ["pods/p/log;token=c4n4ry", "pods;token=c4n4ry", "pods/p;token=c4n4ry/log"] {
+            let line = format!(
+                r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"f","requestURI":"/api/v1/namespaces/a/{path}","verb":"get","responseStatus":{{"code":404}},"requestReceivedTimestamp":"2026-03-10T03:36:59Z","stage":"ResponseComplete","user":{{"username":"jo"}}}}"#
+            );
+            let parsed = crate::format::check::parse(line.as_bytes(), Some(FormatId::K8sAudit));
+            let events = crate::format::check::objects(&parsed.batch);
+            assert_eq!(events.len(), 1, "{line}");
+            assert!(!format!("{events:?}").contains("c4n4ry"), "{events:?}");
+        }
+    }
+
+    #[test]
     fn who_impersonates_is_the_actor() {
         check(
             r#""stage":"ResponseComplete","user":{"username":"system:serviceaccount:ci:bot"},"impersonatedUser":{"username":"jo"},"sourceIPs":["10.0.0.1"]"#,

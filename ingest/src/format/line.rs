@@ -10,6 +10,8 @@ use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
 
 /// Bytes in which a line begins, behind what syslog put before it.
 pub(super) const PREFIX_BYTES_MAX: usize = 256;
+/// Digits of a time in seconds, from 2001 on.
+pub(super) const SECONDS_DIGITS: usize = 10;
 /// Words that syslog puts before a line: `<13>1`, a time, host, program, process, message and `-`.
 const PREFIX_WORDS_MAX: usize = 7;
 
@@ -192,9 +194,25 @@ pub(super) fn is_decimal(text: &str) -> bool {
     digits.starts_with(|it: char| it.is_ascii_digit()) && digits.bytes().all(is_part)
 }
 
+/// Whether a text is seconds since 1970, with or without decimals.
+pub(super) fn is_epoch(text: &str) -> bool {
+    let seconds = text.split('.').next().unwrap_or(text);
+    seconds.len() == SECONDS_DIGITS && is_number(seconds) && is_decimal(text)
+}
+
 /// Whether a text is three digits: a status.
 pub(super) fn is_status(text: &str) -> bool {
     text.len() == 3 && is_number(text)
+}
+
+/// Whether a text shows that it is a user agent: a product with its version, as in `Mozilla/5.0 (X11)`.
+/// Neither a cookie, which has pairs, nor a kind of media does.
+pub(super) fn is_agent(text: &str) -> bool {
+    let Some((product, rest)) = text.split_once('/') else { return false };
+    let is_part = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.');
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = matches!(rest.as_bytes().get(digits), None | Some(b'.' | b' ' | b'%'));
+    !product.is_empty() && product.bytes().all(is_part) && digits > 0 && ends && !text.contains('=')
 }
 
 /// Whether what stands before a line can be syslog's: nothing, a word, or a header that begins with a
@@ -301,6 +319,17 @@ mod tests {
         assert_eq!((cut.quoted(), cut.0), (Some("a b"), ""));
         assert_eq!(Line("a").quoted(), None);
         assert_eq!(Line("a\"").last_quoted(), None);
+    }
+
+    #[test]
+    fn an_agent_is_a_product_with_its_version() {
+        for agent in ["Mozilla/5.0 (X11)", "Mozilla/5.0%20(X11)", "curl/8", "okhttp/4.12.0"] {
+            assert!(is_agent(agent), "{agent}");
+        }
+        for other in ["", "-", "a", "/a/1", "video/3gpp", "sid=a/1", "a/1=b", "https://a.example/1"]
+        {
+            assert!(!is_agent(other), "{other}");
+        }
     }
 
     #[test]

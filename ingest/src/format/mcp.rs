@@ -3,7 +3,7 @@
 //! Arguments, results and message parts are never read.
 
 use super::field::{Field, How, Raw, Slot, identity};
-use super::record::{Record, Value};
+use super::record::{CALL_SLOTS, Record, Value};
 use super::{Format, Reader, address, request};
 use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
@@ -203,6 +203,11 @@ static FIELDS: &[Field] = &super::joined::<
 
 static SYSTEM: Field = Field::text("jsonrpc", Text::RpcSystem);
 
+/// Where an error's code stands.
+const ERROR: Slot = Slot::Int(Int::RpcErrorCode);
+/// The code of the answer to what is no JSON.
+const NOT_READ: i64 = -32_700;
+
 /// What MCP's methods begin with.
 const MCP: [&str; 13] = [
     "completion/",
@@ -264,16 +269,30 @@ fn finish(record: &mut Record<'_>) {
             record.put(&SYSTEM, 0, Value::Line(system));
         }
     }
+    // Of a batch of replies each has at most an error.
+    let had_replies = !record.calls.is_empty();
+    record.calls.retain(|call| {
+        CALL_SLOTS.iter().zip(call).any(|(slot, filled)| *slot != ERROR && filled.is_some())
+    });
     let asks = [
         method,
         Slot::Text(Text::RpcMethod),
         Slot::Raw(Raw::McpMethodHeader),
         Slot::Raw(Raw::Target),
-        Slot::Int(Int::RpcErrorCode),
     ];
     let is_answered = record.int(Slot::Int(Int::HttpResponseStatusCode)).is_some();
     if record.calls.is_empty() && !is_answered && !asks.iter().any(|it| record.has(*it)) {
-        record.refuse(Reject::Repeated);
+        let reason = of_reply(record, had_replies);
+        record.refuse(reason);
+    }
+}
+
+/// Why a reply without what it replies to is no event: the record of the request counts the call. Only of
+/// a message that could not be read there is none.
+fn of_reply(record: &Record<'_>, is_batch: bool) -> Reject {
+    match record.filled(ERROR).map(|it| it.value) {
+        Some(Value::Int(NOT_READ)) if !is_batch => Reject::NoRequest,
+        _ => Reject::Repeated,
     }
 }
 
@@ -325,12 +344,41 @@ mod tests {
         );
         check(
             r#""jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"c4n4ry"}"#,
-            &["events=1", "rpc_error_code=-32601"],
+            &["events=0", "reject=repeated"],
         );
         crate::format::check::check(
             FormatId::Mcp,
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
             &["reject=no_time"],
+        );
+    }
+
+    #[test]
+    fn a_reply_alone_is_no_call_of_its_own() {
+        let error = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"c4n4ry"}}"#;
+        // The record of the request counts the call, wherever the reply stands.
+        for name in ["request", "body", "message", "payload", "response"] {
+            check(&format!(r#""{name}":{error}"#), &["events=0", "reject=repeated"]);
+        }
+        check(
+            &format!(r#""body":[{error},{{"jsonrpc":"2.0","id":8,"result":{{}}}}]"#),
+            &["events=0", "reject=repeated"],
+        );
+        // With the exchange around it, or the request beside it, it is the outcome of that.
+        for around in [
+            r#""status":200"#,
+            r#""path":"/mcp","method":"POST""#,
+            r#""request":{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"drop"}}"#,
+        ] {
+            check(
+                &format!(r#"{around},"response":{error}"#),
+                &["events=1", "rpc_error_code=-32602"],
+            );
+        }
+        // Nobody logs the request that could not be read.
+        check(
+            r#""jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"c4n4ry"}"#,
+            &["events=0", "reject=no_request"],
         );
     }
 

@@ -1,6 +1,7 @@
 //! The samples of all formats: what is expected of each record, in its file and alone.
 
 mod hostile;
+mod secrets;
 
 use super::check::{objects, parse_keeping, parser};
 use crate::parse::{Parsed, Settings};

@@ -1,6 +1,7 @@
 //! The parsing of one chunk: envelopes are opened, header lines noted, records read in their format.
 
 mod object;
+mod parts;
 mod text;
 
 use super::level::Level;
@@ -14,12 +15,10 @@ use crate::format::{Columns, FormatId};
 use crate::reject::{Reject, Rejects};
 use model::limit::LINE_BYTES_MAX;
 use model::{EventBatch, ParseFlags, Position};
+use parts::{Owner, Parts};
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
 use std::hash::Hasher as _;
-
-/// Streams of a container whose lines may come in parts.
-const STREAMS: usize = 2;
 
 /// Sees every record that a format filled, and whether it became an event.
 pub(crate) type Watch<'w> = &'w mut dyn FnMut(FormatId, &mut Record<'_>, Result<(), Reject>);
@@ -34,8 +33,10 @@ pub(super) struct Run<'p, 'w> {
     levels: [Level<'p>; DEPTH_MAX + 1],
     /// What the latest header lines say.
     columns: Option<(FormatId, Columns)>,
-    /// Parts of lines that wait for their ends, by stream.
-    parts: [String; STREAMS],
+    /// Parts of lines that wait for their ends.
+    parts: Parts,
+    /// What the envelopes around a part of a line say of where it comes from.
+    carrier: u64,
 }
 
 /// How a line is to be read, and where it stands.
@@ -74,7 +75,8 @@ impl<'p, 'w> Run<'p, 'w> {
             watch: None,
             levels: Default::default(),
             columns: None,
-            parts: Default::default(),
+            parts: Parts::default(),
+            carrier: 0,
         };
         run.take_header(&chunk.header);
         run.watch = watch;
@@ -137,11 +139,8 @@ impl<'p, 'w> Run<'p, 'w> {
 
     /// Ends the chunk: what waits for the rest of its line waits in vain.
     pub(super) fn end(&mut self, position: Position) {
-        for stream in 0..STREAMS {
-            let part = self.parts.get_mut(stream).map(std::mem::take).unwrap_or_default();
-            if !part.is_empty() {
-                self.reject(Reject::PartOfLine, position, part.as_bytes());
-            }
+        for part in self.parts.take_all() {
+            self.reject(Reject::PartOfLine, position, part.as_bytes());
         }
     }
 
@@ -190,18 +189,17 @@ impl<'p, 'w> Run<'p, 'w> {
             }
             Inside::List(list) => self.list(list, inner),
             Inside::Part(stream, part) => {
-                let Some(parts) = self.parts.get_mut(stream) else { return Ok(()) };
-                // Of a line that gets too long no more is kept than shows that it is.
-                if parts.len() <= LINE_BYTES_MAX {
-                    parts.push_str(&part);
+                let owner = Owner { carrier: self.carrier, stream };
+                if let Some(given_up) = self.parts.add(owner, &part) {
+                    self.reject(Reject::PartOfLine, at.position, given_up.as_bytes());
                 }
                 Ok(())
             }
             Inside::Last(stream, part) => {
-                let parts = self.parts.get_mut(stream).map(std::mem::take).unwrap_or_default();
-                if parts.is_empty() {
+                let owner = Owner { carrier: self.carrier, stream };
+                let Some(parts) = self.parts.take(owner) else {
                     return self.attempt(part.trim_ascii(), inner, &mut Record::new());
-                }
+                };
                 // The parts may be another container's, whose lines stand between these.
                 if self.is_event_alone(part.trim_ascii(), inner) {
                     self.reject(Reject::PartOfLine, at.position, parts.as_bytes());
@@ -213,6 +211,26 @@ impl<'p, 'w> Run<'p, 'w> {
             Inside::Nothing => Ok(()),
             Inside::Refused(reason) => Err(reason),
         }
+    }
+
+    /// Opens an object's envelope. Parts of lines in it are told apart by what it says of where they come
+    /// from, which is only asked where there are parts.
+    fn open_object(&mut self, object: &str, inside: Inside<'_>, at: At) -> Result<(), Reject> {
+        let has_part = match &inside {
+            Inside::Part(..) => true,
+            Inside::Line(line) => !self.parts.is_empty() || envelope::is_part(line),
+            Inside::Lines(lines) => {
+                !self.parts.is_empty() || lines.iter().any(|it| envelope::is_part(it))
+            }
+            _ => !self.parts.is_empty(),
+        };
+        let outer = self.carrier;
+        if has_part {
+            self.carrier = outer.rotate_left(1) ^ envelope::carrier(object);
+        }
+        let opened = self.open(inside, at);
+        self.carrier = outer;
+        opened
     }
 
     /// Reads the end of a line as a whole one; `false` if it is no event, and then nothing was kept.

@@ -96,8 +96,18 @@ const SECRET_NAMES: [&str; 89] = [
     "xgoogsignature",
 ];
 /// Parts of a name that make it one of those, wherever they stand.
-const SECRET_PARTS: [&str; 8] =
-    ["apikey", "credential", "passw", "password", "secret", "sessionid", "signature", "token"];
+const SECRET_PARTS: [&str; 10] = [
+    "apikey",
+    "authorization",
+    "cookie",
+    "credential",
+    "passw",
+    "password",
+    "secret",
+    "sessionid",
+    "signature",
+    "token",
+];
 /// Names whose values are prompts, answers and bodies: nothing of them is kept.
 const BODY_NAMES: [&str; 22] = [
     "answer",
@@ -291,8 +301,10 @@ pub(super) fn named_values(record: &str, out: &mut String) {
         let value = value.trim_start_matches(['"', '\'', '\\', ' ']);
         out.push_str("=REDACTED");
         // `Authorization: Bearer x` is two words, and cookies are as many as there are.
-        let is_list = name.len() >= 6
-            && name.get(name.len() - 6..).is_some_and(|end| end.eq_ignore_ascii_case("cookie"));
+        let is_list = ["cookie", "cookies"].into_iter().any(|it| {
+            let end = name.len().checked_sub(it.len()).and_then(|at| name.get(at..));
+            end.is_some_and(|end| end.eq_ignore_ascii_case(it))
+        });
         let stop = |it: char| matches!(it, '"' | '&' | '}') || !is_list && matches!(it, ',' | ';');
         rest = value.find(stop).and_then(|at| value.get(at..)).unwrap_or("");
     }
@@ -383,6 +395,9 @@ mod tests {
         assert!(out.contains(r#""a":1"#), "{out}");
         out.clear();
         named_values("Cookie: a=c4n4ry; b=c4n4ry, c=c4n4ry X-Auth-Key=c4n4ry&n=1", &mut out);
+        assert!(!out.contains("c4n4ry") && out.ends_with("&n=1"), "{out}");
+        out.clear();
+        named_values("cookies=a=c4n4ry; b=c4n4ry&http_authorization=c4n4ry&n=1", &mut out);
         assert!(!out.contains("c4n4ry") && out.ends_with("&n=1"), "{out}");
     }
 

@@ -39,7 +39,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["aws_cloudfront", "aws_cloudfront_json"],
+        formats: &["aws_cloudfront", "aws_cloudfront_json", "aws_cloudfront_rt"],
         page: "aws_cloudfront",
         settings: &[
             (Fact::Identity, "CloudFront logs no caller: log it at the origin"),
@@ -346,7 +346,7 @@ pub(super) const SERVICES: &[Recipe] = &[
         ],
     },
     Recipe {
-        formats: &["akamai"],
+        formats: &["akamai", "akamai_text"],
         page: "akamai",
         settings: &[
             (

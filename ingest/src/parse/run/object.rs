@@ -73,7 +73,7 @@ impl Run<'_, '_> {
             }
             return Ok(());
         }
-        let reason = match inside.map(|inside| self.open(inside, at)) {
+        let reason = match inside.map(|inside| self.open_object(line, inside, at)) {
             Some(Ok(())) => return Ok(()),
             Some(Err(reason)) => Some(reason),
             None => reason,

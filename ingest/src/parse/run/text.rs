@@ -4,7 +4,7 @@
 use super::{At, Run, content_hash};
 use crate::format::event::Origin;
 use crate::format::record::Record;
-use crate::format::{FormatId, Reader};
+use crate::format::{FormatId, Reader, columns};
 use crate::reject::Reject;
 use crate::sniff;
 
@@ -37,7 +37,10 @@ impl Run<'_, '_> {
                 }
             }
         }
-        Err(reason.unwrap_or(Reject::UnknownFormat))
+        Err(match reason.unwrap_or(Reject::UnknownFormat) {
+            Reject::UnknownFormat if columns::are_unnamed(line) => Reject::UnnamedColumns,
+            reason => reason,
+        })
     }
 
     /// Reads a line in a format of text; on an error nothing was kept.

@@ -10,6 +10,10 @@ use std::io::Read as _;
 const PART_BYTES_MIN: usize = 64 * 1024;
 /// How a record begins that its producer packed, as CloudWatch's subscriptions are.
 const GZIP: &[u8] = b"\x1f\x8b\x08";
+/// How a field begins in protobuf that is the first of its message and has a length, and the second.
+const FIELDS: [u8; 2] = [0x0a, 0x12];
+/// Bytes of a length in protobuf.
+const LENGTH_BYTES_MAX: usize = 5;
 /// Bytes that a packed record may unpack to.
 const UNPACKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -24,6 +28,8 @@ pub struct Fetched {
     pub next: i64,
     /// The offsets of records without a value.
     pub empty: Vec<i64>,
+    /// The offsets of records that are exports of OpenTelemetry in protobuf, which are not read.
+    pub protobuf: Vec<i64>,
     /// Offsets that are lost, because the broker holds a damaged batch there: the first, and the
     /// first after them.
     pub damaged: Option<(i64, i64)>,
@@ -36,6 +42,10 @@ impl Fetched {
     /// Adds a record: its lines, each with the record's offset.
     pub fn add(&mut self, record: &[u8], offset: i64) {
         self.next = offset + 1;
+        if is_otlp(record) {
+            self.protobuf.push(offset);
+            return;
+        }
         let record = &*as_text(record);
         let before = self.offsets.len();
         let mut start = 0;
@@ -95,6 +105,7 @@ impl Fetched {
         if let Some(last) = all.last_mut() {
             last.next = self.next;
             (last.empty, last.damaged, last.wire) = (self.empty, self.damaged, self.wire);
+            last.protobuf = self.protobuf;
         }
         all
     }
@@ -120,9 +131,75 @@ fn as_text(record: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(record)
 }
 
+/// Whether a record is an export of OpenTelemetry in protobuf: nothing but resources, each with its
+/// length, which begin with what a resource has. No text has the byte before its scopes.
+fn is_otlp(record: &[u8]) -> bool {
+    let [resources, scopes] = FIELDS;
+    if record.first() != Some(&resources) || memchr::memchr(scopes, record).is_none() {
+        return false;
+    }
+    let mut rest = record;
+    while let Some((tag, after)) = rest.split_first() {
+        let Some((resource, next)) = field(after).filter(|_| *tag == resources) else {
+            return false;
+        };
+        let begins = resource.split_first().filter(|(tag, _)| FIELDS.contains(tag));
+        if begins.and_then(|(_, inner)| field(inner)).is_none() {
+            return false;
+        }
+        rest = next;
+    }
+    true
+}
+
+/// The content of a field whose tag was taken, and what follows it.
+fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut length = 0_usize;
+    for (index, byte) in bytes.iter().enumerate().take(LENGTH_BYTES_MAX) {
+        length |= usize::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return bytes.get(index + 1..)?.split_at_checked(length);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A resource with a name in its attributes, and a scope with a record of so many bytes.
+    fn export(bytes: u8) -> Vec<u8> {
+        let resource: &[u8] = b"\x0a\x06\x0a\x04\x0a\x02ab";
+        let mut record = vec![0x0a, resource.len() as u8 + 4 + bytes];
+        record.extend(resource);
+        record.extend([0x12, bytes + 2, 0x12, bytes]);
+        record.extend((0..bytes).map(|it| it.wrapping_mul(7)));
+        record
+    }
+
+    #[test]
+    fn an_export_in_protobuf_is_known_and_not_read() {
+        let mut fetched = Fetched::default();
+        fetched.add(&export(60), 1);
+        fetched.add(&[export(3), export(90)].concat(), 2);
+        // A length of two bytes.
+        let mut long = b"\x0a\xae\x02\x0a\x02\x0a\x00\x12\xa7\x02\x12\xa4\x02".to_vec();
+        long.extend(vec![b'\n'; 292]);
+        fetched.add(&long, 3);
+        assert_eq!((fetched.protobuf.as_slice(), fetched.next), ([1, 2, 3].as_slice(), 4));
+        assert!(fetched.chunk.bytes.is_empty() && fetched.empty.is_empty());
+        // What is cut, and what only begins like one.
+        let whole = export(60);
+        let longer = [whole.as_slice(), b"x".as_slice()].concat();
+        let records: [&[u8]; 6] =
+            [&whole[..whole.len() - 1], &longer, b"\n{\"a\":1}", &[b'\n'; 12], b"\n\x12", b""];
+        for record in records {
+            let mut fetched = Fetched::default();
+            fetched.add(record, 9);
+            assert!(fetched.protobuf.is_empty(), "{record:?}");
+        }
+    }
 
     #[test]
     fn parts_hold_whole_records_and_all_of_them() {

@@ -1,0 +1,88 @@
+//! Lines that come in parts, because a container's runtime cuts long ones: what waits for the rest.
+
+use model::limit::LINE_BYTES_MAX;
+
+/// Lines that may wait at once. Where another one begins, that which waits longest waits in vain.
+const WAITING_MAX: usize = 32;
+
+/// Whose line a part is of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Owner {
+    /// A hash of what the carriers say of where it comes from; 0 where they say nothing.
+    pub(super) carrier: u64,
+    /// Which of a container's streams it is of.
+    pub(super) stream: usize,
+}
+
+/// The parts that wait, those of one line together; the line that waits longest is the first.
+#[derive(Debug, Default)]
+pub(super) struct Parts(Vec<(Owner, String)>);
+
+impl Parts {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a part to its line; returns what had to make room for a new one.
+    pub(super) fn add(&mut self, owner: Owner, part: &str) -> Option<String> {
+        if let Some((_, line)) = self.0.iter_mut().find(|(it, _)| *it == owner) {
+            // Of a line that gets too long no more is kept than shows that it is.
+            if line.len() <= LINE_BYTES_MAX {
+                line.push_str(part);
+            }
+            return None;
+        }
+        let given_up = (self.0.len() == WAITING_MAX).then(|| self.0.remove(0).1);
+        self.0.push((owner, part.to_owned()));
+        given_up
+    }
+
+    /// Takes out what waits for the end of an owner's line.
+    pub(super) fn take(&mut self, owner: Owner) -> Option<String> {
+        let at = self.0.iter().position(|(it, _)| *it == owner)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Takes out all that waits.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = String> + use<> {
+        std::mem::take(&mut self.0).into_iter().map(|(_, line)| line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(carrier: u64) -> Owner {
+        Owner { carrier, stream: 0 }
+    }
+
+    #[test]
+    fn parts_of_one_line_come_together_and_no_others() {
+        let mut parts = Parts::default();
+        for (carrier, part) in [(1, "a"), (2, "x"), (1, "b")] {
+            assert_eq!(parts.add(owner(carrier), part), None);
+        }
+        assert_eq!(parts.take(Owner { carrier: 1, stream: 1 }), None);
+        assert_eq!(parts.take(owner(1)).as_deref(), Some("ab"));
+        assert_eq!(parts.take(owner(1)), None);
+        assert_eq!(parts.take_all().collect::<Vec<_>>(), ["x"]);
+        assert!(parts.is_empty());
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut parts = Parts::default();
+        for carrier in 0..WAITING_MAX as u64 {
+            assert_eq!(parts.add(owner(carrier), "a"), None);
+        }
+        assert_eq!(parts.add(owner(99), "b").as_deref(), Some("a"), "the oldest makes room");
+        assert_eq!(parts.take(owner(0)), None);
+        let part = "x".repeat(LINE_BYTES_MAX);
+        for _ in 0..9 {
+            parts.add(owner(99), &part);
+        }
+        let length = parts.take(owner(99)).map_or(0, |it| it.len());
+        assert!((LINE_BYTES_MAX..=3 * LINE_BYTES_MAX).contains(&length), "{length}");
+    }
+}
