@@ -1,5 +1,6 @@
 //! From a reading to a finding: scored on the common scale, cut by the budget, explained.
 
+use crate::detectors::newcomer;
 use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, write_burst};
 use crate::engine::Context;
 use crate::identity::{Identity, Recurring};
@@ -50,8 +51,7 @@ pub(crate) fn sound(
         detectors::read(*detector, &view, &mut readings);
         readings.retain(|reading| may_raise(&view, reading));
         for reading in &readings {
-            let score = context.calibration.score(reading.detector, reading.surprise);
-            if score >= context.cut_of(reading.detector) {
+            if is_told(context, &context.view(identity, open), reading) {
                 let now = alarm.map_or(open.last, |alarm| alarm.now);
                 let evidence = first_evidence(context, open, alarm, reading);
                 raise(context, identity, open, reading, (now, evidence), findings);
@@ -62,6 +62,15 @@ pub(crate) fn sound(
         }
         detectors::raise_tripwire(*detector, open);
     }
+}
+
+/// Whether a reading is rare enough to be told.
+fn is_told(context: &Context<'_>, view: &View<'_>, reading: &Reading) -> bool {
+    let cut = context.cut_of(reading.detector);
+    context.calibration.score(reading.detector, reading.surprise) >= cut
+        && newcomer::may_raise(view, reading, || {
+            context.calibration.surprise_at(reading.detector, cut)
+        })
 }
 
 /// Whether a reading is of what its detector may speak about, and matters.
@@ -215,9 +224,8 @@ pub(crate) fn settle(
     findings: &mut Vec<Finding>,
 ) {
     for reading in readings {
-        let score = context.calibration.score(reading.detector, reading.surprise);
-        let may = may_raise(&context.view(identity, open), reading);
-        if score < context.cut_of(reading.detector) || !may {
+        let view = context.view(identity, open);
+        if !is_told(context, &view, reading) || !may_raise(&view, reading) {
             continue;
         }
         if let Some(raised) = open.raised.iter_mut().find(|raised| is_of(raised, reading)) {

@@ -23,6 +23,7 @@ pub(crate) mod joint_outlier;
 pub(crate) mod key_fanout;
 pub(crate) mod machine_speed;
 pub(crate) mod new_network;
+pub(crate) mod newcomer;
 pub(crate) mod not_itself;
 pub(crate) mod object_enumeration;
 pub(crate) mod runaway_loop;

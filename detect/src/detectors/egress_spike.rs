@@ -1,5 +1,6 @@
 //! Egress spike: more bytes leave to an identity in an hour than it, or its peers, ever receive.
 
+use super::newcomer::is_newcomer;
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, windows_sql};
 use crate::explain::{bytes, history, own_most, percent, subject};
 use crate::identity::Identity;
@@ -66,12 +67,18 @@ pub(crate) fn may_raise(reading: &Reading) -> bool {
 /// history is judged by B + W around its peers' median, one with history by W around its own. Variances
 /// are of the side above the median, which is the one that is judged.
 fn law(view: &View<'_>, kept: Kept) -> Option<(f64, f64, f64)> {
+    let own = view.identity.bytes.spread(kept);
+    law_of(view, own, kept)
+}
+
+/// The same of an identity with that history.
+fn law_of(view: &View<'_>, own: Option<Spread>, kept: Kept) -> Option<(f64, f64, f64)> {
     let group = view.population.peers(view.identity);
     let peers = group.bytes.spread(kept)?;
     let total = peers.upper.powi(2).max(SCALE_MIN.powi(2));
     let sums = &group.bytes_within;
     let usual_within = if sums.n > 0.0 { sums.sum / sums.n } else { total };
-    let own = view.identity.bytes.spread(kept).unwrap_or(Spread { n: 0.0, ..peers });
+    let own = own.unwrap_or(Spread { n: 0.0, ..peers });
     let own_within = own.upper.powi(2);
     let within = (own.n * own_within + PRIOR_WINDOWS * usual_within) / (own.n + PRIOR_WINDOWS);
     let within = within.max(SCALE_MIN.powi(2));
@@ -80,6 +87,20 @@ fn law(view: &View<'_>, kept: Kept) -> Option<(f64, f64, f64)> {
     let centre = (peers.median / between + own.n * own.median / within) / precision;
     let freedom = (4.0 + own.n + peers.n / 20.0).min(30.0);
     Some((centre, (within + 1.0 / precision).sqrt(), freedom))
+}
+
+/// The bytes from which on an hour has the surprise `cut` among the peers of a newcomer; 0 for everybody
+/// else, whom it does not concern.
+pub(crate) fn among_peers(view: &View<'_>, cut: f64) -> f64 {
+    if !is_newcomer(view) {
+        return 0.0;
+    }
+    let each = [Kept::Fast, Kept::Slow].into_iter().filter_map(|kept| law_of(view, None, kept));
+    // Whichever is the larger surprise counts, and so whichever is the lower bound.
+    let least = each
+        .map(|(centre, scale, freedom)| Law::Size { centre, scale, freedom }.value_at(cut))
+        .reduce(f64::min);
+    least.unwrap_or(0.0)
 }
 
 /// Squared distance of a window's ln(1 + bytes) above the identity's own median, held to 3 units; `None` of
@@ -122,7 +143,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} in the hour or less",
-            bytes(reading.law.value_at(cut)),
+            bytes(reading.law.value_at(cut).max(among_peers(view, cut))),
         ),
         contributors,
         evidence_sql: windows_sql(view, "bytes_out, responses_with_size, requests"),

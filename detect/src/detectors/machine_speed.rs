@@ -1,5 +1,6 @@
 //! Volume at machine speed: more calls in 10 s, 1 min or 5 min than this identity ever makes.
 
+use super::newcomer;
 use super::{
     About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, later, most, ranked_sql,
     tripwire,
@@ -89,6 +90,19 @@ pub(crate) fn may_raise(reading: &Reading) -> bool {
         .is_some_and(|min| reading.observed >= f64::from(*min))
 }
 
+/// The calls in a reading's length from which on it has the surprise `cut` among the peers of a newcomer.
+pub(crate) fn among_peers(view: &View<'_>, reading: &Reading, cut: f64) -> f64 {
+    let length = reading.end.since(reading.start);
+    let measure = MEASURES.iter().zip(SPEED_SPANS_NS).find(|(_, span)| *span == length);
+    measure
+        .map_or(0.0, |(measure, _)| newcomer::counted(view, *measure, (looks(view, *measure), cut)))
+}
+
+/// How many windows the busiest one of an ordinary hour is the largest of, over the three lengths.
+fn looks(view: &View<'_>, measure: Measure) -> f64 {
+    view.spans_per_hour(measure).max(1.0) * MEASURES.len() as f64
+}
+
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
     for ((speed, measure), min) in open.speeds.iter_mut().zip(MEASURES).zip(CALLS_MIN) {
         speed.tripwire = tripwire(view, measure, min);
@@ -114,8 +128,9 @@ fn ordinary(view: &View<'_>, cut: f64) -> String {
     let lengths = MEASURES.iter().zip(SPEED_SPANS_NS).zip(CALLS_MIN);
     let each = lengths.filter_map(|((measure, length), min)| {
         let law = view.population.predictive(view.identity, *measure)?;
-        let n = view.spans_per_hour(*measure).max(1.0) * MEASURES.len() as f64;
-        let least = Law::Count(law, n).value_at(cut).max(f64::from(min));
+        let n = looks(view, *measure);
+        let own = Law::Count(law, n).value_at(cut);
+        let least = own.max(newcomer::counted(view, *measure, (n, cut))).max(f64::from(min));
         Some((number(least - 1.0), span(length)))
     });
     let each = each.enumerate().map(|(index, (most, length))| {

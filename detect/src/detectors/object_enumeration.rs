@@ -1,5 +1,6 @@
 //! Object enumeration (BOLA sweep): many different objects of one endpoint, successfully, in an hour.
 
+use super::newcomer;
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later, whose};
 use crate::explain::{history, number, own_most, percent, quote, subject};
 use crate::open_window::{DISTINCT_MAX, OpenWindow};
@@ -88,7 +89,14 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} different objects in the hour or fewer",
-            number(reading.law.value_at(cut).max(OBJECTS_MIN) - 1.0),
+            number(
+                reading
+                    .law
+                    .value_at(cut)
+                    .max(newcomer::objects(view, reading, cut))
+                    .max(OBJECTS_MIN)
+                    - 1.0
+            ),
         ),
         contributors: vec![Contributor {
             name: name.to_owned(),

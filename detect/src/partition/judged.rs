@@ -2,6 +2,7 @@
 
 use super::learn::Suspect;
 use crate::calibration::Shared;
+use crate::detectors::newcomer;
 use crate::detectors::{Reading, new_network, not_itself};
 use crate::engine::Context;
 use crate::identity::Identity;
@@ -81,6 +82,9 @@ fn is_occasion(
 ) -> bool {
     if !context.calibration.is_rare(detector, surprise) {
         return true;
+    }
+    if newcomer::is_no_measure(&context.view(identity, open), detector) {
+        return false;
     }
     let rare = identity.rare.get_or_insert_default();
     rare.counts(detector, surprise, open.start.hour_number())
