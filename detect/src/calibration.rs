@@ -7,11 +7,13 @@
 //! parameters come from two of its own quantiles (elemental percentiles: Castillo and Hadi, JASA
 //! 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
 
+mod lending;
 mod said;
 mod shared;
 
 use crate::snapshot::plain::{self, Plain};
 use hdrhistogram::Histogram;
+use lending::Lending;
 use model::time::NS_PER_D;
 use model::{Detector, Time};
 use said::Said;
@@ -100,11 +102,13 @@ struct Law {
 pub(crate) struct Calibration {
     samples: [Sample; Detector::ALL.len()],
     period: i64,
+    lending: Lending,
 }
 
 impl Calibration {
     pub(crate) fn new() -> Self {
-        Self { samples: std::array::from_fn(|_| Sample::new()), period: i64::MIN }
+        let samples = std::array::from_fn(|_| Sample::new());
+        Self { samples, period: i64::MIN, lending: Lending::default() }
     }
 
     /// Takes in the surprises of closed windows; they count from the next [`Calibration::fit`] on.
@@ -116,12 +120,27 @@ impl Calibration {
         }
     }
 
-    /// Takes in the surprises of windows that raised a finding, on a day since the epoch.
-    pub(crate) fn note_said(&mut self, detector: Detector, surprises: &[f32], now: Time) {
+    /// Takes in the surprises of windows that raised a finding beyond that cut.
+    pub(crate) fn note_said(
+        &mut self,
+        (detector, cut): (Detector, f64),
+        surprises: &[f32],
+        now: Time,
+    ) {
+        let day = now.ns().div_euclid(NS_PER_D);
+        self.lending.pass(day);
+        for surprise in surprises {
+            self.lending.note(self.score(detector, f64::from(*surprise)) / cut);
+        }
         let Some(sample) = self.samples.get_mut(detector as usize) else { return };
         for surprise in surprises {
-            sample.said.add(now.ns().div_euclid(NS_PER_D), *surprise);
+            sample.said.add(day, *surprise);
         }
+    }
+
+    /// By what the cuts of a budget of findings a day may be divided, because it is not used up.
+    pub(crate) fn lent(&self, budget: f64) -> f64 {
+        self.lending.factor(budget)
     }
 
     /// Takes in how many more windows a detector could have read something in.

@@ -58,6 +58,8 @@ pub(crate) struct View<'a> {
     pub(crate) classes: &'a ClassTable,
     pub(crate) identity: &'a Identity,
     pub(crate) open: &'a OpenWindow,
+    /// Hours with a log before this one.
+    pub(crate) logged_h: u32,
 }
 
 impl View<'_> {

@@ -200,7 +200,7 @@ pub struct Engine {
 impl Engine {
     /// An engine that has seen nothing.
     pub fn new(plan: Plan) -> Self {
-        let cuts = budget::cuts(&plan, &PerDetector::default());
+        let cuts = budget::cuts(&plan, &PerDetector::default(), 1.0);
         Self {
             plan,
             partitions: std::array::from_fn(|_| Partition::new()),
@@ -336,6 +336,10 @@ impl Engine {
         let shared = self.partitions.iter_mut().flat_map(|it| it.contribution.shared.drain(..));
         for it in occasions(shared.collect()) {
             self.calibration.learn(it.detector, &[it.surprise]);
+            let said = [it.said];
+            let said = said.get(..usize::from(it.said > 0.0)).unwrap_or_default();
+            let cut = self.cuts.get(it.detector as usize).copied().unwrap_or(f64::INFINITY);
+            self.calibration.note_said((it.detector, cut), said, self.hour.unwrap_or_default());
         }
         for partition in &mut self.partitions {
             partition.note_exchange();
@@ -351,8 +355,9 @@ impl Engine {
                 surprises.clear();
             }
             let now = self.hour.unwrap_or_default();
-            for (detector, said) in Detector::ALL.iter().zip(&mut partition.contribution.said) {
-                self.calibration.note_said(*detector, said, now);
+            let each = Detector::ALL.iter().zip(&self.cuts);
+            for ((detector, cut), said) in each.zip(&mut partition.contribution.said) {
+                self.calibration.note_said((*detector, *cut), said, now);
                 said.clear();
             }
             for (rows, out) in [
@@ -436,7 +441,8 @@ impl Engine {
         for (mean, judged) in per_day.iter_mut().zip(judged) {
             *mean = windows * judged / all.max(1.0);
         }
-        self.cuts = budget::cuts(&self.plan, &per_day);
+        let lent = self.calibration.lent(self.plan.findings_per_day);
+        self.cuts = budget::cuts(&self.plan, &per_day, lent);
     }
 
     /// Whether a boundary was passed since the last look: quiet hours are skipped, so that it is

@@ -543,5 +543,6 @@ pub(crate) fn view_of<'a>(
         classes: context.classes,
         identity,
         open,
+        logged_h: context.logged_h,
     }
 }

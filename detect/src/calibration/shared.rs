@@ -17,6 +17,8 @@ pub(crate) struct Shared {
     /// The network or the endpoint that it is about.
     pub(crate) key: u32,
     pub(crate) surprise: f32,
+    /// The surprise of a finding of it; 0 if nothing was said.
+    pub(crate) said: f32,
 }
 
 /// The oddest of each occasion, ordered by detector and key, whatever the order they came in.
@@ -25,7 +27,13 @@ pub(crate) fn occasions(mut all: Vec<Shared>) -> Vec<Shared> {
         let what = |it: &Shared| (it.detector as usize, it.key);
         what(a).cmp(&what(b)).then(b.surprise.total_cmp(&a.surprise))
     });
-    all.dedup_by_key(|it| (it.detector as usize, it.key));
+    all.dedup_by(|next, kept| {
+        let is_same = (next.detector as usize, next.key) == (kept.detector as usize, kept.key);
+        if is_same {
+            kept.said = kept.said.max(next.said);
+        }
+        is_same
+    });
     all
 }
 
@@ -35,20 +43,21 @@ mod tests {
 
     #[test]
     fn what_many_meet_counts_once_and_as_its_oddest() {
-        let of = |detector, key, surprise| Shared { detector, key, surprise };
+        let of = |detector, key, surprise| Shared { detector, key, surprise, said: 0.0 };
         let mut all: Vec<_> = (0_u8..40)
             .map(|step| of(Detector::NewNetwork, 7, 6.0 + f32::from(step) / 100.0))
             .collect();
         all.push(of(Detector::FirstSeenEndpoint, 7, 3.0));
         all.insert(3, of(Detector::NewNetwork, 8, 9.0));
+        all.insert(9, Shared { said: 6.0, ..of(Detector::NewNetwork, 7, 5.0) });
         let kept = |all: Vec<Shared>| {
             let kept = occasions(all);
-            kept.iter().map(|it| (it.detector, it.key, it.surprise)).collect::<Vec<_>>()
+            kept.iter().map(|it| (it.detector, it.key, it.surprise, it.said)).collect::<Vec<_>>()
         };
         let forwards = kept(all.clone());
         all.reverse();
         assert_eq!(forwards, kept(all));
         assert_eq!(forwards.len(), 3);
-        assert!(forwards.contains(&(Detector::NewNetwork, 7, 6.39)), "{forwards:?}");
+        assert!(forwards.contains(&(Detector::NewNetwork, 7, 6.39, 6.0)), "{forwards:?}");
     }
 }

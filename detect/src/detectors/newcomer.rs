@@ -6,11 +6,16 @@ use super::{Law, Reading, View, egress_spike, machine_speed};
 use crate::population::Measure;
 use crate::statistics::{Moments, Predictive};
 use model::Detector;
-use model::time::NS_PER_D;
 
-/// Whether less than a day went by since the identity's first call.
+/// Hours with a log before which there is nobody who is not new: then all are judged alike.
+const LOGGED_H_MIN: u32 = 24;
+/// The hours of a day.
+const LIVED_H_MIN: i32 = 24;
+
+/// Whether the day's hours did not all go by since the identity's first call, in a log that knows others.
 pub(crate) fn is_newcomer(view: &View<'_>) -> bool {
-    view.open.start.since(view.identity.first_seen) < NS_PER_D
+    let lived_h = view.open.start.hour_number() - view.identity.first_seen.hour_number();
+    view.logged_h >= LOGGED_H_MIN && lived_h < LIVED_H_MIN
 }
 
 /// Whether a detector compares an identity with what it did at other hours.

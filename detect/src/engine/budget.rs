@@ -17,8 +17,8 @@ pub(crate) type PerDetector = [f64; Detector::ALL.len()];
 const BY_WINDOWS: f64 = 0.5;
 
 /// The cut of each detector, in windows of ordinary traffic; never below the floor. `per_day` is how
-/// many windows each judges in a day.
-pub(super) fn cuts(plan: &Plan, per_day: &PerDetector) -> PerDetector {
+/// many windows each judges in a day; what is not used up is `lent` to them, times so much.
+pub(super) fn cuts(plan: &Plan, per_day: &PerDetector, lent: f64) -> PerDetector {
     let weights = Detector::ALL.iter().zip(per_day);
     let judging = weights.filter(|(_, windows)| **windows > 0.0);
     let (windows, danger) = judging.fold((0.0, 0.0), |(windows, danger), (detector, judged)| {
@@ -29,7 +29,8 @@ pub(super) fn cuts(plan: &Plan, per_day: &PerDetector) -> PerDetector {
         let by_windows = BY_WINDOWS * *cut / windows.max(f64::MIN_POSITIVE);
         let own = detectors::about(*detector).danger;
         let by_danger = (1.0 - BY_WINDOWS) * own / danger.max(f64::MIN_POSITIVE);
-        let findings = plan.findings_per_day * (by_windows + by_danger) * plan.share(*detector);
+        let findings =
+            lent * plan.findings_per_day * (by_windows + by_danger) * plan.share(*detector);
         *cut = (*cut / findings.max(f64::MIN_POSITIVE)).max(plan.windows_per_finding_min);
     }
     cuts
@@ -49,7 +50,7 @@ mod tests {
         let plan = plan("windows_per_finding_min = 1.0");
         let mut per_day = [10_000.0; Detector::ALL.len()];
         per_day[Detector::ExposureChange as usize] = 500.0;
-        let cuts = cuts(&plan, &per_day);
+        let cuts = cuts(&plan, &per_day, 1.0);
         let raised: f64 = per_day.iter().zip(&cuts).map(|(windows, cut)| windows / cut).sum();
         assert!((raised - plan.findings_per_day).abs() < 1e-9, "{raised}");
         let of = |detector: Detector| cuts[detector as usize];
@@ -58,14 +59,14 @@ mod tests {
 
     #[test]
     fn nobody_raises_below_the_floor_and_a_share_moves_its_cut() {
-        let idle = cuts(&plan(""), &[0.0; Detector::ALL.len()]);
+        let idle = cuts(&plan(""), &[0.0; Detector::ALL.len()], 1.0);
         let floor = plan("").windows_per_finding_min;
         assert!(idle.iter().all(|cut| (*cut - floor).abs() < 1e-9));
         let per_day = [1e6; Detector::ALL.len()];
-        let twice = cuts(&plan("[detectors.cadence]\nshare = 2.0"), &per_day);
+        let twice = cuts(&plan("[detectors.cadence]\nshare = 2.0"), &per_day, 1.0);
         let (cadence, drip) = (Detector::Cadence, Detector::SlowDrip);
         let ratio = twice[drip as usize] / twice[cadence as usize];
-        let plain = cuts(&plan(""), &per_day);
+        let plain = cuts(&plan(""), &per_day, 1.0);
         let before = plain[drip as usize] / plain[cadence as usize];
         assert!((ratio / before - 2.0).abs() < 1e-9, "{ratio} against {before}");
     }

@@ -36,12 +36,15 @@ pub(super) fn take(
         let cut =
             is_raised.then(|| context.calibration.surprise_at(detector, context.cut_of(detector)));
         let surprise = cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0);
+        let is_said = open.raised.iter().any(|it| it.detector == detector && !it.is_silent);
         if let Some(key) = shared_key(context, (identity, open), of_this, (detector, oddest)) {
-            contribution.shared.push(Shared { detector, key, surprise });
-        } else if let Some(surprises) = contribution.surprises.get_mut(detector as usize) {
+            let said = if is_said { oddest } else { 0.0 };
+            contribution.shared.push(Shared { detector, key, surprise, said });
+            continue;
+        }
+        if let Some(surprises) = contribution.surprises.get_mut(detector as usize) {
             surprises.push(surprise);
         }
-        let is_said = open.raised.iter().any(|it| it.detector == detector && !it.is_silent);
         if let Some(said) = contribution.said.get_mut(detector as usize).filter(|_| is_said) {
             said.push(oddest);
         }
