@@ -205,7 +205,7 @@ fn fill_written(store: &Store) {
     );
 }
 
-/// A verdict for one finding in four, ten minutes after it, and for some of these another one, of an
+/// A verdict for every second finding, ten minutes after it, and for some of these another one, of an
 /// identity and an endpoint and for a while.
 fn fill_feedback(store: &Store) {
     store.ask(
@@ -222,9 +222,9 @@ fn fill_feedback(store: &Store) {
              reason, scope, detector, principal_id, entity, until, withdraws)
          SELECT toString(reinterpretAsUUID(MD5(finding_id))), detected_at + INTERVAL 10 MINUTE,
              'an analyst', finding_id, tenant_id,
-             if(cityHash64(finding_id) % 8 = 0, 'malicious', 'benign'),
+             if(cityHash64(finding_id) % 4 = 0, 'malicious', 'benign'),
              'looked at', 'finding', detector, '', NULL, NULL, NULL
-         FROM findings FINAL WHERE cityHash64(finding_id) % 4 = 0",
+         FROM findings FINAL WHERE cityHash64(finding_id) % 2 = 0",
     );
     assert!(store.count("SELECT uniqExact(verdict) FROM feedback") == 2, "both verdicts are given");
 }

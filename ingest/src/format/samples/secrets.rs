@@ -243,6 +243,11 @@ fn check_explained(parser: &Parser, bytes: &[u8]) {
     assert!(!said.contains(CANARY), "{}: {said}", String::from_utf8_lossy(bytes));
 }
 
+/// A line under the header lines that it needs, if it needs any.
+fn under(head: &str, line: &str) -> Vec<u8> {
+    if head.is_empty() { line.into() } else { format!("{head}\n{line}").into_bytes() }
+}
+
 /// The first records of a sample: the header lines before each, its line, and its format.
 fn records(sample: &Sample) -> Vec<(String, String, Option<FormatId>)> {
     let split = |number: u64| {
@@ -319,7 +324,7 @@ fn no_secret_that_was_asked_for_is_kept() {
             if format == Some(FormatId::AwsApigwText) {
                 continue;
             }
-            let whole = format!("{head}\n{line}").into_bytes();
+            let whole = under(&head, &line);
             let Ok(explained) = explain::explain(&whole, &parser, None) else { continue };
             let record = serde_json::from_str::<Value>(&line).ok();
             let parsed = parser.parse(&Chunk { bytes: whole, ..Chunk::default() }, format);
@@ -343,7 +348,7 @@ fn no_secret_that_was_asked_for_is_kept() {
                     planted.extend(asked_in_text(&line, path, name));
                 }
                 for planted in planted.into_iter().filter(|it| it.contains(CANARY)) {
-                    let bytes = format!("{head}\n{planted}").into_bytes();
+                    let bytes = under(&head, &planted);
                     if index % EXPLAINED == 0 {
                         check_explained(&parser, &bytes);
                     }
@@ -366,7 +371,7 @@ fn no_secret_in_a_pair_is_kept() {
         for (head, line, format) in records(sample) {
             for name in NAMES {
                 for separator in [" ", "\t", "^"] {
-                    let bytes = format!("{head}\n{line}{separator}{name}={CANARY}").into_bytes();
+                    let bytes = under(&head, &format!("{line}{separator}{name}={CANARY}"));
                     // Another separator than the line's makes it a part of the last value.
                     let is_here = line.contains(&format!("{separator}src"))
                         || line.contains(&format!("{separator}http."));
