@@ -32,7 +32,7 @@ pub(crate) const ABOUT: About = About {
 const DANGER_FULL: f64 = 0.9;
 /// Hours of log before anything is called too many: a week has its own Monday.
 const LOGGED_H_MIN: u32 = 7 * 24;
-/// Hours at a log's start in which whoever is there comes for the first time: they are no measure.
+/// Hours at a log's start in which whoever is there comes for the first time.
 const BEGUN_H: u32 = 24;
 /// Fewer new identities in an hour are never a finding, unless there is no room.
 const IDENTITIES_MIN: u64 = 500;
@@ -184,9 +184,9 @@ impl Newcomers {
             read.told.is_raised = read.is_odd;
             closed.said.push(read.told);
         }
-        if context.logged_h >= BEGUN_H {
-            known.learn(context.hour.day_number(), count, read.is_odd, &read.usual);
-        }
+        // Hours in which whoever is there is new were hours without a flood, and no measure of how many come.
+        let learned = if context.logged_h < BEGUN_H { 0 } else { count };
+        known.learn(context.hour.day_number(), learned, read.is_odd, &read.usual);
         self.beyond_before = self.beyond().identities;
         self.calls_beyond = 0;
         self.hour = Hour::default();
