@@ -3,6 +3,8 @@
 //! it odd among its peers as well before anything is said, by the law of an identity without a history.
 
 use super::{Law, Reading, View, egress_spike, machine_speed};
+use crate::engine::Context;
+use crate::open_window::OpenWindow;
 use crate::population::Measure;
 use crate::statistics::{Moments, Predictive};
 use model::Detector;
@@ -28,6 +30,16 @@ const fn compares_hours(detector: Detector) -> bool {
             | Detector::ObjectEnumeration
             | Detector::NotItself
     )
+}
+
+/// Whether an hour is of a log's first day, and nothing was raised of it but that it is unlike the hours
+/// before: then it is learned all the same. What comes once a day is unlike them on every first day, and
+/// whoever is not believed then is not believed on the next ones either.
+pub(crate) fn is_beginning(context: &Context<'_>, open: &OpenWindow) -> bool {
+    let mut raised = open.raised.iter();
+    context.logged_h < LOGGED_H_MIN
+        && !open.raised.is_empty()
+        && raised.all(|it| compares_hours(it.detector))
 }
 
 /// Whether a rare reading is no measure of what is rare: it may only be rare so far.

@@ -3,7 +3,7 @@
 use super::{acting, probes, sources, tools};
 use crate::alarm;
 use crate::control;
-use crate::detectors::{dormant, egress_spike, foreign_object, not_itself, sequence};
+use crate::detectors::{dormant, egress_spike, foreign_object, newcomer, not_itself, sequence};
 use crate::engine::Context;
 use crate::identity::{Identity, Operations, Recurring};
 use crate::open_window::OpenWindow;
@@ -68,7 +68,9 @@ pub(super) fn learn(
     let announced = context.plan.change_windows.iter().chain(context.announced);
     let is_held = control::is_held(announced, (identity, open), context.endpoints);
     let is_held = is_held || is_of_flood(context, identity);
-    let is_learned = learns_all || (is_usual && !is_suspect && !is_held && weight >= WEIGHT_MIN);
+    let is_beginning = newcomer::is_beginning(context, open);
+    let is_usual = (is_usual && !is_suspect) || is_beginning;
+    let is_learned = learns_all || (is_usual && !is_held && weight >= WEIGHT_MIN);
     let kept = if is_learned { weight } else { 0.0 };
     learn_anyway(context, contribution, (identity, open), kept);
     if open.calls == 0 {
