@@ -138,6 +138,11 @@ impl Calibration {
         }
     }
 
+    /// Takes in a finding about something that is no identity, as part of what is used of the budget.
+    pub(crate) fn note_raised(&mut self, (detector, cut): (Detector, f64), surprise: f64) {
+        self.lending.note(self.score(detector, surprise) / cut);
+    }
+
     /// By what the cuts of a budget of findings a day may be divided, because it is not used up.
     pub(crate) fn lent(&self, budget: f64) -> f64 {
         self.lending.factor(budget)

@@ -242,6 +242,9 @@ impl Closed {
         for said in &self.said {
             let cut = cuts.get(said.detector as usize).copied().unwrap_or(f64::INFINITY);
             let most = calibration.surprise_at(said.detector, cut);
+            if said.is_raised {
+                calibration.note_raised((said.detector, cut), said.surprise);
+            }
             let surprise = if said.is_raised { said.surprise.min(most) } else { said.surprise };
             calibration.learn(said.detector, &[surprise.max(0.0) as f32]);
         }

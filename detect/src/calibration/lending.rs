@@ -4,7 +4,9 @@
 //! raised by their standard errors and most detectors seldom find anything, so that a cut of each for
 //! itself leaves most of it unused. How much is used is seen from findings just beyond the cut: of what
 //! chance brings, with a tail that falls as the score says, nine in ten are within ten times it. What is
-//! rarer is no chance, and a day of attacks is no reason to look away on the next.
+//! rarer is no chance, and a day of attacks is no reason to look away on the next. They are counted beyond
+//! the cuts as lent: the more is lent the more there are, so that it settles halfway, at the square root of
+//! what would use all of it up.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +14,8 @@ use serde::{Deserialize, Serialize};
 const CHANCE: f64 = 10.0;
 /// Cuts come down to this part at least.
 const LENT_MAX: f64 = 3.0;
-/// Days with a log that are looked back at, and the fewest of them that say anything.
-const DAYS_MAX: usize = 7;
+/// Days that are looked back at beside today, and the fewest of them with a log that say anything.
+const DAYS_MAX: i64 = 7;
 const DAYS_MIN: usize = 2;
 
 /// Findings of late that chance may have brought.
@@ -29,9 +31,7 @@ impl Lending {
         if self.days.last().is_none_or(|(day, _)| *day < today) {
             self.days.push((today, 0));
         }
-        if self.days.len() > DAYS_MAX + 1 {
-            self.days.remove(0);
-        }
+        self.days.retain(|(day, _)| *day >= today - DAYS_MAX);
     }
 
     /// Takes in a finding with that score over its detector's cut.
@@ -95,7 +95,7 @@ mod tests {
         for day in 2..12 {
             lending.pass(day);
         }
-        assert_eq!(lending.days.len(), DAYS_MAX + 1);
+        assert_eq!(lending.days.len(), 8);
         assert!((lending.factor(10.0) - LENT_MAX).abs() < 1e-9);
     }
 }

@@ -1,4 +1,4 @@
-//! What many meet in the same hour is one occasion: a new office, a new nightly job, a thief with forty keys.
+//! A new network that many meet in the same hour is one occasion: a new office, or a thief with forty keys.
 //!
 //! Peaks that have one cause count once (runs declustering: Coles, An Introduction to Statistical
 //! Modeling of Extreme Values, 2001, §5.3.2); in the time of one identity, `identity::RareOccasions` sees
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Shared {
     #[serde(with = "plain")]
     pub(crate) detector: Detector,
-    /// The network or the endpoint that it is about.
+    /// The network that it is about.
     pub(crate) key: u32,
     pub(crate) surprise: f32,
     /// The surprise of a finding of it; 0 if nothing was said.
@@ -47,7 +47,7 @@ mod tests {
         let mut all: Vec<_> = (0_u8..40)
             .map(|step| of(Detector::NewNetwork, 7, 6.0 + f32::from(step) / 100.0))
             .collect();
-        all.push(of(Detector::FirstSeenEndpoint, 7, 3.0));
+        all.push(of(Detector::KeyFanout, 7, 3.0));
         all.insert(3, of(Detector::NewNetwork, 8, 9.0));
         all.insert(9, Shared { said: 6.0, ..of(Detector::NewNetwork, 7, 5.0) });
         let kept = |all: Vec<Shared>| {

@@ -3,7 +3,7 @@
 use super::learn::Suspect;
 use crate::calibration::Shared;
 use crate::detectors::newcomer;
-use crate::detectors::{Reading, new_network, not_itself};
+use crate::detectors::{Reading, new_network};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
@@ -29,15 +29,26 @@ pub(super) fn take(
         left = rest;
         let oddest = of_this.iter().map(|reading| reading.surprise as f32).reduce(f32::max);
         let Some(oddest) = oddest.filter(|_| !suspect.bars(detector)) else { continue };
-        if !is_occasion(context, identity, open, (detector, oddest)) {
+        let is_said = open.raised.iter().any(|it| it.detector == detector && !it.is_silent);
+        let key = shared_key(context, (identity, open), (detector, oddest));
+        let counts = is_occasion(context, identity, open, (detector, oddest));
+        // What newcomers raise is no measure, but it is said; of a network that many met, once.
+        let is_heard = counts || newcomer::is_no_measure(&context.view(identity, open), detector);
+        if let Some(said) = contribution.said.get_mut(detector as usize)
+            && is_said
+            && is_heard
+            && key.is_none()
+        {
+            said.push(oddest);
+        }
+        if !counts {
             continue;
         }
         let is_raised = open.raised.iter().any(|it| it.detector == detector);
         let cut =
             is_raised.then(|| context.calibration.surprise_at(detector, context.cut_of(detector)));
         let surprise = cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0);
-        let is_said = open.raised.iter().any(|it| it.detector == detector && !it.is_silent);
-        if let Some(key) = shared_key(context, (identity, open), of_this, (detector, oddest)) {
+        if let Some(key) = key {
             let said = if is_said { oddest } else { 0.0 };
             contribution.shared.push(Shared { detector, key, surprise, said });
             continue;
@@ -45,35 +56,18 @@ pub(super) fn take(
         if let Some(surprises) = contribution.surprises.get_mut(detector as usize) {
             surprises.push(surprise);
         }
-        if let Some(said) = contribution.said.get_mut(detector as usize).filter(|_| is_said) {
-            said.push(oddest);
-        }
     }
 }
 
-/// What a rare reading may be shared by: the network or the endpoint that is new, or odd of it.
+/// The network that a rare reading is about, which others may have met in the same hour.
 fn shared_key(
     context: &Context<'_>,
     (identity, open): (&Identity, &OpenWindow),
-    of_this: &[Reading],
     (detector, oddest): (Detector, f32),
 ) -> Option<u32> {
-    if !context.calibration.is_rare(detector, oddest) {
-        return None;
-    }
-    match detector {
-        Detector::NewNetwork => new_network::network(&context.view(identity, open)),
-        Detector::FirstSeenEndpoint => {
-            let most = of_this.iter().max_by(|a, b| a.surprise.total_cmp(&b.surprise));
-            most.and_then(|it| it.entity).map(|it| it.0)
-        }
-        // A job that many are given at once makes all of them look like somebody else.
-        Detector::NotItself => {
-            let strangest = not_itself::strangest(context.population, identity, open);
-            strangest.map(|(endpoint, _)| endpoint.0)
-        }
-        _ => None,
-    }
+    let is_shared =
+        detector == Detector::NewNetwork && context.calibration.is_rare(detector, oddest);
+    is_shared.then(|| new_network::network(&context.view(identity, open))).flatten()
 }
 
 /// Whether a reading is not one more of an occasion that counted already.
