@@ -2,7 +2,14 @@
 
 use crate::habitus::{Place, Said, text};
 use crate::services::{self, ClickHouse};
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use model::tables::Table;
 use std::path::PathBuf;
+use std::sync::Arc;
+use store::clickhouse::{Client, Plaintext, Settings, Sink};
+use store::{Question, Reader, RunId, Store, Value};
 
 /// A day with attacks, replayed into a directory and into a server with one key.
 pub(crate) struct Both {
@@ -197,4 +204,66 @@ fn reads_and_replays_need_the_tables_and_say_so() {
     assert!(said.code == 1 && said.err.contains("give it a directory"), "{}", said.err);
     let store: PathBuf = place.path("habitus-data");
     assert!(!store.join("demo").exists(), "nothing was made up");
+}
+
+/// An hour of an identity, in which all else is nothing.
+fn hour(who: &str, requests: &str, tools: &str) -> RecordBatch {
+    let schema = Table::Windows.schema();
+    let columns = schema.fields().iter().map(|field| -> ArrayRef {
+        let text = match (field.name().as_str(), field.data_type()) {
+            ("principal_id", _) => who,
+            ("requests", _) => requests,
+            ("tools_distinct", _) => tools,
+            (_, DataType::Timestamp(_, _)) => "2026-03-02T10:00:00Z",
+            _ => "0",
+        };
+        cast(&StringArray::from(vec![text]), field.data_type()).unwrap()
+    });
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap()
+}
+
+/// What the hours of a store say, the columns of these names in a line.
+async fn said_of_hours(reader: &Reader, names: &[&str]) -> String {
+    let since = vec![("since_us", Value::Int(0))];
+    let (_, batches) = reader.ask(Question::CoverageHours, since).await.unwrap();
+    let row = batches.iter().find(|it| it.num_rows() == 1).unwrap();
+    let cell = |name: &&str| {
+        let column = cast(row.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+        column.as_string::<i32>().value(0).to_owned()
+    };
+    names.iter().map(cell).collect::<Vec<_>>().join(" | ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_hour_that_two_runs_saw_happened_once_with_the_higher_numbers() {
+    const TEST: &str = "an_hour_that_two_runs_saw_happened_once_with_the_higher_numbers";
+    let names = ["hours", "requests", "with_tools"];
+    // Of one identity the run that saw more calls is the first, of the other the last.
+    let runs = [
+        ("a", [hour("peer", "10", "0"), hour("other", "8", "2")]),
+        ("b", [hour("peer", "8", "2"), hour("other", "10", "0")]),
+    ];
+    let place = Place::new();
+    let store = Store::create(&place.path("store"), None, [7; 32]).await.unwrap();
+    for (name, hours) in &runs {
+        let mut writer = store.writer(&RunId::new(name).unwrap());
+        for hour in hours {
+            writer.write(Table::Windows, hour.clone()).await.unwrap();
+        }
+        writer.commit().await.unwrap();
+    }
+    let here = said_of_hours(&Reader::Directory(store), &names).await;
+    assert_eq!(here, "2 | 20 | 2");
+
+    let Some(server) = services::clickhouse(TEST) else { return };
+    let url = database(server, "hours");
+    let client = Client::new(Settings::parse(&url, Plaintext::Allowed).unwrap()).unwrap();
+    store::clickhouse::migrate(&client, None).await.unwrap();
+    // Until they are merged the server has the rows of both runs.
+    server.query(&format!("SYSTEM STOP MERGES {}.windows", client.settings().database()));
+    let sink = Sink::new(client.clone(), &place.path("dead-letters"));
+    for hour in runs.iter().flat_map(|(_, hours)| hours) {
+        sink.insert(Table::Windows, hour).await.unwrap();
+    }
+    assert_eq!(said_of_hours(&Reader::Server(client), &names).await, here);
 }

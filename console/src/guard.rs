@@ -6,7 +6,7 @@
 //! token as well, which is typed once and gives a session.
 
 use crate::login;
-use crate::page::{Problem, Visitor};
+use crate::page::{self, Problem, Visitor};
 use crate::server::{HEAD_BYTES_MAX, Shared};
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
@@ -324,21 +324,19 @@ pub(crate) async fn guarded(
         mode: text("sec-fetch-mode"),
     };
     let way = Way { is_encrypted: is_encrypted(headers) };
+    let session = guard.session(headers, console.commands.now());
+    let visitor = session.as_ref().map_or(Visitor::Stranger, |it| guard.visitor(it));
     // What reads the head looks only every now and then how long it is.
-    let mut response = if head_bytes(&request) > HEAD_BYTES_MAX {
+    let response = if head_bytes(&request) > HEAD_BYTES_MAX {
         let text = format!("The head of a request has at most {HEAD_BYTES_MAX} bytes.");
         Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Too long a head", &text)
             .into_response()
     } else if let Some(why) = guard.refusal(&asked) {
         Problem::new(StatusCode::FORBIDDEN, "Refused", why).into_response()
-    } else if let Some(session) = guard.session(headers, console.commands.now()) {
-        request.extensions_mut().insert(guard.visitor(&session));
+    } else if session.is_some() || is_open(asked.path) {
+        let session = session.unwrap_or_else(|| Session(OPEN.to_owned()));
+        request.extensions_mut().insert(visitor.clone());
         request.extensions_mut().insert(session);
-        request.extensions_mut().insert(way);
-        next.run(request).await
-    } else if is_open(asked.path) {
-        request.extensions_mut().insert(Visitor::Stranger);
-        request.extensions_mut().insert(Session(OPEN.to_owned()));
         request.extensions_mut().insert(way);
         next.run(request).await
     } else if asked.is_reading {
@@ -348,6 +346,7 @@ pub(crate) async fn guarded(
         let why = "The session is over: open /login, and send the form again.";
         Problem::new(StatusCode::UNAUTHORIZED, "Not signed in", why).into_response()
     };
+    let mut response = page::drawn(response, &visitor);
     for (name, value) in HEADERS {
         let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
         response.headers_mut().insert(name, value);

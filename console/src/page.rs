@@ -2,7 +2,10 @@
 
 use crate::ask::AskError;
 use crate::words;
+use axum::Extension;
+use axum::body::Body;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -49,12 +52,21 @@ impl From<AskError> for Problem {
     }
 }
 
+/// Without its page: only the guard, which every answer passes, knows who looks; see [`drawn`].
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = html! { (notice(&self.text)) (PreEscaped(self.below)) };
-        let page = frame(self.title, Here::Elsewhere, &Visitor::Anyone, &body);
-        (self.status, Html(page.into_string())).into_response()
+        (self.status, Extension(self), Html("")).into_response()
     }
+}
+
+/// An answer as it is sent: that of a problem gets its page, in the frame of whoever looks.
+pub(crate) fn drawn(mut response: Response, visitor: &Visitor) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let body = html! { (notice(&problem.text)) (PreEscaped(problem.below)) };
+    let page = frame(problem.title, Here::Elsewhere, visitor, &body);
+    *response.body_mut() = Body::from(page.into_string());
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response
 }
 
 /// Where links on a part of a page lead.
@@ -110,7 +122,7 @@ pub(crate) fn identity_address(tenant: &str, id: &str) -> String {
 /// Who looks at a page, as far as its frame differs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Visitor {
-    /// Whoever it is: no token is wanted, or nothing is known.
+    /// Whoever it is: no token is wanted.
     Anyone,
     /// Somebody with a session, and the mark of the form that ends it.
     Signed(String),
@@ -301,6 +313,27 @@ mod tests {
         check(&Visitor::Anyone, true, false);
         check(&Visitor::Stranger, false, false);
         check(&Visitor::Signed("mark".to_owned()), true, true);
+    }
+
+    #[tokio::test]
+    async fn a_problem_has_the_frame_of_whoever_meets_it() {
+        for (visitor, has_pages, has_button) in [
+            (Visitor::Anyone, true, false),
+            (Visitor::Stranger, false, false),
+            (Visitor::Signed("mark".to_owned()), true, true),
+        ] {
+            let problem = Problem::new(StatusCode::NOT_FOUND, "No such page", "It is <nowhere>.");
+            let problem = problem.above(html! { p { "below" } });
+            let answer = drawn(problem.into_response(), &visitor);
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+            let kind = answer.headers().get("content-type").unwrap().to_str().unwrap();
+            assert!(kind.starts_with("text/html"), "{kind}");
+            let bytes = axum::body::to_bytes(answer.into_body(), PAGE_BYTES_MAX).await.unwrap();
+            let page = String::from_utf8(bytes.to_vec()).unwrap();
+            assert!(page.contains("It is &lt;nowhere&gt;.") && page.contains("<p>below</p>"));
+            assert_eq!(page.contains("<nav"), has_pages, "{page}");
+            assert_eq!(page.contains("data-testid=\"sign-out\""), has_button, "{page}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ SELECT
     JSONExtract(call, 'status', 'Nullable(Int64)') AS status,
     JSONExtract(call, 'bytes_out', 'Nullable(Float64)') AS bytes_out,
     JSONExtractString(call, 'client_address') AS client_address,
+    JSONExtractString(call, 'agent') AS agent,
     JSONExtractString(call, 'input') AS input,
     JSONExtract(call, 'line', 'Nullable(Int64)') AS line,
     detector,

@@ -237,7 +237,7 @@ fn findings() -> Vec<Panel> {
         Panel::table(
             17,
             "Evidence",
-            "The calls that the chosen finding, or all findings of the time range, rest on: when, what, the answer, from where, and where in the log it stands.",
+            "The calls that the chosen finding, or all findings of the time range, rest on: when, what, the answer, from where, the AI agent that made it where the log names one, and where in the log it stands.",
         )
         .size(14, 10)
         .columns([
@@ -245,6 +245,7 @@ fn findings() -> Vec<Panel> {
             column("request").width(300),
             column("status").unit("none"),
             column("bytes_out").unit("bytes"),
+            column("agent").width(140),
             column("line").unit("none"),
             column("finding_id").hidden(),
         ])

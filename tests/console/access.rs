@@ -296,6 +296,33 @@ fn whoever_signs_out_is_out_and_nobody_else() {
 }
 
 #[test]
+fn pages_that_say_what_is_wrong_have_the_way_out_and_a_stranger_sees_no_other_page() {
+    let (served, finding) = one_with_a_token();
+    let host = ("Host", served.host());
+    let cookie = typed(&served, TOKEN, "/").header("set-cookie").concat();
+    let cookie = cookie.split(';').next().unwrap();
+    let signed = |path: &str| served.ask("GET", path, &[host, ("Cookie", cookie)], "");
+    let mark = signed("/").hidden("csrf");
+    let has_way_out = |answer: &Plain, what: &str| {
+        refused(answer, what);
+        assert!(answer.body.contains("data-testid=\"sign-out\""), "{what}: {}", answer.body);
+        assert_eq!(answer.header("content-length").concat(), answer.body.len().to_string());
+        assert_eq!(answer.hidden("csrf"), mark, "{what}");
+    };
+    for path in ["/nothing", "/findings/abcd", "/incidents/zzzz", "/?since=zz"] {
+        has_way_out(&signed(path), path);
+    }
+    let still = served.post("/logout", &[host, ("Cookie", cookie)], "csrf=");
+    assert!(still.body.contains("Still signed in"), "{}", still.body);
+    has_way_out(&still, "the form of another session");
+    // Whoever has not typed the token would only be led back to its form.
+    let form = "verdict=benign&reason=x&scope=finding&until=&csrf=x";
+    let stranger = served.post(&format!("{finding}/verdict"), &[host], form);
+    assert!(stranger.status == 401 && stranger.body.contains("Not signed in"), "{stranger:?}");
+    assert!(!stranger.body.contains("<nav") && !stranger.body.contains("sign-out"), "{stranger:?}");
+}
+
+#[test]
 fn behind_a_proxy_a_session_stays_on_the_encrypted_way() {
     let (served, _) = one_with_a_token();
     let cookie = |host: &str, more: &[(&str, &str)]| {

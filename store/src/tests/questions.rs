@@ -266,24 +266,3 @@ async fn of_a_day_that_two_runs_wrote_the_row_with_more_calls_counts_as_it_is() 
     let said = ask(&store, Question::PeerOperations, values, &["endpoint", "peers"]).await;
     assert_eq!(said, [" | 1", "GET /a | 1"]);
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_hour_that_two_runs_saw_happened_once_with_the_higher_numbers() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = store(dir.path()).await;
-    for (name, requests, tools) in [("a", "10", "0"), ("b", "8", "2")] {
-        let mut writer = store.writer(&run(name));
-        let values = [
-            ("tenant_id", "default"),
-            ("principal_id", "peer"),
-            ("requests", requests),
-            ("tools_distinct", tools),
-        ];
-        writer.write(Table::Windows, row(Table::Windows, &values)).await.unwrap();
-        writer.commit().await.unwrap();
-    }
-    let names = ["hours", "requests", "with_tools"];
-    let since = vec![("since_us", Value::Int(0))];
-    let said = ask(&store, Question::CoverageHours, since, &names).await;
-    assert_eq!(said, ["1 | 10 | 1"]);
-}
