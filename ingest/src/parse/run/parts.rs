@@ -1,6 +1,8 @@
 //! Lines that come in parts, because a container's runtime cuts long ones: what waits for the rest.
 
+use crate::envelope;
 use model::limit::LINE_BYTES_MAX;
+use std::cell::OnceCell;
 
 /// Lines that may wait at once. Where another one begins, that which waits longest waits in vain.
 const WAITING_MAX: usize = 32;
@@ -12,6 +14,30 @@ pub(super) struct Owner {
     pub(super) carrier: u64,
     /// Which of a container's streams it is of.
     pub(super) stream: usize,
+}
+
+/// An object that a line stands in.
+#[derive(Debug)]
+pub(super) struct Around<'a> {
+    object: &'a str,
+    outer: Option<&'a Around<'a>>,
+    /// Asked only where there are parts, and then once for all lines in the object.
+    carrier: OnceCell<u64>,
+}
+
+impl<'a> Around<'a> {
+    pub(super) fn new(object: &'a str, outer: Option<&'a Self>) -> Self {
+        Self { object, outer, carrier: OnceCell::new() }
+    }
+
+    /// A hash of what it and all objects around it say of where a line comes from; 0 where they say
+    /// nothing.
+    pub(super) fn carrier(&self) -> u64 {
+        *self.carrier.get_or_init(|| {
+            let outer = self.outer.map_or(0, Self::carrier);
+            outer.rotate_left(1) ^ envelope::carrier(self.object)
+        })
+    }
 }
 
 /// The parts that wait, those of one line together; the line that waits longest is the first.
