@@ -214,7 +214,7 @@ impl Parser {
                 None => run.bytes(chunk.bytes.get(range).unwrap_or_default(), at),
             }
         }
-        run.end(position);
+        run.end();
         let times = || run.parsed.batch.events.iter().map(|it| it.time);
         run.parsed.times = times().min().zip(times().max());
         run.parsed

@@ -1,7 +1,7 @@
 //! The same record through every envelope is the same event.
 
 use super::{DEPTH_MAX, ENVELOPES};
-use crate::format::check::{objects, parse};
+use crate::format::check::{objects, parse, parse_keeping};
 use crate::format::hostile::SEEDS;
 use crate::format::samples;
 use crate::{Chunk, Parsed};
@@ -389,7 +389,26 @@ fn a_whole_line_is_not_put_behind_the_parts_of_another_container() {
         let parsed = parse(text.as_bytes(), None);
         assert_eq!(rows(&parsed), plain, "{text}");
         assert_eq!(parsed.rejects.count(crate::Reject::PartOfLine), 1, "{text}");
+        assert_eq!(parsed.rejects.samples()[0].position.line, 1, "where the part stands");
     }
+}
+
+#[test]
+fn a_line_that_is_given_up_is_rejected_where_it_began() {
+    // One more than may wait, each of two parts, and then a line that is fine.
+    let mut text = String::new();
+    for pod in 0..33 {
+        for part in ["a", "b"] {
+            let line = format!("2026-03-10T03:37:01.000000001Z stdout P {part}");
+            let carried = json!({"source_type": "file", "file": pod.to_string(), "message": line});
+            text += &format!("{carried}\n");
+        }
+    }
+    text += SEEDS[1];
+    let parsed = parse_keeping(text.as_bytes(), None);
+    assert_eq!(parsed.batch.events.len(), 1, "{:?}", parsed.rejects);
+    let lines: Vec<u64> = parsed.rejects.samples().iter().map(|it| it.position.line).collect();
+    assert_eq!(lines, (0..33).map(|pod| 2 * pod + 1).collect::<Vec<u64>>());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::format::{Columns, FormatId};
 use crate::reject::{Reject, Rejects};
 use model::limit::LINE_BYTES_MAX;
 use model::{EventBatch, ParseFlags, Position};
-use parts::{Around, Owner, Parts};
+use parts::{Around, Owner, Parts, Waiting};
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
 use std::hash::Hasher as _;
@@ -100,6 +100,7 @@ impl<'p, 'w> Run<'p, 'w> {
             self.attempt(line.trim_ascii(), at, &mut Record::new()).ok();
         }
         self.take_back(0);
+        self.parts = Parts::default();
         (self.parsed.records, self.parsed.rejects) = (0, Rejects::default());
     }
 
@@ -144,10 +145,15 @@ impl<'p, 'w> Run<'p, 'w> {
     }
 
     /// Ends the chunk: what waits for the rest of its line waits in vain.
-    pub(super) fn end(&mut self, position: Position) {
-        for part in self.parts.take_all() {
-            self.reject(Reject::PartOfLine, position, part.as_bytes());
+    pub(super) fn end(&mut self) {
+        for waiting in self.parts.take_all() {
+            self.give_up(&waiting);
         }
+    }
+
+    /// Rejects a line whose end does not come, at its first part.
+    fn give_up(&mut self, line: &Waiting) {
+        self.reject(Reject::PartOfLine, line.position, line.text.as_bytes());
     }
 
     /// Reads a line, whatever it is wrapped in; on an error nothing was kept.
@@ -195,8 +201,8 @@ impl<'p, 'w> Run<'p, 'w> {
             }
             Inside::List(list) => self.list(list, inner),
             Inside::Part(stream, part) => {
-                if let Some(given_up) = self.parts.add(at.owner(stream), &part) {
-                    self.reject(Reject::PartOfLine, at.position, given_up.as_bytes());
+                if let Some(given_up) = self.parts.add(at.owner(stream), at.position, &part) {
+                    self.give_up(&given_up);
                 }
                 Ok(())
             }
@@ -209,10 +215,10 @@ impl<'p, 'w> Run<'p, 'w> {
                 };
                 // The parts may be another container's, whose lines stand between these.
                 if self.is_event_alone(part.trim_ascii(), inner) {
-                    self.reject(Reject::PartOfLine, at.position, parts.as_bytes());
+                    self.give_up(&parts);
                     return Ok(());
                 }
-                let whole = parts + &part;
+                let whole = parts.text + &part;
                 self.attempt(whole.trim_ascii(), inner, &mut Record::new())
             }
             Inside::Nothing => Ok(()),
