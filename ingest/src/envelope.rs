@@ -354,11 +354,6 @@ pub(crate) fn carrier(object: &str) -> u64 {
     if says_something { hasher.finish() } else { 0 }
 }
 
-/// A glance at what is in an envelope: whether it may be a part of a line.
-pub(crate) fn is_part(line: &str) -> bool {
-    cri::is_part(line) || docker::is_part(line)
-}
-
 /// The record in a raw value.
 pub(crate) fn inside(raw: &str) -> Option<Inside<'_>> {
     match raw.as_bytes().first()? {

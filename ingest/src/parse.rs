@@ -201,7 +201,7 @@ impl Parser {
         let ends = memchr::memchr_iter(b'\n', &chunk.bytes).chain([chunk.bytes.len()]);
         for (number, end) in (chunk.first_line..).zip(ends) {
             position.line = number;
-            let at = At { format, position, depth: 0 };
+            let at = At { format, position, depth: 0, around: None };
             let range = start..end;
             start = end + 1;
             match whole {
@@ -214,7 +214,7 @@ impl Parser {
                 None => run.bytes(chunk.bytes.get(range).unwrap_or_default(), at),
             }
         }
-        run.end(position);
+        run.end();
         let times = || run.parsed.batch.events.iter().map(|it| it.time);
         run.parsed.times = times().min().zip(times().max());
         run.parsed

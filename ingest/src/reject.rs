@@ -185,7 +185,8 @@ impl Rejects {
             .filter(|(_, count)| *count > 0)
     }
 
-    /// The first few rejected records of each reason, in input order within a reason.
+    /// The first few rejected records of each reason, as they were rejected: a line in parts when it was
+    /// given up.
     pub fn samples(&self) -> &[Sample] {
         &self.samples
     }

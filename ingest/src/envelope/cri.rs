@@ -6,12 +6,6 @@ use std::borrow::Cow;
 
 pub(super) static ENVELOPE: Envelope = Envelope { name: "cri", form: Form::Text(open) };
 
-/// A glance at the tags of a line that begins with a time.
-pub(super) fn is_part(line: &str) -> bool {
-    line.as_bytes().get(10) == Some(&b'T')
-        && line.split(' ').nth(2).is_some_and(|tags| tags.starts_with('P'))
-}
-
 fn open(line: &str) -> Option<Inside<'_>> {
     let (time, rest) = line.split_once(' ')?;
     let (stream, rest) = rest.split_once(' ')?;

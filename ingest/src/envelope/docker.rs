@@ -1,18 +1,12 @@
 //! Docker's `json-file` driver: `{"log":"…\n","stream":"stdout","time":"…"}`, long lines in parts.
 
 use super::{Envelope, Form, Found, Inside, LOG, STREAM, TIME, lines, string};
-use memchr::memmem;
 
 /// Docker cuts a line into parts of this many bytes; all but the last lack the end of the line.
 const PART_BYTES: usize = 16 * 1024;
 
 pub(super) static ENVELOPE: Envelope =
     Envelope { name: "docker", form: Form::Object { signatures: &[LOG | STREAM | TIME], open } };
-
-/// A glance at a line as the driver writes it: whether its text lacks its end.
-pub(super) fn is_part(line: &str) -> bool {
-    line.starts_with(r#"{"log":""#) && memmem::find(line.as_bytes(), br#"\n","#).is_none()
-}
 
 fn open<'a>(found: &Found<'a>) -> Option<Inside<'a>> {
     if let Some(part) = found.part(LOG) {

@@ -1,7 +1,7 @@
 //! The same record through every envelope is the same event.
 
 use super::{DEPTH_MAX, ENVELOPES};
-use crate::format::check::{objects, parse};
+use crate::format::check::{objects, parse, parse_keeping};
 use crate::format::hostile::SEEDS;
 use crate::format::samples;
 use crate::{Chunk, Parsed};
@@ -340,6 +340,45 @@ fn parts_that_dockers_driver_cut_do_not_mix() {
 }
 
 #[test]
+fn parts_do_not_mix_where_another_shipper_carries_them() {
+    let outers: [fn(&str, &str) -> Value; 2] = [
+        |pod, line| json!({"source_type": "file", "file": pod, "host": "n", "message": line}),
+        |pod, line| json!({"@timestamp": "2026-03-10T03:37:01Z", "agent": {"type": "filebeat"}, "host": {"name": "n"}, "message": line, "log": {"offset": line.len(), "file": {"path": pod}}}),
+    ];
+    // Not in the order in which Docker writes it.
+    let inner = |tag: &str, text: &str| {
+        let text = quoted(text);
+        format!(r#"{{"stream":"stdout",{tag}"log":{text},"time":"2026-03-10T03:37:01Z"}}"#)
+    };
+    let long = ["a", "b"].map(|it| {
+        let head = r#"{"time":"2026-03-10T03:36:59Z","status":200,"path":"/"#;
+        format!("{head}{it}\",\"user_agent\":\"{}\"}}\n", "x".repeat(40 * 1024))
+    });
+    let tags = [r#""logtag":"P","#, r#""logtag":"P","#, r#""logtag":"F","#];
+    for carry in outers {
+        for (lines, tags, size) in [
+            ([SEEDS[0], SEEDS[1]], tags, None),
+            ([long[0].as_str(), long[1].as_str()], [""; 3], Some(16 * 1024)),
+        ] {
+            let plain: Vec<Value> =
+                lines.iter().flat_map(|it| rows(&parse(it.as_bytes(), None))).collect();
+            let mut text = String::new();
+            for (part, tag) in tags.into_iter().enumerate() {
+                for (pod, line) in ["a", "b"].into_iter().zip(lines) {
+                    let size = size.unwrap_or(line.len() / 3);
+                    let end = if part == 2 { line.len() } else { (part + 1) * size };
+                    let piece = line.get(part * size..end).expect("a line in ASCII");
+                    text += &format!("{}\n", carry(pod, &inner(tag, piece)));
+                }
+            }
+            let parsed = parse(text.as_bytes(), None);
+            assert_eq!(rows(&parsed), plain, "{tags:?}: {:?}", parsed.rejects);
+            assert_eq!(parsed.rejects.total(), 0, "{tags:?}: {:?}", parsed.rejects);
+        }
+    }
+}
+
+#[test]
 fn a_whole_line_is_not_put_behind_the_parts_of_another_container() {
     for seed in [SEEDS[0], SEEDS[1], SEEDS[6]] {
         let plain = rows(&parse(seed.as_bytes(), None));
@@ -350,7 +389,26 @@ fn a_whole_line_is_not_put_behind_the_parts_of_another_container() {
         let parsed = parse(text.as_bytes(), None);
         assert_eq!(rows(&parsed), plain, "{text}");
         assert_eq!(parsed.rejects.count(crate::Reject::PartOfLine), 1, "{text}");
+        assert_eq!(parsed.rejects.samples()[0].position.line, 1, "where the part stands");
     }
+}
+
+#[test]
+fn a_line_that_is_given_up_is_rejected_where_it_began() {
+    // One more than may wait, each of two parts, and then a line that is fine.
+    let mut text = String::new();
+    for pod in 0..33 {
+        for part in ["a", "b"] {
+            let line = format!("2026-03-10T03:37:01.000000001Z stdout P {part}");
+            let carried = json!({"source_type": "file", "file": pod.to_string(), "message": line});
+            text += &format!("{carried}\n");
+        }
+    }
+    text += SEEDS[1];
+    let parsed = parse_keeping(text.as_bytes(), None);
+    assert_eq!(parsed.batch.events.len(), 1, "{:?}", parsed.rejects);
+    let lines: Vec<u64> = parsed.rejects.samples().iter().map(|it| it.position.line).collect();
+    assert_eq!(lines, (0..33).map(|pod| 2 * pod + 1).collect::<Vec<u64>>());
 }
 
 #[test]

@@ -75,6 +75,8 @@ static FIELDS: &[Field] = &[
 
 /// Columns that callers write, one after the other: agent, referrer, cookie, query.
 const FREE: usize = 4;
+/// Columns that tell whether these four are there: they, a result, forwarding, TLS's two, another result.
+const NEAR: usize = FREE + 5;
 /// Bytes that a request's id has at least.
 const ID_BYTES_MIN: usize = 40;
 /// The same at most.
@@ -98,6 +100,8 @@ const COUNT: usize = At::Referrer as usize + 1;
 type Columns<'a> = Peekable<Split<'a, char>>;
 /// The text of each field; that of a column that is not there is empty.
 type Texts<'a> = [&'a str; COUNT];
+/// The columns from the first on that a caller may have written; empty beyond the last.
+type Near<'a> = [&'a str; NEAR];
 
 /// Ten digits, and then a tab or decimals.
 fn looks(line: &str) -> bool {
@@ -111,7 +115,7 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let mut texts: Texts<'a> = [""; COUNT];
     head(&mut columns, &mut texts).ok_or(Reject::UnknownFormat)?;
     let signs = middle(&mut columns, &mut texts);
-    let is_whole = free(&mut columns, &mut texts, record);
+    let is_whole = free(columns, &mut texts, record);
     if !signs.is_own {
         return Err(Reject::UnknownFormat);
     }
@@ -181,28 +185,54 @@ fn middle<'a>(columns: &mut Columns<'a>, texts: &mut Texts<'a>) -> Signs {
 
 /// Reads what callers wrote, if it can be told apart: all four columns are there, or the first of fewer
 /// shows what it is. A cookie must be none of them.
-fn free<'a>(columns: &mut Columns<'a>, texts: &mut Texts<'a>, record: &mut Record<'a>) -> bool {
-    let (mut written, mut count) = ([""; FREE], 0);
-    for text in &mut written {
-        let Some(column) = columns.next_if(|it| !RESULTS.contains(it)) else { break };
-        *text = column;
-        count += 1;
+fn free<'a>(mut columns: Columns<'a>, texts: &mut Texts<'a>, record: &mut Record<'a>) -> bool {
+    if columns.peek().is_none() {
+        return false;
     }
-    let [agent, referrer, _cookie, query] = written;
-    let is_whole = count == FREE && columns.next_if(|it| RESULTS.contains(it)).is_some();
+    let mut near: Near<'a> = [""; NEAR];
+    for (place, column) in near.iter_mut().zip(columns) {
+        *place = column;
+    }
+    let [agent, referrer, _cookie, query, _result, forwarded, ..] = near;
+    let is_whole = are_all_free(&near);
     if is_whole {
         texts[At::Agent as usize] = agent;
         texts[At::Referrer as usize] = referrer;
         texts[At::Query as usize] = query;
-        let is_list = |it: &str| address::first(it).is_some_and(|it| it.ip.is_some());
-        texts[At::Forwarded as usize] = columns.next_if(|it| is_list(it)).unwrap_or("");
-    } else if count > 0 {
+        if address::first(forwarded).is_some_and(|it| it.ip.is_some()) {
+            texts[At::Forwarded as usize] = forwarded;
+        }
+    } else {
         record.flags.insert(ParseFlags::EXTRA_FIELDS);
         if is_agent(agent) {
             texts[At::Agent as usize] = agent;
         }
     }
     is_whole
+}
+
+/// Whether all four columns of callers are there: a result stands behind them, whatever they hold.
+///
+/// Where one of them is a result too, they may also be fewer, with CloudFront's first result behind them
+/// and its second where that of four would be. Then TLS's columns, which stand between the two, do not
+/// stand behind the second.
+fn are_all_free(near: &Near<'_>) -> bool {
+    let is_result = |it: &str| RESULTS.contains(&it);
+    let [_, _, _, query, result, _, protocol, cipher, second] = *near;
+    if !is_result(result) {
+        return false;
+    }
+    let first = near.iter().position(|it| RESULTS.contains(it)).unwrap_or(FREE);
+    // What callers say of forwarding may stand behind the first result, and look like a query.
+    let is_query = || first < 2 && is_pair(query);
+    let has_tls = protocol.starts_with("TLSv") || protocol.starts_with("SSLv");
+    let has_none = protocol == "-" && cipher == "-" && is_result(second);
+    first == FREE || has_tls || has_none || is_query()
+}
+
+/// `a=b`, but not `text/html;charset=utf-8`.
+fn is_pair(column: &str) -> bool {
+    column.split_once('=').is_some_and(|(name, _)| !name.contains('/'))
 }
 
 fn put_decoded<'a>(record: &mut Record<'a>, at: At, value: &'a str) {
@@ -329,11 +359,55 @@ mod tests {
                 "user_agent_original=",
             ],
         );
-        // A caller's column that looks like CloudFront's moves no other.
-        check(
-            "200\t675\tGET\t/a\t5\tLHR5\tHTTP/1.1\tHit\t-\t-\ta=b\tHit\t-",
-            &["url_path=/a", "url_query=", "user_agent_original=", "http_request_size=5"],
-        );
+    }
+
+    #[test]
+    fn a_callers_column_that_looks_like_cloudfronts_moves_no_other() {
+        let head = "200\t675\tGET\t/a\t5\tLHR5\t{ID}\tHTTP/1.1\tIPv4";
+        for written in [
+            "curl\tMiss\t-\tid=7\tMiss\t-\tTLSv1.3\tTLS_AES_128_GCM_SHA256\tMiss",
+            "curl\t-\tHit\tid=7\tMiss\t-\tTLSv1.3\tTLS_AES_128_GCM_SHA256\tMiss",
+            "curl\t-\tHit\tid=7\tError\t-\t-\t-\tError",
+            // Another choice, without TLS.
+            "curl\tMiss\t-\tid=7\tMiss",
+            "curl\tMiss\t-\tid=7\tMiss\t198.51.100.7\tDE",
+        ] {
+            let line = format!("{head}\t{written}");
+            check(&line, &["user_agent_original=curl", "url_query=id=7", "parse_flags=0"]);
+        }
+        for written in ["Hit\t-\t-\ta=b\tHit\t-", "Hit\tMiss\tHit\ta=b\tMiss\t-\tTLSv1.3\t-"] {
+            let line = format!("{head}\t{written}");
+            check(&line, &["user_agent_original=Hit", "url_query=a=b", "parse_flags=0"]);
+        }
+    }
+
+    #[test]
+    fn of_fewer_columns_no_result_is_taken_for_a_callers() {
+        let head = "200\t675\tGET\t/a\t5\tLHR5\t{ID}\tHTTP/1.1\tIPv4";
+        for (written, agent) in [
+            // None of the four, one, two and three, before the two results.
+            ("Miss\t-\tTLSv1.3\tTLS_AES_128_GCM_SHA256\tMiss\t-\t-\ttext/html\t42", ""),
+            ("sid=c4n4ry\tMiss\t-\tTLSv1.3\tMiss\t-\t-", ""),
+            (
+                "curl/8.5.0\tsid=c4n4ry\tMiss\ta=b\tMiss\t-\t-\ttext/html;charset=utf-8",
+                "curl/8.5.0",
+            ),
+            ("curl/8.5.0\t-\tsid=c4n4ry\tMiss\tMiss", "curl/8.5.0"),
+            ("Miss\ttext/html;charset=utf-8\t42\ttext/html;charset=utf-8\tMiss", ""),
+            ("Miss", ""),
+        ] {
+            check(
+                &format!("{head}\t{written}"),
+                &[
+                    &format!("user_agent_original={agent}"),
+                    "http_request_referrer=",
+                    "url_query=",
+                    "parse_flags=1",
+                ],
+            );
+        }
+        // Nobody chose any of what is behind the addresses' version.
+        check(head, &["parse_flags=0", "url_path=/a"]);
     }
 
     #[test]

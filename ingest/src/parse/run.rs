@@ -15,7 +15,7 @@ use crate::format::{Columns, FormatId};
 use crate::reject::{Reject, Rejects};
 use model::limit::LINE_BYTES_MAX;
 use model::{EventBatch, ParseFlags, Position};
-use parts::{Owner, Parts};
+use parts::{Around, Owner, Parts, Waiting};
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
 use std::hash::Hasher as _;
@@ -35,18 +35,25 @@ pub(super) struct Run<'p, 'w> {
     columns: Option<(FormatId, Columns)>,
     /// Parts of lines that wait for their ends.
     parts: Parts,
-    /// What the envelopes around a part of a line say of where it comes from.
-    carrier: u64,
 }
 
 /// How a line is to be read, and where it stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct At {
+pub(super) struct At<'a> {
     /// What the input was declared to be or looks like.
     pub(super) format: Option<FormatId>,
     pub(super) position: Position,
     /// How many envelopes it came out of.
     pub(super) depth: usize,
+    /// The objects among them, from the inside out.
+    pub(super) around: Option<&'a Around<'a>>,
+}
+
+impl At<'_> {
+    /// Whose line a part is of: every object around it has a say, for all parts of a line alike.
+    fn owner(&self, stream: usize) -> Owner {
+        Owner { carrier: self.around.map_or(0, Around::carrier), stream }
+    }
 }
 
 /// Why an object was not read.
@@ -76,7 +83,6 @@ impl<'p, 'w> Run<'p, 'w> {
             levels: Default::default(),
             columns: None,
             parts: Parts::default(),
-            carrier: 0,
         };
         run.take_header(&chunk.header);
         run.watch = watch;
@@ -90,10 +96,11 @@ impl<'p, 'w> Run<'p, 'w> {
     fn take_header(&mut self, header: &[u8]) {
         for line in header.split(|it| *it == b'\n') {
             let line = String::from_utf8_lossy(line);
-            let at = At { format: None, position: Position::default(), depth: 0 };
+            let at = At { format: None, position: Position::default(), depth: 0, around: None };
             self.attempt(line.trim_ascii(), at, &mut Record::new()).ok();
         }
         self.take_back(0);
+        self.parts = Parts::default();
         (self.parsed.records, self.parsed.rejects) = (0, Rejects::default());
     }
 
@@ -103,7 +110,7 @@ impl<'p, 'w> Run<'p, 'w> {
     }
 
     /// A line of bytes that may not be UTF-8.
-    pub(super) fn bytes(&mut self, bytes: &[u8], at: At) {
+    pub(super) fn bytes(&mut self, bytes: &[u8], at: At<'_>) {
         let bytes = bytes.trim_ascii();
         if bytes.is_empty() {
             return;
@@ -126,7 +133,7 @@ impl<'p, 'w> Run<'p, 'w> {
     /// A line that is not blank: it becomes events, or a counted reject.
     ///
     /// Of a list that goes over several lines the brackets stand alone, and a comma follows an element.
-    pub(super) fn line<'a>(&mut self, line: &'a str, at: At, record: &mut Record<'a>) {
+    pub(super) fn line<'a>(&mut self, line: &'a str, at: At<'_>, record: &mut Record<'a>) {
         let line = match line.strip_suffix(',') {
             Some(element) if element.starts_with('{') => element,
             _ if matches!(line, "[" | "]") => return,
@@ -138,17 +145,22 @@ impl<'p, 'w> Run<'p, 'w> {
     }
 
     /// Ends the chunk: what waits for the rest of its line waits in vain.
-    pub(super) fn end(&mut self, position: Position) {
-        for part in self.parts.take_all() {
-            self.reject(Reject::PartOfLine, position, part.as_bytes());
+    pub(super) fn end(&mut self) {
+        for waiting in self.parts.take_all() {
+            self.give_up(&waiting);
         }
+    }
+
+    /// Rejects a line whose end does not come, at its first part.
+    fn give_up(&mut self, line: &Waiting) {
+        self.reject(Reject::PartOfLine, line.position, line.text.as_bytes());
     }
 
     /// Reads a line, whatever it is wrapped in; on an error nothing was kept.
     fn attempt<'a>(
         &mut self,
         line: &'a str,
-        at: At,
+        at: At<'_>,
         record: &mut Record<'a>,
     ) -> Result<(), Reject> {
         match line.as_bytes() {
@@ -177,7 +189,7 @@ impl<'p, 'w> Run<'p, 'w> {
     }
 
     /// Reads what is in an envelope; on an error nothing was kept.
-    fn open(&mut self, inside: Inside<'_>, at: At) -> Result<(), Reject> {
+    fn open(&mut self, inside: Inside<'_>, at: At<'_>) -> Result<(), Reject> {
         let inner = At { depth: at.depth + 1, ..at };
         match inside {
             Inside::Line(line) => self.attempt(line.trim_ascii(), inner, &mut Record::new()),
@@ -189,23 +201,24 @@ impl<'p, 'w> Run<'p, 'w> {
             }
             Inside::List(list) => self.list(list, inner),
             Inside::Part(stream, part) => {
-                let owner = Owner { carrier: self.carrier, stream };
-                if let Some(given_up) = self.parts.add(owner, &part) {
-                    self.reject(Reject::PartOfLine, at.position, given_up.as_bytes());
+                if let Some(given_up) = self.parts.add(at.owner(stream), at.position, &part) {
+                    self.give_up(&given_up);
                 }
                 Ok(())
             }
             Inside::Last(stream, part) => {
-                let owner = Owner { carrier: self.carrier, stream };
-                let Some(parts) = self.parts.take(owner) else {
+                // Most lines are whole, and whose they are is not asked.
+                let parts =
+                    if self.parts.is_empty() { None } else { self.parts.take(at.owner(stream)) };
+                let Some(parts) = parts else {
                     return self.attempt(part.trim_ascii(), inner, &mut Record::new());
                 };
                 // The parts may be another container's, whose lines stand between these.
                 if self.is_event_alone(part.trim_ascii(), inner) {
-                    self.reject(Reject::PartOfLine, at.position, parts.as_bytes());
+                    self.give_up(&parts);
                     return Ok(());
                 }
-                let whole = parts + &part;
+                let whole = parts.text + &part;
                 self.attempt(whole.trim_ascii(), inner, &mut Record::new())
             }
             Inside::Nothing => Ok(()),
@@ -213,28 +226,14 @@ impl<'p, 'w> Run<'p, 'w> {
         }
     }
 
-    /// Opens an object's envelope. Parts of lines in it are told apart by what it says of where they come
-    /// from, which is only asked where there are parts.
-    fn open_object(&mut self, object: &str, inside: Inside<'_>, at: At) -> Result<(), Reject> {
-        let has_part = match &inside {
-            Inside::Part(..) => true,
-            Inside::Line(line) => !self.parts.is_empty() || envelope::is_part(line),
-            Inside::Lines(lines) => {
-                !self.parts.is_empty() || lines.iter().any(|it| envelope::is_part(it))
-            }
-            _ => !self.parts.is_empty(),
-        };
-        let outer = self.carrier;
-        if has_part {
-            self.carrier = outer.rotate_left(1) ^ envelope::carrier(object);
-        }
-        let opened = self.open(inside, at);
-        self.carrier = outer;
-        opened
+    /// Opens an object's envelope, which what is inside has around it.
+    fn open_object(&mut self, object: &str, inside: Inside<'_>, at: At<'_>) -> Result<(), Reject> {
+        let around = Around::new(object, at.around);
+        self.open(inside, At { around: Some(&around), ..at })
     }
 
     /// Reads the end of a line as a whole one; `false` if it is no event, and then nothing was kept.
-    fn is_event_alone(&mut self, line: &str, at: At) -> bool {
+    fn is_event_alone(&mut self, line: &str, at: At<'_>) -> bool {
         // Headers, lists and objects in parts say something without being an event.
         if line.starts_with(['#', '[']) && !line.starts_with("[2") {
             return false;
@@ -244,7 +243,7 @@ impl<'p, 'w> Run<'p, 'w> {
     }
 
     /// Reads the elements of a list; what stands before the place where it breaks is kept.
-    fn list(&mut self, list: &str, at: At) -> Result<(), Reject> {
+    fn list(&mut self, list: &str, at: At<'_>) -> Result<(), Reject> {
         let members = Members::of(list).ok_or(Reject::MalformedJson)?;
         let mut record = Record::new();
         for (index, member) in members.enumerate() {

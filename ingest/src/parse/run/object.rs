@@ -21,7 +21,7 @@ impl Run<'_, '_> {
     pub(super) fn object<'a>(
         &mut self,
         line: &'a str,
-        at: At,
+        at: At<'_>,
         record: &mut Record<'a>,
     ) -> Result<(), Reject> {
         let may_open = at.depth < DEPTH_MAX;
@@ -93,7 +93,7 @@ impl Run<'_, '_> {
     fn in_format<'a>(
         &mut self,
         line: &'a str,
-        at: At,
+        at: At<'_>,
         may_open: bool,
         record: &mut Record<'a>,
     ) -> Result<(), Stop> {
@@ -146,7 +146,7 @@ impl Run<'_, '_> {
     fn read_alike<'a>(
         &mut self,
         line: &'a str,
-        at: At,
+        at: At<'_>,
         may_open: bool,
         record: &mut Record<'a>,
     ) -> Option<Result<(), Stop>> {
@@ -179,7 +179,7 @@ impl Run<'_, '_> {
         &mut self,
         line: &'a str,
         format: FormatId,
-        at: At,
+        at: At<'_>,
         may_open: bool,
         record: &mut Record<'a>,
     ) -> Result<(), Stop> {

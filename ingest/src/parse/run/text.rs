@@ -14,7 +14,7 @@ impl Run<'_, '_> {
     pub(super) fn text<'a>(
         &mut self,
         line: &'a str,
-        at: At,
+        at: At<'_>,
         record: &mut Record<'a>,
     ) -> Result<(), Reject> {
         let declared = at.format.filter(|it| !it.is_json());
@@ -48,7 +48,7 @@ impl Run<'_, '_> {
         &mut self,
         line: &'a str,
         format: FormatId,
-        at: At,
+        at: At<'_>,
         record: &mut Record<'a>,
     ) -> Result<(), Reject> {
         record.clear();
