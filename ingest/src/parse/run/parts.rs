@@ -19,7 +19,7 @@ pub(super) struct Owner {
 
 /// An object that a line stands in.
 #[derive(Debug)]
-pub(super) struct Around<'a> {
+pub(in crate::parse) struct Around<'a> {
     object: &'a str,
     outer: Option<&'a Around<'a>>,
     /// Asked only where there are parts, and then once for all lines in the object.
