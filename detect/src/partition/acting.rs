@@ -120,6 +120,9 @@ pub(super) fn note_own(
             return;
         }
     }
+    if !known.has_seen(subject, today) {
+        calls.see(subject, today);
+    }
     if open.is_full() {
         calls.lose(subject);
         return;
