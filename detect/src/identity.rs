@@ -11,7 +11,7 @@ mod probing;
 mod recurrence;
 mod tools;
 
-pub(crate) use acting::Acting;
+pub(crate) use acting::{Acting, Far};
 pub(crate) use estranged::Estranged;
 pub(crate) use flowing::{AllFlowing, Flowing};
 pub(crate) use foreign::{DAYS as FOREIGN_DAYS, Foreign};

@@ -294,7 +294,7 @@ impl Population {
     /// Merges and empties the contributions, in the order of the partitions.
     pub(crate) fn absorb<'a>(&mut self, contributions: impl Iterator<Item = &'a mut Contribution>) {
         let (mut seen, mut accesses) = (Vec::new(), Vec::new());
-        let mut growth = Growth::default();
+        let (mut growth, mut own) = (Growth::default(), OwnCalls::default());
         for contribution in contributions {
             seen.push(&mut contribution.steps);
             accesses.append(&mut contribution.accesses);
@@ -325,7 +325,7 @@ impl Population {
             self.probes.absorb(&contribution.probes);
             self.sources.absorb(&contribution.sources);
             self.agents.absorb(&contribution.agents);
-            self.unnoted += self.itself.learn(std::mem::take(&mut contribution.own));
+            own.append(&mut contribution.own);
             self.tools.absorb(&contribution.tools);
             contribution.calls = 0;
             contribution.windows = 0;
@@ -341,6 +341,7 @@ impl Population {
         }
         self.steps.absorb(seen.into_iter());
         self.owners.learn(accesses);
+        self.unnoted += self.itself.learn(own);
         self.trend.absorb(&growth);
         self.mix_total = self.mix.iter().sum();
         self.mix_kinds = self.mix.iter().filter(|calls| **calls > 0.0).count() as u32;
@@ -541,7 +542,8 @@ impl Population {
         ((calls - without).max(0.0) + unseen) / ((self.mix_total - without_total).max(0.0) + 1.0)
     }
 
-    /// Objects read of which it was not noted by whom, and hosts that are not remembered, beyond the limits.
+    /// Objects read of which it was not noted by whom, hosts that are not remembered, and identities with agents
+    /// that are not followed, beyond the limits.
     pub(crate) const fn missed(&self) -> u64 {
         self.unnoted + self.inventory.missed()
     }

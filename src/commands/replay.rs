@@ -122,9 +122,9 @@ impl Ran {
         }
         if tally.unnoted > 0 {
             summary.notes.push(format!(
-                "{} notes of addresses, endpoints, hosts and readers of objects were beyond what is watched at \
-                 once: unauthenticated_success, exposure_change, inventory, key_fanout and foreign_object \
-                 know less than the log says",
+                "{} notes of addresses, endpoints, hosts, readers of objects and identities with agents were beyond \
+                 what is watched at once: unauthenticated_success, exposure_change, inventory, key_fanout, \
+                 foreign_object and delegation know less than the log says",
                 tally.unnoted,
             ));
         }

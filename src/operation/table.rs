@@ -147,7 +147,7 @@ metrics! {
     OverflowedCalls "habitus_overflowed_calls_total" Counter Count [] "Calls of identities beyond detect.state_bytes_max, judged together as one.";
     OverflowedIdentities "habitus_overflowed_identities" Gauge Count [] "About how many identities made those calls.";
     EvictedIdentities "habitus_evicted_identities_total" Counter Count [] "Identities that came once and made room for somebody who came back.";
-    Unnoted "habitus_unnoted_total" Counter Count [] "Notes of addresses, endpoints, hosts and readers of objects beyond what is watched at once.";
+    Unnoted "habitus_unnoted_total" Counter Count [] "Notes of addresses, endpoints, hosts, readers of objects and identities with agents beyond what is watched at once.";
     Epochs "habitus_epochs_total" Counter Count [] "Epochs that ended with a commit.";
     EpochSeconds "habitus_epoch_duration_seconds" Histogram Seconds [] "From the end of one epoch to the end of the next.";
     SealSeconds "habitus_epoch_end_duration_seconds" Histogram Seconds [] "What the end of an epoch takes: the store, the checkpoint, the commit.";

@@ -403,6 +403,7 @@ fn delegation(about: &About<'_>) {
         about.is_before(" of the ", beyond.len() as f64);
         about.is_after(" of the ", compared.len() as f64);
         about.is_after(" on behalf of ", distinct(beyond.iter().map(|it| it.0)));
+        assert!(about.says(" before this hour: "), "what else is unknown: {}", claim.sentence);
         return;
     }
     about.is_after(" on behalf of ", subjects(claim, about.all).len() as f64);

@@ -160,7 +160,8 @@ pub(super) const BEYOND: &str = "pairs of identity and endpoint";
 pub(super) type Pair<'a> = (&'a str, (&'a str, String));
 
 /// What the agent did for others in the finding's hour and was answered, of those who have been there for a
-/// week by then, on three days of their own; and the part of it that they never did themselves.
+/// week by then, on three days of their own; and the part of it that they did not do themselves before that hour:
+/// what they do within it is known when it is over, as the sentence must say.
 pub(super) fn pairs_beyond<'a>(
     claim: &Claim<'_>,
     lines: &'a [Line],

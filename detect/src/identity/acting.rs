@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 /// Subjects that are kept of one agent; of those that were only noted, else of all, the one goes that it
 /// did not act for for longest.
 const SUBJECTS_MAX: usize = 512;
+/// Hours that are kept of those that went farthest beyond what the others do themselves, and for how many days
+/// one tells that the agent may go so far.
+const FAR_MAX: usize = 4;
+const FAR_DAYS: u16 = 60;
 
 /// Somebody whom an agent acted for, as a hash.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -17,6 +21,29 @@ struct Subject {
     day: u16,
     /// In an hour that was learned; takes no room beside the day.
     is_learned: bool,
+}
+
+/// How far a learned hour went beyond what those do themselves whom the agent acted for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Far {
+    /// Pairs that went beyond, of those that were compared; none where there is no such hour.
+    pub(crate) count: u32,
+    pub(crate) compared: u32,
+    /// In days since 1970.
+    pub(crate) day: u16,
+}
+
+impl Far {
+    /// Whether an hour went no farther than this one, neither by its count nor by its share.
+    pub(crate) fn covers(&self, count: f64, compared: f64) -> bool {
+        let (most, of) = (f64::from(self.count), f64::from(self.compared));
+        count <= most && count * of <= most * compared
+    }
+
+    /// Whether it is not too long ago to tell.
+    pub(crate) const fn tells(&self, today: u16) -> bool {
+        self.count > 0 && today.saturating_sub(self.day) <= FAR_DAYS
+    }
 }
 
 /// The habits of an agent that acts for others.
@@ -34,6 +61,8 @@ pub(crate) struct Acting {
     /// of that in one.
     pub(crate) beyond: Moments,
     pub(crate) beyond_most: u32,
+    /// The hours that went farthest, in no order.
+    pub(crate) far: [Far; FAR_MAX],
     /// Learned hours, and calls in them.
     pub(crate) hours: u32,
     pub(crate) calls: u64,
@@ -61,6 +90,7 @@ impl Acting {
             novel: 0.0,
             beyond: Moments::default(),
             beyond_most: 0,
+            far: [Far::default(); FAR_MAX],
             hours: 0,
             calls: 0,
             deepest: 0,
@@ -114,6 +144,23 @@ impl Acting {
         }
         all.push(Subject { key, day, is_learned });
         true
+    }
+
+    /// Learns how far an hour went beyond what the others do themselves.
+    pub(crate) fn learn_far(&mut self, hour: Far) {
+        self.beyond_most = self.beyond_most.max(hour.count);
+        let is_less = |it: &Far| hour.covers(f64::from(it.count), f64::from(it.compared));
+        for it in self.far.iter_mut().filter(|it| !it.tells(hour.day) || is_less(it)) {
+            *it = Far::default();
+        }
+        let (count, compared) = (f64::from(hour.count), f64::from(hour.compared));
+        if hour.count == 0 || self.far.iter().any(|it| it.covers(count, compared)) {
+            return;
+        }
+        let least = self.far.iter_mut().min_by_key(|it| (it.count, it.day));
+        if let Some(least) = least.filter(|it| it.count <= hour.count) {
+            *least = hour;
+        }
     }
 
     /// Forgets a part of how often; the subjects stay.
@@ -172,6 +219,32 @@ mod tests {
         assert!(acting.knows(0) && !acting.knows(1) && acting.knows(9_999));
         acting.forget(&[9_999]);
         assert!(!acting.knows(9_999));
+    }
+
+    #[test]
+    fn how_far_it_went_is_a_count_and_a_share_for_a_while() {
+        let mut acting = Acting::new(Time::from_ns(0));
+        let told = |acting: &Acting, count, compared, today| {
+            acting.far.iter().any(|it| it.tells(today) && it.covers(count, compared))
+        };
+        acting.learn_far(Far { count: 12, compared: 300, day: 10 });
+        assert!(told(&acting, 12.0, 300.0, 70) && told(&acting, 9.0, 400.0, 70));
+        assert!(!told(&acting, 12.0, 12.0, 10), "of all is more than of one in 25");
+        assert!(!told(&acting, 13.0, 400.0, 10) && !told(&acting, 12.0, 300.0, 71));
+        // An hour that went farther by its share stands beside it, one that went less far does not.
+        acting.learn_far(Far { count: 6, compared: 6, day: 11 });
+        acting.learn_far(Far { count: 5, compared: 200, day: 11 });
+        assert!(told(&acting, 6.0, 6.0, 11) && told(&acting, 12.0, 300.0, 11));
+        assert!(!told(&acting, 7.0, 7.0, 11));
+        assert_eq!(acting.far.iter().filter(|it| it.count > 0).count(), 2);
+        // There is room for so many: the one with the fewest pairs goes.
+        for more in 1..9 {
+            acting.learn_far(Far { count: 12 + more, compared: 300 * (1 + more), day: 12 });
+        }
+        assert!(told(&acting, 20.0, 2_700.0, 12) && !told(&acting, 6.0, 6.0, 12));
+        assert_eq!(acting.beyond_most, 20);
+        acting.learn_far(Far { count: 1, compared: 2, day: 100 });
+        assert!(!told(&acting, 20.0, 2_700.0, 100) && told(&acting, 1.0, 2.0, 100));
     }
 
     #[test]

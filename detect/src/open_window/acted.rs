@@ -19,6 +19,8 @@ pub(crate) struct Acted {
     pub(crate) calls: u32,
     #[serde(with = "plain")]
     pub(crate) subjects: Distinct,
+    /// Of whom some more were forgotten since.
+    forgotten: u32,
     /// Subjects that the agent never acted for before, as far as that is kept.
     pub(crate) new: u32,
     /// The first of those, and how many calls it made for each.
@@ -49,6 +51,7 @@ impl Acted {
         Self {
             calls: 0,
             subjects: Distinct::default(),
+            forgotten: 0,
             new: 0,
             first_new: Vec::new(),
             depth: 0,
@@ -94,9 +97,16 @@ impl Acted {
         }
     }
 
-    /// Forgets somebody it acted for, or who is in a chain.
+    /// For how many, also those that were forgotten since.
+    pub(crate) fn served(&self) -> u32 {
+        self.subjects.len() as u32 + self.forgotten
+    }
+
+    /// Forgets somebody it acted for, or who is in a chain; that there was somebody stays true.
     pub(super) fn forget(&mut self, mentions: &Mentions, hashes: &[u64]) {
+        let served = self.served();
         self.subjects.remove(hashes);
+        self.forgotten = served - self.subjects.len() as u32;
         self.beyond.forget(mentions, hashes);
         self.first_new.retain(|it| !hashes.contains(&it.hash) && !mentions.are_in(&it.name));
         if let Some(without) = self.chain.as_deref().and_then(|chain| mentions.replaced(chain)) {

@@ -27,7 +27,9 @@ pub(crate) struct Beyond {
     pub(crate) endpoints: Vec<Outside>,
     /// For whom.
     #[serde(with = "plain")]
-    pub(crate) subjects: Distinct,
+    subjects: Distinct,
+    /// Of whom some may have been forgotten since.
+    forgotten: u32,
     /// The fewest days for which that is known of any of them.
     pub(crate) days: u16,
     /// The first of those calls.
@@ -52,6 +54,7 @@ impl Default for Beyond {
             count: 0,
             endpoints: Vec::new(),
             subjects: Distinct::default(),
+            forgotten: 0,
             days: 0,
             evidence: Vec::new(),
             tripwire: delegation::BEYOND_MIN,
@@ -108,9 +111,16 @@ impl Beyond {
         self.pairs.len() >= DISTINCT_MAX
     }
 
-    /// Forgets somebody it acted for.
+    /// For how many, also those that were forgotten since.
+    pub(crate) fn served(&self) -> u32 {
+        self.subjects.len() as u32 + self.forgotten
+    }
+
+    /// Forgets somebody it acted for; that there was somebody stays true.
     pub(super) fn forget(&mut self, mentions: &Mentions, hashes: &[u64]) {
+        let served = self.served();
         self.subjects.remove(hashes);
+        self.forgotten = served - self.subjects.len() as u32;
         self.evidence.iter_mut().for_each(|it| scrub_evidence(it, mentions));
     }
 }
@@ -122,4 +132,19 @@ fn pair_of(subject: u64, endpoint: EndpointId) -> u64 {
     key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     key ^ (key >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_how_many_stays_true_when_they_are_forgotten() {
+        let mut beyond = Beyond::default();
+        [7, 8, 9].into_iter().for_each(|subject| _ = beyond.subjects.add(subject, DISTINCT_MAX));
+        let mentions = Mentions::of(["alice"]);
+        beyond.forget(&mentions, &[7]);
+        beyond.forget(&mentions, &[7, 8, 9]);
+        assert_eq!((beyond.served(), beyond.subjects.len()), (3, 0));
+    }
 }

@@ -4,7 +4,7 @@ use super::{Partition, take_open, tools};
 use crate::alarm::{self, Alarm};
 use crate::delegation;
 use crate::engine::Context;
-use crate::identity::{Acting, Identity};
+use crate::identity::{Acting, Far, Identity};
 use crate::open_window::{Acted, Crossed, OpenWindow};
 use crate::population::{Begun, Contribution};
 use crate::statistics::Moments;
@@ -89,7 +89,7 @@ pub(super) fn learn(
     share.add_share(beyond, compared);
     acting.beyond.merge(&share, 1.0);
     agents.beyond.merge(&share, 1.0);
-    acting.beyond_most = acting.beyond_most.max(acted.beyond.count);
+    acting.learn_far(Far { count: acted.beyond.count, compared: acted.beyond.compared, day });
 }
 
 /// Notes what somebody for whom agents act called itself in a closed hour, whatever became of the hour: that
@@ -119,6 +119,9 @@ pub(super) fn note_own(
         if !calls.begin(begun, before) {
             return;
         }
+    }
+    if !known.has_seen(subject, today) {
+        calls.see(subject, today);
     }
     if open.is_full() {
         calls.lose(subject);

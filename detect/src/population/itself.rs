@@ -4,18 +4,24 @@
 //! Somebody is followed from the first hour on in which an agent acted for it. What it had called until then it
 //! had called itself; from then on only calls that nobody made for it count. Refused calls count too: what
 //! somebody tried itself is not what only its agent does.
+//!
+//! Names are made up easily, days are not: where there is no room, whoever called on the fewest days makes room
+//! for somebody who did on more, or as many and later. All hours are taken in at once, so that the order of the
+//! partitions decides nothing.
 
 use crate::snapshot::plain::{self, Plain};
 use model::{EndpointId, Endpoints};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Identities that are followed.
 const SUBJECTS_MAX: usize = 16_384;
 /// Endpoints that are kept of one of them: whoever calls more itself is not compared.
 const ENDPOINTS_MAX: usize = 128;
-/// Identities that a partition begins to follow in one hour.
+/// Identities that a partition begins to follow in one hour; and those of them of their first day.
 const BEGUN_MAX: usize = 1_024;
+const BEGUN_NEW_MAX: usize = BEGUN_MAX / 2;
 /// Days for which it is remembered that somebody called an endpoint itself.
 const KEPT_DAYS: i32 = 60;
 /// Days since somebody was seen first, and days on which it called, from which on it is known what it calls.
@@ -38,6 +44,8 @@ struct Habit {
     /// Days on which it did, and the last of them.
     days: u16,
     last_day: i32,
+    /// The last day on which it called, or an agent did for it.
+    active_day: i32,
     /// Not all that it calls is kept.
     is_partial: bool,
     /// Sorted by endpoint.
@@ -101,12 +109,18 @@ pub(crate) struct OwnCalls {
     called: Vec<Called>,
     /// Those of whom not all is known.
     lost: Vec<u64>,
+    /// Who called, or had an agent call, on a day.
+    active: Vec<(u64, i32)>,
+    /// How many could not be begun.
+    refused: u64,
 }
 
 impl OwnCalls {
     /// Begins to follow somebody who called these endpoints so far; `false` where there is no room.
     pub(crate) fn begin(&mut self, begun: Begun, called: impl Iterator<Item = EndpointId>) -> bool {
-        if self.begun.len() >= BEGUN_MAX {
+        let room = if begun.days > 1 { BEGUN_MAX } else { BEGUN_NEW_MAX };
+        if self.begun.len() >= room {
+            self.refused += 1;
             return false;
         }
         self.begun.push(begun);
@@ -127,8 +141,23 @@ impl OwnCalls {
         self.lost.push(subject);
     }
 
+    /// Somebody called, or an agent did for it, on a day.
+    pub(crate) fn see(&mut self, subject: u64, day: i32) {
+        self.active.push((subject, day));
+    }
+
+    /// Takes in what another partition saw.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        self.begun.append(&mut other.begun);
+        self.called.append(&mut other.called);
+        self.lost.append(&mut other.lost);
+        self.active.append(&mut other.active);
+        self.refused += std::mem::take(&mut other.refused);
+    }
+
     /// Forgets somebody by the hashes that it had.
     pub(crate) fn forget(&mut self, hashes: &[u64]) {
+        self.active.retain(|(subject, _)| !hashes.contains(subject));
         self.begun.retain(|it| !hashes.contains(&it.subject));
         self.called.retain(|it| !hashes.contains(&it.subject));
         self.lost.retain(|subject| !hashes.contains(subject));
@@ -139,6 +168,11 @@ impl Itself {
     /// Whether somebody is followed.
     pub(crate) fn follows(&self, subject: u64) -> bool {
         self.subjects.0.contains_key(&subject)
+    }
+
+    /// Whether it is noted already that somebody was active on a day, or of no use.
+    pub(crate) fn has_seen(&self, subject: u64, day: i32) -> bool {
+        self.subjects.0.get(&subject).is_none_or(|it| it.active_day >= day)
     }
 
     /// Whether it is noted already that somebody called an endpoint itself on a day, or of no use.
@@ -162,22 +196,23 @@ impl Itself {
         }
     }
 
-    /// Takes in what a partition saw in an hour; how many could not be followed.
+    /// Takes in what all partitions saw in an hour; how many could not be followed, or are no more.
     pub(crate) fn learn(&mut self, calls: OwnCalls) -> u64 {
-        let mut missed = 0;
-        for it in calls.begun {
-            if self.subjects.0.len() >= SUBJECTS_MAX && !self.follows(it.subject) {
-                missed += 1;
-                continue;
-            }
-            self.subjects.0.entry(it.subject).or_insert_with(|| Habit::of(&it));
-        }
-        for it in calls.called {
-            if let Some(habit) = self.subjects.0.get_mut(&it.subject) {
-                habit.add(it.endpoint, it.day);
+        let OwnCalls { begun, called, lost, active, refused } = calls;
+        for (subject, day) in active {
+            if let Some(habit) = self.subjects.0.get_mut(&subject) {
+                habit.active_day = habit.active_day.max(day);
             }
         }
-        for subject in calls.lost {
+        // First of those who are followed: what they did in this hour counts where room is made.
+        self.call(&called);
+        let mut missed = refused;
+        if !begun.is_empty() {
+            missed += self.begin(begun);
+            // To note the same again changes nothing.
+            self.call(&called);
+        }
+        for subject in lost {
             if let Some(habit) = self.subjects.0.get_mut(&subject) {
                 habit.lose();
             }
@@ -185,10 +220,43 @@ impl Itself {
         missed
     }
 
-    /// Forgets what nobody called itself for long, and who did not call at all.
+    fn call(&mut self, called: &[Called]) {
+        for it in called {
+            if let Some(habit) = self.subjects.0.get_mut(&it.subject) {
+                habit.add(it.endpoint, it.day);
+            }
+        }
+    }
+
+    /// Begins to follow, whoever called on the most days first; how many could not be followed, or are no more.
+    fn begin(&mut self, mut begun: Vec<Begun>) -> u64 {
+        begun.retain(|it| !self.follows(it.subject));
+        begun.sort_by_key(|it| (Reverse(it.days), Reverse(it.today), it.subject));
+        let mut weakest = Vec::new();
+        if self.subjects.0.len() + begun.len() > SUBJECTS_MAX {
+            let ranked = self.subjects.0.iter().map(|(subject, it)| (it.rank(), *subject));
+            weakest.extend(ranked);
+            weakest.sort_unstable();
+        }
+        let (mut weakest, mut missed) = (weakest.into_iter(), 0);
+        for it in begun {
+            let habit = Habit::of(&it);
+            if self.subjects.0.len() >= SUBJECTS_MAX {
+                missed += 1;
+                // Whoever was begun in this hour is no weaker than who comes after it.
+                let weaker = weakest.next().filter(|(rank, _)| *rank < habit.rank());
+                let Some((_, other)) = weaker else { continue };
+                self.subjects.0.remove(&other);
+            }
+            self.subjects.0.insert(it.subject, habit);
+        }
+        missed
+    }
+
+    /// Forgets what nobody called itself for long, and who was not there at all, also through no agent.
     pub(crate) fn age(&mut self, today: i32) {
         let is_kept = |day: i32| today - day <= KEPT_DAYS;
-        self.subjects.0.retain(|_, habit| is_kept(habit.last_day));
+        self.subjects.0.retain(|_, habit| is_kept(habit.active_day));
         for habit in self.subjects.0.values_mut() {
             habit.own.retain(|own| is_kept(own.day));
         }
@@ -200,7 +268,7 @@ impl Itself {
             for own in &mut habit.own {
                 own.endpoint = endpoints.resolve(own.endpoint);
             }
-            habit.own.sort_by_key(|own| (own.endpoint, std::cmp::Reverse(own.day)));
+            habit.own.sort_by_key(|own| (own.endpoint, Reverse(own.day)));
             habit.own.dedup_by_key(|own| own.endpoint);
         }
     }
@@ -217,6 +285,7 @@ impl Habit {
             since: begun.since,
             days: begun.days,
             last_day: begun.today,
+            active_day: begun.today,
             is_partial: begun.is_partial,
             own: Vec::new(),
         }
@@ -231,6 +300,11 @@ impl Habit {
         !self.is_partial && today - self.since >= KNOWN_DAYS_MIN && self.days >= ACTIVE_DAYS_MIN
     }
 
+    /// How much speaks for its place: days on which it called, and when it was there last.
+    const fn rank(&self) -> (u16, i32) {
+        (self.days, self.active_day)
+    }
+
     fn place_of(&self, endpoint: EndpointId) -> Result<usize, usize> {
         self.own.binary_search_by_key(&endpoint, |own| own.endpoint)
     }
@@ -242,6 +316,7 @@ impl Habit {
     }
 
     fn add(&mut self, endpoint: EndpointId, day: i32) {
+        self.active_day = self.active_day.max(day);
         if self.is_partial {
             return;
         }
@@ -262,7 +337,7 @@ impl Habit {
         }
     }
 
-    /// Not all is known any more; it is followed anew once it was silent for long.
+    /// Not all is known any more; it is followed anew once it was not there for long.
     fn lose(&mut self) {
         self.is_partial = true;
         self.own = Vec::new();
@@ -330,13 +405,74 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_there_is_kept_however_little_it_calls_itself() {
+        let mut itself = following(0..2);
+        let mut calls = OwnCalls::default();
+        assert!(!itself.has_seen(ALICE, 160) && itself.has_seen(8, 160), "nobody follows 8");
+        calls.see(ALICE, 160);
+        calls.lose(ALICE);
+        itself.learn(calls);
+        assert!(itself.has_seen(ALICE, 160));
+        itself.age(220);
+        assert!(itself.follows(ALICE), "lost, not gone: it would be begun with its agents' calls");
+        itself.age(221);
+        assert!(!itself.follows(ALICE));
+    }
+
+    /// So many of whom so many days are known, as partitions hand them in.
+    fn crowd(from: u64, count: u64, days: u16, today: i32) -> OwnCalls {
+        let mut all = OwnCalls::default();
+        for chunk in 0..count.div_ceil(BEGUN_NEW_MAX as u64) {
+            let mut calls = OwnCalls::default();
+            let first = chunk * BEGUN_NEW_MAX as u64;
+            for subject in first..count.min(first + BEGUN_NEW_MAX as u64) {
+                let begun = Begun { days, today, ..begun(from + subject) };
+                assert!(calls.begin(begun, at([1])));
+            }
+            all.append(&mut calls);
+        }
+        all
+    }
+
+    #[test]
+    fn names_that_are_made_up_take_nobodys_place_for_long() {
+        let mut itself = Itself::default();
+        let full = SUBJECTS_MAX as u64;
+        assert_eq!(itself.learn(crowd(0, 100, 5, 110)), 0);
+        // Of as many as there are places some stay out, and none who has called on more days goes.
+        assert_eq!(itself.learn(crowd(1_000, full, 1, 110)), 100);
+        assert!((0..100).all(|subject| itself.follows(subject)));
+        // More of them at once find no room, some of them the day after do, and so does who is no newcomer.
+        assert_eq!(itself.learn(crowd(100_000, 10, 1, 110)), 10);
+        assert!(!itself.follows(100_000));
+        assert_eq!(itself.learn(crowd(200_000, 10, 1, 111)), 10);
+        assert_eq!(itself.learn(crowd(300_000, 10, 3, 110)), 10);
+        assert!((0..10).all(|it| itself.follows(200_000 + it) && itself.follows(300_000 + it)));
+        assert!((0..100).all(|subject| itself.follows(subject)));
+        assert_eq!(itself.subjects.0.len(), SUBJECTS_MAX);
+    }
+
+    #[test]
+    fn the_order_of_the_partitions_decides_nothing() {
+        let after = |parts: [u64; 3]| {
+            let mut itself = Itself::default();
+            itself.learn(crowd(0, SUBJECTS_MAX as u64 - 10, 2, 110));
+            let mut all = OwnCalls::default();
+            for part in parts {
+                all.append(&mut crowd(part * 100_000, 20, part as u16, 110));
+            }
+            assert_eq!(itself.learn(all), 50);
+            itself.subjects.0.into_keys().collect::<Vec<_>>()
+        };
+        let one = after([1, 2, 3]);
+        assert_eq!(one, after([3, 1, 2]));
+        assert!((300_000..300_020).all(|it| one.contains(&it)) && !one.contains(&100_000));
+    }
+
+    #[test]
     fn there_is_room_for_so_many_and_the_forgotten_go() {
         let mut itself = Itself::default();
-        for subject in 0..SUBJECTS_MAX as u64 + 3 {
-            let mut calls = OwnCalls::default();
-            assert!(calls.begin(begun(subject), at([1])));
-            assert_eq!(itself.learn(calls), u64::from(subject >= SUBJECTS_MAX as u64));
-        }
+        assert_eq!(itself.learn(crowd(0, SUBJECTS_MAX as u64 + 3, 5, 110)), 3);
         let written = itself.subjects.to_plain();
         assert_eq!(Subjects::from_plain(written).map(|it| it.0.len()), Some(SUBJECTS_MAX));
         itself.forget(&[ALICE]);
@@ -344,7 +480,16 @@ mod tests {
         let mut calls = OwnCalls::default();
         assert!((0..BEGUN_MAX as u64).all(|subject| calls.begin(begun(subject), at([1]))));
         assert!(!calls.begin(begun(ALICE), at([1])));
+        calls.see(ALICE, 110);
+        assert_eq!(calls.refused, 1, "it is counted");
         calls.forget(&[ALICE]);
         assert_eq!((calls.begun.len(), calls.called.len()), (BEGUN_MAX - 1, BEGUN_MAX - 1));
+        assert!(calls.active.is_empty());
+        // Half of the places are not for those of whom nothing but today is known.
+        let (mut calls, new) = (OwnCalls::default(), |subject| Begun { days: 1, ..begun(subject) });
+        assert!((0..BEGUN_NEW_MAX as u64).all(|subject| calls.begin(new(subject), at([1]))));
+        assert!(!calls.begin(new(9_000), at([1])) && calls.begin(begun(9_000), at([1])));
+        assert_eq!(itself.learn(calls), 1, "but for the one all are followed");
+        assert!(itself.follows(ALICE));
     }
 }

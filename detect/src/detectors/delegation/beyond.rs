@@ -7,6 +7,7 @@
 use super::{BEYOND_MIN, HOURS_MIN, history};
 use crate::detectors::{Law, Reading, UPPER_SURPRISE, View, Words, ranked_sql};
 use crate::explain::{counted, number, percent, span};
+use crate::identity::Far;
 use crate::open_window::{Beyond, Outside};
 use crate::statistics::moments::{shares, smallest};
 use crate::statistics::tail::{beta_binomial, largest_of, seen_before};
@@ -23,6 +24,9 @@ struct Usual {
     /// The most of any hour that was learned, and how many there are.
     most: f64,
     hours: f64,
+    /// The learned hours that went farthest, and the day of this one.
+    far: [Far; 4],
+    today: u16,
 }
 
 impl Usual {
@@ -39,6 +43,8 @@ impl Usual {
             beta: shares(&acting.beyond, peers),
             most: f64::from(acting.beyond_most),
             hours,
+            far: acting.far,
+            today: view.open.start.day_number() as u16,
         })
     }
 
@@ -51,12 +57,18 @@ impl Usual {
         self.compared * self.share()
     }
 
+    /// Whether an hour was learned, not too long ago, that went as far: by its count, and by its share too,
+    /// because a few of many are no precedent for all of few.
+    fn went_as_far(&self, count: f64) -> bool {
+        self.far.iter().any(|it| it.tells(self.today) && it.covers(count, self.compared))
+    }
+
     fn surprise(&self, count: f64) -> f64 {
         if count <= self.mean() {
             return 0.0;
         }
         let mut single = beta_binomial(count, self.compared, self.beta);
-        if count <= self.most {
+        if self.went_as_far(count) {
             single = seen_before(single, self.hours);
         }
         largest_of(single, LOOKS)
@@ -97,12 +109,12 @@ pub(super) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Option<Wo
     let at_least = if beyond.is_full() { "at least " } else { "" };
     Some(Words {
         sentence: format!(
-            "agent {} did on behalf of {} what they did not do themselves in the last {} or more: {at_least}{} of \
-             the {} pairs of an identity and an endpoint that were compared in {}; it goes so far in {} of \
-             such pairs, so {} are expected in an hour like this, 99.9 % of such hours stay under {}, its own most \
+            "agent {} did on behalf of {} what they did not do themselves in the last {} or more before this \
+             hour: {at_least}{} of the {} pairs of an identity and an endpoint that were compared in {}; it goes so \
+             far in {} of such pairs, so {} are expected in an hour like this, 99.9 % of such hours stay under {}, its own most \
              in those that were learned is {}; {}.",
             view.identity.name,
-            counted(beyond.subjects.len() as u64, "identity"),
+            counted(u64::from(beyond.served()), "identity"),
             counted(u64::from(beyond.days), "day"),
             number(reading.observed),
             number(usual.compared),
@@ -138,4 +150,27 @@ fn contributors(view: &View<'_>, beyond: &Beyond) -> Vec<Contributor> {
         share: f64::from(it.subjects) / f64::from(beyond.count.max(1)),
     };
     parts.into_iter().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an hour says of an agent that goes beyond in one of a hundred pairs, and once did in 12 of 300.
+    fn says(count: f64, compared: f64, today: u16) -> f64 {
+        let mut far = [Far::default(); 4];
+        far[2] = Far { count: 12, compared: 300, day: 10 };
+        let beta = (4.0, 396.0);
+        Usual { compared, beta, most: 12.0, hours: 99.0, far, today }.surprise(count)
+    }
+
+    #[test]
+    fn a_few_of_many_are_no_precedent_for_all_of_few() {
+        assert!(says(12.0, 300.0, 20) < 2.0, "{}", says(12.0, 300.0, 20));
+        assert!(says(12.0, 12.0, 20) > 10.0, "{}", says(12.0, 12.0, 20));
+        // With so many pairs as then, more than then is odd again, and all of it once it is long ago.
+        assert!(says(60.0, 300.0, 20) > 5.0, "{}", says(60.0, 300.0, 20));
+        assert!((says(11.0, 12.0, 20) - says(11.0, 12.0, 71)).abs() < 1e-12);
+        assert!(says(12.0, 300.0, 71) > says(12.0, 300.0, 70));
+    }
 }
