@@ -13,8 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Queries at least, so that none is left out unseen.
 const QUESTIONS_MIN: usize = 45;
 /// Columns in which nothing ever stands, the queries that have them, and why.
-const EMPTY: [(&str, &str, &str); 1] =
-    [("Identity: Novel endpoints", "requests_before", "novel is what was not called before")];
+const EMPTY: [(&str, &str, &str); 2] = [
+    ("Identity: Novel endpoints", "requests_before", "novel is what was not called before"),
+    ("Identity: Evidence", "agent", "who is asked about is no agent"),
+];
 /// Queries about one identity that name others too, and why; other tenants they do not name.
 const ABOUT_OTHERS: [(&str, &str); 1] = [("Identity: Peers", "who is like it")];
 /// Tables that grow with the traffic.

@@ -205,7 +205,7 @@ fn fill_written(store: &Store) {
     );
 }
 
-/// A verdict for every second finding, ten minutes after it, and for some of these another one, of an
+/// A verdict for one finding in four and for the first one of each identity, ten minutes after it, and for some of these another one, of an
 /// identity and an endpoint and for a while.
 fn fill_feedback(store: &Store) {
     store.ask(
@@ -220,11 +220,14 @@ fn fill_feedback(store: &Store) {
     store.ask(
         "INSERT INTO feedback (feedback_id, given_at, given_by, finding_id, tenant_id, verdict,
              reason, scope, detector, principal_id, entity, until, withdraws)
+         WITH (SELECT groupArray(first) FROM (
+                 SELECT argMin(finding_id, detected_at) AS first FROM findings FINAL GROUP BY principal_id
+             )) AS firsts
          SELECT toString(reinterpretAsUUID(MD5(finding_id))), detected_at + INTERVAL 10 MINUTE,
              'an analyst', finding_id, tenant_id,
-             if(cityHash64(finding_id) % 4 = 0, 'malicious', 'benign'),
+             if(cityHash64(finding_id) % 8 = 0 OR has(firsts, finding_id), 'malicious', 'benign'),
              'looked at', 'finding', detector, '', NULL, NULL, NULL
-         FROM findings FINAL WHERE cityHash64(finding_id) % 2 = 0",
+         FROM findings FINAL WHERE cityHash64(finding_id) % 4 = 0 OR has(firsts, finding_id)",
     );
     assert!(store.count("SELECT uniqExact(verdict) FROM feedback") == 2, "both verdicts are given");
 }

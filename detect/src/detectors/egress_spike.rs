@@ -75,11 +75,11 @@ fn law(view: &View<'_>, kept: Kept) -> Option<(f64, f64, f64)> {
 fn law_of(view: &View<'_>, own: Option<Spread>, kept: Kept) -> Option<(f64, f64, f64)> {
     let group = view.population.peers(view.identity);
     let peers = group.bytes.spread(kept)?;
-    let total = peers.upper?.powi(2).max(SCALE_MIN.powi(2));
+    let total = peers.upper.powi(2).max(SCALE_MIN.powi(2));
     let sums = &group.bytes_within;
     let usual_within = if sums.n > 0.0 { sums.sum / sums.n } else { total };
     let own = own.unwrap_or(Spread { n: 0.0, ..peers });
-    let own_within = own.upper.map_or(usual_within, |upper| upper.powi(2));
+    let own_within = own.upper.powi(2);
     let within = (own.n * own_within + PRIOR_WINDOWS * usual_within) / (own.n + PRIOR_WINDOWS);
     let within = within.max(SCALE_MIN.powi(2));
     let between = (total - within).max(within);

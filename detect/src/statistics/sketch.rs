@@ -9,10 +9,9 @@ const BINS_PER_UNIT: f64 = 8.0;
 const UNITS_MAX: f64 = 36.0;
 /// A quantile above the median at which the spread is measured, and where a standard normal law has it.
 type Upper = (f64, f64);
-const UPPER_FEW: Upper = (0.75, 0.674_5);
 const UPPER: Upper = (0.9, 1.281_6);
 const UPPER_FAR: Upper = (0.975, 1.96);
-/// A quantile with fewer windows above it is what those few say, and one of them may be an attacker's.
+/// The far quantile with fewer windows above it is what those few say, and they may be an attacker's.
 const ABOVE_MIN: f64 = 3.0;
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -33,9 +32,8 @@ pub struct Sketch {
 pub struct Spread {
     /// The median of ln(1 + x).
     pub median: f64,
-    /// The standard deviation of a normal law that reaches as far above the median as the sizes do; `None`
-    /// for too few of them (under a dozen).
-    pub upper: Option<f64>,
+    /// The standard deviation of a normal law that reaches as far above the median as the sizes do.
+    pub upper: f64,
     /// The weight that it rests on, in windows.
     pub n: f64,
 }
@@ -131,7 +129,7 @@ impl Sketch {
     /// Sizes are skewed, and quiet hours are much quieter than busy ones are busy: a spread of both sides
     /// (the median absolute deviation) would call a night's silence a reason to expect a flood. So the side
     /// that is judged is measured alone, at the quantiles of which the law must be right, and the wider
-    /// one counts (quantile estimates of scale: Mosteller, Ann. Math. Stat. 17, 1946). A quantile counts
+    /// one counts (quantile estimates of scale: Mosteller, Ann. Math. Stat. 17, 1946). The far one counts
     /// only with some windows above it, so that a few large hours in a row do not make room for the next.
     pub fn spread(&self, view: View) -> Option<Spread> {
         let n = self.weight(view);
@@ -140,14 +138,9 @@ impl Sketch {
         }
         let at = |quantile| self.quantile(view, quantile).ln_1p();
         let median = at(0.5);
-        let scale = |(quantile, deviations): Upper| {
-            let is_enough = n * (1.0 - quantile) >= ABOVE_MIN - 1e-6;
-            is_enough.then(|| (at(quantile) - median) / deviations)
-        };
-        let upper = match (scale(UPPER), scale(UPPER_FAR)) {
-            (Some(near), far) => Some(near.max(far.unwrap_or(0.0))),
-            (None, _) => scale(UPPER_FEW),
-        };
+        let scale = |(quantile, deviations): Upper| (at(quantile) - median) / deviations;
+        let is_far_known = n * (1.0 - UPPER_FAR.0) >= ABOVE_MIN - 1e-6;
+        let upper = scale(UPPER).max(if is_far_known { scale(UPPER_FAR) } else { 0.0 });
         Some(Spread { median, upper, n })
     }
 
@@ -221,15 +214,9 @@ mod tests {
             prop_assert!((spread.median - median).abs() <= 0.15, "{} against {median}", spread.median);
             let n = sizes.len() as f64;
             let scale = |quantile, deviations| (at(quantile) - median) / deviations;
-            let upper = match n {
-                n if n < 12.0 => None,
-                n if n < 30.0 => Some(scale(0.75, 0.674_5)),
-                n if n < 120.0 => Some(scale(0.9, 1.281_6)),
-                _ => Some(scale(0.9, 1.281_6).max(scale(0.975, 1.96))),
-            };
-            prop_assert_eq!(spread.upper.is_some(), upper.is_some());
-            let off = spread.upper.unwrap_or(0.0) - upper.unwrap_or(0.0);
-            prop_assert!(off.abs() <= 0.5, "{:?} against {upper:?}", spread.upper);
+            let far = if n < 120.0 { 0.0 } else { scale(0.975, 1.96) };
+            let upper = scale(0.9, 1.281_6).max(far);
+            prop_assert!((spread.upper - upper).abs() <= 0.3, "{} against {upper}", spread.upper);
         }
 
         #[test]
@@ -245,14 +232,14 @@ mod tests {
         let busy: Vec<f64> = (0..70).map(|step| 1e6 * (1.0 + f64::from(step) / 100.0)).collect();
         let quiet: Vec<f64> = (0..50).map(|step| 1e3 * f64::from(step + 1)).collect();
         let spread = sketch_of(&[busy, quiet].concat()).spread(View::Slow).unwrap();
-        assert!(spread.upper.unwrap() < 0.5, "{spread:?}");
+        assert!(spread.upper < 0.5, "{spread:?}");
     }
 
     #[test]
     fn large_hours_in_a_row_make_no_room_for_a_larger_one() {
         let usual: Vec<f64> =
             (0..54).map(|step| 1e6 * (1.0 + f64::from(step % 5) / 20.0)).collect();
-        let upper = |sizes: &[f64]| sketch_of(sizes).spread(View::Slow).unwrap().upper.unwrap();
+        let upper = |sizes: &[f64]| sketch_of(sizes).spread(View::Slow).unwrap().upper;
         let before = upper(&usual);
         let after = upper(&[&usual[..], &[3e6, 7e6, 28e6]].concat());
         assert!(after < before + 0.1, "{before} grew to {after}");
