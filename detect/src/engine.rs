@@ -333,14 +333,7 @@ impl Engine {
         self.incidents.close(self.hour.unwrap_or_default());
         output.incidents = self.incidents.rows()?;
         self.is_exchanged = true;
-        let shared = self.partitions.iter_mut().flat_map(|it| it.contribution.shared.drain(..));
-        for it in occasions(shared.collect()) {
-            self.calibration.learn(it.detector, &[it.surprise]);
-            let said = [it.said];
-            let said = said.get(..usize::from(it.said > 0.0)).unwrap_or_default();
-            let cut = self.cuts.get(it.detector as usize).copied().unwrap_or(f64::INFINITY);
-            self.calibration.note_said((it.detector, cut), said, self.hour.unwrap_or_default());
-        }
+        self.learn_shared();
         for partition in &mut self.partitions {
             partition.note_exchange();
             self.windows += partition.contribution.windows;
@@ -402,6 +395,18 @@ impl Engine {
             self.fit(endpoints);
         }
         Ok(output)
+    }
+
+    /// Takes in what many identities met in the hour, once for all of them.
+    fn learn_shared(&mut self) {
+        let shared = self.partitions.iter_mut().flat_map(|it| it.contribution.shared.drain(..));
+        for it in occasions(shared.collect()) {
+            self.calibration.learn(it.detector, &[it.surprise]);
+            let said = [it.said];
+            let said = said.get(..usize::from(it.said > 0.0)).unwrap_or_default();
+            let cut = self.cuts.get(it.detector as usize).copied().unwrap_or(f64::INFINITY);
+            self.calibration.note_said((it.detector, cut), said, self.hour.unwrap_or_default());
+        }
     }
 
     /// Hours with a log before the open one, as [`Engine::set_cuts`] counts them.

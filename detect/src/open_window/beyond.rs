@@ -141,7 +141,9 @@ mod tests {
     #[test]
     fn for_how_many_stays_true_when_they_are_forgotten() {
         let mut beyond = Beyond::default();
-        [7, 8, 9].into_iter().for_each(|subject| _ = beyond.subjects.add(subject, DISTINCT_MAX));
+        for subject in [7, 8, 9] {
+            beyond.subjects.add(subject, DISTINCT_MAX);
+        }
         let mentions = Mentions::of(["alice"]);
         beyond.forget(&mentions, &[7]);
         beyond.forget(&mentions, &[7, 8, 9]);

@@ -310,7 +310,8 @@ fn parts_of_several_containers_do_not_mix() {
                 let (from, to) = (line.len() * part / 3, line.len() * (part + 1) / 3);
                 let tag = if part == 2 { "F" } else { "P" };
                 let piece = line.get(from..to).expect("a seed in ASCII");
-                text += &format!("{}\n", carry(pod, tag, piece));
+                text.push_str(&carry(pod, tag, piece).to_string());
+                text.push('\n');
             }
         }
         let parsed = parse(text.as_bytes(), None);
@@ -330,8 +331,10 @@ fn parts_that_dockers_driver_cut_do_not_mix() {
     let (mut heads, mut tails) = (String::new(), String::new());
     for (pod, line) in ["a", "b"].into_iter().zip(&lines) {
         let (head, tail) = line.split_at(16 * 1024);
-        heads += &format!("{}\n", docker(pod, head));
-        tails += &format!("{}\n", docker(pod, tail));
+        heads.push_str(&docker(pod, head).to_string());
+        heads.push('\n');
+        tails.push_str(&docker(pod, tail).to_string());
+        tails.push('\n');
     }
     let parsed = parse((heads + &tails).as_bytes(), None);
     let paths: Vec<_> = rows(&parsed).iter().map(|it| it["url_path"].clone()).collect();
@@ -368,7 +371,8 @@ fn parts_do_not_mix_where_another_shipper_carries_them() {
                     let size = size.unwrap_or(line.len() / 3);
                     let end = if part == 2 { line.len() } else { (part + 1) * size };
                     let piece = line.get(part * size..end).expect("a line in ASCII");
-                    text += &format!("{}\n", carry(pod, &inner(tag, piece)));
+                    text.push_str(&carry(pod, &inner(tag, piece)).to_string());
+                    text.push('\n');
                 }
             }
             let parsed = parse(text.as_bytes(), None);
@@ -401,7 +405,8 @@ fn a_line_that_is_given_up_is_rejected_where_it_began() {
         for part in ["a", "b"] {
             let line = format!("2026-03-10T03:37:01.000000001Z stdout P {part}");
             let carried = json!({"source_type": "file", "file": pod.to_string(), "message": line});
-            text += &format!("{carried}\n");
+            text.push_str(&carried.to_string());
+            text.push('\n');
         }
     }
     text += SEEDS[1];
