@@ -19,6 +19,9 @@ const EMPTY: [(&str, &str, &str); 2] = [
 ];
 /// Queries about one identity that name others too, and why; other tenants they do not name.
 const ABOUT_OTHERS: [(&str, &str); 1] = [("Identity: Peers", "who is like it")];
+/// Identities with a day's hours.
+const LIVED: &str =
+    "SELECT principal_id FROM windows GROUP BY principal_id HAVING uniq(window_start) >= 24";
 /// Tables that grow with the traffic.
 const LARGE: [&str; 5] = ["findings", "metrics", "operations", "signals", "windows"];
 /// What a plan says of a table's parts before it comes to the primary key, or after it.
@@ -94,8 +97,14 @@ impl Inquiry {
             let answer = self.answer(&question, Choice::All, &whole);
             // The value comes first, what is shown of it second.
             let values = answer.rows.iter().filter_map(|row| row.first()?.as_str());
-            let options: Vec<_> = values.map(str::to_owned).collect();
+            let mut options: Vec<_> = values.map(str::to_owned).collect();
             let name = text(&question.around, "name");
+            if name == "identity" {
+                // Who came an hour ago has no band yet: the one asked about has lived a day.
+                let lived = self.store.ask(LIVED);
+                let lived: BTreeSet<&str> = lived.lines().collect();
+                options.sort_by_key(|it| !lived.contains(it.as_str()));
+            }
             let variables = self.variables.get_mut(&question.board);
             if let Some(it) = variables.into_iter().flatten().find(|it| it.name == name) {
                 it.options = options;
