@@ -19,9 +19,10 @@ const EMPTY: [(&str, &str, &str); 2] = [
 ];
 /// Queries about one identity that name others too, and why; other tenants they do not name.
 const ABOUT_OTHERS: [(&str, &str); 1] = [("Identity: Peers", "who is like it")];
-/// Identities with a day's hours.
-const LIVED: &str =
-    "SELECT principal_id FROM windows GROUP BY principal_id HAVING uniq(window_start) >= 24";
+/// Identities that were there from the first day to the last one.
+const LIVED: &str = "SELECT principal_id FROM windows GROUP BY principal_id
+     HAVING toDate(min(window_start)) = (SELECT toDate(min(window_start)) FROM windows)
+         AND toDate(max(window_start)) = (SELECT toDate(max(window_start)) FROM windows)";
 /// Tables that grow with the traffic.
 const LARGE: [&str; 5] = ["findings", "metrics", "operations", "signals", "windows"];
 /// What a plan says of a table's parts before it comes to the primary key, or after it.
@@ -100,7 +101,7 @@ impl Inquiry {
             let mut options: Vec<_> = values.map(str::to_owned).collect();
             let name = text(&question.around, "name");
             if name == "identity" {
-                // Who came an hour ago has no band yet: the one asked about has lived a day.
+                // Who came lately has no band yet: the one asked about was there all the time.
                 let lived = self.store.ask(LIVED);
                 let lived: BTreeSet<&str> = lived.lines().collect();
                 options.sort_by_key(|it| !lived.contains(it.as_str()));
