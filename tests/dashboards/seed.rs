@@ -128,7 +128,8 @@ fn fill_rare(store: &Store) {
     store.ask(
         "INSERT INTO windows SELECT * REPLACE(2 AS status_3xx, 1 AS status_401, 1 AS status_unknown,
              1 AS networks_new, 3 AS objects_foreign, 2 AS objects_changed_distinct,
-             1 AS objects_deleted_distinct, 1 AS tools_new, 12 AS calls_repeated_max)
+             1 AS objects_deleted_distinct, 1 AS secrets_read_distinct, 1 AS tools_new,
+             12 AS calls_repeated_max)
          FROM (SELECT * FROM windows WHERE cityHash64(principal_id, window_start) % 3 = 0)",
     );
     store.ask(
