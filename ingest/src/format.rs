@@ -53,7 +53,7 @@ mod line;
 mod litellm;
 pub(crate) mod mapping;
 mod mcp;
-mod measure;
+pub(crate) mod measure;
 mod nginx_json;
 mod oathkeeper;
 mod ocsf;

@@ -3,6 +3,8 @@
 //! Parsing never fails: every record is an event or a counted reject. Only [`source`] does I/O.
 
 mod base64;
+#[doc(hidden)]
+pub mod bench;
 pub mod chunk;
 pub mod endpoint;
 mod envelope;

@@ -33,7 +33,11 @@ pub(crate) fn parse(text: &str) -> Option<Address<'_>> {
         },
     };
     let bare = host.split_once('%').map_or(host, |(bare, _zone)| bare);
-    let ip = bare.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+    let ip = if bare.contains(':') {
+        bare.parse::<Ipv6Addr>().ok().map(|ip| IpAddr::V6(ip).to_canonical())
+    } else {
+        ipv4(bare.as_bytes()).map(IpAddr::V4)
+    };
     let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if ip.is_none() && (host.is_empty() || host.len() > 253 || !host.bytes().all(named)) {
         return None;

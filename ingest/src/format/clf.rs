@@ -113,9 +113,13 @@ fn date(line: &str) -> Option<[&str; 4]> {
     let first = quotes.clone().next()?;
     let opens = |at: &usize| line.get(..*at).is_some_and(|it| it.ends_with("] "));
     // Some templates put `$host` between the date and the request.
-    let at = quotes.find(opens).unwrap_or(first);
-    let (prefix, host) = line.get(..at)?.rsplit_once("] ")?;
-    let host = host.trim_ascii();
+    let (at, prefix, host) = match quotes.find(opens) {
+        Some(at) => (at, line.get(..at - 2)?, ""),
+        None => {
+            let (prefix, host) = line.get(..first)?.rsplit_once("] ")?;
+            (first, prefix, host.trim_ascii())
+        }
+    };
     if host.contains(' ') || !host.is_empty() && address::parse(host).is_none() {
         return None;
     }
@@ -187,6 +191,9 @@ fn columns<'a>(text: &'a str, record: &mut Record<'a>) -> Option<()> {
 
 /// The address that a text is, if it is one.
 fn ip(text: &str) -> Option<address::Address<'_>> {
+    // Most words that are asked about are `-` or a name.
+    let may_be = |it: &u8| it.is_ascii_hexdigit() || matches!(it, b'[' | b':' | b'"' | b' ');
+    text.as_bytes().first().filter(|it| may_be(it))?;
     address::parse(text).filter(|it| it.ip.is_some())
 }
 

@@ -128,7 +128,7 @@ pub(super) fn put_escaped<'a>(
     rank: u16,
     text: &'a str,
 ) {
-    if memchr(b'\\', text.as_bytes()).is_some() {
+    if record.has_backslash && memchr(b'\\', text.as_bytes()).is_some() {
         record.put_copied(field, rank, &unescape(text));
     } else {
         record.put(field, rank, Value::Line(text));

@@ -18,7 +18,7 @@ fn flag(event: &mut Event, flag: ParseFlags, is_set: bool) {
 }
 
 /// The event's time as the record gave it.
-pub(super) fn stamp(record: &Record<'_>) -> Result<(Stamp, How), Reject> {
+pub(crate) fn stamp(record: &Record<'_>) -> Result<(Stamp, How), Reject> {
     let filled = record.filled(Slot::Raw(Raw::Time)).ok_or(Reject::NoTime)?;
     let stamp = stamp_of(record, filled).ok_or(Reject::NoTime)?;
     if !stamp.time.is_plausible() {
@@ -77,7 +77,7 @@ fn between(record: &Record<'_>, start: Stamp) -> Option<i64> {
 }
 
 /// The integer columns.
-pub(super) fn integers(record: &mut Record<'_>, event: &mut Event) {
+pub(crate) fn integers(record: &mut Record<'_>, event: &mut Event) {
     let mut bits = record.present() >> Text::COUNT & ((1 << Int::COUNT) - 1);
     while bits != 0 {
         let column = Int::ALL.get(bits.trailing_zeros() as usize).copied();

@@ -88,6 +88,8 @@ pub(crate) struct Record<'a> {
     refused: Option<Reject>,
     /// The log says in its own words, without a status, that the caller's credentials were refused.
     pub(crate) is_claimed: bool,
+    /// The line has a backslash somewhere: a value of it may be escaped.
+    pub(crate) has_backslash: bool,
 }
 
 impl<'a> Record<'a> {
@@ -103,6 +105,7 @@ impl<'a> Record<'a> {
             marks: 0,
             refused: None,
             is_claimed: false,
+            has_backslash: true,
         }
     }
 
@@ -117,6 +120,7 @@ impl<'a> Record<'a> {
         self.marks = 0;
         self.refused = None;
         self.is_claimed = false;
+        self.has_backslash = true;
     }
 
     /// Says why the record is no event: [`Reject::Repeated`] where another record counts the call,
@@ -315,6 +319,10 @@ impl<'a> Record<'a> {
             Value::Float(_) => return None,
             text => {
                 let text = self.text_of(text)?;
+                // Nearly all are digits and nothing else.
+                if let Ok(number) = text.parse::<u32>() {
+                    return Some(i64::from(number));
+                }
                 let (last, is_list) = last_of_list(text);
                 let number = last.parse().ok().or_else(|| {
                     last.parse::<f64>().ok().filter(|it| it.abs() < 9e15).map(|it| it as i64)

@@ -52,6 +52,7 @@ impl Run<'_, '_> {
         record: &mut Record<'a>,
     ) -> Result<(), Reject> {
         record.clear();
+        record.has_backslash = memchr::memchr(b'\\', line.as_bytes()).is_some();
         match &format.format().reader {
             Reader::Text { scan, .. } => scan(line, record)?,
             Reader::Columns { scan, .. } => {
