@@ -225,7 +225,7 @@ pub(crate) fn settle(
 ) {
     for reading in readings {
         let view = context.view(identity, open);
-        if !is_told(context, &view, reading) || !may_raise(&view, reading) {
+        if !may_raise(&view, reading) || !is_told(context, &view, reading) {
             continue;
         }
         if let Some(raised) = open.raised.iter_mut().find(|raised| is_of(raised, reading)) {
