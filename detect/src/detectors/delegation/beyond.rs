@@ -114,7 +114,7 @@ pub(super) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Option<Wo
              far in {} of such pairs, so {} are expected in an hour like this, 99.9 % of such hours stay under {}, its own most \
              in those that were learned is {}; {}.",
             view.identity.name,
-            counted(u64::from(beyond.served()), "identity"),
+            counted(u64::from(beyond.subjects.served()), "identity"),
             counted(u64::from(beyond.days), "day"),
             number(reading.observed),
             number(usual.compared),
