@@ -1,7 +1,6 @@
 //! From a reading to a finding: scored on the common scale, cut by the budget, explained.
 
-use crate::detectors::newcomer;
-use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, write_burst};
+use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, newcomer, write_burst};
 use crate::engine::Context;
 use crate::identity::{Identity, Recurring};
 use crate::incidents::key_of;

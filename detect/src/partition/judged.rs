@@ -2,8 +2,7 @@
 
 use super::learn::Suspect;
 use crate::calibration::Shared;
-use crate::detectors::newcomer;
-use crate::detectors::{Reading, new_network};
+use crate::detectors::{Reading, new_network, newcomer};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
