@@ -1,7 +1,6 @@
 //! From a reading to a finding: scored on the common scale, cut by the budget, explained.
 
-use crate::detectors::newcomer;
-use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, write_burst};
+use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, newcomer, write_burst};
 use crate::engine::Context;
 use crate::identity::{Identity, Recurring};
 use crate::incidents::key_of;
@@ -225,7 +224,7 @@ pub(crate) fn settle(
 ) {
     for reading in readings {
         let view = context.view(identity, open);
-        if !is_told(context, &view, reading) || !may_raise(&view, reading) {
+        if !may_raise(&view, reading) || !is_told(context, &view, reading) {
             continue;
         }
         if let Some(raised) = open.raised.iter_mut().find(|raised| is_of(raised, reading)) {

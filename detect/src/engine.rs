@@ -397,15 +397,15 @@ impl Engine {
         Ok(output)
     }
 
-    /// Takes in what many identities met in the hour, once for all of them.
+    /// Takes in the networks that many identities met in the hour, each once for all of them.
     fn learn_shared(&mut self) {
+        let detector = Detector::NewNetwork;
+        let cut = self.cuts.get(detector as usize).copied().unwrap_or(f64::INFINITY);
+        let now = self.hour.unwrap_or_default();
         let shared = self.partitions.iter_mut().flat_map(|it| it.contribution.shared.drain(..));
         for it in occasions(shared.collect()) {
-            self.calibration.learn(it.detector, &[it.surprise]);
-            let said = [it.said];
-            let said = said.get(..usize::from(it.said > 0.0)).unwrap_or_default();
-            let cut = self.cuts.get(it.detector as usize).copied().unwrap_or(f64::INFINITY);
-            self.calibration.note_said((it.detector, cut), said, self.hour.unwrap_or_default());
+            self.calibration.learn(detector, &[it.surprise]);
+            self.calibration.note_said((detector, cut), it.said.as_slice(), now);
         }
     }
 

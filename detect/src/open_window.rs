@@ -19,6 +19,7 @@ mod probes;
 mod secrets;
 mod sources;
 mod steps;
+mod subjects;
 mod tools;
 
 pub(crate) use acted::Acted;

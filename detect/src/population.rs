@@ -204,7 +204,7 @@ pub(crate) struct Contribution {
     pub(crate) own: OwnCalls,
     pub(crate) tools: ToolUsers,
     pub(crate) surprises: Vec<Vec<f32>>,
-    /// Rare ones of what others may have met in the same hour: they are counted when all are there.
+    /// Rare ones of networks that others may have met in the same hour: they are counted when all are there.
     pub(crate) shared: Vec<Shared>,
     /// Those of windows that raised a finding, as they were.
     pub(crate) said: Vec<Vec<f32>>,

@@ -236,6 +236,11 @@ impl<'a> Found<'a> {
         inside(self.raw(mark)?)
     }
 
+    /// Which of a container's streams a line is of: the first, unless the other is named.
+    fn stream(&self) -> usize {
+        usize::from(self.raw(STREAM) == Some("\"stderr\""))
+    }
+
     /// The part of a line in a member, where the container's runtime or driver says that it is one, or the
     /// last.
     fn part(&self, mark: u64) -> Option<Inside<'a>> {
@@ -248,8 +253,7 @@ impl<'a> Found<'a> {
             (None, Some(is_last)) => is_last.trim_matches('"') == "true",
             (None, None) => return None,
         };
-        let text = string(self.raw(mark)?)?;
-        let stream = usize::from(self.raw(STREAM) == Some("\"stderr\""));
+        let (text, stream) = (string(self.raw(mark)?)?, self.stream());
         Some(if is_last { Inside::Last(stream, text) } else { Inside::Part(stream, text) })
     }
 

@@ -50,21 +50,20 @@ pub(crate) fn read(
     let before = parsed.batch.events.len();
     parsed.batch.events.retain(|event| event.time <= latest);
     let ahead = (before - parsed.batch.events.len()) as u64;
-    for offset in &fetched.empty {
-        let position = Position { source, line: *offset as u64 };
-        parsed.rejects.add(Reject::NoValue, position, b"");
-    }
-    for offset in &fetched.protobuf {
-        let position = Position { source, line: *offset as u64 };
-        parsed.rejects.add(Reject::OtlpProtobuf, position, b"");
+    let unread = [(&fetched.empty, Reject::NoValue), (&fetched.protobuf, Reject::OtlpProtobuf)];
+    for (offsets, reason) in unread {
+        for offset in offsets {
+            let position = Position { source, line: *offset as u64 };
+            parsed.rejects.add(reason, position, b"");
+        }
+        parsed.records += offsets.len() as u64;
     }
     if let Some((first, end)) = fetched.damaged {
         let position = Position { source, line: first as u64 };
         let lost = format!("offsets {first} to {} are lost", end - 1);
         parsed.rejects.add(Reject::DamagedBatch, position, lost.as_bytes());
     }
-    let unread = fetched.empty.len() + fetched.protobuf.len();
-    parsed.records += unread as u64 + u64::from(fetched.damaged.is_some());
+    parsed.records += u64::from(fetched.damaged.is_some());
     Read { fetched, parsed, ahead, fronts }
 }
 

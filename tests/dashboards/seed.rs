@@ -206,8 +206,8 @@ fn fill_written(store: &Store) {
     );
 }
 
-/// A verdict for one finding in four and for the first one of each identity, ten minutes after it, and for some of these another one, of an
-/// identity and an endpoint and for a while.
+/// A verdict for one finding in four and for the first one of each identity, ten minutes after it, and for
+/// some of these another one, of an identity and an endpoint and for a while.
 fn fill_feedback(store: &Store) {
     store.ask(
         "INSERT INTO feedback (feedback_id, given_at, given_by, finding_id, tenant_id, verdict,

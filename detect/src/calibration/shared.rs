@@ -5,32 +5,25 @@
 //! to that, and here what the same hour brings to many. Else one fan-out of a stolen list of keys is the
 //! measure of what a new network is, for a month.
 
-use crate::snapshot::plain;
-use model::Detector;
 use serde::{Deserialize, Serialize};
 
-/// A rare reading, and what it is shared by.
+/// A rare reading of [`model::Detector::NewNetwork`].
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Shared {
-    #[serde(with = "plain")]
-    pub(crate) detector: Detector,
-    /// The network that it is about.
-    pub(crate) key: u32,
+    /// The hash of the network.
+    pub(crate) network: u32,
     pub(crate) surprise: f32,
-    /// The surprise of a finding of it; 0 if nothing was said.
-    pub(crate) said: f32,
+    /// The surprise of the finding of it, if one was said.
+    pub(crate) said: Option<f32>,
 }
 
-/// The oddest of each occasion, ordered by detector and key, whatever the order they came in.
+/// The oddest of each network, ordered by network, whatever the order they came in.
 pub(crate) fn occasions(mut all: Vec<Shared>) -> Vec<Shared> {
-    all.sort_unstable_by(|a, b| {
-        let what = |it: &Shared| (it.detector as usize, it.key);
-        what(a).cmp(&what(b)).then(b.surprise.total_cmp(&a.surprise))
-    });
+    all.sort_unstable_by(|a, b| a.network.cmp(&b.network).then(b.surprise.total_cmp(&a.surprise)));
     all.dedup_by(|next, kept| {
-        let is_same = (next.detector as usize, next.key) == (kept.detector as usize, kept.key);
+        let is_same = next.network == kept.network;
         if is_same {
-            kept.said = kept.said.max(next.said);
+            kept.said = kept.said.into_iter().chain(next.said).reduce(f32::max);
         }
         is_same
     });
@@ -43,21 +36,18 @@ mod tests {
 
     #[test]
     fn what_many_meet_counts_once_and_as_its_oddest() {
-        let of = |detector, key, surprise| Shared { detector, key, surprise, said: 0.0 };
-        let mut all: Vec<_> = (0_u8..40)
-            .map(|step| of(Detector::NewNetwork, 7, 6.0 + f32::from(step) / 100.0))
-            .collect();
-        all.push(of(Detector::KeyFanout, 7, 3.0));
-        all.insert(3, of(Detector::NewNetwork, 8, 9.0));
-        all.insert(9, Shared { said: 6.0, ..of(Detector::NewNetwork, 7, 5.0) });
+        let of = |network, surprise| Shared { network, surprise, said: None };
+        let mut all: Vec<_> = (0_u8..40).map(|step| of(7, 6.0 + f32::from(step) / 100.0)).collect();
+        all.insert(3, of(8, 9.0));
+        all.insert(9, Shared { said: Some(6.0), ..of(7, 5.0) });
+        all.insert(20, Shared { said: Some(4.0), ..of(7, 4.0) });
         let kept = |all: Vec<Shared>| {
             let kept = occasions(all);
-            kept.iter().map(|it| (it.detector, it.key, it.surprise, it.said)).collect::<Vec<_>>()
+            kept.iter().map(|it| (it.network, it.surprise, it.said)).collect::<Vec<_>>()
         };
         let forwards = kept(all.clone());
         all.reverse();
         assert_eq!(forwards, kept(all));
-        assert_eq!(forwards.len(), 3);
-        assert!(forwards.contains(&(Detector::NewNetwork, 7, 6.39, 6.0)), "{forwards:?}");
+        assert_eq!(forwards, [(7, 6.39, Some(6.0)), (8, 9.0, None)]);
     }
 }

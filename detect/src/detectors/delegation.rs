@@ -83,7 +83,7 @@ fn of_chain(view: &View<'_>, acting: &Acting, acted: &Acted) -> Option<f64> {
 }
 
 fn surprise(view: &View<'_>, law: &Predictive, acted: &Acted) -> f64 {
-    let count = f64::from(acted.served());
+    let count = f64::from(acted.subjects.served());
     let alone = of_count(view, law, count);
     let Some(acting) = view.identity.acting.as_deref().filter(|it| it.hours >= HOURS_MIN) else {
         return alone;
@@ -109,7 +109,7 @@ fn of_subjects(view: &View<'_>) -> Option<Reading> {
         entity: None,
         start: view.open.start,
         end: view.open.end(),
-        observed: f64::from(acted.served()),
+        observed: f64::from(acted.subjects.served()),
         expected: law.mean,
         surprise: surprise(view, &law, acted),
         law: Law::Bound(law.quantile(UPPER_SURPRISE)),
@@ -123,7 +123,7 @@ pub(crate) fn may_raise(reading: &Reading) -> bool {
 
 pub(crate) fn raise_tripwire(open: &mut OpenWindow) {
     if let Some(acted) = &mut open.acted {
-        acted.tripwire = later(acted.served()).max(SUBJECTS_MIN);
+        acted.tripwire = later(acted.subjects.served()).max(SUBJECTS_MIN);
         acted.beyond.tripwire = later(acted.beyond.count).max(BEYOND_MIN);
     }
 }

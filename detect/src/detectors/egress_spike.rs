@@ -1,6 +1,6 @@
 //! Egress spike: more bytes leave to an identity in an hour than it, or its peers, ever receive.
 
-use super::newcomer::is_newcomer;
+use super::newcomer;
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, windows_sql};
 use crate::explain::{bytes, history, own_most, percent, subject};
 use crate::identity::Identity;
@@ -89,18 +89,12 @@ fn law_of(view: &View<'_>, own: Option<Spread>, kept: Kept) -> Option<(f64, f64,
     Some((centre, (within + 1.0 / precision).sqrt(), freedom))
 }
 
-/// The bytes from which on an hour has the surprise `cut` among the peers of a newcomer; 0 for everybody
-/// else, whom it does not concern.
-pub(crate) fn among_peers(view: &View<'_>, cut: f64) -> f64 {
-    if !is_newcomer(view) {
-        return 0.0;
-    }
+/// The bytes from which on an hour has the surprise `cut` among an identity's peers.
+pub(crate) fn among_peers(view: &View<'_>, cut: f64) -> Option<f64> {
     let each = [Kept::Fast, Kept::Slow].into_iter().filter_map(|kept| law_of(view, None, kept));
     // Whichever is the larger surprise counts, and so whichever is the lower bound.
-    let least = each
-        .map(|(centre, scale, freedom)| Law::Size { centre, scale, freedom }.value_at(cut))
-        .reduce(f64::min);
-    least.unwrap_or(0.0)
+    each.map(|(centre, scale, freedom)| Law::Size { centre, scale, freedom }.value_at(cut))
+        .reduce(f64::min)
 }
 
 /// Squared distance of a window's ln(1 + bytes) above the identity's own median, held to 3 units; `None` of
@@ -143,7 +137,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} in the hour or less",
-            bytes(reading.law.value_at(cut).max(among_peers(view, cut))),
+            bytes(newcomer::least(view, reading, cut)),
         ),
         contributors,
         evidence_sql: windows_sql(view, "bytes_out, responses_with_size, requests"),

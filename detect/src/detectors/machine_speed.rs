@@ -29,8 +29,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     for ((speed, span), measure) in view.open.speeds.iter().zip(SPEED_SPANS_NS).zip(MEASURES) {
         let Some(law) = view.population.predictive(view.identity, measure) else { continue };
         let windows = f64::from(speed.closed.n) + if speed.calls > 0 { 1.0 } else { 0.0 };
-        // The peak is the largest of the hour's windows, and of three lengths.
-        let n = windows.max(view.spans_per_hour(measure)).max(1.0) * MEASURES.len() as f64;
+        let n = looks(view, measure, windows);
         let surprise = surprise(view, measure, speed.peak, (&law, n));
         let reading = Reading {
             detector: Detector::MachineSpeed,
@@ -64,7 +63,7 @@ pub(crate) fn read_spans(view: &View<'_>, out: &mut Vec<Reading>) {
     let measure = Measure::CallsPer5Min;
     let Some(law) = view.population.predictive(view.identity, measure) else { return };
     let spans = view.open.paces.active(view.open.start);
-    let n = (spans.count() as f64).max(view.spans_per_hour(measure)) * MEASURES.len() as f64;
+    let n = looks(view, measure, spans.count() as f64);
     for (start, pace) in view.open.paces.active(view.open.start) {
         let observed = f64::from(pace.calls);
         if observed <= law.mean {
@@ -83,24 +82,28 @@ pub(crate) fn read_spans(view: &View<'_>, out: &mut Vec<Reading>) {
     }
 }
 
-pub(crate) fn may_raise(reading: &Reading) -> bool {
+/// Which of the lengths a reading is of.
+fn index_of(reading: &Reading) -> Option<usize> {
     let length = reading.end.since(reading.start);
-    let min = SPEED_SPANS_NS.iter().position(|span| *span == length);
-    min.and_then(|index| CALLS_MIN.get(index))
+    SPEED_SPANS_NS.iter().position(|span| *span == length)
+}
+
+pub(crate) fn may_raise(reading: &Reading) -> bool {
+    index_of(reading)
+        .and_then(|index| CALLS_MIN.get(index))
         .is_some_and(|min| reading.observed >= f64::from(*min))
 }
 
-/// The calls in a reading's length from which on it has the surprise `cut` among the peers of a newcomer.
-pub(crate) fn among_peers(view: &View<'_>, reading: &Reading, cut: f64) -> f64 {
-    let length = reading.end.since(reading.start);
-    let measure = MEASURES.iter().zip(SPEED_SPANS_NS).find(|(_, span)| *span == length);
-    measure
-        .map_or(0.0, |(measure, _)| newcomer::counted(view, *measure, (looks(view, *measure), cut)))
+/// The calls in a reading's length from which on it has the surprise `cut` among an identity's peers.
+pub(crate) fn among_peers(view: &View<'_>, reading: &Reading, cut: f64) -> Option<f64> {
+    let measure = *MEASURES.get(index_of(reading)?)?;
+    newcomer::counted(view, measure, (looks(view, measure, 0.0), cut))
 }
 
-/// How many windows the busiest one of an ordinary hour is the largest of, over the three lengths.
-fn looks(view: &View<'_>, measure: Measure) -> f64 {
-    view.spans_per_hour(measure).max(1.0) * MEASURES.len() as f64
+/// How many windows a peak is the largest of: those that the hour had, or an ordinary one has if that is
+/// more, of each of the lengths.
+fn looks(view: &View<'_>, measure: Measure, windows: f64) -> f64 {
+    windows.max(view.spans_per_hour(measure)).max(1.0) * MEASURES.len() as f64
 }
 
 pub(crate) fn trip(view: &View<'_>, open: &mut OpenWindow) {
@@ -128,9 +131,11 @@ fn ordinary(view: &View<'_>, cut: f64) -> String {
     let lengths = MEASURES.iter().zip(SPEED_SPANS_NS).zip(CALLS_MIN);
     let each = lengths.filter_map(|((measure, length), min)| {
         let law = view.population.predictive(view.identity, *measure)?;
-        let n = looks(view, *measure);
+        let n = looks(view, *measure, 0.0);
         let own = Law::Count(law, n).value_at(cut);
-        let least = own.max(newcomer::counted(view, *measure, (n, cut))).max(f64::from(min));
+        let is_new = newcomer::is_newcomer(view);
+        let among_peers = is_new.then(|| newcomer::counted(view, *measure, (n, cut))).flatten();
+        let least = newcomer::larger(own, among_peers).max(f64::from(min));
         Some((number(least - 1.0), span(length)))
     });
     let each = each.enumerate().map(|(index, (most, length))| {
@@ -142,8 +147,8 @@ fn ordinary(view: &View<'_>, cut: f64) -> String {
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let length = span(reading.end.since(reading.start));
-    let index = SPEED_SPANS_NS.iter().position(|span| *span == reading.end.since(reading.start));
-    let most = index.and_then(|index| MEASURES.get(index)).map_or(0, |it| most(view, *it));
+    let measure = index_of(reading).and_then(|index| MEASURES.get(index));
+    let most = measure.map_or(0, |measure| most(view, *measure));
     let gap = view.open.gaps.quantile(0.5).map_or_else(String::new, |ns| {
         // A bin holds half an octave, and the first one all that is shorter.
         let gap = match ns {

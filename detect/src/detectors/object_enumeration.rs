@@ -89,14 +89,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} different objects in the hour or fewer",
-            number(
-                reading
-                    .law
-                    .value_at(cut)
-                    .max(newcomer::objects(view, reading, cut))
-                    .max(OBJECTS_MIN)
-                    - 1.0
-            ),
+            number(newcomer::least(view, reading, cut).max(OBJECTS_MIN) - 1.0),
         ),
         contributors: vec![Contributor {
             name: name.to_owned(),

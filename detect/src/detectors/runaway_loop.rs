@@ -9,7 +9,7 @@ use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, later, most, windo
 use crate::explain::{history, number, own_most, span, subject};
 use crate::open_window::OpenWindow;
 use crate::population::{Group, Measure};
-use crate::statistics::moments::shares;
+use crate::statistics::moments::beta_of;
 use crate::statistics::tail::{largest_of, run, seen_before};
 use model::{Contributor, Detector, EndpointId, Finding};
 use std::f64::consts::LOG10_2;
@@ -75,7 +75,7 @@ fn beta(view: &View<'_>) -> Option<(f64, f64)> {
     if peers.is_none() && own.n < SESSIONS_MIN {
         return None;
     }
-    Some(shares(own, peers))
+    Some(beta_of(own, peers))
 }
 
 pub(crate) fn may_raise(reading: &Reading) -> bool {

@@ -71,12 +71,6 @@ pub(crate) fn raise_tripwire(open: &mut OpenWindow) {
     open.changes.tripwire = later(open.changes.objects.len() as u32);
 }
 
-/// How many would be reported.
-fn least(view: &View<'_>, reading: &Reading, cut: f64) -> f64 {
-    let among_peers = newcomer::counted(view, Measure::ChangedPerHour, (1.0, cut));
-    reading.law.value_at(cut).max(among_peers).max(f64::from(OBJECTS_MIN))
-}
-
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let changes = &view.open.changes;
     let deleted = changes.deleted.len();
@@ -102,7 +96,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} different objects changed or deleted in the hour or fewer",
-            number(least(view, reading, cut) - 1.0),
+            number(newcomer::least(view, reading, cut).max(f64::from(OBJECTS_MIN)) - 1.0),
         ),
         contributors: by_endpoint(view, |calls| f64::from(calls.changed)),
         evidence_sql: windows_sql(

@@ -1,7 +1,7 @@
 //! For whom an agent acted in the hour: made only once it did.
 
-use super::distinct::Distinct;
-use super::{Beyond, Crossed, DISTINCT_MAX};
+use super::subjects::Subjects;
+use super::{Beyond, Crossed};
 use crate::delegation::depth_of;
 use crate::detectors::delegation;
 use crate::identity::Acting;
@@ -17,10 +17,7 @@ const NAME_BYTES_MAX: usize = 64;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Acted {
     pub(crate) calls: u32,
-    #[serde(with = "plain")]
-    pub(crate) subjects: Distinct,
-    /// Of whom some more were forgotten since.
-    forgotten: u32,
+    pub(crate) subjects: Subjects,
     /// Subjects that the agent never acted for before, as far as that is kept.
     pub(crate) new: u32,
     /// The first of those, and how many calls it made for each.
@@ -50,8 +47,7 @@ impl Acted {
     pub(crate) fn new(now: Time) -> Self {
         Self {
             calls: 0,
-            subjects: Distinct::default(),
-            forgotten: 0,
+            subjects: Subjects::default(),
             new: 0,
             first_new: Vec::new(),
             depth: 0,
@@ -82,7 +78,7 @@ impl Acted {
         if let Some(served) = self.first_new.iter_mut().find(|it| it.hash == subject) {
             served.calls += 1;
         }
-        if !self.subjects.add(subject, DISTINCT_MAX) {
+        if !self.subjects.add(subject) {
             return;
         }
         if acting.is_none_or(|acting| !acting.knows(subject)) {
@@ -97,16 +93,9 @@ impl Acted {
         }
     }
 
-    /// For how many, also those that were forgotten since.
-    pub(crate) fn served(&self) -> u32 {
-        self.subjects.len() as u32 + self.forgotten
-    }
-
     /// Forgets somebody it acted for, or who is in a chain; that there was somebody stays true.
     pub(super) fn forget(&mut self, mentions: &Mentions, hashes: &[u64]) {
-        let served = self.served();
-        self.subjects.remove(hashes);
-        self.forgotten = served - self.subjects.len() as u32;
+        self.subjects.forget(hashes);
         self.beyond.forget(mentions, hashes);
         self.first_new.retain(|it| !hashes.contains(&it.hash) && !mentions.are_in(&it.name));
         if let Some(without) = self.chain.as_deref().and_then(|chain| mentions.replaced(chain)) {

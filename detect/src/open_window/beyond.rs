@@ -1,6 +1,7 @@
 //! What an agent did in the hour for those whom it acts for, and they never do themselves.
 
 use super::distinct::Distinct;
+use super::subjects::Subjects;
 use super::{Crossed, DISTINCT_MAX};
 use crate::alarm;
 use crate::detectors::delegation;
@@ -26,10 +27,7 @@ pub(crate) struct Beyond {
     /// The same by endpoint, in the order in which they came.
     pub(crate) endpoints: Vec<Outside>,
     /// For whom.
-    #[serde(with = "plain")]
-    subjects: Distinct,
-    /// Of whom some may have been forgotten since.
-    forgotten: u32,
+    pub(crate) subjects: Subjects,
     /// The fewest days for which that is known of any of them.
     pub(crate) days: u16,
     /// The first of those calls.
@@ -53,8 +51,7 @@ impl Default for Beyond {
             compared: 0,
             count: 0,
             endpoints: Vec::new(),
-            subjects: Distinct::default(),
-            forgotten: 0,
+            subjects: Subjects::default(),
             days: 0,
             evidence: Vec::new(),
             tripwire: delegation::BEYOND_MIN,
@@ -90,7 +87,7 @@ impl Beyond {
         }
         self.days = if self.count == 0 { days } else { self.days.min(days) };
         self.count += 1;
-        self.subjects.add(subject, DISTINCT_MAX);
+        self.subjects.add(subject);
         let known = self.endpoints.iter().position(|it| it.endpoint == endpoint);
         if let Some(known) = known.and_then(|place| self.endpoints.get_mut(place)) {
             known.subjects += 1;
@@ -111,16 +108,9 @@ impl Beyond {
         self.pairs.len() >= DISTINCT_MAX
     }
 
-    /// For how many, also those that were forgotten since.
-    pub(crate) fn served(&self) -> u32 {
-        self.subjects.len() as u32 + self.forgotten
-    }
-
     /// Forgets somebody it acted for; that there was somebody stays true.
     pub(super) fn forget(&mut self, mentions: &Mentions, hashes: &[u64]) {
-        let served = self.served();
-        self.subjects.remove(hashes);
-        self.forgotten = served - self.subjects.len() as u32;
+        self.subjects.forget(hashes);
         self.evidence.iter_mut().for_each(|it| scrub_evidence(it, mentions));
     }
 }
@@ -132,21 +122,4 @@ fn pair_of(subject: u64, endpoint: EndpointId) -> u64 {
     key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     key ^ (key >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn for_how_many_stays_true_when_they_are_forgotten() {
-        let mut beyond = Beyond::default();
-        for subject in [7, 8, 9] {
-            beyond.subjects.add(subject, DISTINCT_MAX);
-        }
-        let mentions = Mentions::of(["alice"]);
-        beyond.forget(&mentions, &[7]);
-        beyond.forget(&mentions, &[7, 8, 9]);
-        assert_eq!((beyond.served(), beyond.subjects.len()), (3, 0));
-    }
 }

@@ -24,11 +24,6 @@ impl Distinct {
         self.0.retain(|hash| !hashes.contains(hash));
     }
 
-    /// The values, in order.
-    pub(crate) fn hashes(&self) -> impl Iterator<Item = u64> {
-        self.0.iter().copied()
-    }
-
     /// The least of them: read before it is needed.
     pub(crate) fn glance(&self) -> u64 {
         self.0.first().copied().unwrap_or_default()

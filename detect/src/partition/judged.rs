@@ -2,8 +2,7 @@
 
 use super::learn::Suspect;
 use crate::calibration::Shared;
-use crate::detectors::newcomer;
-use crate::detectors::{Reading, new_network};
+use crate::detectors::{Reading, new_network, newcomer};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
@@ -30,14 +29,14 @@ pub(super) fn take(
         let oddest = of_this.iter().map(|reading| reading.surprise as f32).reduce(f32::max);
         let Some(oddest) = oddest.filter(|_| !suspect.bars(detector)) else { continue };
         let is_said = open.raised.iter().any(|it| it.detector == detector && !it.is_silent);
-        let key = shared_key(context, (identity, open), (detector, oddest));
+        let network = shared_network(context, (identity, open), (detector, oddest));
         let counts = is_occasion(context, identity, open, (detector, oddest));
         // What newcomers raise is no measure, but it is said; of a network that many met, once.
         let is_heard = counts || newcomer::is_no_measure(&context.view(identity, open), detector);
         if let Some(said) = contribution.said.get_mut(detector as usize)
             && is_said
             && is_heard
-            && key.is_none()
+            && network.is_none()
         {
             said.push(oddest);
         }
@@ -48,9 +47,9 @@ pub(super) fn take(
         let cut =
             is_raised.then(|| context.calibration.surprise_at(detector, context.cut_of(detector)));
         let surprise = cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0);
-        if let Some(key) = key {
-            let said = if is_said { oddest } else { 0.0 };
-            contribution.shared.push(Shared { detector, key, surprise, said });
+        if let Some(network) = network {
+            let said = is_said.then_some(oddest);
+            contribution.shared.push(Shared { network, surprise, said });
             continue;
         }
         if let Some(surprises) = contribution.surprises.get_mut(detector as usize) {
@@ -60,7 +59,7 @@ pub(super) fn take(
 }
 
 /// The network that a rare reading is about, which others may have met in the same hour.
-fn shared_key(
+fn shared_network(
     context: &Context<'_>,
     (identity, open): (&Identity, &OpenWindow),
     (detector, oddest): (Detector, f32),

@@ -45,8 +45,8 @@ impl Suspect {
     }
 }
 
-/// Learns a closed window: nothing from one that raised a finding, little from one that looks like
-/// somebody else's.
+/// Learns a closed window: nothing from one that raised a finding, but for what a log's first day says of
+/// itself, and little from one that looks like somebody else's.
 pub(super) fn learn(
     context: &Context<'_>,
     contribution: &mut Contribution,
@@ -69,8 +69,8 @@ pub(super) fn learn(
     let is_held = control::is_held(announced, (identity, open), context.endpoints);
     let is_held = is_held || is_of_flood(context, identity);
     let is_beginning = newcomer::is_beginning(context, open);
-    let is_usual = (is_usual && !is_suspect) || is_beginning;
-    let is_learned = learns_all || (is_usual && !is_held && weight >= WEIGHT_MIN);
+    let is_believed = (is_usual && !is_suspect) || is_beginning;
+    let is_learned = learns_all || (is_believed && !is_held && weight >= WEIGHT_MIN);
     let kept = if is_learned { weight } else { 0.0 };
     learn_anyway(context, contribution, (identity, open), kept);
     if open.calls == 0 {

@@ -107,8 +107,8 @@ const CONCENTRATION_MIN: f64 = 0.5;
 
 /// The Beta law (a, b) of a chance, from the shares of one's own windows and of the peers' (see
 /// [`Moments::add_share`]): its mean and variance are theirs (the method of moments: Johnson, Kotz and
-/// Balakrishnan, Continuous Univariate Distributions, vol. 2, 2nd ed., §25.4).
-pub fn shares(own: &Moments, peers: Option<&Sums>) -> (f64, f64) {
+/// Balakrishnan, Continuous Univariate Distributions, vol. 2, 2nd ed., §25.4). There must be a window of either.
+pub fn beta_of(own: &Moments, peers: Option<&Sums>) -> (f64, f64) {
     let windows = f64::from(own.n);
     let prior = peers.map_or(0.0, |_| PRIOR_SHARES / (1.0 + windows / PRIOR_SHARES));
     let (mean, square) = peers.map_or((0.0, 0.0), |it| (it.sum / it.n, it.squares / it.n));
@@ -228,6 +228,29 @@ mod tests {
     #[test]
     fn without_anything_to_go_by_there_is_no_law() {
         assert_eq!(Predictive::of(&Moments::default(), &Sums::default()), None);
+    }
+
+    #[test]
+    fn a_chance_has_the_mean_and_the_spread_of_its_windows() {
+        let windows = |shares: [f64; 2]| {
+            let mut own = Moments::default();
+            for share in shares.into_iter().cycle().take(1_000) {
+                own.add_share(1_000.0 * share, 1_000.0);
+            }
+            own
+        };
+        let mean_of = |(a, b): (f64, f64)| a / (a + b);
+        let (a, b) = beta_of(&windows([0.2, 0.4]), None);
+        let mean = mean_of((a, b));
+        let deviation = (mean * (1.0 - mean) / (a + b + 1.0)).sqrt();
+        assert!((mean - 0.3).abs() < 0.001 && (deviation - 0.1).abs() < 0.005, "{a} {b}");
+        let (a, b) = beta_of(&windows([0.3, 0.3]), None);
+        assert!(a + b > 1_000.0, "windows that do not differ: {a} {b}");
+        let peers = Sums { n: 100.0, sum: 30.0, squares: 10.0 };
+        let newcomer = mean_of(beta_of(&Moments::default(), Some(&peers)));
+        assert!((0.25..0.4).contains(&newcomer), "{newcomer}");
+        let known = mean_of(beta_of(&windows([0.8, 1.0]), Some(&peers)));
+        assert!(known > 0.89, "{known}");
     }
 
     #[test]

@@ -12,8 +12,7 @@ fn open<'a>(found: &Found<'a>) -> Option<Inside<'a>> {
     if let Some(part) = found.part(LOG) {
         return Some(part);
     }
-    let text = string(found.raw(LOG)?)?;
-    let stream = usize::from(found.raw(STREAM) == Some("\"stderr\""));
+    let (text, stream) = (string(found.raw(LOG)?)?, found.stream());
     if text.ends_with('\n') {
         // Where no part came before, this is the whole line.
         return Some(Inside::Last(stream, text));

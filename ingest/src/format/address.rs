@@ -16,6 +16,11 @@ pub(crate) struct Address<'a> {
     pub(crate) port: Option<u16>,
 }
 
+/// Whether a text is an address, with or without a port, and no host's name.
+pub(crate) fn is_ip(text: &str) -> bool {
+    parse(text).is_some_and(|it| it.ip.is_some())
+}
+
 /// Splits `host`, `host:port`, `[v6]`, `[v6]:port`; `None` for what cannot be a host.
 pub(crate) fn parse(text: &str) -> Option<Address<'_>> {
     if let Some(ip) = ipv4(text.as_bytes()) {

@@ -66,7 +66,7 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
         && is_id(id)
         && is_epoch(time)
         && is_number(bytes)
-        && address::parse(client).is_some_and(|it| it.ip.is_some())
+        && address::is_ip(client)
         && is_status(status)
         && matches!(scheme, "HTTP" | "HTTPS")
         && address::parse(host).is_some()

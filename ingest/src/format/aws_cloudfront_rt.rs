@@ -135,9 +135,9 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
 /// which only one was chosen could not be told apart.
 fn head<'a>(columns: &mut Columns<'a>, texts: &mut Texts<'a>) -> Option<()> {
     texts[At::Time as usize] = columns.next().filter(|it| is_epoch(it))?;
-    texts[At::Client as usize] = columns.next().filter(|it| is_address(it))?;
+    texts[At::Client as usize] = columns.next().filter(|it| address::is_ip(it))?;
     // The edge server's address, and the time to the first byte.
-    let _edge = columns.next_if(|it| is_address(it));
+    let _edge = columns.next_if(|it| address::is_ip(it));
     let _first_byte = columns.next_if(|it| is_seconds(it) || *it == "-");
     texts[At::Status as usize] = columns.next().filter(|it| is_status(it))?;
     texts[At::BytesOut as usize] = columns.next().filter(|it| is_number(it))?;
@@ -241,10 +241,6 @@ fn put_decoded<'a>(record: &mut Record<'a>, at: At, value: &'a str) {
         Some(plain) => record.put_copied(field, at as u16, &plain),
         None => record.put(field, at as u16, Value::Line(value)),
     }
-}
-
-fn is_address(column: &str) -> bool {
-    address::parse(column).is_some_and(|it| it.ip.is_some())
 }
 
 fn is_seconds(column: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What header lines such as `#Fields: date time c-ip` say about the lines below them, and lines of
 //! columns that nothing names.
 
-use super::line::{is_decimal, is_number, is_status};
+use super::line::{is_epoch, is_since_epoch, is_status};
 use super::{address, request};
 use crate::timestamp;
 
@@ -11,8 +11,8 @@ const COLUMNS_MAX: usize = 256;
 const SEPARATORS: [char; 5] = ['\t', ' ', ',', ';', '|'];
 /// Columns that a line of an access log has at least.
 const COLUMNS_MIN: usize = 4;
-/// Digits of a time in seconds, and of one in milliseconds.
-const EPOCH_DIGITS: [usize; 2] = [10, 13];
+/// Digits of a time in milliseconds.
+const MILLIS_DIGITS: usize = 13;
 
 /// The columns that the latest header of an input names.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -42,21 +42,15 @@ pub(crate) fn are_unnamed(line: &str) -> bool {
         let is_time = |it: &str| {
             // Between spaces, messages of programs have dates too.
             is_epoch(it)
+                || is_since_epoch(it, MILLIS_DIGITS)
                 || separator != ' ' && timestamp::text(it).is_some_and(|it| it.time.is_plausible())
         };
-        let is_address = |it: &str| address::parse(it).is_some_and(|it| it.ip.is_some());
         let is_call = |it: &str| is_status(it) || request::method(it) == Some(it);
         columns().nth(COLUMNS_MIN - 1).is_some()
             && columns().any(is_time)
-            && columns().any(is_address)
+            && columns().any(address::is_ip)
             && columns().any(is_call)
     })
-}
-
-/// A time since 1970, with or without decimals.
-fn is_epoch(column: &str) -> bool {
-    let whole = column.split('.').next().unwrap_or(column);
-    EPOCH_DIGITS.contains(&whole.len()) && is_number(whole) && is_decimal(column)
 }
 
 #[cfg(test)]

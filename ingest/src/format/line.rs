@@ -196,8 +196,13 @@ pub(super) fn is_decimal(text: &str) -> bool {
 
 /// Whether a text is seconds since 1970, with or without decimals.
 pub(super) fn is_epoch(text: &str) -> bool {
-    let seconds = text.split('.').next().unwrap_or(text);
-    seconds.len() == SECONDS_DIGITS && is_number(seconds) && is_decimal(text)
+    is_since_epoch(text, SECONDS_DIGITS)
+}
+
+/// Whether a text is a time since 1970 of so many digits, with or without decimals.
+pub(super) fn is_since_epoch(text: &str, digits: usize) -> bool {
+    let whole = text.split('.').next().unwrap_or(text);
+    whole.len() == digits && is_number(whole) && is_decimal(text)
 }
 
 /// Whether a text is three digits: a status.

@@ -251,8 +251,7 @@ fn finish(record: &mut Record<'_>) {
         record.forget(verb);
     }
     let (agent, client) = (Slot::Text(Text::AgentName), Slot::Raw(Raw::Client));
-    let is_address = |text: &str| address::parse(text).is_some_and(|it| it.ip.is_some());
-    if record.text(agent).is_some_and(is_address) {
+    if record.text(agent).is_some_and(address::is_ip) {
         if !record.has(client) {
             record.copy(agent, client);
         }

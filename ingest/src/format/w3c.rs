@@ -195,7 +195,7 @@ fn name(place: Option<u16>) -> Option<&'static str> {
 /// Whether a value can be one of the column's.
 fn fits(name: &str, value: &str) -> bool {
     match name {
-        "c-ip" => value == "-" || address::parse(value).is_some_and(|it| it.ip.is_some()),
+        "c-ip" => value == "-" || address::is_ip(value),
         "sc-status" => value == "-" || is_status(value),
         _ => true,
     }
@@ -207,7 +207,7 @@ fn by_default<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
         let names = || names.split_ascii_whitespace();
         names().count() == count
             && names().zip(values(line, count)).all(|(name, value)| match name {
-                "s-ip" | "c-ip" => address::parse(value).is_some_and(|it| it.ip.is_some()),
+                "s-ip" | "c-ip" => address::is_ip(value),
                 "sc-status" => is_status(value),
                 "X-Forwarded-For" => {
                     value == "-" || address::first(value).is_some_and(|it| it.ip.is_some())

@@ -9,7 +9,7 @@ use crate::detectors::{Law, Reading, UPPER_SURPRISE, View, Words, ranked_sql};
 use crate::explain::{counted, number, percent, span};
 use crate::identity::Far;
 use crate::open_window::{Beyond, Outside};
-use crate::statistics::moments::{shares, smallest};
+use crate::statistics::moments::{beta_of, smallest};
 use crate::statistics::tail::{beta_binomial, largest_of, seen_before};
 use model::{Contributor, Detector, EndpointId, Finding};
 
@@ -40,7 +40,7 @@ impl Usual {
         let peers = Some(&view.population.agents.beyond).filter(|sums| sums.n > 0.0);
         Some(Self {
             compared: f64::from(beyond.compared),
-            beta: shares(&acting.beyond, peers),
+            beta: beta_of(&acting.beyond, peers),
             most: f64::from(acting.beyond_most),
             hours,
             far: acting.far,
@@ -114,7 +114,7 @@ pub(super) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Option<Wo
              far in {} of such pairs, so {} are expected in an hour like this, 99.9 % of such hours stay under {}, its own most \
              in those that were learned is {}; {}.",
             view.identity.name,
-            counted(u64::from(beyond.served()), "identity"),
+            counted(u64::from(beyond.subjects.served()), "identity"),
             counted(u64::from(beyond.days), "day"),
             number(reading.observed),
             number(usual.compared),
