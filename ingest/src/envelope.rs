@@ -192,8 +192,26 @@ names! {
 
 /// The bit of a name; 0 for one that no envelope has.
 pub(crate) fn mark(name: &str) -> u64 {
-    NAMES.iter().position(|it| *it == name).map_or(0, |at| 1 << at)
+    let mut bits = OF_LENGTH.get(name.len()).copied().unwrap_or_default();
+    while bits != 0 {
+        if NAMES.get(bits.trailing_zeros() as usize) == Some(&name) {
+            return 1 << bits.trailing_zeros();
+        }
+        bits &= bits - 1;
+    }
+    0
 }
+
+/// The names of each length, a bit each: few names of an object are as long as one of these.
+static OF_LENGTH: [u64; 32] = {
+    let mut of_length = [0; 32];
+    let mut at = 0;
+    while at < NAMES.len() {
+        of_length[NAMES[at].len()] |= 1 << at;
+        at += 1;
+    }
+    of_length
+};
 
 /// Whether an object that has these names is an envelope.
 pub(crate) fn is_one(marks: u64) -> bool {

@@ -7,7 +7,6 @@ mod query;
 pub(crate) use query::{is_credential_name, query};
 
 use crate::endpoint::{SegmentKind, classify};
-use std::fmt::Write as _;
 
 /// Bytes that a path segment has at least before it may be a random token.
 const TOKEN_BYTES_MIN: usize = 16;
@@ -72,9 +71,9 @@ impl Key {
 }
 
 fn hexadecimal<const N: usize>(bytes: Option<&[u8; N]>, out: &mut String) {
+    let digit = |it: u8| char::from_digit(u32::from(it), 16);
     for byte in bytes.into_iter().flatten() {
-        // Writing to a string cannot fail.
-        let _infallible = write!(out, "{byte:02x}");
+        out.extend(digit(byte >> 4).into_iter().chain(digit(byte & 15)));
     }
 }
 

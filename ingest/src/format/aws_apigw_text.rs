@@ -1,7 +1,7 @@
 //! The text templates of AWS API Gateway's access log: CLF, CSV and XML, as its console offers them.
 
 use super::field::{Field, Raw, identity};
-use super::line::{Line, fill, is_date, is_number, is_status};
+use super::line::{Line, fill, is_date, is_number, is_status, split_at_last_mark};
 use super::record::Record;
 use super::{Format, Reader, address};
 use crate::reject::Reject;
@@ -122,7 +122,7 @@ fn is_id(text: &str) -> bool {
 fn clf(line: &str) -> Option<Values<'_>> {
     let (line, [status, length, id]) = tail(line)?;
     let (head, request) = line.0.strip_suffix('"')?.split_once('"')?;
-    let (callers, time) = head.trim_ascii_end().strip_suffix(']')?.rsplit_once(" [")?;
+    let (callers, time) = split_at_last_mark(head.trim_ascii_end().strip_suffix(']')?, " [")?;
     let mut callers = Line(callers);
     let (client, caller) = (callers.word()?, callers.word()?);
     let (method, rest) = request.split_once(' ')?;

@@ -9,6 +9,7 @@ use super::{Format, Reader, siem};
 use crate::reject::Reject;
 use memchr::{memchr_iter, memrchr};
 use model::{Int, Text, TimeKind};
+use std::sync::LazyLock;
 
 pub(super) static FORMAT: Format = Format {
     name: "cef",
@@ -65,6 +66,7 @@ static FIELDS: &[Field] = &[
     Field::text("dvchost", Text::SourceInstance),
     Field::text("destinationServiceName", Text::GatewayService),
 ];
+static KEYS: LazyLock<siem::Keys> = LazyLock::new(|| siem::Keys::of(FIELDS));
 /// Pairs that are looked at; a line has hardly more than fifty.
 const PAIRS_MAX: usize = 256;
 /// Fields of a header: version, vendor, product, its version, signature, name, severity.
@@ -122,9 +124,8 @@ pub(super) fn is_request(record: &Record<'_>) -> bool {
 }
 
 fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
-    let Some(rank) = FIELDS.iter().position(|field| field.name == key) else { return };
-    let Some(field) = FIELDS.get(rank) else { return };
-    let rank = rank as u16;
+    let Some(rank) = KEYS.rank(key) else { return };
+    let Some(field) = FIELDS.get(usize::from(rank)).filter(|it| it.name == key) else { return };
     if field.slot == Slot::Raw(Raw::Target)
         && !value.contains("://")
         && let Some((host, _)) = value.split_once('/').filter(|(host, _)| !host.is_empty())

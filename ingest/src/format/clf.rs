@@ -6,7 +6,7 @@
 mod tail;
 
 use super::field::{Field, How, Raw, identity};
-use super::line::{Line, is_status, put_escaped, quotes};
+use super::line::{Line, is_status, put_escaped, quotes, split_at_last_mark};
 use super::record::Record;
 use super::{Format, Reader, address};
 use crate::reject::Reject;
@@ -116,7 +116,7 @@ fn date(line: &str) -> Option<[&str; 4]> {
     let (at, prefix, host) = match quotes.find(opens) {
         Some(at) => (at, line.get(..at - 2)?, ""),
         None => {
-            let (prefix, host) = line.get(..first)?.rsplit_once("] ")?;
+            let (prefix, host) = split_at_last_mark(line.get(..first)?, "] ")?;
             (first, prefix, host.trim_ascii())
         }
     };

@@ -1,7 +1,7 @@
 //! Envoy's default text line: `[time] "request" code flags rx tx ms ms "xff" "ua" "id" "host" "peer"`.
 
 use super::field::{Field, How, Raw};
-use super::line::{begins_with_time, is_number};
+use super::line::{begins_with_time, is_number, split_at_last_mark, split_at_mark};
 use super::record::{Record, Value};
 use super::{Format, Reader, istio};
 use crate::reject::Reject;
@@ -41,6 +41,9 @@ const EMISSARY: &str = "ACCESS ";
 /// Where the quoted fields begin.
 const QUOTED_AT: usize = NUMBERS_AT + NUMBERS;
 
+/// What stands between two texts in quotes.
+const BETWEEN: &str = "\" \"";
+
 /// `[2026-…] "` is Envoy's; other lines that begin with a bracket are messages.
 fn looks(line: &str) -> bool {
     let line = line.strip_prefix(EMISSARY).unwrap_or(line);
@@ -58,10 +61,10 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let line = line.strip_prefix(EMISSARY).unwrap_or(line);
     let unknown = Reject::UnknownFormat;
     let (time, rest) =
-        line.strip_prefix('[').and_then(|it| it.split_once("] \"")).ok_or(unknown)?;
-    let (at, numbers, tail) = split(rest).ok_or(unknown)?;
+        line.strip_prefix('[').and_then(|it| split_at_mark(it, "] \"")).ok_or(unknown)?;
+    let (at, numbers, tail) = split(rest, rest.len()).ok_or(unknown)?;
     // What follows the request decides, not what a caller wrote behind that.
-    if istio::split(rest).is_some_and(|(of_istio, ..)| of_istio < at) {
+    if istio::split(rest, at).is_some() {
         return Err(unknown);
     }
     let request = rest.get(..at).unwrap_or("");
@@ -83,15 +86,15 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     Ok(())
 }
 
-/// Where the request ends, the numbers behind it, and the rest.
+/// Where the request ends, before the byte `end`; the numbers behind it, and the rest.
 ///
 /// The text is not escaped, but no request line of Envoy's holds a quote, a space and numbers.
-pub(super) fn split(text: &str) -> Option<(usize, [&str; NUMBERS], &str)> {
+pub(super) fn split(text: &str, end: usize) -> Option<(usize, [&str; NUMBERS], &str)> {
     let ends = |at: usize| {
         let tail = text.get(at + 1..)?;
         numbers(tail).map(|(numbers, quoted)| (at, numbers, quoted))
     };
-    memchr::memchr_iter(b'"', text.as_bytes()).find_map(ends)
+    memchr::memchr_iter(b'"', text.as_bytes().get(..end)?).find_map(ends)
 }
 
 /// Whether a line is of a TCP connection: it has neither a request nor a status.
@@ -108,11 +111,12 @@ pub(super) fn callers(text: &str) -> Option<([&str; 5], &str)> {
     let inner = text.strip_prefix('"')?;
     let end = memchr::memrchr(b'"', inner.as_bytes())?;
     let (inner, bare) = (inner.get(..end)?, inner.get(end + 1..)?.trim_ascii());
-    let mut parts = inner.splitn(6, "\" \"");
-    let left: [&str; 5] = std::array::from_fn(|_| parts.next().unwrap_or(""));
+    let mut rest = Some(inner);
+    let left: [&str; 5] = std::array::from_fn(|_| from_left(&mut rest).unwrap_or(""));
     let [forwarded, .., left_upstream] = left;
-    let mut from_right = inner.split_once("\" \"").map_or("", |(_, rest)| rest).rsplitn(4, "\" \"");
-    let right: [Option<&str>; 4] = std::array::from_fn(|_| from_right.next());
+    let mut behind = Some(split_at_mark(inner, BETWEEN).map_or("", |(_, behind)| behind));
+    let last: [Option<&str>; 3] = std::array::from_fn(|_| from_right(&mut behind));
+    let right = [last[0], last[1], last[2], behind];
     if let [Some(upstream), Some(authority), Some(id), Some(user_agent)] = right
         // Columns that the operator added stand behind the upstream's address.
         && (is_address(upstream)
@@ -122,8 +126,24 @@ pub(super) fn callers(text: &str) -> Option<([&str; 5], &str)> {
     {
         return Some(([forwarded, user_agent, id, authority, upstream], bare));
     }
-    let more = parts.next().unwrap_or("");
+    let more = rest.unwrap_or("");
     Some((left, if bare.is_empty() { more } else { bare }))
+}
+
+/// Takes the first of the texts that are left; nothing is left of the last one.
+fn from_left<'a>(rest: &mut Option<&'a str>) -> Option<&'a str> {
+    let text = (*rest)?;
+    let found = split_at_mark(text, BETWEEN);
+    *rest = found.map(|(_, behind)| behind);
+    Some(found.map_or(text, |(first, _)| first))
+}
+
+/// Takes the last of them.
+fn from_right<'a>(rest: &mut Option<&'a str>) -> Option<&'a str> {
+    let text = (*rest)?;
+    let found = split_at_last_mark(text, BETWEEN);
+    *rest = found.map(|(before, _)| before);
+    Some(found.map_or(text, |(_, last)| last))
 }
 
 /// Whether a text is an id that Envoy makes for a request.
@@ -137,7 +157,7 @@ fn is_id(text: &str) -> bool {
 
 /// `10.0.2.1:80`, `tcp://10.0.2.1:80`, `[::1]:80`, or a socket's path.
 fn is_address(text: &str) -> bool {
-    let address = text.rsplit_once("://").map_or(text, |(_, address)| address);
+    let address = split_at_last_mark(text, "://").map_or(text, |(_, address)| address);
     let address = super::address::parse(address);
     text.starts_with('/') || address.is_some_and(|it| it.ip.is_some() && it.port.is_some())
 }
@@ -147,7 +167,7 @@ fn numbers(text: &str) -> Option<([&str; NUMBERS], &str)> {
     let mut rest = text.strip_prefix(' ')?;
     let mut found = [""; NUMBERS];
     for (index, slot) in found.iter_mut().enumerate() {
-        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (word, after) = split_at_mark(rest, " ").unwrap_or((rest, ""));
         let is_flags =
             index == 1 && word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b',');
         if !is_number(word) && !is_flags && word != "-" {

@@ -3,7 +3,7 @@
 //! `[GIN] date - time | status | latency | client | METHOD "path"`
 
 use super::field::{Field, How, Raw};
-use super::line::{go_duration, is_status, put_escaped};
+use super::line::{go_duration, is_status, put_escaped, split_at_mark};
 use super::record::{Record, Value};
 use super::{Format, Reader, address};
 use crate::reject::Reject;
@@ -101,7 +101,7 @@ impl<'t> Columns<'t> {
 /// Splits a line; the path is last, so that its bytes shift nothing.
 fn columns(text: &str) -> Option<Columns<'_>> {
     let mut parts = text.splitn(5, '|').map(str::trim);
-    let (date, time) = parts.next()?.split_once(" - ")?;
+    let (date, time) = split_at_mark(parts.next()?, " - ")?;
     let status = parts.next().filter(|it| is_status(it))?;
     let latency_ns = go_duration(parts.next()?)?;
     let client = parts.next()?;

@@ -2,7 +2,7 @@
 
 use super::envoy::{callers, is_connection};
 use super::field::{Field, How, Raw};
-use super::line::{Line, begins_with_time, fill, is_number};
+use super::line::{Line, begins_with_time, fill, is_number, split_at_mark};
 use super::record::Record;
 use super::{Format, Reader, envoy};
 use crate::reject::Reject;
@@ -53,22 +53,22 @@ fn looks(line: &str) -> bool {
 
 /// Time, request, code to duration, and the rest.
 fn parts(line: &str) -> Option<(&str, &str, [&str; 6], &str)> {
-    let (time, rest) = line.strip_prefix('[')?.split_once("] \"")?;
-    let (at, numbers, tail) = split(rest)?;
+    let (time, rest) = split_at_mark(line.strip_prefix('[')?, "] \"")?;
+    let (at, numbers, tail) = split(rest, rest.len())?;
     // What follows the request decides, not what a caller wrote behind that.
-    if envoy::split(rest).is_some_and(|(of_envoy, ..)| of_envoy < at) {
+    if envoy::split(rest, at).is_some() {
         return None;
     }
     Some((time, rest.get(..at)?, numbers, tail))
 }
 
-/// Where the request ends, the numbers behind it, and the rest.
-pub(super) fn split(text: &str) -> Option<(usize, [&str; 6], &str)> {
+/// Where the request ends, before the byte `end`; the numbers behind it, and the rest.
+pub(super) fn split(text: &str, end: usize) -> Option<(usize, [&str; 6], &str)> {
     let ends = |at: usize| {
         let tail = text.get(at + 1..)?.strip_prefix(' ')?;
         numbers(tail).map(|(numbers, tail)| (at, numbers, tail))
     };
-    memchr::memchr_iter(b'"', text.as_bytes()).find_map(ends)
+    memchr::memchr_iter(b'"', text.as_bytes().get(..end)?).find_map(ends)
 }
 
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {

@@ -8,6 +8,7 @@ use super::record::{Record, Value};
 use super::{Format, Reader, cef, siem};
 use crate::reject::Reject;
 use model::{Int, Text, TimeKind};
+use std::sync::LazyLock;
 
 pub(super) static FORMAT: Format = Format {
     name: "leef",
@@ -52,6 +53,8 @@ static FIELDS: &[Field] = &[
     Field::text("policy", Text::GatewayRoute),
     Field::text("requestId", Text::RequestId),
 ];
+
+static KEYS: LazyLock<siem::Keys> = LazyLock::new(|| siem::Keys::of(FIELDS));
 
 fn looks(line: &str) -> bool {
     header(line).is_some()
@@ -100,11 +103,8 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
 }
 
 fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
-    let Some(rank) = FIELDS.iter().position(|it| it.name.eq_ignore_ascii_case(key)) else {
-        return;
-    };
-    let Some(field) = FIELDS.get(rank) else { return };
-    let rank = rank as u16;
+    let Some(rank) = KEYS.rank(key) else { return };
+    let Some(field) = FIELDS.get(usize::from(rank)) else { return };
     match field.name {
         "devTime" => {
             if let Some(time) = siem::time(value) {

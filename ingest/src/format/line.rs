@@ -105,6 +105,25 @@ impl<'a> Line<'a> {
     }
 }
 
+/// What stands before and behind the first `mark` of a few bytes: by its first byte, which is rare, where
+/// `split_once` would prepare a search of each line anew.
+pub(super) fn split_at_mark<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
+    let first = *mark.as_bytes().first()?;
+    let is_it =
+        |at: &usize| text.as_bytes().get(*at..).is_some_and(|it| it.starts_with(mark.as_bytes()));
+    let at = memchr_iter(first, text.as_bytes()).find(is_it)?;
+    Some((text.get(..at)?, text.get(at + mark.len()..)?))
+}
+
+/// The same of the last one.
+pub(super) fn split_at_last_mark<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
+    let first = *mark.as_bytes().first()?;
+    let is_it =
+        |at: &usize| text.as_bytes().get(*at..).is_some_and(|it| it.starts_with(mark.as_bytes()));
+    let at = memrchr_iter(first, text.as_bytes()).find(is_it)?;
+    Some((text.get(..at)?, text.get(at + mark.len()..)?))
+}
+
 /// The places of the quotes that no backslash escapes.
 pub(super) fn quotes(text: &str) -> impl Iterator<Item = usize> + '_ {
     let bytes = text.as_bytes();

@@ -1,7 +1,9 @@
 //! The access log of Reactor Netty, which Spring Cloud Gateway writes.
 
 use super::field::{Field, How, Raw, identity};
-use super::line::{Line, fill, is_date, is_number, is_status, split_port};
+use super::line::{
+    Line, fill, is_date, is_number, is_status, split_at_last_mark, split_at_mark, split_port,
+};
 use super::record::Record;
 use super::{Format, Reader};
 use crate::reject::Reject;
@@ -87,11 +89,11 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
     // The URI is encoded, so it holds neither a space nor a quote.
     let before = line.0.strip_suffix('"')?;
     let (head, request) = before.rsplit_once('"')?;
-    let (callers, date) = head.strip_suffix("] ")?.rsplit_once(" [")?;
+    let (callers, date) = split_at_last_mark(head.strip_suffix("] ")?, " [")?;
     if !is_date(date) && !super::line::begins_with_time(date, b'T') {
         return None;
     }
-    let (client, user) = callers.split_once(" - ")?;
+    let (client, user) = split_at_mark(callers, " - ")?;
     let (client, port) = match local_port {
         // In the older layout the client stands alone.
         Some(_) => (client, ""),

@@ -1,6 +1,32 @@
 //! What CEF and LEEF share: where their lines begin, their times, and what was decided.
 
+use super::field::Field;
 use super::line::{PREFIX_BYTES_MAX, is_number, is_syslogs};
+use std::collections::HashMap;
+
+/// Bytes of a key that may be a field's name.
+const KEY_BYTES_MAX: usize = 64;
+
+/// The places of a table's fields by their names in lower case.
+#[derive(Debug)]
+pub(super) struct Keys(HashMap<Box<[u8]>, u16, foldhash::fast::FixedState>);
+
+impl Keys {
+    /// The names of a table, each of which stands in it once.
+    pub(super) fn of(fields: &[Field]) -> Self {
+        let lower = |it: &Field| it.name.to_ascii_lowercase().into_bytes().into_boxed_slice();
+        Self((0..).zip(fields).map(|(rank, field)| (lower(field), rank)).collect())
+    }
+
+    /// The place of the field that a key names, in whatever case it is written.
+    pub(super) fn rank(&self, key: &str) -> Option<u16> {
+        let mut lower = [0; KEY_BYTES_MAX];
+        let lower = lower.get_mut(..key.len())?;
+        lower.copy_from_slice(key.as_bytes());
+        lower.make_ascii_lowercase();
+        self.0.get(&*lower).copied()
+    }
+}
 
 /// What follows a marker such as `CEF:` that stands at a line's start or behind what syslog put there.
 /// Elsewhere a caller may have written it: in a user's name or a user agent.
@@ -78,6 +104,20 @@ pub(super) fn is_http_status(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_found_in_any_case_and_none_hides_another() {
+        for format in [crate::FormatId::Cef, crate::FormatId::Leef] {
+            let fields = format.format().fields;
+            let keys = Keys::of(fields);
+            for (rank, field) in (0..).zip(fields) {
+                assert_eq!(keys.rank(field.name), Some(rank), "{}", field.name);
+                assert_eq!(keys.rank(&field.name.to_ascii_uppercase()), Some(rank));
+            }
+            assert_eq!(keys.rank(&"x".repeat(KEY_BYTES_MAX + 1)), None);
+            assert_eq!(keys.rank("no such key"), None);
+        }
+    }
 
     #[test]
     fn a_time_is_made_one_that_can_be_read() {

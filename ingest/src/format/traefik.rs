@@ -4,7 +4,9 @@
 //! client is found from the right, where the path holds no space.
 
 use super::field::{Field, How, Raw, Slot, identity};
-use super::line::{Line, is_date, is_number, is_status, put_escaped};
+use super::line::{
+    Line, is_date, is_number, is_status, put_escaped, split_at_last_mark, split_at_mark,
+};
 use super::record::{Record, Value};
 use super::{Format, Reader, address};
 use crate::reject::Reject;
@@ -69,12 +71,12 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
     let open = memchr::memrchr(b'"', words.next()?.as_bytes())?;
     let request = before.get(open + 1..)?;
     let head = before.get(..open)?.strip_suffix("] ")?;
-    let (callers, date) = head.rsplit_once(" [")?;
+    let (callers, date) = split_at_last_mark(head, " [")?;
     if !is_date(date) && date != "-" {
         return None;
     }
     // The user is the caller's text: what names the client is the first word.
-    let (client, user) = callers.split_once(" - ")?;
+    let (client, user) = split_at_mark(callers, " - ")?;
     if client != "-" {
         address::first(client)?;
     }
