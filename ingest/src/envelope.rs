@@ -233,6 +233,9 @@ pub(crate) fn is_one(marks: u64) -> bool {
         | TEXT_PAYLOAD
         | JSON_PAYLOAD
         | DETAIL;
+    // What `gcp_logging` would find out later: an entry with a request of its own is none.
+    let has_request = marks & HTTP_REQUEST != 0;
+    let marks = if has_request { marks & !(TEXT_PAYLOAD | JSON_PAYLOAD) } else { marks };
     marks & CONTENT != 0 && ENVELOPES.iter().any(|it| it.fits(marks))
 }
 

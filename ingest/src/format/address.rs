@@ -26,7 +26,8 @@ pub(crate) fn parse(text: &str) -> Option<Address<'_>> {
     if let Some(ip) = ipv4(text.as_bytes()) {
         return Some(Address { host: text, ip: Some(IpAddr::V4(ip)), port: None });
     }
-    let text = text.trim().trim_matches('"');
+    let text = text.trim();
+    let text = if text.contains('"') { text.trim_matches('"') } else { text };
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, tail) = rest.split_once(']')?;
@@ -38,10 +39,9 @@ pub(crate) fn parse(text: &str) -> Option<Address<'_>> {
         },
     };
     let bare = host.split_once('%').map_or(host, |(bare, _zone)| bare);
-    let ip = if bare.contains(':') {
-        bare.parse::<Ipv6Addr>().ok().map(|ip| IpAddr::V6(ip).to_canonical())
-    } else {
-        ipv4(bare.as_bytes()).map(IpAddr::V4)
+    let ip = match memchr::memchr(b':', bare.as_bytes()) {
+        Some(_) => bare.parse::<Ipv6Addr>().ok().map(|ip| IpAddr::V6(ip).to_canonical()),
+        None => ipv4(bare.as_bytes()).map(IpAddr::V4),
     };
     let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if ip.is_none() && (host.is_empty() || host.len() > 253 || !host.bytes().all(named)) {

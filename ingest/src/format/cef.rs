@@ -136,9 +136,7 @@ fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
     }
     match key {
         "start" | "end" | "rt" | "deviceReceiptTime" => {
-            if let Some(time) = siem::time(value) {
-                record.put_copied(field, rank, &time);
-            }
+            siem::put_time(record, field, rank, value);
         }
         "act" | "deviceAction" => record.put(field, rank, Value::Line(siem::decision(value))),
         "outcome" | "eventOutcome" if !siem::is_http_status(value) => {}

@@ -3,7 +3,7 @@
 //! Most events in it are no requests: only what names a URL, a method or a status is read.
 
 use super::field::{Field, Raw, identity};
-use super::line::is_number;
+use super::line::{is_number, split_at_mark};
 use super::record::{Record, Value};
 use super::{Format, Reader, cef, siem};
 use crate::reject::Reject;
@@ -94,8 +94,15 @@ fn character(text: &str) -> Option<char> {
 
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let (attributes, delimiter) = header(line).ok_or(Reject::UnknownFormat)?;
-    for pair in attributes.split(delimiter) {
-        if let Some((key, value)) = pair.trim_ascii().split_once('=') {
+    let (mut buffer, mut rest) = ([0; 4], Some(attributes));
+    let delimiter: &str = delimiter.encode_utf8(&mut buffer);
+    while let Some(text) = rest {
+        let (pair, behind) = match split_at_mark(text, delimiter) {
+            Some((pair, behind)) => (pair, Some(behind)),
+            None => (text, None),
+        };
+        rest = behind;
+        if let Some((key, value)) = split_at_mark(pair.trim_ascii(), "=") {
             put(key, value.trim_ascii(), record);
         }
     }
@@ -106,11 +113,7 @@ fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
     let Some(rank) = KEYS.rank(key) else { return };
     let Some(field) = FIELDS.get(usize::from(rank)) else { return };
     match field.name {
-        "devTime" => {
-            if let Some(time) = siem::time(value) {
-                record.put_copied(field, rank, &time);
-            }
-        }
+        "devTime" => siem::put_time(record, field, rank, value),
         "action" | "act" => record.put(field, rank, Value::Line(siem::decision(value))),
         "status" | "statusCode" | "httpStatus" | "responseCode"
             if !is_number(value) || !siem::is_http_status(value) => {}

@@ -179,8 +179,9 @@ impl<'a> Record<'a> {
     /// Takes a text that does not live as long as the line.
     pub(crate) fn put_copied(&mut self, field: &'static Field, rank: u16, text: &str) {
         if !matches!(text, "" | "-") {
-            let value = self.write(format_args!("{text}"));
-            self.put(field, rank, value);
+            let from = self.scratch.len() as u32;
+            self.scratch.push_str(text);
+            self.put(field, rank, Value::Scratch { from, to: self.scratch.len() as u32 });
         }
     }
 

@@ -2,6 +2,8 @@
 
 use super::field::Field;
 use super::line::{PREFIX_BYTES_MAX, is_number, is_syslogs};
+use super::record::{Record, Value};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Bytes of a key that may be a field's name.
@@ -28,6 +30,20 @@ impl Keys {
     }
 }
 
+/// Puts a time that may be written in that notation.
+pub(super) fn put_time<'a>(
+    record: &mut Record<'a>,
+    field: &'static Field,
+    rank: u16,
+    text: &'a str,
+) {
+    match time(text) {
+        Some(Cow::Borrowed(text)) => record.put(field, rank, Value::Line(text)),
+        Some(Cow::Owned(text)) => record.put_copied(field, rank, &text),
+        None => {}
+    }
+}
+
 /// What follows a marker such as `CEF:` that stands at a line's start or behind what syslog put there.
 /// Elsewhere a caller may have written it: in a user's name or a user agent.
 pub(super) fn after_marker<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
@@ -44,10 +60,10 @@ pub(super) fn after_marker<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
 
 /// A time in the notation of RFC 3339 or as a number, of which `Mar 10 2026 03:36:59.123 UTC` is made
 /// the former. A zone with another name than UTC or GMT is not known.
-pub(super) fn time(text: &str) -> Option<String> {
+pub(super) fn time(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_ascii();
     if !text.starts_with(|it: char| it.is_ascii_alphabetic()) {
-        return Some(text.to_owned()).filter(|it| !it.is_empty());
+        return Some(Cow::Borrowed(text)).filter(|it| !it.is_empty());
     }
     let mut words = text.split_ascii_whitespace();
     let month = match words.next()? {
@@ -74,7 +90,7 @@ pub(super) fn time(text: &str) -> Option<String> {
         Some("UTC" | "GMT" | "Z") => "Z",
         Some(zone) => zone.strip_prefix("GMT").unwrap_or(zone),
     };
-    Some(format!("{year}-{month:02}-{day:0>2}T{clock}{zone}"))
+    Some(Cow::Owned(format!("{year}-{month:02}-{day:0>2}T{clock}{zone}")))
 }
 
 /// What a device did with a request, in our words: `allow` or `deny`.
