@@ -125,7 +125,7 @@ pub(super) fn learn(
 
 /// What was raised of an hour, as far as habits go: a coincidence is one where each of its parts is.
 fn told(open: &OpenWindow) -> impl Iterator<Item = Recurring> {
-    open.raised.iter().flat_map(|raised| alarm::recurring(open, raised))
+    open.raised.iter().flat_map(move |raised| alarm::recurring(open, raised))
 }
 
 /// Learns which endpoints an hour called.
