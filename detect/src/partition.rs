@@ -273,6 +273,7 @@ impl Partition {
         let is_idle = open.calls == 0;
         let is_many = identity.is_overflow();
         let asked = |detector: &&Detector| {
+            // What comes together may be of those two.
             let is_of_others = matches!(
                 detector,
                 Detector::Delegation | Detector::ToolDrift | Detector::Coincidence

@@ -278,6 +278,47 @@ fn sql(view: &View<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::open_window::Raised;
+    use model::{FindingId, Time};
+
+    fn reading(detector: Detector) -> Reading {
+        let (start, end) = (Time::from_ns(0), Time::from_ns(3_600 * NS_PER_S));
+        let law = Law::Bound(1.0);
+        Reading {
+            detector,
+            entity: None,
+            start,
+            end,
+            observed: 7_200.0,
+            expected: 0.0,
+            surprise: 3.0,
+            law,
+        }
+    }
+
+    #[test]
+    fn it_is_a_habit_where_each_part_may_be_one() {
+        let mut open = OpenWindow::new();
+        open.coincident = vec![reading(Detector::NewNetwork), reading(Detector::MachineSpeed)];
+        let raised = Raised {
+            detector: Detector::Coincidence,
+            entity: None,
+            id: FindingId([0; 16]),
+            detected_at: Time::from_ns(0),
+            evidence: Vec::new(),
+            surprise: 9.0,
+            magnitude: 1.0,
+            is_silent: false,
+            notes: 0,
+        };
+        let habits = alarm::recurring(&open, &raised);
+        let of: Vec<_> = habits.iter().map(|it| (it.detector, it.may_recur())).collect();
+        assert_eq!(of, [(Detector::NewNetwork, false), (Detector::MachineSpeed, true)]);
+        assert!(habits.iter().all(|it| (it.magnitude - 2.0).abs() < 1e-9), "{habits:?}");
+        let together = reading(Detector::Coincidence);
+        assert_eq!(made_of(&open, &together).len(), 2);
+        assert_eq!(made_of(&open, &reading(Detector::Sequence)).len(), 1);
+    }
 
     #[test]
     fn parts_together_are_as_odd_as_fishers_tail_less_the_choice_of_families() {
