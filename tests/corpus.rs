@@ -147,7 +147,7 @@ corpora! {
     new_network auth_failures denied_probing secret_harvesting tool_drift toxic_flow
     machine_speed slow_drip sequence delegation injection exposure_change write_burst
     runaway_loop dormant inventory key_fanout cadence agent_graph identity_explosion
-    joint_outlier not_itself
+    joint_outlier not_itself coincidence
 }
 
 #[test]

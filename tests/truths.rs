@@ -7,6 +7,7 @@
 
 mod facts;
 mod log;
+mod parts;
 mod recount;
 mod words;
 
@@ -63,7 +64,7 @@ const fn check(detector: &'static str, shown: Shown, is_counted: bool, limit: Li
 
 /// Detector by detector: where its query shows what was observed, whether that is counted again from the
 /// raw lines, and how its counterfactual is tried.
-const CHECKS: [Check; 27] = {
+const CHECKS: [Check; 28] = {
     use Limit::{Between, Quiet, Tight, Words};
     use Shown::{Column, Day, Either, Gap, Near, Rows, Sum};
     [
@@ -94,6 +95,7 @@ const CHECKS: [Check; 27] = {
         check("identity_explosion", Column("identities"), true, Between),
         check("joint_outlier", Column("observed"), false, Between),
         check("not_itself", Column("observed"), false, Between),
+        check("coincidence", Sum("magnitude"), false, Between),
     ]
 };
 
@@ -399,5 +401,5 @@ detectors! {
     new_network auth_failures denied_probing secret_harvesting tool_drift toxic_flow
     machine_speed slow_drip sequence delegation injection exposure_change write_burst
     runaway_loop dormant inventory key_fanout cadence agent_graph identity_explosion joint_outlier
-    not_itself
+    not_itself coincidence
 }

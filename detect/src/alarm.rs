@@ -1,6 +1,8 @@
 //! From a reading to a finding: scored on the common scale, cut by the budget, explained.
 
-use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, newcomer, write_burst};
+use crate::detectors::{
+    self, Reading, UPPER_SURPRISE, View, Words, coincidence, newcomer, write_burst,
+};
 use crate::engine::Context;
 use crate::identity::{Identity, Recurring};
 use crate::incidents::key_of;
@@ -73,7 +75,7 @@ fn is_told(context: &Context<'_>, view: &View<'_>, reading: &Reading) -> bool {
 }
 
 /// Whether a reading is of what its detector may speak about, and matters.
-fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
+pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
     let identity = view.identity;
     let names = [&*identity.name, identity.label.as_deref().unwrap_or_default()];
     let endpoint = reading.entity.map_or("", |it| view.endpoints.name(it));
@@ -181,10 +183,26 @@ pub(crate) fn add_success(open: &mut OpenWindow, batch: &EventBatch, event: &Eve
     }
 }
 
-/// What was raised, as far as a habit of it goes.
-pub(crate) fn recurring(raised: &Raised) -> Recurring {
-    let once = recurrence_of(raised.detector, raised.entity, raised.magnitude);
-    Recurring { is_silent: raised.is_silent, ..once }
+/// What was raised, as far as a habit of it goes: of a coincidence its parts, as if each had been raised.
+pub(crate) fn recurring(open: &OpenWindow, raised: &Raised) -> Vec<Recurring> {
+    let of = |detector, entity, magnitude| {
+        let once = recurrence_of(detector, entity, magnitude);
+        Recurring { is_silent: raised.is_silent, ..once }
+    };
+    if raised.detector == Detector::Coincidence {
+        let parts = open.coincident.iter();
+        return parts.map(|it| of(it.detector, it.entity, magnitude_of(it))).collect();
+    }
+    vec![of(raised.detector, raised.entity, raised.magnitude)]
+}
+
+/// Whether a reading only goes on with what was said of the hour before; a coincidence, if all of it does.
+fn goes_on(identity: &Identity, open: &OpenWindow, reading: &Reading) -> bool {
+    let hour = open.start.hour_number();
+    coincidence::made_of(open, reading).iter().all(|it| {
+        let once = recurrence_of(it.detector, it.entity, magnitude_of(it));
+        identity.recurrence.goes_on(once, hour)
+    })
 }
 
 fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64) -> Recurring {
@@ -255,10 +273,8 @@ fn raise(
     (detected_at, evidence): (Time, Vec<Evidence>),
     findings: &mut Vec<Finding>,
 ) {
-    let hour = open.start.hour_number();
     let magnitude = magnitude_of(reading);
-    let once = recurrence_of(reading.detector, reading.entity, magnitude);
-    let is_silent = identity.recurrence.goes_on(once, hour);
+    let is_silent = goes_on(identity, open, reading);
     // Only endpoints are many; what is said of the identity as a whole is never crowded out.
     let is_full = reading.entity.is_some() && is_full(&open.raised, reading.detector);
     let notes = open.notes;

@@ -9,6 +9,7 @@
 pub(crate) mod agent_graph;
 pub(crate) mod auth_failures;
 pub(crate) mod cadence;
+pub(crate) mod coincidence;
 pub(crate) mod delegation;
 pub(crate) mod denied_probing;
 pub(crate) mod dormant;
@@ -176,6 +177,7 @@ pub(crate) const fn about(detector: Detector) -> &'static About {
         Detector::IdentityExplosion => &identity_explosion::ABOUT,
         Detector::JointOutlier => &joint_outlier::ABOUT,
         Detector::NotItself => &not_itself::ABOUT,
+        Detector::Coincidence => &coincidence::ABOUT,
     }
 }
 
@@ -204,7 +206,7 @@ pub(crate) fn read(detector: Detector, view: &View<'_>, out: &mut Vec<Reading>) 
         Detector::Dormant => out.extend(dormant::read(view)),
         Detector::JointOutlier => out.extend(joint_outlier::read(view)),
         Detector::NotItself => out.extend(not_itself::read(view)),
-        // Of the day, which `read_day` reads, or watched beside identities.
+        // Of the day, which `read_day` reads, made of the others, or watched beside identities.
         _ => {}
     }
 }
@@ -303,6 +305,7 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::NotItself => not_itself::may_raise(view),
         Detector::FirstSeenEndpoint | Detector::NewNetwork | Detector::ToolDrift => true,
         Detector::JointOutlier => joint_outlier::may_raise(view),
+        Detector::Coincidence => coincidence::may_raise(view),
         _ => false,
     }
 }
@@ -365,6 +368,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         Detector::Dormant => dormant::explain(view, reading, cut),
         Detector::JointOutlier => joint_outlier::explain(view, reading),
         Detector::NotItself => not_itself::explain(view, reading, cut),
+        Detector::Coincidence => coincidence::explain(view, reading, cut),
         // What is watched beside identities has words of its own.
         _ => Words::default(),
     }

@@ -84,9 +84,13 @@ pub(crate) fn odds(score: f64, judged: f64) -> String {
     if score > judged {
         return format!("not expected once in the {} windows judged so far", number(judged));
     }
-    // Two digits say all that a tail knows.
+    format!("about 1 in {} windows of ordinary traffic", one_in(score))
+}
+
+/// A score in the two digits that a tail knows: `4 100`.
+pub(crate) fn one_in(score: f64) -> String {
     let scale = 10_f64.powf(score.max(1.0).log10().floor() - 1.0).max(1.0);
-    format!("about 1 in {} windows of ordinary traffic", number((score / scale).round() * scale))
+    number((score / scale).round() * scale)
 }
 
 /// The identity as the subject of a sentence: `consumer acme-mobile`, `address 203.0.113.9`.

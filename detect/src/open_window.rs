@@ -36,7 +36,7 @@ pub(crate) use secrets::{Agent, Place, Secrets};
 pub(crate) use steps::{Pair, Steps};
 pub(crate) use tools::{CALLS_MIN as TOOL_CALLS_MIN, HOURS_MIN as TOOL_HOURS_MIN, ToolUse, Tools};
 
-use crate::detectors::dormant::Waking;
+use crate::detectors::{Reading, dormant::Waking};
 use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};
 use changes::Changes;
@@ -233,6 +233,9 @@ pub(crate) struct OpenWindow {
     pub(crate) waking: Waking,
     pub(crate) itself_tripwire: u32,
     pub(crate) joint_surprise: f32,
+    /// What [`crate::detectors::coincidence`] is made of; of a closed hour alone.
+    #[serde(skip)]
+    pub(crate) coincident: Vec<Reading>,
     pub(crate) raised: Vec<Raised>,
     /// The first call to each of the hour's first endpoints: evidence of what only the close shows.
     pub(crate) samples: Vec<Call>,
@@ -299,6 +302,7 @@ impl OpenWindow {
             waking: Waking::new(),
             itself_tripwire: u32::MAX,
             joint_surprise: 0.0,
+            coincident: Vec::new(),
             raised: Vec::new(),
             samples: Vec::new(),
             notes: 0,

@@ -3,6 +3,7 @@
 mod acting;
 mod admission;
 mod ahead;
+mod close;
 mod days;
 mod delta;
 mod failures;
@@ -15,6 +16,7 @@ mod spans;
 mod tools;
 mod touched;
 
+pub(crate) use close::is_signal;
 pub(crate) use delta::Read as Delta;
 
 use crate::alarm::{self, Alarm};
@@ -271,7 +273,11 @@ impl Partition {
         let is_idle = open.calls == 0;
         let is_many = identity.is_overflow();
         let asked = |detector: &&Detector| {
-            let is_of_others = matches!(detector, Detector::Delegation | Detector::ToolDrift);
+            // What comes together may be of those two.
+            let is_of_others = matches!(
+                detector,
+                Detector::Delegation | Detector::ToolDrift | Detector::Coincidence
+            );
             !is_many && (!is_idle || is_of_others)
         };
         // A flood is no measure of what is ordinary: it must raise nobody's cut.
@@ -288,17 +294,13 @@ impl Partition {
         let joint = readings.iter().find(|reading| reading.detector == Detector::JointOutlier);
         open.joint_surprise = joint.map_or(0.0, |reading| reading.surprise as f32);
         self.contribution.windows += 1;
-        alarm::settle(context, identity, &mut open, &readings, &mut self.findings);
+        close::settle(context, identity, &mut open, &mut readings, &mut self.findings);
         // After it, so that what only the whole hour shows counts as raised too.
         if is_measure {
             judged::take(context, &mut self.contribution, (identity, &open), &readings);
         }
         for reading in &readings {
-            let ranks_all =
-                matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
-            // Injection ranks spans, below.
-            let is_hourly = reading.detector != Detector::Injection;
-            if is_hourly && (ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN) {
+            if is_signal(reading) {
                 let score = context.calibration.score(reading.detector, reading.surprise);
                 let entity = detectors::entity(&context.view(identity, &open), reading);
                 self.signals.push_signal(identity, entity, reading, score);

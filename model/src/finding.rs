@@ -62,6 +62,8 @@ closed_set! {
         JointOutlier => "joint_outlier",
         /// The calls are likelier from anyone else than from this identity.
         NotItself => "not_itself",
+        /// Several things in one hour, none of which would be told alone.
+        Coincidence => "coincidence",
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod doors;
 mod flood;
+mod little;
 mod order;
 mod slow;
 mod things;
@@ -51,7 +52,7 @@ const fn lasting(plan: Plan, days: i64, lasts: i64) -> Kind {
     Kind { plan, days, lasts }
 }
 
-/// In the order of the catalogue of detectors, but for the one below.
+/// In the order of the catalogue of detectors, but for those below.
 const KINDS: [Kind; 26] = [
     kind(volume::object_enumeration, 1),
     kind(volume::egress_spike, 1),
@@ -81,9 +82,13 @@ const KINDS: [Kind; 26] = [
     kind(slow::not_itself, 1),
 ];
 
-/// It takes no victim, so it comes beside the others, whatever those are. A week must come before it: whoever
-/// floods a site on its first days floods one that nobody knows yet.
-const FLOOD: Kind = kind(flood::identity_explosion, 8);
+/// What comes beside the others, whatever those are, each by chances of its own. A week must come before it:
+/// whoever floods a site on its first days floods one that nobody knows yet, and what is a little too much is
+/// known as late.
+const BESIDE: [(Kind, u64); 2] = [
+    (kind(flood::identity_explosion, 8), 0xbadf_0000),
+    (kind(little::coincidence, 8), 0xbadc_0000),
+];
 
 /// Where one attack is planned.
 pub(crate) struct Stage<'a> {
@@ -112,18 +117,20 @@ pub(crate) fn spread(seed: u64, cast: &mut Cast, span: Span) -> Vec<Raid> {
             raids.extend((kind.plan)(&mut stage));
         }
     }
-    raids.extend(floods(seed, cast, span));
+    raids.extend(beside(seed, cast, span));
     raids
 }
 
-/// A flood of each strength, by chances of their own: the other attacks are the same without them.
-fn floods(seed: u64, cast: &mut Cast, span: Span) -> Vec<Raid> {
+/// One of each strength of what comes beside the others, which are the same without them.
+fn beside(seed: u64, cast: &mut Cast, span: Span) -> Vec<Raid> {
     let mut raids = Vec::new();
-    for (stream, strength) in (0xbadf_0000_u64..).zip(Strength::ALL) {
-        let mut rng = Rng::new(seed, stream);
-        let Some(start_ns) = moment(FLOOD, span, &mut rng) else { continue };
-        let mut stage = Stage { cast: &mut *cast, rng, span, start_ns, strength };
-        raids.extend((FLOOD.plan)(&mut stage));
+    for (kind, first) in BESIDE {
+        for (stream, strength) in (first..).zip(Strength::ALL) {
+            let mut rng = Rng::new(seed, stream);
+            let Some(start_ns) = moment(kind, span, &mut rng) else { continue };
+            let mut stage = Stage { cast: &mut *cast, rng, span, start_ns, strength };
+            raids.extend((kind.plan)(&mut stage));
+        }
     }
     raids
 }

@@ -23,7 +23,8 @@ pub(crate) const fn of(detector: Detector) -> &'static [&'static [Fact]] {
         Detector::AgentGraph => &[&[Fact::Identity], &[Fact::Agent, Fact::Tool]],
         Detector::RunawayLoop => &[&[Fact::Agent, Fact::Tool], &[Fact::BytesOut]],
         Detector::Injection => &[&[Fact::Target]],
-        // Operations, times and how many come: every log has them, and addresses have habits too.
+        // Operations, times and how many come: every log has them, and addresses have habits too. What is
+        // made of the others sees what they see.
         Detector::FirstSeenEndpoint
         | Detector::NotItself
         | Detector::SecretHarvesting
@@ -33,7 +34,8 @@ pub(crate) const fn of(detector: Detector) -> &'static [&'static [Fact]] {
         | Detector::Inventory
         | Detector::Cadence
         | Detector::IdentityExplosion
-        | Detector::JointOutlier => &[],
+        | Detector::JointOutlier
+        | Detector::Coincidence => &[],
     }
 }
 

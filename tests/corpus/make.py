@@ -498,6 +498,7 @@ def main():
     import owners
     import real
     import sleepers
+    import together
     import watched
 
     agents.runaway_loop(keep)
@@ -509,6 +510,7 @@ def main():
     networks.make(save)
     newcomers.make(save)
     sleepers.make(save)
+    together.make(save)
     watched.make(save)
     owners.make(save)
     leaks.make(save)
@@ -524,6 +526,7 @@ def main():
     owners.make_real(real, logs, keep)
     leaks.make_real(real, logs, keep)
     newcomers.make_real(real, logs, keep)
+    together.make_real(real, logs, keep)
     with open(HERE / "expect.toml", "w", encoding="utf-8") as out:
         out.write("# Written by make.py: what each case must, or must not, make the detectors say.\n")
         for case in sorted(INDEX, key=lambda case: case["file"]):

@@ -119,6 +119,7 @@ pub(super) fn check(claim: &Claim<'_>, lines: &[Line]) {
         "identity_explosion" => identity_explosion(&about),
         "joint_outlier" => about.is_before(" calls were made", about.hour.len() as f64),
         "not_itself" => not_itself(&about),
+        "coincidence" => super::parts::check(claim),
         other => panic!("nothing is known of {other}"),
     }
 }

@@ -40,6 +40,7 @@ impl Suspect {
                 self.of_bytes
             }
             Detector::ObjectEnumeration | Detector::ForeignObject => self.of_objects,
+            Detector::Coincidence => self.of_bytes || self.of_objects,
             _ => false,
         }
     }
@@ -60,11 +61,11 @@ pub(super) fn learn(
     not_itself::note(identity, open);
     let (weight, is_itself) =
         if learns_all { (1.0, true) } else { belief(context, identity, open) };
-    let raised = open.raised.iter().filter(|it| it.detector != Detector::NotItself);
+    let raised = told(open).filter(|it| it.detector != Detector::NotItself);
     // What is quiet while an incident is open may be part of it.
     let is_suspect = open.raised.is_empty()
         && context.incidents.has_open(identity.tenant(), &identity.name, open.start);
-    let is_usual = identity.recurrence.note(raised.map(alarm::recurring), hour) && is_itself;
+    let is_usual = identity.recurrence.note(raised, hour) && is_itself;
     let announced = context.plan.change_windows.iter().chain(context.announced);
     let is_held = control::is_held(announced, (identity, open), context.endpoints);
     let is_held = is_held || is_of_flood(context, identity);
@@ -120,6 +121,11 @@ pub(super) fn learn(
     if !suspect.of_objects {
         learn_objects(context, contribution, (identity, open), weight);
     }
+}
+
+/// What was raised of an hour, as far as habits go: a coincidence is one where each of its parts is.
+fn told(open: &OpenWindow) -> impl Iterator<Item = Recurring> {
+    open.raised.iter().flat_map(move |raised| alarm::recurring(open, raised))
 }
 
 /// Learns which endpoints an hour called.
@@ -184,15 +190,13 @@ pub(super) fn is_of_flood(context: &Context<'_>, identity: &Identity) -> bool {
 fn belief(context: &Context<'_>, identity: &mut Identity, open: &OpenWindow) -> (f64, bool) {
     const STRANGE: f64 = 0.5;
     let weight = not_itself::gate(identity, open);
-    let is_raised = open.raised.iter().any(|it| it.detector == Detector::NotItself);
+    let is_raised = told(open).any(|it| it.detector == Detector::NotItself);
     if weight >= STRANGE && !is_raised {
         return (weight, true);
     }
-    let mut others = open.raised.iter().filter(|it| it.detector != Detector::NotItself);
+    let mut others = told(open).filter(|it| it.detector != Detector::NotItself);
     let strangest = not_itself::strangest(context.population, identity, open);
-    let Some((endpoint, calls)) =
-        strangest.filter(|_| others.all(|it| alarm::recurring(it).may_recur()))
-    else {
+    let Some((endpoint, calls)) = strangest.filter(|_| others.all(Recurring::may_recur)) else {
         return (weight, !is_raised);
     };
     let strange = Recurring {

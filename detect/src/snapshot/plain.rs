@@ -256,6 +256,7 @@ mod tests {
              secret_harvesting tool_drift toxic_flow machine_speed slow_drip sequence \
              delegation injection exposure_change write_burst runaway_loop dormant inventory \
              key_fanout cadence agent_graph identity_explosion joint_outlier not_itself \
+             coincidence \
              user service consumer application api_key client mtls session ip anonymous \
              info low medium high critical"
         );

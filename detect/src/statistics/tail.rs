@@ -83,6 +83,19 @@ pub fn together(one: f64, other: f64) -> f64 {
     sum - (sum * LN_10).ln_1p() / LN_10
 }
 
+/// Surprise of `count` independent things whose surprises add up to `sum`: P(Σ ≥ s) = 10^−s Σᵢ (s ln 10)ⁱ / i!,
+/// i from 0 to count − 1, which is the tail of a χ² law with twice as many degrees of freedom (Fisher,
+/// Statistical Methods for Research Workers, 4th ed., 1932, §21.1). At least 0, finite, and growing in `sum`.
+pub fn all_together(sum: f64, count: u32) -> f64 {
+    let sum = sum.max(0.0);
+    let (mut term, mut terms) = (1.0, 1.0);
+    for i in 1..count {
+        term *= sum * LN_10 / f64::from(i);
+        terms += term;
+    }
+    (sum - terms.log10()).max(0.0)
+}
+
 /// Surprise of what was seen before: no more than once in all of `windows`.
 ///
 /// A law that is too narrow for an identity's own past is corrected by that past.
@@ -178,6 +191,15 @@ mod tests {
         }
 
         #[test]
+        fn many_things_together_follow_chi_square(sum in 0.0_f64..20.0, count in 1_u32..6) {
+            let law = ChiSquared::new(2.0 * f64::from(count)).unwrap();
+            let reference = law.sf(2.0 * LN_10 * sum);
+            let ours = 10_f64.powf(-all_together(sum, count));
+            prop_assert!((ours - reference).abs() <= 1e-9, "{ours} against {reference}");
+            prop_assert!((all_together(sum, 2) - together(sum, 0.0)).abs() < 1e-9);
+        }
+
+        #[test]
         fn more_is_odder(count in 1_u32..100_000, mean in 0.01_f64..1e4, over in 1.0_f64..100.0) {
             let at = |count: u32| negative_binomial(f64::from(count), mean, mean * over);
             prop_assert!(at(count + 1) >= at(count));
@@ -190,6 +212,14 @@ mod tests {
         let surprise = negative_binomial(1e6, 1.0, 1.5);
         assert!(surprise > 1e5 && surprise.is_finite(), "{surprise}");
         assert!(student(1e9, 30.0) > student(1e8, 30.0));
+    }
+
+    #[test]
+    fn what_comes_together_is_as_odd_as_fisher_says() {
+        // 0.01 (1 + 4.605 17), 0.001 (1 + 6.907 76 + 23.858 6), and one thing alone.
+        assert!((all_together(2.0, 2) - 1.251_41).abs() < 1e-5);
+        assert!((all_together(3.0, 3) - 1.498_03).abs() < 1e-5);
+        assert!((all_together(3.0, 1) - 3.0).abs() < 1e-12);
     }
 
     #[test]

@@ -109,6 +109,12 @@ const fn of_detector(detector: Detector) -> About {
         Detector::NotItself => {
             ("Identity does not behave like itself", BEHAVIORAL, "likelihood ratio", DISTRIBUTION)
         }
+        Detector::Coincidence => (
+            "Several odd things in one hour",
+            STATISTICAL,
+            "truncated product of calibrated chances",
+            DISTRIBUTION,
+        ),
     };
     About { title, analytic, algorithm, observation }
 }

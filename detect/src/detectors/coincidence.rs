@@ -1,0 +1,368 @@
+//! Coincidence: several odd things in one hour, none of which would be told alone, and seldom seen together.
+//!
+//! The score of a reading says among how many windows of ordinary traffic it is seen once, whatever its
+//! detector: the logarithms of scores may be added. Those of detectors that count the same calls rise together,
+//! so that detectors are put into families, and each family has one part, its oddest. What a hundred windows show
+//! once is no part: the product is truncated (Zaykin, Zhivotovsky, Westfall and Weir, Genet. Epidemiol. 22,
+//! 2002). For the rest it has Fisher's tail (Statistical Methods for Research Workers, 4th ed., 1932, §21.1), as
+//! if the parts could be anything from none on, which holds it to be more frequent than it is; and the choice of
+//! the families that have one is paid for. Families are not quite independent either: what dependence is left
+//! the calibration of its own sees, as it sees what is wrong with every other law.
+
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, newcomer, whose};
+use crate::alarm;
+use crate::engine::Context;
+use crate::explain::{history, number, odds, one_in, quote, subject};
+use crate::open_window::OpenWindow;
+use crate::partition::is_signal;
+use crate::statistics::tail::all_together;
+use model::time::NS_PER_S;
+use model::{Contributor, Detector};
+
+pub(crate) const ABOUT: About = About {
+    version: 1,
+    unit: "orders of magnitude",
+    danger: 0.5,
+    owasp: &["ASI10"],
+    attack: &["T1078"],
+};
+
+/// The least of a part, as log10 of its score: seen once in a hundred windows.
+const PART_MIN: f64 = 2.0;
+/// Fewer parts than this come together with nothing.
+const PARTS_MIN: usize = 2;
+/// Windows that must have been judged: before, nobody knows what comes together.
+const JUDGED_MIN: f64 = 100.0;
+
+/// Detectors that rise with the same calls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Family {
+    /// How much.
+    Volume,
+    /// From where, and after how long.
+    Place,
+    /// What, and in which order.
+    Deed,
+    /// What was refused.
+    Refusal,
+    /// What only agents do.
+    Agent,
+}
+
+/// How many families there are.
+const FAMILIES: usize = Family::Agent as usize + 1;
+
+/// The family of a detector that may be a part.
+///
+/// None has what is of another window than the hour (days), or of no identity; what adds up the same features
+/// already (`joint_outlier`, and this one); and `injection`, whose rows in `signals` are of five minutes.
+const fn family(detector: Detector) -> Option<Family> {
+    match detector {
+        Detector::ObjectEnumeration
+        | Detector::EgressSpike
+        | Detector::ForeignObject
+        | Detector::SecretHarvesting
+        | Detector::MachineSpeed
+        | Detector::WriteBurst => Some(Family::Volume),
+        Detector::NewNetwork | Detector::Dormant => Some(Family::Place),
+        Detector::FirstSeenEndpoint
+        | Detector::ToolDrift
+        | Detector::ToxicFlow
+        | Detector::Sequence
+        | Detector::NotItself => Some(Family::Deed),
+        Detector::AuthFailures | Detector::DeniedProbing => Some(Family::Refusal),
+        Detector::Delegation | Detector::RunawayLoop => Some(Family::Agent),
+        Detector::SlowDrip
+        | Detector::Cadence
+        | Detector::UnauthenticatedSuccess
+        | Detector::ExposureChange
+        | Detector::Inventory
+        | Detector::KeyFanout
+        | Detector::AgentGraph
+        | Detector::IdentityExplosion
+        | Detector::Injection
+        | Detector::JointOutlier
+        | Detector::Coincidence => None,
+    }
+}
+
+/// The readings of a closed hour that come together, in the order of [`Detector::ALL`]: of each family the oddest
+/// that could be told, were it rarer. None where one of these detectors said anything of the hour, be it in
+/// silence: the hour was told then, or is a habit.
+pub(crate) fn parts(context: &Context<'_>, view: &View<'_>, readings: &[Reading]) -> Vec<Reading> {
+    if view.open.raised.iter().any(|it| family(it.detector).is_some()) {
+        return Vec::new();
+    }
+    let mut oddest: [Option<(f64, &Reading)>; FAMILIES] = [None; FAMILIES];
+    for reading in readings.iter().filter(|it| may_count(view, it)) {
+        let place = family(reading.detector).and_then(|it| oddest.get_mut(it as usize));
+        let Some(place) = place else { continue };
+        let size = size_of_part(context, reading);
+        if size >= PART_MIN && place.is_none_or(|(most, _)| size > most) {
+            *place = Some((size, reading));
+        }
+    }
+    let mut parts: Vec<Reading> = oddest.into_iter().flatten().map(|(_, it)| *it).collect();
+    // A sum of floats depends on the order.
+    parts.sort_by_key(|it| it.detector);
+    parts
+}
+
+/// Whether a reading may be a part at all: it has a row to show, its detector may speak about it, its floor
+/// holds, and it is no newcomer's that only looks odd because there is little to compare it with.
+fn may_count(view: &View<'_>, reading: &Reading) -> bool {
+    family(reading.detector).is_some()
+        && is_signal(reading)
+        && !newcomer::is_no_measure(view, reading.detector)
+        && alarm::may_raise(view, reading)
+}
+
+/// How odd a part is, as log10 of its score, at least 0. At its own cut there is an end to it, so that one thing
+/// alone is never a coincidence.
+fn size_of_part(context: &Context<'_>, reading: &Reading) -> f64 {
+    let score = context.calibration.score(reading.detector, reading.surprise);
+    score.min(context.cut_of(reading.detector)).max(1.0).log10()
+}
+
+/// What the parts of a closed hour say together.
+pub(crate) fn read(context: &Context<'_>, view: &View<'_>, parts: &[Reading]) -> Option<Reading> {
+    if parts.len() < PARTS_MIN || !view.plan.is_enabled(Detector::Coincidence) {
+        return None;
+    }
+    let sum: f64 = parts.iter().map(|it| size_of_part(context, it)).sum();
+    let count = parts.len() as u32;
+    Some(Reading {
+        detector: Detector::Coincidence,
+        entity: None,
+        start: view.open.start,
+        end: view.open.end(),
+        observed: sum,
+        expected: 0.0,
+        surprise: surprise_of(sum, count),
+        law: Law::Bound(sum_at(UPPER_SURPRISE, count)),
+    })
+}
+
+/// Whether so many windows were judged that it may be said what is seldom seen together.
+pub(crate) fn may_raise(view: &View<'_>) -> bool {
+    view.calibration.judged(Detector::Coincidence) >= JUDGED_MIN
+}
+
+/// What a reading is made of: the parts of a coincidence, else itself.
+pub(crate) fn made_of<'a>(open: &'a OpenWindow, reading: &'a Reading) -> &'a [Reading] {
+    if reading.detector == Detector::Coincidence {
+        &open.coincident
+    } else {
+        std::slice::from_ref(reading)
+    }
+}
+
+/// Surprise of `count` parts whose sizes add up to `sum`, for any choice of so many families. At least 0, and
+/// growing in `sum`.
+fn surprise_of(sum: f64, count: u32) -> f64 {
+    let choices: f64 =
+        (0..count).map(|i| (FAMILIES as f64 - f64::from(i)) / f64::from(i + 1)).product();
+    (all_together(sum, count) - choices.max(1.0).log10()).max(0.0)
+}
+
+/// The least sum of `count` parts with that surprise.
+fn sum_at(surprise: f64, count: u32) -> f64 {
+    // Fisher's terms and the choice take less than this away, however large a sum is.
+    const TAKEN_MAX: f64 = 100.0;
+    let (mut low, mut high) = (0.0, surprise.max(0.0) + TAKEN_MAX);
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if surprise_of(middle, count) < surprise { low = middle } else { high = middle }
+    }
+    high
+}
+
+/// What a part is called: its detector, and its endpoint if it is of one.
+fn name_of(view: &View<'_>, part: &Reading) -> String {
+    let detector = part.detector.as_str();
+    match part.entity {
+        Some(endpoint) => format!("{detector} at {}", view.endpoints.name(endpoint)),
+        None => detector.to_owned(),
+    }
+}
+
+/// A part in words, with what `signals` has of it.
+fn words_of(view: &View<'_>, part: &Reading) -> String {
+    format!(
+        "{} about 1 in {} windows ({} {}, {} expected)",
+        name_of(view, part),
+        one_in(view.calibration.score(part.detector, part.surprise)),
+        number(part.observed),
+        super::unit(part, view),
+        number(part.expected),
+    )
+}
+
+pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
+    let parts = &view.open.coincident;
+    let mut sizes: Vec<_> = parts
+        .iter()
+        .map(|it| (view.calibration.score(it.detector, it.surprise).max(1.0).log10(), it))
+        .collect();
+    sizes.sort_by(|(a, x), (b, y)| b.total_cmp(a).then(x.detector.cmp(&y.detector)));
+    let total: f64 = sizes.iter().map(|(size, _)| size).sum();
+    let listed: Vec<_> = sizes.iter().map(|(_, part)| words_of(view, part)).collect();
+    let score = view.calibration.score(Detector::Coincidence, reading.surprise);
+    Words {
+        sentence: format!(
+            "{}'s hour from {} is odd in {} ways at once, none of which would be reported alone ({}): {}; \
+             together that is {:.1} orders of magnitude, where 99.9 % of hours stay under {:.1}; {}.",
+            subject(view.identity),
+            view.open.start,
+            parts.len(),
+            odds(score, view.calibration.judged(Detector::Coincidence)),
+            listed.join("; "),
+            reading.observed,
+            reading.law.value_at(UPPER_SURPRISE),
+            history(view),
+        ),
+        counterfactual: counterfactual(view, &sizes, cut),
+        contributors: sizes
+            .iter()
+            .take(model::Finding::CONTRIBUTORS_MAX)
+            .map(|(size, part)| Contributor {
+                name: name_of(view, part),
+                observed: *size,
+                share: size / total.max(1e-9),
+            })
+            .collect(),
+        evidence_sql: sql(view),
+        danger: ABOUT.danger,
+    }
+}
+
+/// What would have been too little; and without which one part, if any is so large.
+fn counterfactual(view: &View<'_>, sizes: &[(f64, &Reading)], cut: f64) -> String {
+    let count = sizes.len() as u32;
+    // Rounded down: at this, and not above it, nothing is said.
+    let most = (sum_at(cut, count) * 10.0).floor() / 10.0;
+    let rest: f64 = sizes.iter().skip(1).map(|(size, _)| size).sum();
+    let is_enough = sizes.len() > PARTS_MIN && surprise_of(rest, count - 1) >= cut;
+    let without = match sizes.first() {
+        _ if sizes.len() == PARTS_MIN => ", nor with one of them alone".to_owned(),
+        Some((_, largest)) if !is_enough => format!(", nor without its {}", name_of(view, largest)),
+        _ => String::new(),
+    };
+    format!("would not be reported at {most:.1} orders of magnitude together or less{without}")
+}
+
+/// A query that shows the parts: a row each, whose `magnitude` adds up to what was observed.
+fn sql(view: &View<'_>) -> String {
+    let rows: Vec<_> = view
+        .open
+        .coincident
+        .iter()
+        .map(|part| {
+            format!(
+                "(detector = '{}' AND entity = {} AND window_start = TIMESTAMP '{}' AND window_seconds = {})",
+                part.detector.as_str(),
+                quote(super::entity(view, part)),
+                part.start,
+                part.end.since(part.start) / NS_PER_S,
+            )
+        })
+        .collect();
+    format!(
+        "SELECT detector, entity, window_start, window_seconds, observed, expected, surprise, score, \
+         log10(score) AS magnitude FROM signals WHERE {} AND ({}) ORDER BY score DESC, detector",
+        whose(view),
+        rows.join(" OR "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open_window::Raised;
+    use model::{FindingId, Time};
+
+    fn reading(detector: Detector) -> Reading {
+        let (start, end) = (Time::from_ns(0), Time::from_ns(3_600 * NS_PER_S));
+        let law = Law::Bound(1.0);
+        Reading {
+            detector,
+            entity: None,
+            start,
+            end,
+            observed: 7_200.0,
+            expected: 0.0,
+            surprise: 3.0,
+            law,
+        }
+    }
+
+    #[test]
+    fn it_is_a_habit_where_each_part_may_be_one() {
+        let mut open = OpenWindow::new();
+        open.coincident = vec![reading(Detector::NewNetwork), reading(Detector::MachineSpeed)];
+        let raised = Raised {
+            detector: Detector::Coincidence,
+            entity: None,
+            id: FindingId([0; 16]),
+            detected_at: Time::from_ns(0),
+            evidence: Vec::new(),
+            surprise: 9.0,
+            magnitude: 1.0,
+            is_silent: false,
+            notes: 0,
+        };
+        let habits = alarm::recurring(&open, &raised);
+        let of: Vec<_> = habits.iter().map(|it| (it.detector, it.may_recur())).collect();
+        assert_eq!(of, [(Detector::NewNetwork, false), (Detector::MachineSpeed, true)]);
+        assert!(habits.iter().all(|it| (it.magnitude - 2.0).abs() < 1e-9), "{habits:?}");
+        let together = reading(Detector::Coincidence);
+        assert_eq!(made_of(&open, &together).len(), 2);
+        assert_eq!(made_of(&open, &reading(Detector::Sequence)).len(), 1);
+    }
+
+    #[test]
+    fn parts_together_are_as_odd_as_fishers_tail_less_the_choice_of_families() {
+        // 7.3 − log10(1 + 16.808 87) − log10 10, and 12.8 − log10(1 + 29.473 09 + 434.331 53) − log10 10.
+        assert!((surprise_of(7.3, 2) - 5.049_36).abs() < 1e-4, "{}", surprise_of(7.3, 2));
+        assert!((surprise_of(12.8, 3) - 9.132_73).abs() < 1e-4, "{}", surprise_of(12.8, 3));
+        // 8 − log10(1 + 18.420 68 + 169.660 74 + 1 041.755 44) − log10 5.
+        assert!((surprise_of(8.0, 4) - 4.210_78).abs() < 1e-3, "{}", surprise_of(8.0, 4));
+        assert!(surprise_of(0.0, 2) < 1e-12, "nothing is no surprise");
+    }
+
+    #[test]
+    fn two_things_that_a_hundred_windows_show_are_seen_together_in_a_hundred() {
+        assert!((surprise_of(2.0 * PART_MIN, 2) - 1.991).abs() < 1e-2);
+    }
+
+    #[test]
+    fn more_is_odder_and_a_further_part_is_too() {
+        for count in 2..=FAMILIES as u32 {
+            let sums = (0..400).map(|i| surprise_of(f64::from(i) * 0.05, count));
+            let sums: Vec<_> = sums.collect();
+            assert!(sums.windows(2).all(|pair| pair[0] <= pair[1]), "{sums:?}");
+        }
+        for count in 2..FAMILIES as u32 {
+            let sum = 4.0 * f64::from(count);
+            assert!(surprise_of(sum + 4.0, count + 1) > surprise_of(sum, count));
+        }
+    }
+
+    #[test]
+    fn the_sum_of_a_surprise_is_found_again() {
+        for (surprise, count) in [(3.0, 2), (6.5, 3), (9.0, 5)] {
+            let sum = sum_at(surprise, count);
+            assert!((surprise_of(sum, count) - surprise).abs() < 1e-6, "{sum}");
+        }
+        assert!(sum_at(1e6, 5).is_finite());
+    }
+
+    #[test]
+    fn every_family_has_a_place() {
+        let places = Detector::ALL.iter().filter_map(|it| family(*it));
+        assert!(places.clone().all(|it| (it as usize) < FAMILIES));
+        assert_eq!(places.clone().filter(|it| *it == Family::Agent).count(), 2);
+        assert_eq!(places.count(), 17);
+        assert_eq!(family(Detector::Coincidence), None);
+    }
+}
