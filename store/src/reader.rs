@@ -62,7 +62,8 @@ pub enum Question {
     /// `identity` (a part of an id or a name in small letters; empty for any), `verdict` (empty for
     /// those that lists show, `any`, `none`, `benign`, `malicious`), `rows_max`, `skip`.
     FindingsPage,
-    /// How many they are on all pages: the same without the last two. Columns `n`, `severe`.
+    /// How many they are on all pages: the same without the last two. Columns `n`, `severe`, `suppressed`
+    /// (by feedback, whatever `verdict` is).
     FindingsTotal,
     /// The incidents whose ids begin with `prefix`, up to two.
     Incident,
