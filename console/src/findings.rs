@@ -289,13 +289,15 @@ fn form(filter: &Filter) -> Markup {
 
 /// A table of findings, of rows as `Question::FindingsPage` has them.
 pub(crate) fn table(rows: &Rows, links: Links) -> Markup {
-    named_table("Findings", rows.iter(), links)
+    named_table("Findings", rows.iter(), "", links)
 }
 
-/// The same of some rows, under a name of its own.
+/// The same of some rows, under a name of its own; `who` is what the identity is called of which all of
+/// them are, where they do not say it.
 pub(crate) fn named_table<'a>(
     name: &str,
     rows: impl Iterator<Item = Row<'a>>,
+    who: &str,
     links: Links,
 ) -> Markup {
     let table = html! {
@@ -309,13 +311,14 @@ pub(crate) fn named_table<'a>(
                     th scope="col" { "Detected" }
                 }
             }
-            tbody { @for row in rows { (line(row, links)) } }
+            tbody { @for row in rows { (line(row, who, links)) } }
         }
     };
     page::scrolled(name, &table)
 }
 
-fn line(row: Row<'_>, links: Links) -> Markup {
+fn line(row: Row<'_>, who: &str, links: Links) -> Markup {
+    let who = row.some("principal_name").filter(|it| !it.is_empty()).unwrap_or(who);
     let sentence = html! { (words::short(row.text("sentence"), words::SENTENCE_CHARS_MAX)) };
     html! {
         tr data-testid="finding-row" {
@@ -327,7 +330,7 @@ fn line(row: Row<'_>, links: Links) -> Markup {
             }
             td.sentence { (links.finding(row.text("finding_id"), &sentence)) }
             td {
-                (links.identity(row.text("tenant_id"), row.text("principal_id"), row.text("principal_name")))
+                (links.identity(row.text("tenant_id"), row.text("principal_id"), who))
             }
             td { (words::short(row.text("detector"), words::NAME_CHARS_MAX)) }
             td { (words::time(row.text("detected_at"))) }

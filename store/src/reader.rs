@@ -17,7 +17,9 @@ pub enum Question {
     /// (1 to 5), `detector`, `principal_id` (each empty for any), `with_suppressed` (1 for all,
     /// 0 without those that feedback suppresses), `rows_max`.
     Findings,
-    /// How many of them feedback suppresses: the same without the last two.
+    /// The same with the latest names of their identities, `principal_name`.
+    FindingsNamed,
+    /// How many of them feedback suppresses: those of [`Self::Findings`] without the last two.
     Suppressed,
     /// Incidents with the identities of their findings: `since_us`, `until_us`, `severity_min`,
     /// `rows_max`.
@@ -123,8 +125,9 @@ macro_rules! texts {
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Findings,
+        Self::FindingsNamed,
         Self::Suppressed,
         Self::Incidents,
         Self::AnyFinding,
@@ -160,6 +163,7 @@ impl Question {
     pub(crate) const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Findings => texts!("findings"),
+            Self::FindingsNamed => texts!("findings_named"),
             Self::Suppressed => texts!("suppressed"),
             Self::Incidents => texts!("incidents"),
             Self::AnyFinding => texts!("any_finding"),

@@ -184,20 +184,25 @@ async fn findings_have_the_latest_names_and_say_how_many_a_verdict_covers() {
         let of = vec![("prefix", Value::Text(finding(number, 1).id.to_string()))];
         assert_eq!(ask(&store, Question::Finding, of, &names).await, [expected], "{number}");
     }
-    let of = vec![
-        ("since_us", Value::Int(i64::MIN)),
-        ("until_us", Value::Int(i64::MAX)),
-        ("severity_min", Value::Int(1)),
-        ("detector", "".into()),
-        ("identity", "".into()),
-        ("verdict", "any".into()),
-        ("rows_max", Value::Int(9)),
-        ("skip", Value::Int(0)),
-    ];
-    let mut listed = ask(&store, Question::FindingsPage, of, &names).await;
-    listed.sort_unstable();
-    // Each is there once, whatever its identity was called.
-    assert_eq!(listed, ["ann | ", "ann | ", "bob | Rob Roy", "bob | Rob Roy"]);
+    let page = [("identity", "".into()), ("verdict", "any".into()), ("skip", Value::Int(0))];
+    let whole = [("principal_id", "".into()), ("with_suppressed", Value::Int(0))];
+    for (question, more) in
+        [(Question::FindingsPage, &page[..]), (Question::FindingsNamed, &whole[..])]
+    {
+        let mut of: Values = vec![
+            ("since_us", Value::Int(i64::MIN)),
+            ("until_us", Value::Int(i64::MAX)),
+            ("severity_min", Value::Int(1)),
+            ("detector", "".into()),
+            ("rows_max", Value::Int(9)),
+        ];
+        of.extend_from_slice(more);
+        let mut listed = ask(&store, question, of, &names).await;
+        listed.sort_unstable();
+        // Each is there once, whatever its identity was called.
+        let expected = ["ann | ", "ann | ", "bob | Rob Roy", "bob | Rob Roy"];
+        assert_eq!(listed, expected, "{question:?}");
+    }
     let said = Feedback {
         given_at: Time::from_ns(1_772_445_600_000_000_000),
         given_by: "ops".to_owned(),
