@@ -244,6 +244,8 @@ fn others_see_nothing_without_the_token_whatever_they_call_the_console() {
     let cookie = between(&entered.head, "set-cookie: ", ";");
     assert_eq!(ask("/", cookie).status, 200);
     assert_eq!(ask("/findings/00", cookie).status, 404);
+    let said = console.said();
+    assert!(said.contains("0.0.0.0 stands for every address of this machine"), "{said}");
     console.stop("-TERM");
 }
 

@@ -16,6 +16,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
 use model::figures::{counted, in_unit};
+use model::{Detector, PrincipalType};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use store::{Question, Scope, Value};
@@ -30,6 +31,17 @@ const DONE: [(&str, &str); 3] = [
     ("malicious", "Kept: the finding is malicious."),
     ("withdraw", "Kept: what was said of the finding no longer holds."),
 ];
+
+/// What the beginning of a counterfactual is that names a number from which on it is reported.
+const BOUNDED: &str = "would not be reported at ";
+/// Why that number and the one below which ordinary windows stay are two.
+const TWO_BOUNDS: &str = "This is another number than the one that 99.9 % stay under, which says what is \
+    ordinary. One in a thousand of so many windows would be too much to look at: what is reported lies \
+    beyond a cut, which the budget of findings sets, and beyond the least number of the detector.";
+/// Why the query of an address counts no success although some followed.
+const SUCCEEDED: &str = "The failures are charged to the address, and a success to whoever succeeded: this \
+    SQL, which is of the address alone, does not count the successes. They stand on the pages of the \
+    identities that the sentence names.";
 
 /// What was done just before.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -92,6 +104,9 @@ pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
                             strong { "Otherwise: " }
                             (words::whole(row.text("counterfactual")))
                         }
+                        @if links == Links::Console && has_two_bounds(row) {
+                            p.note data-testid="two-bounds" { (TWO_BOUNDS) }
+                        }
                     }
                 }
                 (contributors(row, links))
@@ -101,6 +116,26 @@ pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
         (evidence(row, links))
         (said(row, links))
     }
+}
+
+/// Whether what is ordinary and what is reported have a number each, which a reader may take for one.
+fn has_two_bounds(row: Row<'_>) -> bool {
+    let is_beyond = row
+        .number("observed")
+        .zip(row.number("upper"))
+        .is_some_and(|(observed, upper)| observed > upper);
+    is_beyond && row.text("counterfactual").starts_with(BOUNDED)
+}
+
+/// Whether some of the events of an address that failed to authenticate are successes.
+fn has_succeeded(row: Row<'_>, events: &[Json]) -> bool {
+    let is_success = |event: &Json| {
+        let status = event.get("status").and_then(Json::as_u64);
+        status.is_some_and(|it| (200..300).contains(&it))
+    };
+    row.text("detector") == Detector::AuthFailures.as_str()
+        && row.text("principal_type") == PrincipalType::Ip.as_str()
+        && events.iter().any(is_success)
 }
 
 fn facts(row: Row<'_>, links: Links) -> Markup {
@@ -218,6 +253,9 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
             @if !sql.is_empty() {
                 p { "This SQL shows the observed value:" }
                 pre { code { (words::lines(sql)) } }
+                @if has_succeeded(row, &events) {
+                    p.note data-testid="charged-to-others" { (SUCCEEDED) }
+                }
                 @if links == Links::Console {
                     p { a href={ "/sql" (words::query(&[("q", sql)])) } { "Run it" } }
                 }

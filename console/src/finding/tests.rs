@@ -178,3 +178,34 @@ fn what_is_no_list_is_shown_as_none() {
     let shown = body(rows.first().unwrap(), Links::Console).into_string();
     assert!(shown.contains("no sample events") && !shown.contains("Most of it"), "{shown}");
 }
+
+#[test]
+fn two_bounds_that_differ_are_told_apart() {
+    let names = ["observed", "expected", "upper", "unit", "counterfactual"];
+    let check = |observed: &str, counterfactual: &str, links: Links, shown: bool| {
+        let rows = Rows::made_of(&names, &[&[observed, "0.1", "73", "calls", counterfactual]]);
+        let page = body(rows.first().unwrap(), links).into_string();
+        assert_eq!(page.contains("the budget of findings"), shown, "{page}");
+    };
+    let at = "would not be reported at 251 calls or fewer";
+    check("488", at, Links::Console, true);
+    check("488", at, Links::None, false);
+    check("1", at, Links::Console, false);
+    check("488", "would not be reported had it been used before", Links::Console, false);
+    check("488", "", Links::Console, false);
+}
+
+#[test]
+fn successes_that_others_are_charged_with_are_said_to_be_theirs() {
+    let names = ["detector", "principal_type", "evidence_sql", "evidence"];
+    let check = |detector: &str, kind: &str, status: u16, shown: bool| {
+        let events = format!("[{{\"status\":401}},{{\"status\":{status}}}]");
+        let rows = Rows::made_of(&names, &[&[detector, kind, "SELECT 1", events.as_str()]]);
+        let page = evidence(rows.first().unwrap(), Links::Console).into_string();
+        assert_eq!(page.contains("does not count the successes"), shown, "{page}");
+    };
+    check("auth_failures", "ip", 200, true);
+    check("auth_failures", "ip", 403, false);
+    check("auth_failures", "user", 200, false);
+    check("egress_spike", "ip", 200, false);
+}
