@@ -96,7 +96,7 @@ pub(crate) fn measured(value: f64, unit: &str) -> String {
         return shown;
     }
     let one = ONES.iter().find(|(many, _)| shown == "1" && *many == unit);
-    let unit = one.map_or(unit, |(_, one)| one);
+    let unit = one.map_or(unit, |(_, one)| *one);
     format!("{shown} {}", whole(unit))
 }
 
