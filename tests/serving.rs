@@ -204,16 +204,20 @@ fn a_filter_that_is_none_is_said_above_what_was_typed() {
 #[test]
 fn lists_name_the_identities_that_have_names() {
     let console = shared();
-    let named = "SELECT found.finding_id, known.principal_name FROM findings_current AS found \
+    let named = "SELECT found.finding_id, found.principal_id, known.principal_name FROM findings_current AS found \
         JOIN identities AS known ON known.tenant_id = found.tenant_id \
         AND known.principal_id = found.principal_id \
         WHERE known.principal_name <> '' AND known.principal_name <> found.principal_id LIMIT 1";
     let store = console.store();
     let named = Place::new().run_at(store.to_str().unwrap(), &["query", named, "--output", "csv"]);
-    let (id, name) = named.out.lines().nth(1).unwrap().split_once(',').unwrap();
-    for path in ["/".to_owned(), format!("/findings/{id}")] {
+    let mut cells = named.out.lines().nth(1).unwrap().split(',');
+    let [id, who, name] = [(); 3].map(|()| cells.next().unwrap());
+    let identity = format!("/identity?tenant=default&id={who}");
+    for path in ["/".to_owned(), format!("/findings/{id}"), identity] {
         assert!(console.get(&path).body.contains(&format!(">{name}</a>")), "{path}: {name}");
     }
+    let report = Place::new().run_at(store.to_str().unwrap(), &["report", "--out", "-"]);
+    assert!(report.out.contains(&format!("<dd>{name} <span class=\"muted\">{who}")), "{name}");
 }
 
 #[test]
@@ -240,6 +244,8 @@ fn others_see_nothing_without_the_token_whatever_they_call_the_console() {
     let cookie = between(&entered.head, "set-cookie: ", ";");
     assert_eq!(ask("/", cookie).status, 200);
     assert_eq!(ask("/findings/00", cookie).status, 404);
+    let said = console.said();
+    assert!(said.contains("0.0.0.0 stands for every address of this machine"), "{said}");
     console.stop("-TERM");
 }
 

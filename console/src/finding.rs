@@ -1,17 +1,22 @@
 //! One finding: its sentence, what was seen against what is ordinary, what it rests on, and what people
 //! say of it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::ask::{Row, Rows};
 use crate::chart::{self, Band};
 use crate::guard::Session;
 use crate::ids::Kind;
 use crate::page::{self, Here, Links, Problem, Shown, Visitor};
 use crate::server::{Console, Shared};
+use crate::verdict::Sent;
 use crate::words;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
 use model::figures::{counted, in_unit};
+use model::{Detector, PrincipalType};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use store::{Question, Scope, Value};
@@ -26,6 +31,17 @@ const DONE: [(&str, &str); 3] = [
     ("malicious", "Kept: the finding is malicious."),
     ("withdraw", "Kept: what was said of the finding no longer holds."),
 ];
+
+/// What the beginning of a counterfactual is that names a number from which on it is reported.
+const BOUNDED: &str = "would not be reported at ";
+/// Why that number and the one below which ordinary windows stay are two.
+const TWO_BOUNDS: &str = "This is another number than the one that 99.9 % stay under, which says what is \
+    ordinary. One in a thousand of so many windows would be too much to look at: what is reported lies \
+    beyond a cut, which the budget of findings sets, and beyond the least number of the detector.";
+/// Why the query of an address counts no success although some followed.
+const SUCCEEDED: &str = "The failures are charged to the address, and a success to whoever succeeded: this \
+    SQL, which is of the address alone, does not count the successes. They stand on the pages of the \
+    identities that the sentence names.";
 
 /// What was done just before.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -57,7 +73,7 @@ pub(crate) async fn page(
         @if let Some((_, text)) = done { (page::notice(text)) }
         (body(row, Links::Console))
         (reach(row, covered))
-        (form(row, &console.guard.form_mark(&session)))
+        (form(row, &console.guard.form_mark(&session), &Sent::default()))
     };
     let title = format!("{} {}", words::id(row.text("finding_id")), row.text("detector"));
     page::whole(&format!("Finding {title}"), Here::Elsewhere, &visitor, &shown)
@@ -88,6 +104,9 @@ pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
                             strong { "Otherwise: " }
                             (words::whole(row.text("counterfactual")))
                         }
+                        @if links == Links::Console && has_two_bounds(row) {
+                            p.note data-testid="two-bounds" { (TWO_BOUNDS) }
+                        }
                     }
                 }
                 (contributors(row, links))
@@ -97,6 +116,26 @@ pub(crate) fn body(row: Row<'_>, links: Links) -> Markup {
         (evidence(row, links))
         (said(row, links))
     }
+}
+
+/// Whether what is ordinary and what is reported have a number each, which a reader may take for one.
+fn has_two_bounds(row: Row<'_>) -> bool {
+    let is_beyond = row
+        .number("observed")
+        .zip(row.number("upper"))
+        .is_some_and(|(observed, upper)| observed > upper);
+    is_beyond && row.text("counterfactual").starts_with(BOUNDED)
+}
+
+/// Whether some of the events of an address that failed to authenticate are successes.
+fn has_succeeded(row: Row<'_>, events: &[Json]) -> bool {
+    let is_success = |event: &Json| {
+        let status = event.get("status").and_then(Json::as_u64);
+        status.is_some_and(|it| (200..300).contains(&it))
+    };
+    row.text("detector") == Detector::AuthFailures.as_str()
+        && row.text("principal_type") == PrincipalType::Ip.as_str()
+        && events.iter().any(is_success)
 }
 
 fn facts(row: Row<'_>, links: Links) -> Markup {
@@ -214,6 +253,9 @@ fn evidence(row: Row<'_>, links: Links) -> Markup {
             @if !sql.is_empty() {
                 p { "This SQL shows the observed value:" }
                 pre { code { (words::lines(sql)) } }
+                @if has_succeeded(row, &events) {
+                    p.note data-testid="charged-to-others" { (SUCCEEDED) }
+                }
                 @if links == Links::Console {
                     p { a href={ "/sql" (words::query(&[("q", sql)])) } { "Run it" } }
                 }
@@ -246,6 +288,8 @@ fn event(event: &Json, has_agent: bool) -> Markup {
 fn said(row: Row<'_>, links: Links) -> Markup {
     let text = |name: &str| html! { (words::whole(row.text(name))) };
     let verdict = row.text("verdict");
+    // In the words of the form that it was said with.
+    let scope = Scope::from_name(row.text("verdict_scope")).map_or("", covers);
     let until = match (verdict, row.text("suppressed_until")) {
         ("benign", "") => html! { "for good" },
         ("benign", until) => words::time(until),
@@ -262,7 +306,7 @@ fn said(row: Row<'_>, links: Links) -> Markup {
                         ("It is", html! { strong { (words::whole(verdict)) } }),
                         ("Said by", text("verdict_by")),
                         ("At", words::time(row.text("verdict_at"))),
-                        ("Covers", text("verdict_scope")),
+                        ("Covers", html! { (scope) }),
                         ("Left out until", until),
                         ("Because", text("verdict_reason")),
                     ]))
@@ -300,8 +344,8 @@ fn reach(row: Row<'_>, covered: Option<u64>) -> Markup {
     }
 }
 
-/// Where somebody says what it is.
-fn form(row: Row<'_>, mark: &str) -> Markup {
+/// Where somebody says what it is; with what was typed before, if that was refused.
+pub(crate) fn form(row: Row<'_>, mark: &str, typed: &Sent) -> Markup {
     let id = row.text("finding_id");
     html! {
         form.verdict method="post" action={ "/findings/" (words::encoded(id)) "/verdict" }
@@ -309,19 +353,23 @@ fn form(row: Row<'_>, mark: &str) -> Markup {
             input type="hidden" name="csrf" value=(mark);
             div.field.wide {
                 label for="reason" { "Why (needed)" }
-                input #reason name="reason" type="text" required maxlength=(REASON_CHARS_MAX)
-                    autocomplete="off";
+                input #reason name="reason" type="text" value=(typed.reason) required
+                    maxlength=(REASON_CHARS_MAX) autocomplete="off";
             }
             div.field {
                 label for="scope" { "Said of" }
                 select #scope name="scope" {
-                    @for scope in Scope::ALL { option value=(scope.as_str()) { (covers(scope)) } }
+                    @for scope in Scope::ALL {
+                        option value=(scope.as_str()) selected[scope.as_str() == typed.scope] {
+                            (covers(scope))
+                        }
+                    }
                 }
             }
             div.field {
                 label for="until" { "Benign until (else for good)" }
-                input #until name="until" type="text" placeholder="30d, 12h or 2026-03-02"
-                    autocomplete="off";
+                input #until name="until" type="text" value=(typed.until)
+                    placeholder="30d, 12h or 2026-03-02" autocomplete="off";
             }
             div.buttons {
                 button type="submit" name="verdict" value="benign" data-testid="verdict-benign" {
@@ -373,157 +421,4 @@ fn text_of(object: &Json, name: &str) -> String {
 
 fn number_of(object: &Json, name: &str) -> f64 {
     object.get(name).and_then(Json::as_f64).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
-
-    /// A finding whose every text is hostile.
-    fn hostile() -> Rows {
-        let contributors =
-            format!("[{{\"name\":{},\"observed\":3,\"share\":0.5}}]", Json::from(HOSTILE));
-        let evidence = format!(
-            "[{{\"time\":{0},\"request\":{0},\"status\":{0},\"client_address\":{0},\"agent\":{0},\"input\":{0},\"line\":7}}]",
-            Json::from(HOSTILE)
-        );
-        let texts = [
-            "finding_id",
-            "tenant_id",
-            "principal_id",
-            "entity",
-            "detector",
-            "severity",
-            "sentence",
-            "counterfactual",
-            "evidence_sql",
-            "owasp",
-            "verdict",
-            "verdict_reason",
-            "verdict_by",
-            "window_start",
-            "incident_id",
-            "unit",
-        ];
-        let mut names = vec!["contributors", "evidence", "observed", "expected", "upper"];
-        names.extend(texts);
-        let mut cells = vec![contributors.as_str(), evidence.as_str(), "12", "3", "7"];
-        cells.extend([HOSTILE; 16]);
-        Rows::made_of(&names, &[&cells])
-    }
-
-    #[test]
-    fn hostile_texts_are_shown_as_texts() {
-        let rows = hostile();
-        let row = rows.first().unwrap();
-        for links in [Links::Console, Links::None] {
-            let shown = body(row, links).into_string();
-            assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
-            assert!(shown.matches("&lt;script&gt;alert(1)").count() > 10, "{shown}");
-        }
-        let shown = form(row, HOSTILE).into_string();
-        assert!(!shown.contains("<script") && !shown.contains("<img"), "{shown}");
-    }
-
-    #[test]
-    fn a_wide_verdict_is_taken_back_where_it_was_said() {
-        let names = ["finding_id", "feedback_id", "verdict_finding_id"];
-        let check = |verdict_of: &str, id: &str, shown: bool| {
-            let rows = Rows::made_of(&names, &[&["abcd-1", "feed-1", verdict_of]]);
-            let row = rows.first().unwrap();
-            assert_eq!(withdrawn_id(row), id, "{verdict_of}");
-            let page = reach(row, Some(5)).into_string();
-            assert!(page.contains("covers 5 findings so far"), "{page}");
-            assert_eq!(page.contains("href=\"/findings/dcba-2\""), shown, "{page}");
-        };
-        check("abcd-1", "abcd-1", false);
-        check("", "abcd-1", false);
-        check("dcba-2", "feed-1", true);
-        let rows = hostile();
-        assert_eq!(reach(rows.first().unwrap(), None).into_string(), "");
-    }
-
-    #[test]
-    fn a_finding_names_its_identity() {
-        let names = ["tenant_id", "principal_id", "principal_name"];
-        let rows = Rows::made_of(&names, &[&["t", "4ac1", "sales-022"]]);
-        for links in [Links::Console, Links::None] {
-            let page = facts(rows.first().unwrap(), links).into_string();
-            assert!(page.contains("sales-022") && page.contains(">4ac1</span>"), "{page}");
-        }
-    }
-
-    #[test]
-    fn an_amount_has_no_unit_that_is_not_its_own() {
-        let check = |detector: &str, unit: &str, observed: &str, head: &str, shown: &str| {
-            let parts = format!("[{{\"name\":\"a\",\"observed\":{observed},\"share\":1.0}}]");
-            let names = ["contributors", "unit", "detector"];
-            let rows = Rows::made_of(&names, &[&[parts.as_str(), unit, detector]]);
-            let page = contributors(rows.first().unwrap(), Links::Console).into_string();
-            assert!(page.contains(&format!(">{head}</th>")), "{page}");
-            assert!(page.contains(&format!("<td class=\"number\">{shown}</td>")), "{page}");
-        };
-        check("new_network", "new networks", "800", "Amount", "800");
-        check("not_itself", "times likelier", "30", "Amount", "30");
-        check("egress_spike", "bytes", "2310000000", "Amount", "2.3 GB");
-        check("machine_speed", "calls", "900", "Amount in the whole hour", "900");
-    }
-
-    #[test]
-    fn sample_events_stand_in_the_order_of_time() {
-        let events = "[{\"time\":\"2026-03-02T10:00:01.5Z\",\"request\":\"GET /later\"},\
-            {\"time\":\"2026-03-02T10:00:01Z\",\"request\":\"GET /earlier\"}]";
-        let rows = Rows::made_of(&["evidence"], &[&[events]]);
-        let page = evidence(rows.first().unwrap(), Links::Console).into_string();
-        assert!(page.find("/earlier").unwrap() < page.find("/later").unwrap(), "{page}");
-    }
-
-    #[test]
-    fn an_event_names_its_agent_where_any_has_one() {
-        let check = |events: &str, agents: usize, columns: usize| {
-            let rows = Rows::made_of(&["evidence"], &[&[events]]);
-            let page = evidence(rows.first().unwrap(), Links::Console).into_string();
-            assert_eq!(
-                page.matches("data-label=\"Agent\">desk-assistant<").count(),
-                agents,
-                "{page}"
-            );
-            assert_eq!(page.matches("Agent</th>").count(), columns, "{page}");
-        };
-        check(r#"[{"request":"GET /a","agent":"desk-assistant"},{"request":"GET /b"}]"#, 1, 1);
-        check(r#"[{"request":"GET /a","agent":null},{"request":"GET /b"}]"#, 0, 0);
-    }
-
-    #[test]
-    fn a_severity_says_what_it_is_made_of() {
-        let rows = Rows::made_of(&["severity", "score"], &[&["medium", "90000"]]);
-        let page = facts(rows.first().unwrap(), Links::Console).into_string();
-        assert!(page.contains("confidence from the score × danger"), "{page}");
-    }
-
-    #[test]
-    fn in_a_file_nothing_leads_to_a_page() {
-        let rows = hostile();
-        let shown = body(rows.first().unwrap(), Links::None).into_string();
-        assert!(!shown.contains("href=") && !shown.contains("<form"), "{shown}");
-    }
-
-    #[test]
-    fn what_was_observed_of_a_part_is_not_in_the_units_of_the_finding() {
-        let json = "[{\"name\":\"GET /admin/keys\",\"observed\":29,\"share\":0.5}]";
-        for (unit, shown) in [("days silent", "29</td>"), ("bytes", "29 B</td>")] {
-            let rows = Rows::made_of(&["contributors", "unit"], &[&[json, unit]]);
-            let html = contributors(rows.first().unwrap(), Links::None).into_string();
-            assert!(html.contains(shown) && !html.contains("29 days"), "{html}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_list_is_shown_as_none() {
-        let rows = Rows::made_of(&["contributors", "evidence"], &[&["{", "null"]]);
-        let shown = body(rows.first().unwrap(), Links::Console).into_string();
-        assert!(shown.contains("no sample events") && !shown.contains("Most of it"), "{shown}");
-    }
 }

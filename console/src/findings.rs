@@ -8,7 +8,7 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use maud::{Markup, html};
-use model::figures::counted;
+use model::figures::{counted, grouped};
 use model::{Origin, Severity, Time};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -26,8 +26,10 @@ const VERDICTS: [(&str, &str); 5] = [
     ("none", "without a verdict"),
     ("malicious", "malicious"),
     ("benign", "benign"),
-    ("any", "all"),
+    ("all", "all"),
 ];
+/// What the store calls all of them; whoever types it means the same.
+const ANY: &str = "any";
 
 /// Which findings are wanted, as it was typed.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
@@ -48,6 +50,11 @@ impl Filter {
         self.page.parse().unwrap_or(1).clamp(1, PAGES_MAX)
     }
 
+    /// The verdict by the name that the list of them has.
+    fn verdict(&self) -> &str {
+        if self.verdict == ANY { "all" } else { &self.verdict }
+    }
+
     /// The parameters that both questions have.
     fn values(&self, instant: impl Fn(&str) -> Option<Time>) -> Result<Values, Problem> {
         let long = [&self.identity, &self.detector, &self.since, &self.until];
@@ -64,9 +71,10 @@ impl Filter {
         if !self.detector.is_empty() && Origin::from_name(&self.detector).is_none() {
             return Err(wrong("There is no such detector."));
         }
-        if !VERDICTS.iter().any(|(name, _)| *name == self.verdict) {
+        if !VERDICTS.iter().any(|(name, _)| *name == self.verdict()) {
             return Err(wrong("There is no such verdict."));
         }
+        let verdict = if self.verdict() == "all" { ANY } else { self.verdict() };
         let bound = |name: &str, typed: &str, open: i64| match (typed.trim(), instant(typed.trim()))
         {
             ("", _) => Ok(open),
@@ -86,7 +94,7 @@ impl Filter {
             ("severity_min", Value::Int(severity_min)),
             ("detector", Value::Text(self.detector.clone())),
             ("identity", Value::Text(self.identity.trim().to_lowercase())),
-            ("verdict", Value::Text(self.verdict.clone())),
+            ("verdict", Value::from(verdict)),
         ])
     }
 
@@ -121,12 +129,21 @@ pub(crate) async fn read_first(console: &Console) -> Result<(), AskError> {
     read(console, values, 1).await.map(drop)
 }
 
-/// A page of rows, and how many there are on all pages: all of them and the severe ones.
+/// How many findings a list has on all its pages.
+#[derive(Clone, Copy, Debug, Default)]
+struct Total {
+    all: u64,
+    severe: u64,
+    /// Those that feedback suppresses, whether the list has them or not.
+    suppressed: u64,
+}
+
+/// A page of rows, and how many there are on all pages.
 async fn read(
     console: &Console,
     values: Values,
     place: usize,
-) -> Result<(Arc<Rows>, i64, i64), AskError> {
+) -> Result<(Arc<Rows>, Total), AskError> {
     let mut paged = values.clone();
     paged.push(("rows_max", Value::Int(PAGE_ROWS as i64)));
     paged.push(("skip", Value::Int(((place - 1) * PAGE_ROWS) as i64)));
@@ -134,8 +151,9 @@ async fn read(
     let rows = asker.ask_list(Question::FindingsPage, paged);
     let total = asker.ask_list(Question::FindingsTotal, values);
     let (rows, total) = tokio::try_join!(rows, total)?;
-    let count = |name: &str| total.first().map_or(0, |it| it.whole(name));
-    Ok((rows, count("n"), count("severe")))
+    let count = |name: &str| total.first().map_or(0, |it| it.whole(name).unsigned_abs());
+    let total = Total { all: count("n"), severe: count("severe"), suppressed: count("suppressed") };
+    Ok((rows, total))
 }
 
 /// The page.
@@ -149,28 +167,44 @@ pub(crate) async fn page(
     let values = filter.values(|typed| commands.instant(typed));
     let values = values.map_err(|problem| problem.above(form(&filter)))?;
     let place = filter.place();
-    let (rows, total, severe) = read(&console, values, place).await?;
+    let (rows, total) = read(&console, values, place).await?;
     let body = html! {
         (form(&filter))
         @if rows.is_empty() {
-            (page::empty(if total > 0 { "This page has none: go back." } else { "No findings." }))
+            (page::empty(if total.all > 0 { "This page has none: go back." } else { "No findings." }))
+            (left_out(&filter, total))
         } @else {
-            p.count { (in_all(total, severe)) }
+            p.count { (in_all(total)) }
+            (left_out(&filter, total))
             (table(&rows, Links::Console))
         }
-        (ways(&filter, place, total.unsigned_abs() as usize))
+        (ways(&filter, place, total.all as usize))
     };
     page::whole("Findings", Here::Findings, &visitor, &body)
 }
 
 /// How many findings there are on all pages, and how many of them are severe.
-fn in_all(total: i64, severe: i64) -> String {
-    let all = counted(total.unsigned_abs(), "finding", "findings");
-    match (total, severe) {
+fn in_all(total: Total) -> String {
+    let all = counted(total.all, "finding", "findings");
+    match (total.all, total.severe) {
         (1, 1) => format!("{all}, high or critical"),
         (1, _) => format!("{all}, neither high nor critical"),
         (_, 0) => format!("{all}, none of them high or critical"),
-        _ => format!("{all}, {} of them high or critical", words::whole_number(severe)),
+        (_, severe) => format!("{all}, {} of them high or critical", grouped(&severe.to_string())),
+    }
+}
+
+/// How many a list leaves out that nobody filtered by verdict, and the way to them.
+fn left_out(filter: &Filter, total: Total) -> Markup {
+    let benign = Filter { verdict: "benign".to_owned(), page: String::new(), ..filter.clone() };
+    html! {
+        @if filter.verdict.is_empty() && total.suppressed > 0 {
+            p.note data-testid="left-out" {
+                (counted(total.suppressed, "more was", "more were"))
+                " called benign by people, and left out: "
+                a href=(benign.address(1)) { "show those" } "."
+            }
+        }
     }
 }
 
@@ -244,7 +278,7 @@ fn form(filter: &Filter) -> Markup {
                 label for="verdict" { "Verdict" }
                 select #verdict name="verdict" {
                     @for (name, text) in VERDICTS {
-                        option value=(name) selected[name == filter.verdict] { (text) }
+                        option value=(name) selected[name == filter.verdict()] { (text) }
                     }
                 }
             }
@@ -255,13 +289,15 @@ fn form(filter: &Filter) -> Markup {
 
 /// A table of findings, of rows as `Question::FindingsPage` has them.
 pub(crate) fn table(rows: &Rows, links: Links) -> Markup {
-    named_table("Findings", rows.iter(), links)
+    named_table("Findings", rows.iter(), "", links)
 }
 
-/// The same of some rows, under a name of its own.
+/// The same of some rows, under a name of its own; `who` is what the identity is called of which all of
+/// them are, where they do not say it.
 pub(crate) fn named_table<'a>(
     name: &str,
     rows: impl Iterator<Item = Row<'a>>,
+    who: &str,
     links: Links,
 ) -> Markup {
     let table = html! {
@@ -275,13 +311,14 @@ pub(crate) fn named_table<'a>(
                     th scope="col" { "Detected" }
                 }
             }
-            tbody { @for row in rows { (line(row, links)) } }
+            tbody { @for row in rows { (line(row, who, links)) } }
         }
     };
     page::scrolled(name, &table)
 }
 
-fn line(row: Row<'_>, links: Links) -> Markup {
+fn line(row: Row<'_>, who: &str, links: Links) -> Markup {
+    let who = row.some("principal_name").filter(|it| !it.is_empty()).unwrap_or(who);
     let sentence = html! { (words::short(row.text("sentence"), words::SENTENCE_CHARS_MAX)) };
     html! {
         tr data-testid="finding-row" {
@@ -293,7 +330,7 @@ fn line(row: Row<'_>, links: Links) -> Markup {
             }
             td.sentence { (links.finding(row.text("finding_id"), &sentence)) }
             td {
-                (links.identity(row.text("tenant_id"), row.text("principal_id"), row.text("principal_name")))
+                (links.identity(row.text("tenant_id"), row.text("principal_id"), who))
             }
             td { (words::short(row.text("detector"), words::NAME_CHARS_MAX)) }
             td { (words::time(row.text("detected_at"))) }
@@ -366,9 +403,39 @@ mod tests {
 
     #[test]
     fn one_finding_is_counted_as_one() {
-        assert_eq!(in_all(1, 1), "1 finding, high or critical");
-        assert_eq!(in_all(1, 0), "1 finding, neither high nor critical");
-        assert_eq!(in_all(12, 3), "12 findings, 3 of them high or critical");
+        let said = |all, severe| in_all(Total { all, severe, suppressed: 0 });
+        assert_eq!(said(1, 1), "1 finding, high or critical");
+        assert_eq!(said(1, 0), "1 finding, neither high nor critical");
+        assert_eq!(said(12, 3), "12 findings, 3 of them high or critical");
+    }
+
+    #[test]
+    fn what_a_list_leaves_out_is_counted_and_led_to() {
+        let shown = |verdict: &str, suppressed| {
+            let filter = Filter {
+                detector: "bola".into(),
+                verdict: verdict.into(),
+                page: "2".into(),
+                ..Filter::default()
+            };
+            left_out(&filter, Total { suppressed, ..Total::default() }).into_string()
+        };
+        let one = shown("", 1);
+        assert!(one.contains("1 more was called benign by people, and left out"), "{one}");
+        assert!(one.contains("href=\"/?detector=bola&amp;verdict=benign\""), "{one}");
+        assert!(shown("", 2).contains("2 more were called benign"));
+        assert_eq!(shown("", 0), "");
+        assert_eq!(shown("all", 1), "", "that list has them");
+    }
+
+    #[test]
+    fn all_is_asked_for_as_it_is_called() {
+        for verdict in ["all", "any"] {
+            let filter = Filter { verdict: verdict.into(), ..Filter::default() };
+            check(&filter, Ok(&[("verdict", Value::Text("any".into()))]));
+            let shown = form(&filter).into_string();
+            assert!(shown.contains("<option value=\"all\" selected>all</option>"), "{shown}");
+        }
     }
 
     #[test]

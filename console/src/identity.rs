@@ -226,12 +226,17 @@ fn usual(row: Row<'_>) -> Markup {
             " to " (words::measured(high, unit)) ")"
         }
     };
+    // Its own hours stand for it among them, once there are any: they are no peer's.
+    let own = i64::from(row.whole("windows_learned") > 0);
+    let others = row.whole("peers").saturating_sub(own).max(0).unsigned_abs();
+    let stand = match others {
+        1 => "1 other stands for its peers".to_owned(),
+        _ => format!("{} stand for its peers", counted(others, "other", "others")),
+    };
     let group = match row.whole("peer_group") {
-        -1 => html! { "none; " (words::whole_number(row.whole("peers"))) " stand for its peers" },
+        -1 => html! { "none; " (stand) },
         // Of a small group everyone stands for its peers.
-        group => {
-            html! { (group) "; " (words::whole_number(row.whole("peers"))) " stand for its peers" }
-        }
+        group => html! { (group) "; " (stand) },
     };
     page::facts(&[
         ("Usual endpoints", text("endpoints_usual")),
@@ -253,9 +258,10 @@ fn usual(row: Row<'_>) -> Markup {
 fn found(of: &Identity, links: Links) -> Markup {
     let latest = of.findings.iter().take(page::OPEN_MAX);
     let earlier = of.findings.len().saturating_sub(page::OPEN_MAX);
+    let who = of.habits.first().map(|it| it.text("principal_name")).unwrap_or_default();
     html! {
         @if of.findings.is_empty() { p { "Nothing was found of it." } }
-        @else { (findings::named_table("Findings", latest, links)) }
+        @else { (findings::named_table("Findings", latest, who, links)) }
         @if earlier > 0 {
             (page::folded(
                 &counted(earlier as u64, "earlier finding", "earlier findings"),
@@ -263,6 +269,7 @@ fn found(of: &Identity, links: Links) -> Markup {
                 &findings::named_table(
                     "Earlier findings",
                     of.findings.iter().skip(page::OPEN_MAX),
+                    who,
                     links,
                 ),
             ))
@@ -486,6 +493,36 @@ mod tests {
         let found = Rows::made_of(&names, &[&["f", "high", "3600000000"]]);
         let shown = hours(&Identity { findings: found, ..one }, None, Links::Console);
         assert!(shown.into_string().contains("1 finding marked"));
+    }
+
+    #[test]
+    fn its_findings_are_of_it_by_its_name() {
+        let mut one = hostile();
+        one.habits = Rows::made_of(&["principal_name"], &[&["sales-022"]]);
+        let names = ["finding_id", "tenant_id", "principal_id", "detected_us"];
+        let row = ["f", "t", "6108eb7c", "7300000000"];
+        let rows: Vec<&[&str]> = (0..12).map(|_| &row[..]).collect();
+        one.findings = Rows::made_of(&names, &rows);
+        let shown = found(&one, Links::Console).into_string();
+        assert_eq!(shown.matches(">sales-022</a>").count(), 12, "{shown}");
+        assert!(!shown.contains(">6108eb7c</a>"), "{shown}");
+        one.habits = Rows::default();
+        assert!(found(&one, Links::Console).into_string().contains(">6108eb7c</a>"));
+    }
+
+    #[test]
+    fn who_stands_for_its_peers_is_somebody_else() {
+        let names = ["peer_group", "peers", "windows_learned"];
+        for (row, expected) in [
+            (["3", "116", "5"], "3; 115 others stand for its peers"),
+            (["-1", "2", "1"], "none; 1 other stands for its peers"),
+            (["-1", "115", "0"], "none; 115 others stand for its peers"),
+            (["-1", "0", "1"], "none; 0 others stand for its peers"),
+        ] {
+            let rows = Rows::made_of(&names, &[&row[..]]);
+            let shown = usual(rows.first().unwrap()).into_string();
+            assert!(shown.contains(&format!("<dd>{expected}</dd>")), "{expected}: {shown}");
+        }
     }
 
     #[test]

@@ -28,9 +28,14 @@ impl Kind {
     /// The beginning to ask the store for: of what could be one.
     pub(crate) fn prefix(self, typed: &str) -> Result<String, Problem> {
         let prefix = typed.to_ascii_lowercase();
-        let fits = (CHARS_MIN..=CHARS_MAX).contains(&prefix.len())
-            && prefix.chars().all(|it| it.is_ascii_hexdigit() || it == '-');
-        if fits { Ok(prefix) } else { Err(self.missing()) }
+        let is_id = prefix.chars().all(|it| it.is_ascii_hexdigit() || it == '-');
+        match prefix.len() {
+            CHARS_MIN..=CHARS_MAX if is_id => Ok(prefix),
+            0..CHARS_MIN if is_id => Err(self.problem(&format!(
+                "This is too short for an id: give its first {CHARS_MIN} or more characters."
+            ))),
+            _ => Err(self.missing()),
+        }
     }
 
     /// The one that is meant, of those whose ids begin so.
@@ -87,6 +92,20 @@ mod tests {
         check(&["abcd", "abcd-1"], "ABCD", Ok("abcd"));
         check(&["abcd-1", "abcd-2"], "abcd", Err(StatusCode::NOT_FOUND));
         check(&[], "abcd", Err(StatusCode::NOT_FOUND));
+    }
+
+    #[test]
+    fn whoever_types_too_little_is_told_how_much_is_needed() {
+        for kind in [Kind::Finding, Kind::Incident] {
+            for (typed, is_short) in [("1", true), ("abc", true), ("xyz", false), ("abcg", false)] {
+                let said = kind.prefix(typed).unwrap_err().text;
+                assert_eq!(
+                    said.contains("first 4 or more characters"),
+                    is_short,
+                    "{typed}: {said}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Found {
             days: ask(reader, Question::FindingsByDay, days).await?,
             identities: ask(reader, Question::IdentitiesFound, identities).await?,
             incidents: ask(reader, Question::Incidents, incidents).await?,
-            findings: ask(reader, Question::Findings, findings).await?,
+            findings: ask(reader, Question::FindingsNamed, findings).await?,
         })
     }
 

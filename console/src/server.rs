@@ -160,6 +160,12 @@ impl Bound {
         self.address
     }
 
+    /// What others type instead of an address that stands for all of the machine's, and is no place to
+    /// go to; nothing where the address is one.
+    pub fn elsewhere(&self) -> Option<String> {
+        elsewhere(self.address)
+    }
+
     /// Whether a token has to be typed.
     pub fn wants_token(&self) -> bool {
         self.console.guard.wants_token()
@@ -174,6 +180,17 @@ impl Bound {
         }
         looks.abort();
     }
+}
+
+/// See [`Bound::elsewhere`].
+fn elsewhere(address: SocketAddr) -> Option<String> {
+    let (ip, port) = (address.ip(), address.port());
+    ip.is_unspecified().then(|| {
+        format!(
+            "{ip} stands for every address of this machine: others open http://NAME:{port} with its name \
+             or one of its addresses"
+        )
+    })
 }
 
 /// Reads the first page again whenever the store has changed.
@@ -265,4 +282,23 @@ fn file(kind: &'static str, text: &'static str) -> Response {
 
 fn missing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "No such page", "There is no page at this address.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_no_place_to_go_to_is_explained() {
+        for (address, is_explained) in [
+            ("0.0.0.0:8498", true),
+            ("[::]:8498", true),
+            ("127.0.0.1:8498", false),
+            ("192.0.2.7:8498", false),
+        ] {
+            let said = elsewhere(address.parse().unwrap());
+            assert_eq!(said.is_some(), is_explained, "{address}: {said:?}");
+            assert!(said.is_none_or(|it| it.contains("http://NAME:8498")), "{address}");
+        }
+    }
 }

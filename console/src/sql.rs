@@ -1,11 +1,14 @@
 //! The SQL box: a question that somebody types, and its rows as far as a page holds them.
 
-use crate::page::{self, Here, Shown, Visitor};
+use crate::ask::AskError;
+use crate::page::{self, Here, Problem, Visitor};
 use crate::server::Shared;
 use crate::words;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use axum::Extension;
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Html;
 use maud::{Markup, html};
 use model::figures::counted;
 use serde::Deserialize;
@@ -33,19 +36,27 @@ pub(crate) struct Typed {
     q: String,
 }
 
-/// The page.
+/// The page: that of a question without an answer says so in its status too.
 pub(crate) async fn page(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
     Query(typed): Query<Typed>,
-) -> Shown {
+) -> Result<(StatusCode, Html<String>), Problem> {
     let sql = typed.q.trim();
     let answer = if sql.is_empty() {
         None
     } else if sql.len() > SQL_BYTES_MAX {
-        Some(Err(format!("the SQL has {} bytes, and at most {SQL_BYTES_MAX}", sql.len())))
+        let why = format!(
+            "the SQL has {} bytes, and at most {SQL_BYTES_MAX}: ask for less at once",
+            sql.len()
+        );
+        Some(Err(AskError::Refused(why)))
     } else {
-        Some(console.asker.query(sql).await.map_err(|error| error.to_string()))
+        Some(console.asker.query(sql).await)
+    };
+    let status = match &answer {
+        None | Some(Ok(_)) => StatusCode::OK,
+        Some(Err(error)) => status_of(error),
     };
     let engine = match console.asker.reader() {
         Reader::Directory(_) => "The store is a directory: SQL of DataFusion.",
@@ -64,11 +75,22 @@ pub(crate) async fn page(
         p.hint { (engine) " The tables and their columns stand in docs/tables.md." }
         @match &answer {
             None => {},
-            Some(Err(why)) => p.notice role="alert" data-testid="sql-error" { (words::whole(why)) },
+            Some(Err(why)) => p.notice role="alert" data-testid="sql-error" {
+                (words::whole(&why.to_string()))
+            },
             Some(Ok(answer)) => (shown(answer)),
         }
     };
-    page::whole("SQL", Here::Sql, &visitor, &body)
+    page::whole("SQL", Here::Sql, &visitor, &body).map(|page| (status, page))
+}
+
+/// Whose fault it is that a question has no answer: what was typed, unless it is the store's.
+const fn status_of(error: &AskError) -> StatusCode {
+    match error {
+        AskError::Refused(_) => StatusCode::BAD_REQUEST,
+        AskError::Slow => StatusCode::GATEWAY_TIMEOUT,
+        AskError::Store(_) | AskError::Odd(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 /// The rows of an answer, and what of it was left out.
@@ -194,6 +216,12 @@ mod tests {
         let page = shown(&answer(vec![(hostile.to_owned(), column)])).into_string();
         assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
         assert!(!page.contains('\u{202e}') && page.contains("&lt;script&gt;alert(1)"), "{page}");
+    }
+
+    #[test]
+    fn what_was_typed_wrong_is_no_page_like_another() {
+        assert_eq!(status_of(&AskError::Refused("no SQL".into())), StatusCode::BAD_REQUEST);
+        assert_eq!(status_of(&AskError::Slow), StatusCode::GATEWAY_TIMEOUT);
     }
 
     #[test]

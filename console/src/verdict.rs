@@ -21,11 +21,11 @@ const VERDICTS: [&str; 3] = ["benign", "malicious", "withdraw"];
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Sent {
-    verdict: String,
-    reason: String,
-    scope: String,
-    until: String,
-    csrf: String,
+    pub(crate) verdict: String,
+    pub(crate) reason: String,
+    pub(crate) scope: String,
+    pub(crate) until: String,
+    pub(crate) csrf: String,
 }
 
 /// Keeps it, and leads back to the finding.
@@ -47,7 +47,11 @@ pub(crate) async fn give(
     let row = Kind::Finding.chosen(&rows, &id)?;
     let id = row.text("finding_id");
     let there = format!("/findings/{}", words::encoded(id));
-    let again = html! { p { a href=(there) data-testid="back" { "Back to the finding" } } };
+    // What was typed is in the form still: only what is wrong needs another word.
+    let again = html! {
+        (crate::finding::form(row, &console.guard.form_mark(&session), &sent))
+        p { a href=(there) data-testid="back" { "Back to the finding" } }
+    };
     let back = format!("/findings/{}?done={}", words::encoded(id), sent.verdict);
     // What covers the finding may have been said of another.
     let of = if sent.verdict == "withdraw" { crate::finding::withdrawn_id(row) } else { id };

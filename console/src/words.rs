@@ -16,6 +16,32 @@ pub(crate) const SENTENCE_CHARS_MAX: usize = 600;
 pub(crate) const WHOLE_CHARS_MAX: usize = 10_000;
 /// Significant digits of a score and the like.
 const DIGITS: usize = 3;
+/// Units, and what one of them is. What is measured and not counted has no other word for one.
+const ONES: [(&str, &str); 23] = [
+    ("bits per step", "bit per step"),
+    ("calls", "call"),
+    ("calls in a row without news", "call in a row without news"),
+    ("calls out after sensitive reads", "call out after sensitive reads"),
+    ("calls without credentials answered 2xx", "call without credentials answered 2xx"),
+    ("days silent", "day silent"),
+    ("distinct identities", "distinct identity"),
+    ("distinct objects", "distinct object"),
+    ("distinct objects changed or deleted", "distinct object changed or deleted"),
+    ("distinct operations refused", "distinct operation refused"),
+    ("distinct secrets read", "distinct secret read"),
+    ("failed authentications", "failed authentication"),
+    ("first calls", "first call"),
+    ("first-seen edges", "first-seen edge"),
+    ("identities acted for", "identity acted for"),
+    ("new endpoints", "new endpoint"),
+    ("new identities", "new identity"),
+    ("new networks", "new network"),
+    ("new tools", "new tool"),
+    ("objects", "object"),
+    ("objects of others", "object of others"),
+    ("requests with signs of injection", "request with signs of injection"),
+    ("squared standard deviations", "squared standard deviation"),
+];
 
 /// A text that others wrote, in one line and of at most so many characters.
 pub(crate) fn short(text: &str, chars_max: usize) -> String {
@@ -63,10 +89,15 @@ pub(crate) fn whole_number(value: i64) -> String {
     grouped(&value.to_string())
 }
 
-/// A value with its unit.
+/// A value with its unit, which is of one thing where the number reads 1.
 pub(crate) fn measured(value: f64, unit: &str) -> String {
     let shown = in_unit(value, unit);
-    if unit == "bytes" || unit.is_empty() { shown } else { format!("{shown} {}", whole(unit)) }
+    if unit == "bytes" || unit.is_empty() {
+        return shown;
+    }
+    let one = ONES.iter().find(|(many, _)| shown == "1" && *many == unit);
+    let unit = one.map_or(unit, |(_, one)| *one);
+    format!("{shown} {}", whole(unit))
 }
 
 /// A share of a whole, from 0 to 1, in percent.
@@ -142,6 +173,11 @@ mod tests {
     fn a_value_has_its_unit() {
         assert_eq!(measured(2.31e9, "bytes"), "2.3 GB");
         assert_eq!(measured(12.0, "calls"), "12 calls");
+        assert_eq!(measured(1.0, "new networks"), "1 new network");
+        assert_eq!(measured(1.001, "calls"), "1 call", "as it reads");
+        assert_eq!(measured(0.049_4, "new networks"), "0.0494 new networks");
+        assert_eq!(measured(1.0, "times its usual day"), "1 times its usual day");
+        assert!(ONES.is_sorted(), "{ONES:?}");
         assert_eq!(number(None), "–");
     }
 }

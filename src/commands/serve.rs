@@ -83,6 +83,9 @@ pub(crate) fn run(setting: &Setting, args: &Serve) -> Result<Ended, Failure> {
         let bound = console::bind(settings).await?;
         let address = bound.address();
         crate::note(&format!("the console is at http://{address}"));
+        if let Some(said) = bound.elsewhere() {
+            crate::note(&said);
+        }
         if bound.wants_token() && !address.ip().is_loopback() {
             crate::operation::log::warn(
                 "the token and the pages travel as they are: put a proxy that speaks TLS in between",

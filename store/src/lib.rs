@@ -36,6 +36,7 @@ mod layout;
 mod lead;
 mod lock;
 mod manifest;
+mod mistake;
 mod publish;
 mod query;
 mod reader;

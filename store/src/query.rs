@@ -3,6 +3,7 @@
 use crate::directory::{Store, in_background};
 use crate::error::StoreError;
 use crate::manifest::Manifest;
+use crate::mistake;
 use crate::reader::{Value, Values};
 use crate::scan::Scan;
 use arrow::array::RecordBatch;
@@ -264,7 +265,7 @@ pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
 /// The plan of a question; a refusal for everything that is no question.
 async fn read_only(state: &SessionState, sql: &str) -> Result<LogicalPlan, StoreError> {
     let dialect = state.config_options().sql_parser.dialect;
-    let statement = state.sql_to_statement(sql, &dialect).map_err(failed)?;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| unread(sql, error))?;
     if !is_question(&statement) {
         return Err(refused(&statement.to_string()));
     }
@@ -290,6 +291,22 @@ fn is_question(statement: &Statement) -> bool {
         },
         Statement::Explain(explain) => is_question(&explain.statement),
         Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => false,
+    }
+}
+
+/// What keeps a text from being read as one question.
+fn unread(sql: &str, error: DataFusionError) -> StoreError {
+    // The engine says that it takes one statement, and not where the next begins.
+    let is_several = matches!(error.find_root(), DataFusionError::NotImplemented(_));
+    match mistake::second(sql).filter(|_| is_several) {
+        Some((line, column)) => {
+            let what = format!(
+                "the SQL has more than one statement, the second from line {line}, column {column} \
+                 on: ask one statement at a time"
+            );
+            StoreError::Sql { what, tables: String::new() }
+        }
+        None => failed(error),
     }
 }
 
@@ -359,7 +376,7 @@ fn without_catalog(text: &str) -> String {
 /// What the engine says, in one line and without its own prefixes.
 fn said(error: &DataFusionError) -> String {
     let text = match error.find_root() {
-        DataFusionError::SQL(error, _) => error.to_string(),
+        DataFusionError::SQL(error, _) => mistake::misread(&error.to_string()),
         root => root.message().into_owned(),
     };
     let text = text.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or_default();

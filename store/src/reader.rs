@@ -17,7 +17,9 @@ pub enum Question {
     /// (1 to 5), `detector`, `principal_id` (each empty for any), `with_suppressed` (1 for all,
     /// 0 without those that feedback suppresses), `rows_max`.
     Findings,
-    /// How many of them feedback suppresses: the same without the last two.
+    /// The same with the latest names of their identities, `principal_name`.
+    FindingsNamed,
+    /// How many of them feedback suppresses: those of [`Self::Findings`] without the last two.
     Suppressed,
     /// Incidents with the identities of their findings: `since_us`, `until_us`, `severity_min`,
     /// `rows_max`.
@@ -62,7 +64,8 @@ pub enum Question {
     /// `identity` (a part of an id or a name in small letters; empty for any), `verdict` (empty for
     /// those that lists show, `any`, `none`, `benign`, `malicious`), `rows_max`, `skip`.
     FindingsPage,
-    /// How many they are on all pages: the same without the last two. Columns `n`, `severe`.
+    /// How many they are on all pages: the same without the last two. Columns `n`, `severe`, `suppressed`
+    /// (by feedback, whatever `verdict` is).
     FindingsTotal,
     /// The incidents whose ids begin with `prefix`, up to two.
     Incident,
@@ -122,8 +125,9 @@ macro_rules! texts {
 
 impl Question {
     /// Every question.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Findings,
+        Self::FindingsNamed,
         Self::Suppressed,
         Self::Incidents,
         Self::AnyFinding,
@@ -159,6 +163,7 @@ impl Question {
     pub(crate) const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Findings => texts!("findings"),
+            Self::FindingsNamed => texts!("findings_named"),
             Self::Suppressed => texts!("suppressed"),
             Self::Incidents => texts!("incidents"),
             Self::AnyFinding => texts!("any_finding"),

@@ -169,6 +169,15 @@ fn a_verdict_is_taken_from_the_form_of_the_same_page_only() {
             assert_eq!(answer.link("back").as_deref(), Some(path.as_str()), "{words}");
         }
     }
+    // And nothing that was typed is lost: the form that comes back has it, and can be sent again.
+    let typed = format!("verdict=benign&reason=a+%22job%22&scope=entity&until=soon&csrf={csrf}");
+    let headers = [("Host", served.host()), ("Origin", own), ("Cookie", &cookies)];
+    let answer = served.post(&target, &headers, &typed);
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    for kept in ["value=\"a &quot;job&quot;\"", "value=\"soon\"", "value=\"entity\" selected"] {
+        assert!(answer.body.contains(kept), "{kept}: {}", answer.body);
+    }
+    assert_eq!(answer.hidden("csrf"), csrf);
     assert_eq!(verdicts(&served), 0);
     let answer = send(here, ("Origin", own), &csrf);
     assert!(matches!(answer.status, 200 | 302 | 303), "{} {}", answer.status, answer.body);

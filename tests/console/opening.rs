@@ -58,6 +58,10 @@ fn an_incident_is_meant_by_a_beginning_of_its_id() {
     for wrong in ["", "0", "abc", "nothing", "00000000-0000-0000-0000-000000000000"] {
         assert_eq!(served.get(&format!("/incidents/{wrong}")).status, 404, "{wrong}");
     }
+    for page in ["/incidents/0", "/findings/1"] {
+        let answer = served.get(page).body;
+        assert!(answer.contains("give its first 4 or more characters"), "{page}: {answer}");
+    }
 }
 
 #[test]

@@ -118,6 +118,27 @@ fn wrong_sql_is_told_what_is_wrong_and_changes_nothing() {
 }
 
 #[test]
+fn a_question_without_an_answer_is_a_page_that_says_where_and_what_helps() {
+    let served = shared();
+    for (sql, words) in [
+        (
+            "SELEC 1",
+            "at line 1, column 1 (expected an SQL statement, found SELEC): begin with SELECT",
+        ),
+        ("SELECT 1; SELECT 2", "line 1, column 11 on: ask one statement at a time"),
+    ] {
+        let answer = served.get(&format!("/sql?q={}", encoded(sql)));
+        assert_eq!(answer.status, 400, "{sql}");
+        assert!(answer.body.contains(words), "{sql}: {}", answer.body);
+        // In the frame of the page, with what was typed.
+        let here = "<a href=\"/sql\" aria-current=\"page\">SQL</a>";
+        assert!(answer.body.contains(here) && answer.body.contains(sql), "{sql}: {}", answer.body);
+    }
+    assert_eq!(served.get("/sql").status, 200);
+    assert_eq!(served.get("/sql?q=SELECT+4711%3B").status, 200, "it may end with one");
+}
+
+#[test]
 fn a_large_answer_is_cut_and_the_page_says_so() {
     let served = shared();
     let sql = "SELECT * FROM windows";

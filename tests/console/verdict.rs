@@ -38,6 +38,7 @@ fn a_verdict_given_in_the_console_is_kept_and_seen_everywhere() {
     let current = tab.text(&mark("verdict-current"));
     assert!(current.contains("benign") && current.contains("Left out until"), "{current}");
     assert!(!current.contains("for good"), "{current}");
+    assert!(current.contains("this finding"), "in the words of the form: {current}");
     let said = run(&served, &["feedback", "--output", "ndjson"]).rows();
     assert_eq!(said.len(), 1, "{said:?}");
     let what = ["finding_id", "verdict", "reason", "scope", "state"].map(|it| text(&said[0], it));
@@ -50,7 +51,11 @@ fn a_verdict_given_in_the_console_is_kept_and_seen_everywhere() {
     let here = format!("{} a[href*='{id}']", mark("finding-row"));
     open(&mut tab, &served, "/");
     assert_eq!((tab.count(&here), tab.count(&mark("finding-row"))), (0, count - 1));
-    open(&mut tab, &served, "/?verdict=benign");
+    let left_out = tab.text(&mark("left-out"));
+    assert!(left_out.contains("1 more was called benign"), "{left_out}");
+    tab.follow(&format!("{} a", mark("left-out")));
+    assert!(tab.url().ends_with("/?verdict=benign"), "{}", tab.url());
+    assert_eq!(tab.count(&mark("left-out")), 0, "this list has it");
     assert_eq!((tab.count(&here), tab.count(&mark("finding-row"))), (1, 1));
     assert!(tab.text(&mark("finding-row")).contains("benign"));
 

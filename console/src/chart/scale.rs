@@ -1,5 +1,6 @@
 //! Axes: where a value stands, which values are named beside it, and how.
 
+use crate::words;
 use model::Time;
 use model::figures;
 use model::time::NS_PER_S;
@@ -133,9 +134,9 @@ fn round_step(step: f64) -> f64 {
 pub(super) fn value(value: f64, unit: &str) -> String {
     match unit {
         _ if !value.is_finite() => "unknown".to_owned(),
-        "share" => format!("{} %", figures::rounded(value * 100.0, 3)),
-        "bytes" | "" => figures::in_unit(value, unit),
-        _ => format!("{} {unit}", figures::in_unit(value, unit)),
+        // As in the table beside the chart.
+        "share" => words::percent(value),
+        _ => words::measured(value, unit),
     }
 }
 
@@ -144,7 +145,7 @@ pub(super) fn tick(value: f64, unit: &str) -> String {
     let letters = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
     match unit {
         "bytes" => figures::bytes(value),
-        "share" => format!("{} %", figures::rounded(value * 100.0, 3)),
+        "share" => words::percent(value),
         _ if (LONG..1e15).contains(&value) => {
             let (size, letter) =
                 letters.into_iter().find(|(size, _)| value >= *size).unwrap_or((1.0, ""));

@@ -103,7 +103,7 @@ fn whatever_the_numbers_are_a_band_is_drawn() {
             }
         }
     }
-    assert!(of(f64::NAN, 1.0, 2.0, "calls").contains("Observed unknown; expected 1 calls"));
+    assert!(of(f64::NAN, 1.0, 2.0, "calls").contains("Observed unknown; expected 1 call;"));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn extremes_outlive_thinning() {
     assert!(kept.contains(&points[31_337]) && kept.contains(&points[444]));
     assert!(kept.is_sorted_by_key(|it| it.0));
     let shown = course(&points, &[]);
-    assert!(shown.contains("at least 1 calls, at most 900 calls at"), "{shown}");
+    assert!(shown.contains("at least 1 call, at most 900 calls at"), "{shown}");
     assert!(shown.len() < 20_000, "{}", shown.len());
     let marks = vec![(0, "low", "/findings/1"); 5_000];
     let shown = course(&points, &marks);
@@ -202,6 +202,10 @@ fn times_are_named_as_dates() {
 fn bars_say_shares_and_sizes() {
     let shown = sound(bars(&[("GET /a".into(), 0.755), ("GET /b".into(), 0.245)], "share"));
     assert!(shown.contains("aria-label=\"GET /a: 75.5 %; GET /b: 24.5 %\""), "{shown}");
+    // Nearly all is not all, and hardly any is not none, as in the table beside the chart.
+    let shown = sound(bars(&[("a".into(), 0.999_7), ("b".into(), 0.000_298)], "share"));
+    assert!(shown.contains("aria-label=\"a: &gt; 99.9 %; b: &lt; 0.1 %\""), "{shown}");
+    assert!(shown.contains(">\n&lt; 0.1 %\n</text>"), "{shown}");
     let many: Vec<_> = (0..40).map(|it| (format!("n{it}"), f64::from(it))).collect();
     let shown = sound(bars(&many, "bytes"));
     assert_eq!(shown.matches("<rect ").count(), bars::BARS_MAX);

@@ -1,7 +1,15 @@
 -- The findings that a list means, before each question about them. An identity is meant by a part of its
 -- id or of its name, in small letters; a verdict is empty for those that lists show, `any`, `none`, or one.
+-- Whether it is one of that verdict is a column, so that those which lists leave out can be counted too.
 WITH meant AS (
-    SELECT found.*
+    SELECT
+        found.*,
+        multiIf(
+            {verdict:String} = '', found.suppressed_by IS NULL,
+            {verdict:String} = 'any', 1,
+            {verdict:String} = 'none', found.verdict IS NULL,
+            toString(ifNull(found.verdict, '')) = {verdict:String}
+        ) AS is_listed
     FROM findings_current AS found
     WHERE
         toUnixTimestamp64Micro(found.detected_at) >= {since_us:Int64}
@@ -16,11 +24,5 @@ WITH meant AS (
                 FROM identities
                 WHERE {identity:String} != '' AND position(lowerUTF8(ifNull(principal_name, '')), {identity:String}) > 0
             )
-        )
-        AND (
-            ({verdict:String} = '' AND found.suppressed_by IS NULL)
-            OR {verdict:String} = 'any'
-            OR ({verdict:String} = 'none' AND found.verdict IS NULL)
-            OR toString(ifNull(found.verdict, '')) = {verdict:String}
         )
 )

@@ -19,6 +19,7 @@
                 CAST(meant.verdict, 'Nullable(String)')
             ) AS row
         FROM meant
+        WHERE meant.is_listed = 1
         ORDER BY
             meant.severity DESC,
             meant.score DESC,

@@ -1,7 +1,16 @@
 -- The findings that a list means, before each question about them. An identity is meant by a part of its
 -- id or of its name, in small letters; a verdict is empty for those that lists show, `any`, `none`, or one.
+-- Whether it is one of that verdict is a column, so that those which lists leave out can be counted too.
 WITH meant AS (
-    SELECT found.*
+    SELECT
+        found.*,
+        CASE
+            WHEN $verdict = '' AND found.suppressed_by IS NULL THEN 1
+            WHEN $verdict = 'any' THEN 1
+            WHEN $verdict = 'none' AND found.verdict IS NULL THEN 1
+            WHEN found.verdict = $verdict THEN 1
+            ELSE 0
+        END AS is_listed
     FROM findings_current AS found
     LEFT JOIN (
         SELECT DISTINCT tenant_id AS of_tenant, principal_id AS of_name
@@ -14,10 +23,4 @@ WITH meant AS (
         AND CASE found.severity WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 ELSE 1 END >= $severity_min
         AND ($detector = '' OR found.detector = $detector)
         AND ($identity = '' OR contains(lower(found.principal_id), $identity) OR named.of_name IS NOT NULL)
-        AND (
-            ($verdict = '' AND found.suppressed_by IS NULL)
-            OR $verdict = 'any'
-            OR ($verdict = 'none' AND found.verdict IS NULL)
-            OR found.verdict = $verdict
-        )
 )

@@ -35,6 +35,7 @@ FROM (
             found.incident_id,
             found.verdict
         FROM meant AS found
+        WHERE found.is_listed = 1
         ORDER BY
             CASE found.severity WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 ELSE 1 END DESC,
             found.score DESC,

@@ -260,6 +260,14 @@ impl Client {
                 found: 0,
                 known: crate::clickhouse::migration::version(),
             },
+            // It says where it could not read on, but not what to do; no table is the matter.
+            (Some(62), _) => {
+                let what = format!(
+                    "{what}: look at what stands there and just before it, and ask one statement at \
+                     a time"
+                );
+                StoreError::Sql { what, tables: String::new() }
+            }
             // Locks are the server's affair; the rest is the question's.
             (Some(code), _) if failure::passes(code) => StoreError::Server { server, what },
             (Some(_), _) => StoreError::Sql { what, tables: tables() },
@@ -335,6 +343,7 @@ mod tests {
         };
         check(Some(164), Remedy::Stop, "DROP TABLE is not allowed");
         check(Some(396), Remedy::SetAside, "add a WHERE");
+        check(Some(62), Remedy::SetAside, "so it is: look at what stands there");
         check(Some(60), Remedy::Stop, "findings_current");
         check(Some(516), Remedy::Stop, "clickhouse://localhost:8123/db refuses user default");
         check(Some(497), Remedy::Stop, "habitus_analyst");

@@ -129,14 +129,14 @@ async fn pages_of_findings_have_each_of_them_once() {
     };
     store.give(&[said(4, Verdict::Benign), said(2, Verdict::Malicious)]).await.unwrap();
     for (identity, verdict, pages, total) in [
-        ("", "", [vec![5, 3], vec![2, 1], vec![]], "4 | 4"),
-        ("", "any", [vec![5, 4], vec![3, 2], vec![1]], "5 | 5"),
-        ("", "none", [vec![5, 3], vec![1], vec![]], "3 | 3"),
-        ("", "benign", [vec![4], vec![], vec![]], "1 | 1"),
-        ("", "malicious", [vec![2], vec![], vec![]], "1 | 1"),
-        ("rob", "any", [vec![3], vec![], vec![]], "1 | 1"),
-        ("nn", "", [vec![5, 2], vec![1], vec![]], "3 | 3"),
-        ("' or '1'='1", "any", [vec![], vec![], vec![]], "0 | 0"),
+        ("", "", [vec![5, 3], vec![2, 1], vec![]], "4 | 4 | 1"),
+        ("", "any", [vec![5, 4], vec![3, 2], vec![1]], "5 | 5 | 1"),
+        ("", "none", [vec![5, 3], vec![1], vec![]], "3 | 3 | 1"),
+        ("", "benign", [vec![4], vec![], vec![]], "1 | 1 | 1"),
+        ("", "malicious", [vec![2], vec![], vec![]], "1 | 1 | 1"),
+        ("rob", "any", [vec![3], vec![], vec![]], "1 | 1 | 0"),
+        ("nn", "", [vec![5, 2], vec![1], vec![]], "3 | 3 | 1"),
+        ("' or '1'='1", "any", [vec![], vec![], vec![]], "0 | 0 | 0"),
     ] {
         let of: Values = vec![
             ("since_us", Value::Int(i64::MIN)),
@@ -146,7 +146,8 @@ async fn pages_of_findings_have_each_of_them_once() {
             ("identity", identity.into()),
             ("verdict", verdict.into()),
         ];
-        let counted = ask(&store, Question::FindingsTotal, of.clone(), &["n", "severe"]).await;
+        let names = ["n", "severe", "suppressed"];
+        let counted = ask(&store, Question::FindingsTotal, of.clone(), &names).await;
         assert_eq!(counted, [total], "{identity} {verdict}");
         for (page, wanted) in (0..).zip(pages) {
             let mut values = of.clone();
@@ -183,20 +184,25 @@ async fn findings_have_the_latest_names_and_say_how_many_a_verdict_covers() {
         let of = vec![("prefix", Value::Text(finding(number, 1).id.to_string()))];
         assert_eq!(ask(&store, Question::Finding, of, &names).await, [expected], "{number}");
     }
-    let of = vec![
-        ("since_us", Value::Int(i64::MIN)),
-        ("until_us", Value::Int(i64::MAX)),
-        ("severity_min", Value::Int(1)),
-        ("detector", "".into()),
-        ("identity", "".into()),
-        ("verdict", "any".into()),
-        ("rows_max", Value::Int(9)),
-        ("skip", Value::Int(0)),
-    ];
-    let mut listed = ask(&store, Question::FindingsPage, of, &names).await;
-    listed.sort_unstable();
-    // Each is there once, whatever its identity was called.
-    assert_eq!(listed, ["ann | ", "ann | ", "bob | Rob Roy", "bob | Rob Roy"]);
+    let page = [("identity", "".into()), ("verdict", "any".into()), ("skip", Value::Int(0))];
+    let whole = [("principal_id", "".into()), ("with_suppressed", Value::Int(0))];
+    for (question, more) in
+        [(Question::FindingsPage, &page[..]), (Question::FindingsNamed, &whole[..])]
+    {
+        let mut of: Values = vec![
+            ("since_us", Value::Int(i64::MIN)),
+            ("until_us", Value::Int(i64::MAX)),
+            ("severity_min", Value::Int(1)),
+            ("detector", "".into()),
+            ("rows_max", Value::Int(9)),
+        ];
+        of.extend_from_slice(more);
+        let mut listed = ask(&store, question, of, &names).await;
+        listed.sort_unstable();
+        // Each is there once, whatever its identity was called.
+        let expected = ["ann | ", "ann | ", "bob | Rob Roy", "bob | Rob Roy"];
+        assert_eq!(listed, expected, "{question:?}");
+    }
     let said = Feedback {
         given_at: Time::from_ns(1_772_445_600_000_000_000),
         given_by: "ops".to_owned(),

@@ -36,10 +36,15 @@ async fn an_error_names_what_is_wrong_and_what_there_is() {
     for (sql, part) in [
         ("SELECT scor FROM findings", "no column scor; near it are findings.score"),
         ("SELECT 1 / 0", "ivide by zero"),
-        ("SELEC 1", "SELEC"),
+        (
+            "SELEC 1",
+            "at line 1, column 1 (expected an SQL statement, found SELEC): begin with SELECT",
+        ),
+        ("SELECT 1\nFROM findings GROUP", "cannot be read at line 2, column 15"),
+        ("SELECT (1", "cannot be read at its end"),
         ("SELECT nofunction(1)", "nofunction"),
         ("", "SQL"),
-        ("SELECT 1; SELECT 2", "single"),
+        ("SELECT 1; SELECT 2", "the second from line 1, column 11 on: ask one statement at a time"),
         ("SELECT CAST(sentence AS BIGINT) FROM findings", "finding 1 in revision 1"),
         ("SELECT CAST(concat(chr(27), '[2J') AS BIGINT)", "[2J"),
         (&format!("SELECT '{}'", "x".repeat(70_000)), "bytes"),
