@@ -186,6 +186,8 @@ impl Partition {
             Secrets::add((context, identity), &mut open, event, at, &mut crossed);
         }
         probes::add(context, &mut open, (batch, event), (endpoint, now), &mut crossed);
+        let owners = &context.population.owners;
+        foreign_object::see(owners, identity, &mut open, (batch, event), endpoint);
         let marks = (context.classes.of(endpoint), is_secret);
         Flows::see(identity, &mut open, (batch, event), (endpoint, now), marks, &mut crossed);
         if open.calls >= open.itself_tripwire {
@@ -298,7 +300,9 @@ impl Partition {
                 matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
             // Injection ranks spans, below.
             let is_hourly = reading.detector != Detector::Injection;
-            if is_hourly && (ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN) {
+            // A finding's query looks for what was observed here.
+            let is_said = open.raised.iter().any(|it| alarm::is_of(it, reading));
+            if is_hourly && (ranks_all || is_said || reading.surprise >= SIGNAL_SURPRISE_MIN) {
                 let score = context.calibration.score(reading.detector, reading.surprise);
                 let entity = detectors::entity(&context.view(identity, &open), reading);
                 self.signals.push_signal(identity, entity, reading, score);
