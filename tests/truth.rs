@@ -110,6 +110,22 @@ fn a_first_time_says_how_many_there_were_by_the_end_of_its_hour() {
 }
 
 #[test]
+fn a_replay_shows_what_it_found_and_nothing_else_of_its_store() {
+    let new = call(12, 3, 3_000, "shop-7", "/admin/export", 200);
+    let place = Place::new();
+    let odd = place.write("odd.ndjson", days(13, &[(12, 3, &new)]));
+    let (findings, _) = place.replay(&[&odd], &[]);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    // Another log of the same time, and one that cannot be read at all.
+    let quiet = place.write("quiet.ndjson", days(13, &[]));
+    let (findings, summary) = place.replay(&[&quiet], &[]);
+    assert_eq!((findings.as_slice(), count(&summary, "findings")), (&[][..], 0));
+    let noise = place.write("noise.txt", "what is this\n");
+    let said = place.run(&["replay", &noise, "--output", "ndjson"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
+}
+
+#[test]
 fn whole_seconds_say_nothing_of_shorter_gaps() {
     let calls: String =
         (0..600).map(|it| call(12, 3, 2_000 + it / 10, "shop-7", "/orders", 200)).collect();
