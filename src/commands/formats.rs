@@ -66,8 +66,12 @@ fn explain(
         Err(refusal) => {
             // Of what cannot be read as text at all, that is the better reason.
             let problem = reader.problem().filter(|it| !it.is_note() && refusal.records == 0);
-            let why = problem.map_or_else(|| format!("{file}: {refusal}"), ToString::to_string);
-            return Err(why.into());
+            let problem = problem.map(ToString::to_string);
+            if refusal.records > 0 && !is_json {
+                let mut out = std::io::stdout().lock();
+                write!(out, "{}", render_lines(&explain::refused(reader.sample(), &parser)))?;
+            }
+            return Err(problem.unwrap_or_else(|| format!("{file}: {refusal}")).into());
         }
     };
     let mut out = std::io::stdout().lock();
