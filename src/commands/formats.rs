@@ -123,6 +123,14 @@ fn others(parsed: &Parsed, format: FormatId) -> String {
     format!("not of this format, of the first {records}:\n  {}\n", lines.join("\n  "))
 }
 
+/// Lines for a terminal, none of them wider than it.
 fn render_lines(text: &str) -> String {
-    text.lines().map(|line| render::plain(line) + "\n").collect()
+    let chars = render::line_chars();
+    let line = |line: &str| {
+        let line = render::plain(line);
+        let text = line.trim_start_matches(' ');
+        let head = line.strip_suffix(text).unwrap_or_default();
+        render::beside(head, text, chars) + "\n"
+    };
+    text.lines().map(line).collect()
 }
