@@ -264,7 +264,7 @@ pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
 /// The plan of a question; a refusal for everything that is no question.
 async fn read_only(state: &SessionState, sql: &str) -> Result<LogicalPlan, StoreError> {
     let dialect = state.config_options().sql_parser.dialect;
-    let statement = state.sql_to_statement(sql, &dialect).map_err(failed)?;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(unread)?;
     if !is_question(&statement) {
         return Err(refused(&statement.to_string()));
     }
@@ -309,6 +309,24 @@ pub(crate) fn failed(error: DataFusionError) -> StoreError {
     let is_table = what.starts_with("table '") && what.ends_with("' not found");
     let tables = if is_table { tables() } else { String::new() };
     StoreError::Sql { what: no_column(root).unwrap_or(what), tables }
+}
+
+/// Of a text that is not one question: what the engine says, and what it reads.
+fn unread(error: DataFusionError) -> StoreError {
+    match failed(error) {
+        // Nothing but its words tells this error from others.
+        StoreError::Sql { what, tables } if what.contains("a single SQL statement") => {
+            let what =
+                "one question can be asked at a time: leave out what stands after the first `;`";
+            StoreError::Sql { what: what.to_owned(), tables }
+        }
+        StoreError::Sql { what, tables } => {
+            let what =
+                format!("{what}; a question is such as SELECT * FROM findings_current LIMIT 10");
+            StoreError::Sql { what, tables }
+        }
+        other => other,
+    }
 }
 
 /// What to say of a column that is not there: the few that are near it, where the engine names all.
@@ -409,6 +427,22 @@ mod tests {
             "DESCRIBE and a table's name lists its columns, and texts stand in single quotes";
         for typed in ["nothing", "high", "a", ""] {
             check(typed, none);
+        }
+    }
+
+    #[test]
+    fn what_is_no_question_is_told_what_one_is() {
+        let state = SessionContext::new().state();
+        let said = |sql: &str| {
+            let dialect = state.config_options().sql_parser.dialect;
+            unread(state.sql_to_statement(sql, &dialect).unwrap_err()).to_string()
+        };
+        assert!(said("SELECT 1; SELECT 2").starts_with("one question can be asked at a time"));
+        for sql in ["SELEC 1", ""] {
+            assert!(
+                said(sql)
+                    .ends_with("; a question is such as SELECT * FROM findings_current LIMIT 10")
+            );
         }
     }
 
