@@ -360,7 +360,7 @@ fn by_reason(rejected: &[Rejected]) -> String {
         said.push(why);
         let same = rejected.iter().filter(|it| it.why == *why);
         let names: Vec<_> = same.map(|it| it.format).collect();
-        out.extend(["  ", &names.join(", "), ": ", why, "\n"]);
+        out.extend(["  ", &*names.join(", "), ": ", why.as_str(), "\n"]);
     }
     out
 }
