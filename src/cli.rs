@@ -545,9 +545,10 @@ pub(crate) struct Feedback {
 #[derive(Args, Debug)]
 pub(crate) struct Query {
     /// A SELECT over findings, incidents, signals, windows, operations, identities, endpoints, feedback,
-    /// audit, `pipeline_health`, and over the views `findings_current`, `incidents_current`,
-    /// `identity_timeline`, `identity_risk`, `identity_profile`, `endpoint_inventory`, `peer_group`,
-    /// `detector_quality`; docs/tables.md has their columns.
+    /// audit, `pipeline_health`, and over the views `findings_current`, `findings_latest`,
+    /// `feedback_in_force`, `incidents_current`, `identity_timeline`, `identity_risk`,
+    /// `identity_profile`, `endpoint_inventory`, `peer_group`, `detector_quality`; docs/tables.md has
+    /// their columns.
     pub(crate) sql: String,
 }
 

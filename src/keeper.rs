@@ -8,8 +8,8 @@ use crate::upkeep::Upkeep;
 use arrow::array::RecordBatch;
 use detect::Output;
 use model::tables::Table;
-use model::{Finding, Time};
-use std::collections::VecDeque;
+use model::{Finding, FindingId, Time};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -137,6 +137,8 @@ pub(crate) struct Keeper {
     flight: Option<Flight>,
     /// Other ways out, for what the store has.
     outlets: Option<Outlets>,
+    /// The ids of what a replay found: a service would find ever more.
+    found: BTreeSet<FindingId>,
     /// Everything that was ever found.
     #[cfg(test)]
     pub(crate) seen: Vec<Finding>,
@@ -178,6 +180,7 @@ impl Keeper {
             stored: Vec::new(),
             tallies: Default::default(),
             outlets: None,
+            found: BTreeSet::new(),
             #[cfg(test)]
             seen: Vec::new(),
         }
@@ -277,6 +280,9 @@ impl Keeper {
         }
         for evidence in findings.iter_mut().flat_map(|finding| &mut finding.evidence) {
             evidence.input = self.inputs.get(evidence.position.source as usize).cloned();
+        }
+        if matches!(self.to, To::Run(_) | To::Replayed(_)) {
+            self.found.extend(findings.iter().map(|finding| finding.id));
         }
         #[cfg(test)]
         self.seen.extend_from_slice(&findings);
@@ -501,6 +507,11 @@ impl Keeper {
             outlets.close();
             outlets.counts()
         })
+    }
+
+    /// The ids of what a replay has found so far.
+    pub(crate) fn take_found(&mut self) -> BTreeSet<FindingId> {
+        std::mem::take(&mut self.found)
     }
 
     /// Makes a run visible at once; how many of its rows a server has refused.

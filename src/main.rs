@@ -153,8 +153,10 @@ fn full(error: &dyn std::error::Error) -> String {
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let io = error.downcast_ref::<std::io::Error>();
-        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        // Its source is what is behind the error of the system, and not that error.
+        let json = || error.downcast_ref::<serde_json::Error>()?.io_error_kind();
+        if io.or_else(json) == Some(std::io::ErrorKind::BrokenPipe) {
             return true;
         }
         cause = error.source();

@@ -173,17 +173,17 @@ pub(crate) fn is_path(operation: &str, source: EndpointSource) -> bool {
 }
 
 impl<'a> Suggestion<'a> {
-    /// What would be enough, by the days of a span, in a form that tells some operations apart; `end` is
-    /// the day after the last of the store.
+    /// What would be enough, by the days of a span, in a form that tells some operations apart; `known` are
+    /// the days that the store has.
     pub(crate) fn of(
         whose: &'a Whose,
         rows: &'a [OfDay],
         days: &Range<i64>,
-        end: i64,
+        known: &Range<i64>,
         tells: Tells,
     ) -> Self {
         let done = profile(rows, days);
-        let held = end - HELD_DAYS..end;
+        let held = known.start.max(known.end - HELD_DAYS)..known.end;
         let before = days.start..days.end.min(held.start);
         let made_before = (!before.is_empty()).then(|| profile(rows, &before));
         let is_known = |it: &Profile<'_>| it.values().any(Done::is_allowed);
@@ -397,7 +397,7 @@ mod tests {
     #[test]
     fn allowed_is_what_was_accepted_outside_of_hours_with_findings() {
         let (whose, rows) = (whose("app-7"), rows());
-        let made = Suggestion::of(&whose, &rows, &(95..123), 123, |_, _| true);
+        let made = Suggestion::of(&whose, &rows, &(95..123), &(0..123), |_, _| true);
         let names: Vec<_> = made.allow.iter().map(|it| it.operation).collect();
         assert_eq!(names, ["GET /invoices", "GET /orders/{int}", "POST /pay"]);
         let left: Vec<_> =
@@ -412,18 +412,25 @@ mod tests {
         let held = &made.would_have_blocked;
         assert_eq!((held.calls, held.blocked_calls), (143, 85));
         assert_eq!((held.from.as_str(), held.to.as_str()), ("1970-04-04", "1970-05-03"));
+        let young = Suggestion::of(&whose, &rows, &(100..123), &(100..123), |_, _| true);
+        let held = &young.would_have_blocked;
+        assert_eq!(
+            (held.calls, held.from.as_str()),
+            (143, "1970-04-11"),
+            "no day before the store's"
+        );
     }
 
     #[test]
     fn a_suggestion_that_knows_nothing_of_the_days_is_held_at_them_too() {
         let (whose, mut rows) = (whose("app-7"), rows());
         rows.iter_mut().take(3).for_each(|row| row.day -= 60);
-        let made = Suggestion::of(&whose, &rows, &(33..123), 123, |_, _| true);
+        let made = Suggestion::of(&whose, &rows, &(33..123), &(0..123), |_, _| true);
         assert_eq!(made.would_have_blocked.blocked_calls, 85);
         let before = made.made_before_would_have_blocked.unwrap();
         assert_eq!((before.calls, before.blocked_calls), (90, 90), "nothing of then is called now");
         assert!(before.operations.iter().any(|it| it.why == "not called before"));
-        let late = Suggestion::of(&whose, &rows, &(93..123), 123, |_, _| true);
+        let late = Suggestion::of(&whose, &rows, &(93..123), &(0..123), |_, _| true);
         assert!(late.made_before_would_have_blocked.is_none(), "there is nothing earlier in it");
     }
 
@@ -435,7 +442,8 @@ mod tests {
             day("mcp tools/call search", 121, (5, 5, 0)),
         ];
         let blocked = |tells: Tells| {
-            let held = Suggestion::of(&whose, &rows, &(95..123), 123, tells).would_have_blocked;
+            let held =
+                Suggestion::of(&whose, &rows, &(95..123), &(0..123), tells).would_have_blocked;
             let why: Vec<_> = held.operations.iter().map(|it| it.why).collect();
             (held.blocked_calls, why)
         };
@@ -456,7 +464,7 @@ mod tests {
             OfDay { accepted: 0, ..route("GET /refused", 300) },
             day("GET /about", 121, (4_000, 4_000, 0)),
         ];
-        let made = Suggestion::of(&whose, &rows, &(95..123), 123, is_path);
+        let made = Suggestion::of(&whose, &rows, &(95..123), &(0..123), is_path);
         let held = &made.would_have_blocked;
         assert_eq!((held.blocked_calls, held.route_calls), (300, 7));
         let words = made.words().join("\n");

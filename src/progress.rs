@@ -1,5 +1,6 @@
 //! Progress on standard error, only on a terminal: a bar with rate and time left.
 
+use crate::figures::counted;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
 
@@ -18,8 +19,10 @@ impl Progress {
         let target = ProgressDrawTarget::stderr_with_hz(5);
         let bar = ProgressBar::with_draw_target(bytes, target).with_prefix(what);
         let template = match bytes {
-            Some(_) => "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} eta {eta} {msg}",
-            None => "{prefix} {spinner} {bytes} {bytes_per_sec} {msg}",
+            Some(_) => {
+                "{prefix} {bar:20} {bytes}/{total_bytes} {bytes_per_sec} eta {eta} {wide_msg}"
+            }
+            None => "{prefix} {spinner} {bytes} {bytes_per_sec} {wide_msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -30,7 +33,7 @@ impl Progress {
     /// A bar over `seconds` seconds of traffic.
     pub(crate) fn through(seconds: u64, what: &'static str) -> Self {
         let progress = Self::over(Some(seconds), what);
-        let template = "{prefix} {bar:30} {percent} % eta {eta} {msg}";
+        let template = "{prefix} {bar:30} {percent} % eta {eta} {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             progress.bar.set_style(style);
         }
@@ -52,7 +55,10 @@ impl Progress {
             return;
         }
         self.bar.set_position(bytes);
-        self.bar.set_message(format!("{events} events, {findings} findings raised or revised"));
+        let events = counted(events, "event", "events");
+        // Each revision counts: they are more than the findings at the end.
+        let findings = counted(findings, "finding", "findings");
+        self.bar.set_message(format!("{events}, {findings} raised or revised"));
     }
 
     /// Takes the bar away.

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::{ArrayWriter, LineDelimitedWriter};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use model::plain::cut;
 pub(crate) use model::plain::plain;
 use std::io::{IsTerminal as _, Write};
@@ -205,6 +205,35 @@ fn wrapped(text: &str, chars: usize) -> Vec<String> {
     lines
 }
 
+/// Characters of a line on the terminal that standard output is; without one no line is too long.
+pub(crate) fn line_chars() -> usize {
+    if !std::io::stdout().is_terminal() {
+        return usize::MAX;
+    }
+    new_table().width().map_or(usize::MAX, usize::from)
+}
+
+/// A text beside what stands before it, in lines of at most so many characters.
+pub(crate) fn beside(head: &str, text: &str, chars: usize) -> String {
+    let left = head.chars().count();
+    let room = chars.saturating_sub(left).max(PROSE_COLUMN_CHARS_MIN);
+    format!("{head}{}", wrapped(text, room).join(&format!("\n{:left$}", "")))
+}
+
+/// Sees to it that a table breaks no word of a column, which has these texts.
+pub(crate) fn keep_words<'a>(
+    table: &mut Table,
+    column: usize,
+    texts: impl IntoIterator<Item = &'a str>,
+) {
+    let words = texts.into_iter().flat_map(|text| text.split(' ').map(|it| it.chars().count()));
+    // The table counts its spaces on both sides.
+    let longest = u16::try_from(words.max().unwrap_or(0)).unwrap_or(u16::MAX).saturating_add(2);
+    if let Some(column) = table.column_mut(column) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(longest)));
+    }
+}
+
 /// A column as people read it: fractions with few digits, NULL as nothing.
 enum Column<'a> {
     Floats(Float64Array),
@@ -336,6 +365,26 @@ mod tests {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("a-long-word b", 4), ["a-long-word", "b"]);
         assert_eq!(wrapped("", 4), [""]);
+    }
+
+    #[test]
+    fn a_long_value_goes_on_below_itself() {
+        let text = "one two three four five six seven";
+        assert_eq!(beside("by  ", text, usize::MAX), format!("by  {text}"));
+        let lines = "by  one two three four five\n    six seven";
+        assert_eq!(beside("by  ", text, 28), lines);
+        assert_eq!(beside("by  ", text, 0), lines, "never so narrow that nobody can read it");
+    }
+
+    #[test]
+    fn a_narrow_table_breaks_no_word_that_is_kept() {
+        let mut table = new_table();
+        table.set_width(40);
+        let (name, story) =
+            ("stolen_key_walks_customers (loud)", "somebody reads them all ".repeat(5));
+        table.add_row([name, story.as_str()]);
+        keep_words(&mut table, 0, [name]);
+        assert!(table.to_string().contains("stolen_key_walks_customers"), "{table}");
     }
 
     #[test]

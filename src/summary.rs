@@ -4,8 +4,9 @@ use crate::back_test::Report;
 use crate::inputs::Inputs;
 use crate::pipeline::Passed;
 use detect::Tally;
+use model::FindingId;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The summary of one run.
@@ -67,6 +68,9 @@ pub(crate) struct Summary {
     /// That peak over the identities; 0 without identities. The program's own memory and what it
     /// reads ahead are in it, so it says what an identity takes only where there are very many.
     pub(crate) peak_rss_bytes_per_identity: f64,
+    /// The ids of those findings, where the run keeps them.
+    #[serde(skip)]
+    pub(crate) found: BTreeSet<FindingId>,
     /// How it compares with the store, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) back_test: Option<Report>,
@@ -122,6 +126,7 @@ impl Summary {
             state_bytes_per_identity: per_identity(tally.state_bytes),
             peak_rss_bytes: peak,
             peak_rss_bytes_per_identity: per_identity(peak),
+            found: BTreeSet::new(),
             back_test: None,
         }
     }

@@ -5,6 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 fn line(consumer: &str, minute: u32) -> String {
     format!(
@@ -61,6 +62,26 @@ fn a_summary_says_what_happened() {
         assert!(summary[number].as_f64().is_some_and(|it| it > 0.0), "{summary}");
     }
     assert_eq!(summary["rejected_by_reason"].as_object().map(serde_json::Map::len), Some(1));
+}
+
+#[test]
+fn whoever_reads_no_further_is_no_trouble() {
+    let place = Place::new();
+    let file = place.write("log.ndjson", (0..90).map(|it| line("acme", it)).collect::<String>());
+    for command in [&["coverage"][..], &["formats", "explain"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_habitus"))
+            .args(command)
+            .args([file.as_str(), "--output", "json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let said = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.success() && err.is_empty(), "{command:?}: {err}");
+    }
 }
 
 #[test]

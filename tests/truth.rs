@@ -91,6 +91,54 @@ fn an_odder_first_call_takes_the_finding_over_with_its_own_evidence() {
 }
 
 #[test]
+fn a_first_time_says_how_many_there_were_by_the_end_of_its_hour() {
+    // So many calls lie between the two that at the second nothing is odd any longer.
+    let mut calls = call(12, 3, 2_000, "shop-7", "/admin/export", 200);
+    for second in 2_001..3_400 {
+        calls += &call(12, 3, second, "shop-7", "/orders", 200);
+    }
+    calls += &call(12, 3, 3_550, "shop-7", "/help", 200);
+    let place = Place::new();
+    let file = place.write("log.ndjson", days(13, &[(12, 3, &calls)]));
+    let (findings, _) = place.replay(&[&file], &[]);
+    let firsts = of_detector(&findings, "first_seen_endpoint");
+    assert_eq!(firsts.len(), 1, "{firsts:#?}");
+    assert_eq!(text(firsts[0], "entity"), "GET /admin/export");
+    assert!(text(firsts[0], "sentence").contains(" and 2 were seen"), "{firsts:#?}");
+    let rows = place.query("store", text(firsts[0], "evidence_sql"));
+    assert!(rows.lines().nth(1).unwrap().contains(",2.0,"), "{rows}");
+}
+
+#[test]
+fn a_replay_shows_what_it_found_and_nothing_else_of_its_store() {
+    let new = call(12, 3, 3_000, "shop-7", "/admin/export", 200);
+    let place = Place::new();
+    let odd = place.write("odd.ndjson", days(13, &[(12, 3, &new)]));
+    let (findings, _) = place.replay(&[&odd], &[]);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    // Another log of the same time, and one that cannot be read at all.
+    let quiet = place.write("quiet.ndjson", days(13, &[]));
+    let (findings, summary) = place.replay(&[&quiet], &[]);
+    assert_eq!((findings.as_slice(), count(&summary, "findings")), (&[][..], 0));
+    let noise = place.write("noise.txt", "what is this\n");
+    let said = place.run(&["replay", &noise, "--output", "ndjson"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
+}
+
+#[test]
+fn whole_seconds_say_nothing_of_shorter_gaps() {
+    let calls: String =
+        (0..600).map(|it| call(12, 3, 2_000 + it / 10, "shop-7", "/orders", 200)).collect();
+    let place = Place::new();
+    let file = place.write("log.ndjson", days(13, &[(12, 3, &calls)]));
+    let (findings, _) = place.replay(&[&file], &[]);
+    let fast = of_detector(&findings, "machine_speed");
+    assert!(!fast.is_empty(), "{findings:#?}");
+    let sentence = text(fast[0], "sentence");
+    assert!(sentence.contains("the middle gap between its calls is under 1 s"), "{sentence}");
+}
+
+#[test]
 fn refused_first_and_accepted_later_is_a_first_time_and_said_to_be() {
     // The staff calls it every day; shop-7 is refused on many things, and then on this one no more.
     let staff: String =
@@ -190,7 +238,10 @@ fn a_success_after_failures_is_a_later_revision_of_the_same_finding() {
     );
     let (first, last) = (rows.lines().nth(1).unwrap(), rows.lines().last().unwrap());
     assert!(first.contains("no success followed by 2026-04-13T12:4"), "{rows}");
-    assert!(last.contains("2 successes followed, as shop-7, shop-8"), "{rows}");
+    assert!(
+        last.contains("2 successes followed, as shop-7, shop-8, to whom they are charged"),
+        "{rows}"
+    );
     let unique = place
         .query("store", "SELECT count(*) - count(DISTINCT (finding_id || revision)) FROM findings");
     assert_eq!(unique.lines().last(), Some("0"), "no revision is written twice");

@@ -22,6 +22,8 @@ use words::{after, before};
 enum Shown {
     /// In this column of the row of the finding's window.
     Column(&'static str),
+    /// In this column of every row of the window.
+    Only(&'static str),
     /// In this column of that row, which goes on to the end of the hour: within a tenth.
     Near(&'static str),
     /// In one of two columns of that row.
@@ -66,11 +68,11 @@ const fn check(detector: &'static str, shown: Shown, is_counted: bool, limit: Li
 /// raw lines, and how its counterfactual is tried.
 const CHECKS: [Check; 28] = {
     use Limit::{Between, Quiet, Tight, Words};
-    use Shown::{Column, Day, Either, Gap, Near, Rows, Sum};
+    use Shown::{Column, Day, Either, Gap, Near, Only, Rows, Sum};
     [
         check("object_enumeration", Column("observed"), true, Tight),
         check("egress_spike", Column("bytes_out"), true, Tight),
-        check("first_seen_endpoint", Column("endpoints_new"), false, Words),
+        check("first_seen_endpoint", Only("observed"), false, Words),
         check("foreign_object", Column("objects_foreign"), true, Tight),
         check("unauthenticated_success", Column("observed"), true, Quiet),
         check("new_network", Column("networks_new"), true, Words),
@@ -79,7 +81,7 @@ const CHECKS: [Check; 28] = {
         check("secret_harvesting", Column("secrets_read_distinct"), true, Tight),
         check("tool_drift", Column("tools_new"), true, Words),
         check("toxic_flow", Column("observed"), false, Words),
-        check("machine_speed", Either("requests_per_min_max", "requests_per_10s_max"), true, Quiet),
+        check("machine_speed", Only("observed"), true, Quiet),
         check("slow_drip", Day("day"), false, Words),
         check("sequence", Either("observed", "step_bits_max"), false, Between),
         check("delegation", Either("subjects_distinct", "observed"), true, Words),
@@ -150,6 +152,13 @@ impl<'a> Claim<'a> {
         (self.start_ms..self.end_ms).contains(&line.ms)
     }
 
+    /// The paths of the calls that it shows.
+    #[track_caller]
+    fn shown_paths(&self) -> Vec<String> {
+        let calls: Vec<Value> = serde_json::from_str(text(self.row, "evidence")).unwrap();
+        calls.iter().map(|it| text(it, "request").split_once(' ').unwrap().1.to_owned()).collect()
+    }
+
     /// Whether another finding is about the same.
     fn is_like(&self, other: &Value) -> bool {
         ["detector", "principal_id", "entity", "window_start"]
@@ -184,6 +193,10 @@ impl<'a> Claim<'a> {
         let has = |value: f64| (value - self.observed).abs() <= 1e-9 * self.observed.abs();
         let is_so = match shown {
             Shown::Column(column) => values(column).into_iter().any(has),
+            Shown::Only(column) => {
+                let values = values(column);
+                values.len() == rows.len() && values.into_iter().all(has)
+            }
             Shown::Either(a, b) => {
                 values(a).into_iter().chain(values(b)).chain(values("observed")).any(has)
             }

@@ -1,16 +1,17 @@
 //! From a reading to a finding: scored on the common scale, cut by the budget, explained.
 
-use crate::detectors::{
-    self, Reading, UPPER_SURPRISE, View, Words, coincidence, newcomer, write_burst,
-};
+mod evidence;
+
+pub(crate) use evidence::{add_evidence, evidence_of};
+
+use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, coincidence, newcomer};
 use crate::engine::Context;
 use crate::identity::{Identity, Recurring};
-use crate::incidents::key_of;
-use crate::open_window::{Call, Crossed, OpenWindow, Raised};
+use crate::open_window::{Crossed, OpenWindow, Raised};
+use evidence::{first_evidence, remembered};
 use model::time::{NS_PER_D, NS_PER_H, NS_PER_S};
 use model::{
-    Detector, EndpointId, Event, EventBatch, Evidence, Finding, FindingId, Links, Severity, Text,
-    Time,
+    Detector, EndpointId, Event, EventBatch, Evidence, Finding, FindingId, Severity, Time,
 };
 
 /// Endpoints about which one detector may raise findings of an identity in one hour; further ones stay
@@ -81,81 +82,6 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
     let endpoint = reading.entity.map_or("", |it| view.endpoints.name(it));
     view.plan.is_within(reading.detector, Some(names), endpoint)
         && detectors::may_raise(view, reading)
-}
-
-/// The event that crossed the tripwire, where it belongs to what was found; else remembered samples.
-fn first_evidence(
-    context: &Context<'_>,
-    open: &OpenWindow,
-    alarm: Option<&Alarm<'_>>,
-    reading: &Reading,
-) -> Vec<Evidence> {
-    // Which of its calls those whom it acts for never make is known of them alone.
-    if let (Detector::Delegation, Some(_), Some(acted)) =
-        (reading.detector, reading.entity, &open.acted)
-    {
-        return acted.beyond.evidence.clone();
-    }
-    let is_about = |alarm: &&Alarm<'_>| reading.entity.is_none_or(|it| it == alarm.endpoint);
-    match alarm.filter(is_about) {
-        Some(alarm) => vec![evidence_of(alarm.batch, alarm.event)],
-        None => remembered(context, open, reading),
-    }
-}
-
-/// What the open window remembers of the calls that a reading is about, by endpoint instead of path.
-fn remembered(context: &Context<'_>, open: &OpenWindow, reading: &Reading) -> Vec<Evidence> {
-    let probed = || Some(&open.probes.as_ref()?.at(reading.entity?)?.samples);
-    let repeated = open.loops.as_ref().and_then(|loops| loops.longest().map(|(_, run)| run.sample));
-    let new_origins = open.origins.as_ref().map(|origins| origins.samples()).unwrap_or_default();
-    let tools = open.tools.as_ref().map(|tools| tools.samples()).unwrap_or_default();
-    let calls = match reading.detector {
-        Detector::FirstSeenEndpoint => &*open.novel,
-        Detector::SecretHarvesting => {
-            open.secrets.as_ref().map_or(&*open.samples, |secrets| &*secrets.samples)
-        }
-        Detector::RunawayLoop => repeated.as_slice(),
-        Detector::ToxicFlow => {
-            let sent = open.flows.as_ref().and_then(|flows| flows.sent.as_ref());
-            sent.map_or(&*open.samples, |sent| &*sent.samples)
-        }
-        Detector::Injection => probed().map_or(&*open.samples, |samples| &**samples),
-        Detector::NewNetwork => &*new_origins,
-        Detector::ToolDrift => &*tools,
-        _ => &*open.samples,
-    };
-    let is_about = |call: &&Call| {
-        let name = context.endpoints.name(call.endpoint);
-        let method = name.split(' ').next().unwrap_or_default();
-        // Its own samples are secrets.
-        is_of_kind(reading.detector, call.status, method, true)
-            && reading.entity.is_none_or(|entity| entity == call.endpoint)
-    };
-    let calls = calls.iter().filter(is_about).take(Finding::EVIDENCE_MAX);
-    calls
-        .map(|call| Evidence {
-            time: call.at,
-            request: context.endpoints.name(call.endpoint).to_owned(),
-            status: (call.status > 0).then_some(call.status),
-            bytes_out: call.bytes_out,
-            client_address: call.client.map(|address| address.to_string()),
-            agent: None,
-            links: Links::default(),
-            position: call.position,
-            input: None,
-        })
-        .collect()
-}
-
-/// Whether a call with this status and method, of a secret or not, is the kind that a detector counts.
-const fn is_of_kind(detector: Detector, status: u16, method: &str, is_secret: bool) -> bool {
-    match detector {
-        Detector::DeniedProbing => matches!(status, 403 | 404),
-        Detector::ObjectEnumeration | Detector::ForeignObject => matches!(status, 0 | 200..=299),
-        Detector::SecretHarvesting => is_secret,
-        Detector::WriteBurst => matches!(status, 0 | 200..=299) && write_burst::is_change(method),
-        _ => true,
-    }
 }
 
 /// Adds a call on somebody's behalf to the findings that are about those: to that of what the one never does
@@ -242,9 +168,9 @@ pub(crate) fn settle(
 ) {
     for reading in readings {
         let view = context.view(identity, open);
-        if !may_raise(&view, reading) || !is_told(context, &view, reading) {
-            continue;
-        }
+        let is_told = may_raise(&view, reading) && is_told(context, &view, reading);
+        let Some(whole) = of_whole(open, reading, is_told) else { continue };
+        let reading = &whole;
         if let Some(raised) = open.raised.iter_mut().find(|raised| is_of(raised, reading)) {
             // What recurs is the whole of it, not where it crossed the tripwire.
             raised.magnitude = raised.magnitude.max(magnitude_of(reading));
@@ -261,6 +187,21 @@ pub(crate) fn settle(
             raise(context, identity, open, reading, (open.last, evidence), findings);
         }
     }
+}
+
+/// A reading of the whole hour, if it is to be said. New things are the less odd the more calls there are,
+/// and may be odd no longer: what was said of them stays as odd as it was, and says how many they became.
+fn of_whole(open: &OpenWindow, reading: &Reading, is_told: bool) -> Option<Reading> {
+    if is_told {
+        return Some(*reading);
+    }
+    let is_of_new = matches!(
+        reading.detector,
+        Detector::FirstSeenEndpoint | Detector::NewNetwork | Detector::ToolDrift
+    );
+    let said = open.raised.iter().find(|it| is_of_new && !it.is_silent && is_of(it, reading))?;
+    let surprise = said.surprise.max(reading.surprise);
+    Some(Reading { entity: said.entity, surprise, ..*reading })
 }
 
 /// Raises a finding that was not raised yet in this hour, or says it again when it got worse in kind;
@@ -392,39 +333,8 @@ fn outgrows(raised: &Raised, reading: &Reading, notes: u32) -> bool {
     }
 }
 
-/// Adds an event to the evidence of the findings that it belongs to.
-pub(crate) fn add_evidence(
-    open: &mut OpenWindow,
-    (batch, event): (&EventBatch, &Event),
-    endpoint: EndpointId,
-    is_secret: bool,
-) {
-    let method = batch.text(event, Text::HttpRequestMethod).unwrap_or_default();
-    let is_repeat = open.loops.as_ref().is_some_and(|loops| loops.is_repeat);
-    for raised in &mut open.raised {
-        let about = raised.entity.is_none_or(|entity| entity == endpoint);
-        let is_kind = is_of_kind(raised.detector, event.status().unwrap_or(0), method, is_secret);
-        // The findings of first calls, new networks and tools list those, and no others; what an agent did
-        // for others is none of its own calls.
-        let is_listed = matches!(
-            raised.detector,
-            Detector::FirstSeenEndpoint
-                | Detector::NewNetwork
-                | Detector::ToolDrift
-                | Detector::Delegation
-        );
-        let about = about
-            && is_kind
-            && !is_listed
-            && (is_repeat || raised.detector != Detector::RunawayLoop)
-            && (raised.detector != Detector::Injection || !event.injection_classes.is_empty());
-        if about && raised.evidence.len() < Finding::EVIDENCE_MAX {
-            raised.evidence.push(evidence_of(batch, event));
-        }
-    }
-}
-
-fn is_of(raised: &Raised, reading: &Reading) -> bool {
+/// Whether a reading is of what was raised.
+pub(crate) fn is_of(raised: &Raised, reading: &Reading) -> bool {
     // A first-seen endpoint names the oddest of the hour, which may change: the finding stays one.
     raised.detector == reading.detector
         && (raised.entity == reading.entity || reading.detector == Detector::FirstSeenEndpoint)
@@ -495,7 +405,11 @@ fn finding(context: &Context<'_>, view: &View<'_>, reading: &Reading, raised: &R
         sentence: words.sentence,
         counterfactual: words.counterfactual,
         contributors: words.contributors,
-        evidence: raised.evidence.clone(),
+        evidence: match reading.detector {
+            // More may have been read since it was raised.
+            Detector::ForeignObject => view.open.foreign_read.clone(),
+            _ => raised.evidence.clone(),
+        },
         evidence_sql: words.evidence_sql,
         owasp: about.owasp,
         attack: about.attack,
@@ -524,34 +438,6 @@ pub(crate) fn severity(score: f64, danger: f64) -> Severity {
     }
 }
 
-/// An event as evidence.
-pub(crate) fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
-    let text = |column| batch.text(event, column);
-    let method = text(Text::HttpRequestMethod).or(text(Text::RpcMethod)).unwrap_or("-");
-    let tenant = text(Text::TenantId).unwrap_or("default");
-    // What two tenants call alike is not the same.
-    let hash = |column| text(column).map_or(0, |it| key_of(tenant, it));
-    let target =
-        text(Text::UrlPath).or(text(Text::HttpRoute)).or(text(Text::Endpoint)).unwrap_or("-");
-    Evidence {
-        time: event.time,
-        request: format!("{method} {target}"),
-        status: event.status(),
-        bytes_out: event.bytes_out(),
-        client_address: text(Text::ClientAddress).map(str::to_owned),
-        agent: text(Text::AgentId).or(text(Text::AgentName)).map(str::to_owned),
-        links: Links([
-            key_of(tenant, text(Text::PrincipalId).unwrap_or_default()),
-            hash(Text::CredentialId),
-            hash(Text::SessionId),
-            hash(Text::TraceId),
-            event.object.map_or(0, |object| object ^ key_of(tenant, "") ^ event.endpoint_hash),
-        ]),
-        position: event.position,
-        input: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -572,22 +458,5 @@ mod tests {
         let all: Vec<_> = (0..RAISED_MAX as u32).map(raised).collect();
         assert!(is_full(&all, Detector::Injection));
         assert!(!is_full(&all, Detector::ForeignObject) && !is_full(&all, Detector::ToxicFlow));
-    }
-
-    #[test]
-    fn what_two_tenants_call_alike_links_nothing() {
-        let links = |tenant: &str| {
-            let mut batch = EventBatch::default();
-            let mut event = Event::at(Time::from_ns(0));
-            batch.set_text(&mut event, Text::TenantId, tenant);
-            for column in [Text::PrincipalId, Text::CredentialId, Text::SessionId, Text::TraceId] {
-                batch.set_text(&mut event, column, "same");
-            }
-            event.object = Some(7);
-            evidence_of(&batch, &event).links
-        };
-        assert_eq!(links("a"), links("a"));
-        let shared = links("a").0.into_iter().filter(|it| links("b").0.contains(it)).count();
-        assert_eq!(shared, 0);
     }
 }

@@ -4,10 +4,15 @@ use crate::detectors::{View, peers_of};
 use crate::identity::Identity;
 use crate::incidents::Incident;
 pub(crate) use model::figures::bytes;
+use model::figures::significant;
 use model::{PrincipalType, Time};
 
-/// A whole number with a thin space between thousands: `11 204`; small fractions keep a decimal.
+/// A whole number with a thin space between thousands: `11 204`; small fractions keep a decimal, and what is
+/// far below one two of its digits: `0.049`, `0.00046`.
 pub(crate) fn number(value: f64) -> String {
+    if value.abs() > 0.0 && value.abs() < 0.1 {
+        return significant(value, 2);
+    }
     if value.abs() < 10.0 && value.fract().abs() > 0.05 {
         return format!("{value:.1}");
     }
@@ -23,11 +28,6 @@ pub(crate) fn number(value: f64) -> String {
         out.push(digit);
     }
     out
-}
-
-/// A number that may be far below one.
-pub(crate) fn small(value: f64) -> String {
-    if value < 0.1 { format!("{value:.1e}") } else { number(value) }
 }
 
 /// A span of time: `40 s`, `6 min`, `2.5 h`, `61 d`.
@@ -209,6 +209,7 @@ mod tests {
         assert_eq!(number(11_204.0), "11\u{202f}204");
         assert_eq!(number(0.2), "0.2");
         assert_eq!(number(999.0), "999");
+        assert_eq!([0.0, 0.0494, 0.0504, 4.57e-4].map(number), ["0", "0.049", "0.05", "0.00046"]);
         assert_eq!(bytes(2.31e9), "2.3 GB");
         assert_eq!(bytes(12.0), "12 B");
         assert_eq!(span(41_000_000_000), "41 s");

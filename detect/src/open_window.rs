@@ -43,7 +43,9 @@ use changes::Changes;
 pub(crate) use distinct::Distinct;
 use loops::Loops;
 use model::time::{NS_PER_H, NS_PER_MIN, NS_PER_S};
-use model::{Detector, EndpointId, Event, Evidence, FindingId, Int, PrincipalTrust, Time};
+use model::{
+    Detector, EndpointId, Event, Evidence, FindingId, Int, PrincipalTrust, Time, TimePrecision,
+};
 use serde::{Deserialize, Serialize};
 use sources::NO_MINUTE;
 
@@ -173,6 +175,9 @@ pub(crate) struct OpenWindow {
     pub(crate) flows: Option<Box<Flows>>,
     /// Distinct objects among them that somebody else alone had read, as of the hour's end.
     pub(crate) foreign: u32,
+    /// The first calls that read such objects, an object once.
+    #[serde(with = "plain")]
+    pub(crate) foreign_read: Vec<Evidence>,
     pub(crate) steps: Steps,
     pub(crate) objects_new: u32,
     pub(crate) changes: Changes,
@@ -224,6 +229,8 @@ pub(crate) struct OpenWindow {
     pub(crate) durations: Octaves,
     #[serde(with = "plain")]
     pub(crate) gaps: Octaves,
+    /// The log has whole seconds, which say nothing of shorter gaps.
+    pub(crate) is_coarse: bool,
     pub(crate) speeds: [Speed; 3],
     pub(crate) paces: Paces,
     /// Sum over calls of ln p(endpoint | others) − ln p(endpoint | this identity).
@@ -265,6 +272,7 @@ impl OpenWindow {
             objects: Vec::new(),
             flows: None,
             foreign: 0,
+            foreign_read: Vec::new(),
             steps: Steps::new(),
             objects_new: 0,
             changes: Changes::new(),
@@ -295,6 +303,7 @@ impl OpenWindow {
             user_agents: Distinct::default(),
             durations: Octaves::from_octave(10),
             gaps: Octaves::from_octave(20),
+            is_coarse: false,
             speeds: [Speed::default(); 3],
             paces: Paces::default(),
             log_ratio: 0.0,
@@ -364,6 +373,7 @@ impl OpenWindow {
         } else {
             self.gaps.add(now.since(self.last).max(0) as u64);
         }
+        self.is_coarse |= event.time_precision == TimePrecision::S;
         self.last = now;
         self.calls += 1;
         self.add_speed(now, &mut crossed);
@@ -542,46 +552,9 @@ impl Speed {
     }
 }
 
-impl ObjectSet {
-    fn new(endpoint: EndpointId, now: Time) -> Self {
-        Self {
-            endpoint,
-            objects: Distinct::default(),
-            numbers: Vec::new(),
-            answered: 0,
-            last: now,
-            tripwire: OBJECTS_TRIPWIRE_MIN,
-        }
-    }
-
-    /// The share of neighbouring numeric ids, sorted, that differ by one; `None` below 10 ids.
-    pub(crate) fn consecutive_share(&self) -> Option<f64> {
-        let mut numbers = self.numbers.clone();
-        numbers.sort_unstable();
-        numbers.dedup();
-        if numbers.len() < 10 {
-            return None;
-        }
-        let next = numbers.windows(2).filter(|pair| matches!(pair, [a, b] if b - a == 1)).count();
-        Some(next as f64 / (numbers.len() - 1) as f64)
-    }
-}
-
-/// Fewer distinct objects in an hour than this are never looked at before the hour closes.
-const OBJECTS_TRIPWIRE_MIN: u32 = 10;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn neighbouring_ids_are_noticed() {
-        let mut set = ObjectSet::new(EndpointId(0), Time::from_ns(0));
-        set.numbers = (100..200).collect();
-        assert_eq!(set.consecutive_share(), Some(1.0));
-        set.numbers = (0..100).map(|id| id * 7).collect();
-        assert_eq!(set.consecutive_share(), Some(0.0));
-    }
 
     #[test]
     fn calls_are_counted_in_aligned_windows() {

@@ -188,6 +188,8 @@ impl Partition {
             Secrets::add((context, identity), &mut open, event, at, &mut crossed);
         }
         probes::add(context, &mut open, (batch, event), (endpoint, now), &mut crossed);
+        let owners = &context.population.owners;
+        foreign_object::see(owners, identity, &mut open, (batch, event), endpoint);
         let marks = (context.classes.of(endpoint), is_secret);
         Flows::see(identity, &mut open, (batch, event), (endpoint, now), marks, &mut crossed);
         if open.calls >= open.itself_tripwire {
@@ -300,7 +302,9 @@ impl Partition {
             judged::take(context, &mut self.contribution, (identity, &open), &readings);
         }
         for reading in &readings {
-            if is_signal(reading) {
+            // A finding's query looks for what was observed here.
+            let is_said = open.raised.iter().any(|it| alarm::is_of(it, reading));
+            if is_signal(reading, is_said) {
                 let score = context.calibration.score(reading.detector, reading.surprise);
                 let entity = detectors::entity(&context.view(identity, &open), reading);
                 self.signals.push_signal(identity, entity, reading, score);

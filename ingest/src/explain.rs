@@ -54,7 +54,8 @@ pub struct Shown {
     pub columns: &'static str,
     /// How its value is read: the unit, or that only a fingerprint is kept. Empty: as it stands.
     pub unit: &'static str,
-    /// What the columns hold, redacted; empty where the value counted for nothing.
+    /// What the columns hold, redacted; empty where the record shown has no such field, or its value counted
+    /// for nothing.
     pub value: String,
     /// Records of the sample that had it.
     pub records: u64,
@@ -89,8 +90,11 @@ pub fn explain(
     let text = sniff::lines(sample).split(|it| *it == b'\n').nth((line as usize).saturating_sub(1));
     let text = String::from_utf8_lossy(text.unwrap_or_default()).trim_ascii().to_owned();
     let (envelopes, inner) = peel(&text, parser);
-    let shown = |(_, shown): (usize, Shown)| Shown {
-        value: event.map_or_else(String::new, |it| value(&parsed.batch, it, shown.columns)),
+    // A column may hold what the record says elsewhere.
+    let shown = |Seen { is_of_first, shown, .. }: Seen| Shown {
+        value: event
+            .filter(|_| is_of_first)
+            .map_or_else(String::new, |it| value(&parsed.batch, it, shown.columns)),
         ..shown
     };
     Ok(Explanation {
@@ -103,7 +107,7 @@ pub fn explain(
         envelopes,
         fields: fields.into_iter().map(shown).collect(),
         unread: unread(parser, &inner, id),
-        rejected: rejected(id, &inner),
+        rejected: rejected(Some(id), &inner),
     })
 }
 
@@ -112,10 +116,19 @@ fn is_of(id: FormatId, event: &Event) -> bool {
     event.source_format == id.as_str() || id == FormatId::Canonical
 }
 
-/// The fields of the first record of a format, how often each occurs, how many records there are, and
+/// A field that records have.
+struct Seen {
+    /// The slot that it fills.
+    index: usize,
+    /// The first record has it, which is the one that is shown.
+    is_of_first: bool,
+    shown: Shown,
+}
+
+/// The fields of the records of a format, how often each occurs, how many records there are, and
 /// what the sample holds.
-fn fields(sample: &[u8], parser: &Parser, id: FormatId) -> (Vec<(usize, Shown)>, u64, Parsed) {
-    let mut seen: Vec<(usize, Shown)> = Vec::new();
+fn fields(sample: &[u8], parser: &Parser, id: FormatId) -> (Vec<Seen>, u64, Parsed) {
+    let mut seen: Vec<Seen> = Vec::new();
     let mut records = 0;
     let bytes = sniff::lines(sample).to_vec();
     let chunk = Chunk { bytes, first_line: 1, ..Chunk::default() };
@@ -129,18 +142,19 @@ fn fields(sample: &[u8], parser: &Parser, id: FormatId) -> (Vec<(usize, Shown)>,
             let index = bits.trailing_zeros() as usize;
             bits &= bits - 1;
             let Some(field) = record.at(index).map(|it| it.field) else { continue };
-            let same = |it: &&mut (usize, Shown)| it.0 == index && it.1.field == field.name;
-            if let Some((_, shown)) = seen.iter_mut().find(same) {
-                shown.records += 1;
+            let same = |it: &&mut Seen| it.index == index && it.shown.field == field.name;
+            if let Some(known) = seen.iter_mut().find(same) {
+                known.shown.records += 1;
             } else {
                 let (columns, unit) = (field.slot.column(), field.how.unit());
                 let value = String::new();
-                seen.push((index, Shown { field: field.name, columns, unit, value, records: 1 }));
+                let shown = Shown { field: field.name, columns, unit, value, records: 1 };
+                seen.push(Seen { index, is_of_first: records == 1, shown });
             }
         }
     };
     let parsed = parser.parse_watched(&chunk, Some(id), Some(&mut watch));
-    seen.sort_by_key(|(index, _)| *index);
+    seen.sort_by_key(|it| it.index);
     (seen, records, parsed)
 }
 
@@ -238,10 +252,18 @@ fn why(id: FormatId, line: &str) -> String {
     }
 }
 
+/// Why no format reads a sample, by its first record: the formats with the same reason together.
+pub fn refused(sample: &[u8], parser: &Parser) -> String {
+    let lines = sniff::lines(sample);
+    let first = lines.split(|it| *it == b'\n').map(<[u8]>::trim_ascii).find(|it| !it.is_empty());
+    let (_, inner) = peel(&String::from_utf8_lossy(first.unwrap_or_default()), parser);
+    format!("the first record is in no format:\n{}", by_reason(&rejected(None, &inner)))
+}
+
 /// The formats that a record does not have, each with the reason.
-fn rejected(id: FormatId, line: &str) -> Vec<Rejected> {
+fn rejected(id: Option<FormatId>, line: &str) -> Vec<Rejected> {
     let look = Look::of(line).ok().filter(|_| line.starts_with('{'));
-    let others = FormatId::known().filter(|it| *it != id);
+    let others = FormatId::known().filter(|it| Some(*it) != id);
     let reason = |other: FormatId| match (&other.format().reader, &look) {
         (Reader::Json { .. }, None) => "it is JSON, and the record is a line of text".to_owned(),
         (Reader::Json { signatures, .. }, Some(look)) => of_names(signatures, look),
@@ -322,26 +344,25 @@ impl fmt::Display for Explanation {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             writeln!(f, "not read: {}{more}", shown.join(", "))?;
         }
-        self.other_formats(f)
+        writeln!(f, "not in another format:")?;
+        f.write_str(&by_reason(&self.rejected))
     }
 }
 
-impl Explanation {
-    /// The formats that the record does not have, those with the same reason together.
-    fn other_formats(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "not in another format:")?;
-        let mut said: Vec<&str> = Vec::new();
-        for Rejected { why, .. } in &self.rejected {
-            if said.contains(&why.as_str()) {
-                continue;
-            }
-            said.push(why);
-            let same = self.rejected.iter().filter(|it| it.why == *why);
-            let names: Vec<_> = same.map(|it| it.format).collect();
-            writeln!(f, "  {}: {why}", names.join(", "))?;
+/// Formats that a record does not have, those with the same reason in one line.
+fn by_reason(rejected: &[Rejected]) -> String {
+    let mut out = String::new();
+    let mut said: Vec<&str> = Vec::new();
+    for Rejected { why, .. } in rejected {
+        if said.contains(&why.as_str()) {
+            continue;
         }
-        Ok(())
+        said.push(why);
+        let same = rejected.iter().filter(|it| it.why == *why);
+        let names: Vec<_> = same.map(|it| it.format).collect();
+        out.extend(["  ", &*names.join(", "), ": ", why.as_str(), "\n"]);
     }
+    out
 }
 
 #[cfg(test)]
@@ -372,6 +393,16 @@ mod tests {
     }
 
     #[test]
+    fn it_shows_no_value_for_a_field_that_the_record_does_not_have() {
+        let first = r#"{"time":"2026-03-10T03:36:59Z","status":200,"method":"GET","path":"/a","ip":"192.0.2.1"}"#;
+        let second = first.replace("\"ip\"", "\"user_id\":\"jo\",\"ip\"");
+        let it = explained(&format!("{first}\n{second}\n"));
+        let shown = |name: &str| it.fields.iter().find(|it| it.field == name).expect("a field");
+        assert_eq!((shown("user_id").value.as_str(), shown("user_id").records), ("", 1));
+        assert_eq!((shown("ip").value.as_str(), shown("ip").records), ("192.0.2.1", 2));
+    }
+
+    #[test]
     fn it_names_what_a_record_is_wrapped_in() {
         let line = r#"192.0.2.1 - jo [10/Mar/2026:03:36:59 +0000] \"GET /a HTTP/1.1\" 200 12"#;
         let it = explained(&format!(
@@ -388,6 +419,10 @@ mod tests {
     fn it_refuses_what_no_format_reads() {
         let parser = Settings::default().check([7; 32]).expect("a parser");
         assert!(explain(b"what is this\n", &parser, None).is_err());
+        let why = refused(b"\nwhat is this\n", &parser);
+        for format in FormatId::known() {
+            assert!(why.contains(format.as_str()), "{format}: {why}");
+        }
         let declared = explain(b"what is this\n", &parser, Some(FormatId::Clf)).expect("declared");
         assert_eq!((declared.records, declared.fields.len()), (0, 0));
     }

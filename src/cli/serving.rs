@@ -10,7 +10,7 @@ const LISTEN: &str = "127.0.0.1:8484";
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
     /// The address and the port; port 0 is any that is free.
-    #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
+    #[arg(long, alias = "bind", value_name = "ADDRESS", default_value = LISTEN)]
     pub(crate) listen: String,
     /// File with the token that whoever opens the console has to type, 16 characters or more; needed
     /// where others can reach the address.

@@ -53,10 +53,13 @@ pub(crate) fn run(setting: &Setting, args: &cli::Coverage) -> Result<Ended, Fail
         }
     }
     progress.done();
-    for line in read.notes.iter().chain(&read.problems) {
+    // The first problem is the error, where nothing could be read.
+    let is_nothing = read.coverage.events() == 0;
+    let problems = read.problems.iter().skip(usize::from(is_nothing));
+    for line in read.notes.iter().chain(problems) {
         crate::note(&plain(line));
     }
-    if read.coverage.events() == 0 {
+    if is_nothing {
         let why = read.problems.first().map_or("there are no events in it", String::as_str);
         return Err(why.to_owned().into());
     }
@@ -152,7 +155,8 @@ fn tables(out: &mut dyn Write, printed: &Printed) -> io::Result<()> {
     writeln!(out, "{table}\n")?;
     shared(out, report)?;
     sights(out, report)?;
-    settings(out, report)
+    settings(out, report)?;
+    incurable(out, report)
 }
 
 fn shared(out: &mut dyn Write, report: &Report) -> io::Result<()> {
@@ -206,6 +210,29 @@ fn settings(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     writeln!(out, "\n{table}\nWhere each setting belongs: {}", pages.join(", "))
 }
 
+/// What detectors lack that no setting adds.
+fn incurable(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    let lacks: Vec<&str> = report
+        .detectors
+        .iter()
+        .flat_map(|it| &it.lacks)
+        .flat_map(|it| it.split(" or ").flat_map(|it| it.split(" with ")))
+        .collect();
+    let is_incurable = |fact: &str| lacks.contains(&fact);
+    let facts = report.facts.iter().filter(|it| it.settings.is_empty()).map(|it| it.fact);
+    let facts: Vec<_> = facts.filter(|it| is_incurable(it)).collect();
+    if facts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nNo setting is known that adds: {}", facts.join(", "))?;
+    if facts.contains(&"object") {
+        let why =
+            "An object is what a path has as a parameter: calls without one are of no object.";
+        writeln!(out, "{why}")?;
+    }
+    Ok(())
+}
+
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
@@ -214,10 +241,9 @@ fn percent(share: f64) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn tables_name_what_is_missing_and_the_setting() {
+    /// The tables of a log of one line.
+    fn shown(line: &str) -> String {
         let parser = ingest::Settings::default().check([7; 32]).unwrap();
-        let line = r#"192.0.2.1 - - [10/Mar/2026:03:36:59 +0000] "GET /orders/7 HTTP/1.1" 200 12"#;
         let chunk = ingest::Chunk { bytes: line.into(), ..ingest::Chunk::default() };
         let mut coverage = Coverage::default();
         coverage.add(&parser.parse(&chunk, None).batch);
@@ -225,11 +251,27 @@ mod tests {
             Printed { records: 1, rejected: 0, problems: Vec::new(), report: coverage.report() };
         let mut out = Vec::new();
         tables(&mut out, &printed).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn tables_name_what_is_missing_and_the_setting() {
+        let text =
+            shown(r#"192.0.2.1 - - [10/Mar/2026:03:36:59 +0000] "GET /orders/7 HTTP/1.1" 200 12"#);
         for part in
             ["1 record, 1 event, 0 rejected: clf", "foreign_object", "user agent", "client_address"]
         {
             assert!(text.contains(part), "{part}: {text}");
         }
+        assert!(!text.contains("An object is"), "{text}");
+    }
+
+    #[test]
+    fn what_no_setting_adds_is_said() {
+        let text =
+            shown(r#"192.0.2.1 - - [10/Mar/2026:03:36:59 +0000] "GET /orders HTTP/1.1" 200 12"#);
+        let line = text.lines().find(|it| it.starts_with("No setting is known that adds: "));
+        assert!(line.is_some_and(|it| it.contains("object")), "{text}");
+        assert!(text.contains("An object is what a path has as a parameter"), "{text}");
     }
 }

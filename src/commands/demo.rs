@@ -56,6 +56,10 @@ fn print_tables(trial: &Trial, log: &Path, store: &str) -> Result<(), Failure> {
         let attack = format!("{} ({})", it.attack, it.strength);
         table.add_row([attack, found.to_owned(), after, it.by.join(", "), plain(&it.story)]);
     }
+    render::keep_words(&mut table, 0, outcomes.iter().map(|it| &*it.attack));
+    // Each but the last has a comma after it.
+    let by: Vec<_> = outcomes.iter().map(|it| it.by.join(", ")).collect();
+    render::keep_words(&mut table, 3, by.iter().map(String::as_str));
     writeln!(out, "{table}")?;
     let caught = outcomes.iter().filter(|it| it.found).count();
     writeln!(

@@ -19,18 +19,21 @@ const LABEL_CHARS: usize = 17;
 const DIGITS: usize = 3;
 
 /// The lines of a page: what each is called, and its column.
-const LINES: [(&str, &str); 17] = [
+const LINES: [(&str, &str); 20] = [
     ("finding", "finding_id"),
     ("severity", "severity"),
+    ("risk score", "risk_score"),
     ("score", "score"),
     ("surprise", "surprise"),
     ("detector", "detector"),
     ("identity", "principal_id"),
+    ("name", "principal_name"),
     ("resolved by", "principal_source"),
     ("entity", "entity"),
     ("from", "window_start"),
     ("to", "window_end"),
     ("first raised", "detected_at"),
+    ("incident", "incident_id"),
     ("baseline", "baseline_state"),
     ("history", "history_days"),
     ("otherwise", "counterfactual"),
@@ -74,15 +77,22 @@ pub(crate) fn run(setting: &Setting, args: &Explain) -> Result<Ended, Failure> {
     let mut out = std::io::stdout().lock();
     if setting.output == OutputFormat::Table {
         let batch = batches.first().ok_or("the answer has no row")?;
-        out.write_all(page(batch, &setting.store_argument())?.as_bytes())?;
+        let page = page(batch, &setting.store_argument(), render::line_chars())?;
+        out.write_all(page.as_bytes())?;
     } else {
         render::rows(&mut out, setting.output, &schema, &batches)?;
     }
     Ok(Ended::Done)
 }
 
-/// The finding in the batch's first row, as a page of text.
-fn page(batch: &RecordBatch, store: &str) -> Result<String, Failure> {
+/// What stands to the left of a value.
+fn label(label: &str) -> String {
+    format!("{label:>LABEL_CHARS$}  ")
+}
+
+/// The finding in the batch's first row, as a page of text of so many characters a line; but what is there to be
+/// copied stays as it is.
+fn page(batch: &RecordBatch, store: &str, chars: usize) -> Result<String, Failure> {
     let options = FormatOptions::default().with_null("");
     let text = |name: &str| -> Result<String, Failure> {
         let column = batch.column_by_name(name).ok_or_else(|| format!("no column {name}"))?;
@@ -92,7 +102,7 @@ fn page(batch: &RecordBatch, store: &str) -> Result<String, Failure> {
     let count = |name: &str| -> Result<u64, Failure> { Ok(text(name)?.parse().unwrap_or(0)) };
     let unit = text("unit")?;
     let mut out = String::new();
-    writeln!(out, "{}\n", text("sentence")?)?;
+    writeln!(out, "{}\n", render::beside("", &text("sentence")?, chars))?;
     let band = [
         ("observed", number("observed")?),
         ("expected", number("expected")?),
@@ -101,7 +111,7 @@ fn page(batch: &RecordBatch, store: &str) -> Result<String, Failure> {
     out.push_str(&bars(&band, &unit));
     for (label, column) in LINES {
         let value = match column {
-            "score" | "surprise" => significant(number(column)?),
+            "score" | "surprise" | "risk_score" => significant(number(column)?),
             "history_days" => format!(
                 "{} d, {}, {}",
                 significant(number(column)?),
@@ -111,13 +121,14 @@ fn page(batch: &RecordBatch, store: &str) -> Result<String, Failure> {
             _ => text(column)?,
         };
         if !value.is_empty() {
-            writeln!(out, "{label:>LABEL_CHARS$}  {value}")?;
+            writeln!(out, "{}", render::beside(&self::label(label), &value, chars))?;
         }
         if column == "score" {
-            writeln!(out, "{:LABEL_CHARS$}  {}", "", meaning(number("score")?))?;
+            let meaning = meaning(number("score")?);
+            writeln!(out, "{}", render::beside(&self::label(""), &meaning, chars))?;
         }
     }
-    said(&mut out, &text)?;
+    said(&mut out, &text, chars)?;
     parts(&mut out, &text("contributors")?, &unit)?;
     evidence(&mut out, &text("evidence")?)?;
     let sql = super::word(&text("evidence_sql")?);
@@ -126,7 +137,11 @@ fn page(batch: &RecordBatch, store: &str) -> Result<String, Failure> {
 }
 
 /// What people say of it now, if anybody does.
-fn said(out: &mut String, text: &impl Fn(&str) -> Result<String, Failure>) -> Result<(), Failure> {
+fn said(
+    out: &mut String,
+    text: &impl Fn(&str) -> Result<String, Failure>,
+    chars: usize,
+) -> Result<(), Failure> {
     let verdict = text("verdict")?;
     if verdict.is_empty() {
         return Ok(());
@@ -141,7 +156,7 @@ fn said(out: &mut String, text: &impl Fn(&str) -> Result<String, Failure>) -> Re
         _ => String::new(),
     };
     writeln!(out, "{:>LABEL_CHARS$}  {scope}{until}", "covers")?;
-    writeln!(out, "{:>LABEL_CHARS$}  {}", "because", text("verdict_reason")?)?;
+    writeln!(out, "{}", render::beside(&label("because"), &text("verdict_reason")?, chars))?;
     Ok(())
 }
 
@@ -215,9 +230,11 @@ fn evidence(out: &mut String, json: &str) -> Result<(), Failure> {
             Some(other) => other.to_string(),
         };
         let size = event.get("bytes_out").and_then(Value::as_f64);
+        let agent = event.get("agent").and_then(Value::as_str);
+        let agent = agent.map_or_else(String::new, |it| format!("agent {}  ", plain(it)));
         writeln!(
             out,
-            "  {}{}  {}  {}  {}  {}",
+            "  {}{}  {}  {}  {}  {agent}{}",
             place(&event),
             text("time"),
             text("status"),
@@ -289,9 +306,9 @@ mod tests {
     fn sizes_of_sample_events_are_for_people() {
         let mut out = String::new();
         let events = r#"[{"time":"t","status":200,"client_address":null,"bytes_out":3100,
-            "request":"GET /a","input":"a.log","line":7},{"time":"u","bytes_out":null}]"#;
+            "request":"GET /a","input":"a.log","line":7},{"time":"u","bytes_out":null,"agent":"copilot"}]"#;
         evidence(&mut out, events).unwrap();
         assert!(out.contains("  a.log:7  t  200  -  3.1 kB  GET /a\n"), "{out}");
-        assert!(out.contains("  u  -  -  -  -\n"), "{out}");
+        assert!(out.contains("  u  -  -  -  agent copilot  -\n"), "{out}");
     }
 }

@@ -6,11 +6,14 @@ use crate::figures::counted;
 use crate::ranking;
 use crate::render::{self, plain};
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use detect::models::verdicts::VERDICTS_MAX;
-use model::{Origin, Severity, Time};
+use model::{FindingId, Origin, Severity, Time};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::Arc;
 use store::{Answer, Question, Reader, Value, Values};
@@ -42,6 +45,8 @@ pub(crate) struct Wanted {
     pub(crate) rows_max: i64,
     /// Also those that feedback suppresses.
     pub(crate) with_suppressed: bool,
+    /// Only those with one of these ids; without any, all.
+    pub(crate) ids: Option<BTreeSet<String>>,
 }
 
 impl Wanted {
@@ -55,15 +60,32 @@ impl Wanted {
             principal_id: any(),
             rows_max,
             with_suppressed: true,
+            ids: None,
         }
+    }
+
+    /// Those that a run found: the store may hold others of the time that it covers.
+    pub(crate) fn of_run(span_us: (i64, i64), found: &BTreeSet<FindingId>, rows_max: i64) -> Self {
+        let ids = found.iter().map(ToString::to_string).collect();
+        Self { ids: Some(ids), ..Self::within(span_us, rows_max) }
     }
 
     /// The findings: few columns for a terminal, all of them for programs.
     pub(crate) fn ask(&self, setting: &Setting, reader: &Reader) -> Result<Answer, Failure> {
         let mut values = self.which();
         values.push(("with_suppressed", i64::from(self.with_suppressed).into()));
-        values.push(("rows_max", self.rows_max.into()));
+        let rows_max = match &self.ids {
+            Some(ids) if ids.is_empty() => 0,
+            // Which of them have such an id is known once they are read.
+            Some(_) => i64::from(u32::MAX),
+            None => self.rows_max,
+        };
+        values.push(("rows_max", rows_max.into()));
         let found = setting.runtime.block_on(reader.ask(Question::Findings, values))?;
+        let found = match &self.ids {
+            Some(ids) => only(found, ids, self.rows_max)?,
+            None => found,
+        };
         let verdicts = vec![("rows_max", Value::Int(VERDICTS_MAX as i64))];
         let (_, verdicts) = setting.runtime.block_on(reader.ask(Question::Verdicts, verdicts))?;
         // Whatever the order, these findings are shown and no others.
@@ -129,6 +151,24 @@ pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> 
         crate::note(&format!("{findings} suppressed by feedback: --all shows them"));
     }
     Ok(Ended::Done)
+}
+
+/// Those findings of an answer that have one of these ids, at most so many.
+fn only((schema, found): Answer, ids: &BTreeSet<String>, rows_max: i64) -> Result<Answer, Failure> {
+    let mut left = usize::try_from(rows_max).unwrap_or(usize::MAX);
+    let mut kept = Vec::new();
+    for batch in &found {
+        let column = batch.column_by_name("finding_id");
+        let column = column.and_then(|it| it.as_string_opt::<i32>());
+        let column = column.ok_or("findings have other columns")?;
+        let is_one = |id: Option<&str>| Some(id.is_some_and(|id| ids.contains(id)));
+        let is_one: BooleanArray = column.iter().map(is_one).collect();
+        let batch = filter_record_batch(batch, &is_one)?;
+        let batch = batch.slice(0, batch.num_rows().min(left));
+        left -= batch.num_rows();
+        kept.push(batch);
+    }
+    Ok((schema, kept))
 }
 
 /// The same for a terminal: few columns, ids cut, and times without fractions.

@@ -66,8 +66,12 @@ fn explain(
         Err(refusal) => {
             // Of what cannot be read as text at all, that is the better reason.
             let problem = reader.problem().filter(|it| !it.is_note() && refusal.records == 0);
-            let why = problem.map_or_else(|| format!("{file}: {refusal}"), ToString::to_string);
-            return Err(why.into());
+            let problem = problem.map(ToString::to_string);
+            if refusal.records > 0 && !is_json {
+                let mut out = std::io::stdout().lock();
+                write!(out, "{}", render_lines(&explain::refused(reader.sample(), &parser)))?;
+            }
+            return Err(problem.unwrap_or_else(|| format!("{file}: {refusal}")).into());
         }
     };
     let mut out = std::io::stdout().lock();
@@ -119,6 +123,14 @@ fn others(parsed: &Parsed, format: FormatId) -> String {
     format!("not of this format, of the first {records}:\n  {}\n", lines.join("\n  "))
 }
 
+/// Lines for a terminal, none of them wider than it.
 fn render_lines(text: &str) -> String {
-    text.lines().map(|line| render::plain(line) + "\n").collect()
+    let chars = render::line_chars();
+    let line = |line: &str| {
+        let line = render::plain(line);
+        let text = line.trim_start_matches(' ');
+        let head = line.strip_suffix(text).unwrap_or_default();
+        render::beside(head, text, chars) + "\n"
+    };
+    text.lines().map(line).collect()
 }

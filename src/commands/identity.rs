@@ -133,7 +133,8 @@ fn write_profile(out: &mut dyn std::io::Write, batch: &RecordBatch) -> Result<()
             ("peer_group", group) if matches!(group.as_str(), "" | "-1") => "none".to_owned(),
             (_, value) => value,
         };
-        writeln!(out, "{:>26}  {}", field.name(), plain(&value))?;
+        let head = format!("{:>26}  ", field.name());
+        writeln!(out, "{}", render::beside(&head, &plain(&value), render::line_chars()))?;
     }
     Ok(())
 }

@@ -109,7 +109,7 @@ pub(crate) fn run(setting: &Setting, args: &Privileges) -> Result<Ended, Failure
             // Whoever reads these may tell operations by their names.
             Suggest::Json | Suggest::Rego => |_, _| true,
         };
-        let made = Suggestion::of(&asked.whose, &rows, &days, known.end, tells);
+        let made = Suggestion::of(&asked.whose, &rows, &days, &known, tells);
         let text = match (suggest, &args.principal) {
             (Suggest::Json, _) => made.json()?,
             (Suggest::Envoy, Some(who)) => made.envoy(who),

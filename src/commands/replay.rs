@@ -53,10 +53,9 @@ pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
         write_summary(&summary, path)?;
     }
     report(&summary);
-    // The store may hold other runs: what is shown is of the time that this one covers.
     let is_table = setting.output == OutputFormat::Table;
     let rows_max = if is_table { SHOWN_MAX } else { i64::from(u32::MAX) };
-    let wanted = Wanted::within(covered_us(&summary), rows_max);
+    let wanted = Wanted::of_run(covered_us(&summary), &summary.found, rows_max);
     let (schema, found) = wanted.ask(setting, &setting.reader()?)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     render::rows(&mut out, setting.output, &schema, &found)?;
@@ -70,7 +69,9 @@ pub(crate) fn run(setting: &Setting, args: &Replay) -> Result<Ended, Failure> {
                 "{shown} of {all} findings: `habitus findings{store}` lists all of them"
             )?;
         }
-        writeln!(out, "habitus explain ID{store}   shows everything that a finding rests on")?;
+        if shown > 0 {
+            writeln!(out, "habitus explain ID{store}   shows everything that a finding rests on")?;
+        }
     }
     out.flush()?;
     drop(out);
@@ -150,9 +151,10 @@ pub(crate) fn run_job(setting: &Setting, job: Job<'_>) -> Result<Summary, Failur
     })?;
     let health = Health::rows(&ran.passed.intake.replayed(ran.inputs.names()))?;
     keeper.rows(Table::PipelineHealth, health)?;
+    let found = keeper.take_found();
     // A run that failed leaves the store as it was: dropping the keeper forgets what it staged.
     let set_aside = keeper.commit()?;
-    let mut summary = ran.summary(setting);
+    let mut summary = Summary { found, ..ran.summary(setting) };
     if set_aside > 0 {
         summary.problems.push(format!(
             "the server refused {set_aside} rows, which are in {}",

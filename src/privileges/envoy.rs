@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn whoever_used_nothing_is_refused_everything() {
         let (whose, rows) = (whose("a\"b"), vec![day("mcp tools/call x", 10, (1, 1, 0))]);
-        let made = Suggestion::of(&whose, &rows, &(0..11), 11, is_path);
+        let made = Suggestion::of(&whose, &rows, &(0..11), &(0..11), is_path);
         let text = made.envoy(&Who::Header("x-user".into()));
         assert!(text.contains("\n        permissions:\n        - any: true\n"), "{text}");
         assert!(text.contains("#   mcp tools/call x\n"), "{text}");
@@ -146,7 +146,7 @@ mod tests {
             day("PUT /files/{var}", 10, (1, 1, 0)),
         ];
         let whose = whose("app-7");
-        let made = Suggestion::of(&whose, &rows, &(0..11), 11, is_path);
+        let made = Suggestion::of(&whose, &rows, &(0..11), &(0..11), is_path);
         let text = made.envoy(&Who::Header("x-user".into()));
         let (fixed, open) = text.split_once("- not_rule: {url_path:").unwrap();
         assert!(

@@ -137,7 +137,7 @@ mod tests {
     fn a_policy_that_was_made_before_knows_the_template() {
         let rows = folded(vec![day("GET /a/b", 75, (5, 5, 0)), learned("GET /a/{var}", 100)]);
         let whose = whose("app-7");
-        let made = Suggestion::of(&whose, &rows, &(70..110), 110, |_, _| true);
+        let made = Suggestion::of(&whose, &rows, &(70..110), &(0..110), |_, _| true);
         let before = made.made_before_would_have_blocked.unwrap();
         assert_eq!((before.calls, before.blocked_calls), (5, 0));
     }

@@ -77,7 +77,7 @@ mod tests {
             day("PUT /files/{var}", 10, (1, 1, 0)),
         ];
         let whose = whose("app-7");
-        let text = Suggestion::of(&whose, &rows, &(0..11), 11, |_, _| true).rego();
+        let text = Suggestion::of(&whose, &rows, &(0..11), &(0..11), |_, _| true).rego();
         let (fixed, open) = text.split_once("paths_2 := {").unwrap();
         assert!(fixed.contains("\"^/about/?$\"") && !fixed.contains("not regex"), "{text}");
         assert!(open.contains("\"GET\": [") && open.contains("\"PUT\": ["), "{text}");
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn whoever_used_no_path_has_no_rule_for_paths() {
         let (whose, rows) = (whose("app-7"), vec![day("mcp tools/call x", 10, (1, 1, 0))]);
-        let text = Suggestion::of(&whose, &rows, &(0..11), 11, |_, _| true).rego();
+        let text = Suggestion::of(&whose, &rows, &(0..11), &(0..11), |_, _| true).rego();
         assert!(!text.contains("paths_") && text.contains("\"mcp tools/call x\","), "{text}");
     }
 }

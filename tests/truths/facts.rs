@@ -209,6 +209,9 @@ fn foreign_object(about: &About<'_>) {
     let found = foreign(about.claim, about.all);
     about.is_before(" objects in the hour from ", found.len() as f64);
     about.is_before(" others in this hour", distinct(found.values()));
+    let shown = about.claim.shown_paths();
+    let is_foreign = |path: &String| found.contains_key(&**path);
+    assert!(!shown.is_empty() && shown.iter().all(is_foreign), "{shown:?}");
 }
 
 #[track_caller]

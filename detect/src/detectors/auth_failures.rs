@@ -96,7 +96,11 @@ fn after(view: &View<'_>) -> String {
         (_, who) => {
             let names = open.succeeded_names.join(", ");
             let others = if who > open.succeeded_names.len() { " and others" } else { "" };
-            format!(", {at_least}{count} {calls} followed{from}, as {names}{others}")
+            // Its own hours, which the query shows, do not have them.
+            let they = if open.successes_after == 1 { "it is" } else { "they are" };
+            format!(
+                ", {at_least}{count} {calls} followed{from}, as {names}{others}, to whom {they} charged"
+            )
         }
     }
 }

@@ -112,7 +112,7 @@ pub(crate) fn parts(context: &Context<'_>, view: &View<'_>, readings: &[Reading]
 /// holds, and it is no newcomer's that only looks odd because there is little to compare it with.
 fn may_count(view: &View<'_>, reading: &Reading) -> bool {
     family(reading.detector).is_some()
-        && is_signal(reading)
+        && is_signal(reading, false)
         && !newcomer::is_no_measure(view, reading.detector)
         && alarm::may_raise(view, reading)
 }

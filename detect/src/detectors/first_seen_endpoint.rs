@@ -1,9 +1,9 @@
 //! First-time endpoint, rare among peers: how seldom this identity does new things, times how few
 //! of its peers do this one.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of, whose};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, peers_of, ranked_sql};
 use crate::classes::Class;
-use crate::explain::{as_far_as_kept, fine_percent, history, number, small, subject};
+use crate::explain::{as_far_as_kept, fine_percent, history, number, subject};
 use crate::open_window::Call;
 use crate::statistics::Predictive;
 use crate::statistics::tail::largest_of;
@@ -117,6 +117,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
         0 | 1 => String::new(),
         count => format!(", {count} of them to endpoints of administration, access or bulk"),
     };
+    let were = if reading.observed > 1.0 { "were" } else { "was" };
     // Whoever was refused there before did call.
     let was_refused =
         novel.is_some_and(|novel| novel.is_late) || view.identity.profile.calls(endpoint) > 0.0;
@@ -129,7 +130,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
         sentence: format!(
             "{} {called}{answered}{}, after {} calls learned in earlier hours, to {} other endpoints; \
              {} of {} peers use it; it tries something new in {} of its calls, so {} are expected in \
-             an hour like this and {} were seen{several}; {}.",
+             an hour like this and {} {were} seen{several}; {}.",
             subject(view.identity),
             as_far_as_kept(view.identity),
             number(view.identity.calls_learned(view.open) as f64),
@@ -137,7 +138,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
             number(f64::from(peers.users_of(endpoint))),
             number(f64::from(peers_of(view))),
             fine_percent(view.identity.profile.p_new()),
-            small(reading.expected),
+            number(reading.expected),
             number(reading.observed),
             history(view),
         ),
@@ -155,12 +156,11 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading) -> Words {
                 share: 1.0 / f64::from(view.open.novel_accepted.max(1)),
             })
             .collect(),
-        evidence_sql: format!(
-            "SELECT window_start, endpoints_new, endpoints_distinct, requests FROM windows \
-             WHERE {} AND window_start <= TIMESTAMP '{}' \
-             ORDER BY window_start DESC LIMIT 48",
-            whose(view),
-            view.open.start,
+        // Of the new endpoints those count that accepted a call.
+        evidence_sql: ranked_sql(
+            view,
+            Detector::FirstSeenEndpoint,
+            &["endpoints_new", "endpoints_distinct", "requests"],
         ),
         danger: match (view.classes.of(endpoint).has(Class::Privileged), status) {
             (true, 200..=299) => 0.9,

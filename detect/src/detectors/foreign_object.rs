@@ -1,15 +1,16 @@
 //! Foreign-object access (ownership break): objects that until now one other identity alone has read.
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, windows_sql};
-use crate::explain::{counted, history, number, small, span, subject};
-use crate::identity::FOREIGN_DAYS;
-use crate::open_window::{DISTINCT_MAX, Distinct, ObjectSet};
+use crate::alarm;
+use crate::explain::{counted, history, number, span, subject};
+use crate::identity::{FOREIGN_DAYS, Identity};
+use crate::open_window::{DISTINCT_MAX, Distinct, ObjectSet, OpenWindow};
 use crate::population::{Measure, Owners, Whose};
 use crate::statistics::moments::Sums;
 use crate::statistics::tail::{largest_of, seen_before};
 use crate::statistics::{Moments, Predictive};
 use model::time::NS_PER_D;
-use model::{Contributor, Detector, Finding, Time};
+use model::{Contributor, Detector, EndpointId, Event, EventBatch, Evidence, Finding, Time};
 
 pub(crate) const ABOUT: About = About {
     version: 1,
@@ -59,6 +60,31 @@ pub(crate) fn marks(view: &View<'_>) -> Vec<u32> {
     marks.sort_unstable();
     marks.dedup();
     marks
+}
+
+/// Keeps a call that read an object of somebody else: what a finding shows, the first of each object.
+pub(crate) fn see(
+    owners: &Owners,
+    identity: &Identity,
+    open: &mut OpenWindow,
+    (batch, event): (&EventBatch, &Event),
+    endpoint: EndpointId,
+) {
+    if !identity.kind.is_given() || open.foreign_read.len() >= Finding::EVIDENCE_MAX {
+        return;
+    }
+    let (Some(object), Some(200..=299) | None) = (event.object, event.status()) else { return };
+    // Few endpoints have objects of one reader each, and only there is anything looked up.
+    let is_foreign = owners.privacy(endpoint).is_some()
+        && matches!(owners.whose(endpoint, object, identity.hash), Whose::Foreign(_));
+    if !is_foreign {
+        return;
+    }
+    let call = alarm::evidence_of(batch, event);
+    let is_same = |it: &Evidence| it.links.0.last() == call.links.0.last();
+    if !open.foreign_read.iter().any(is_same) {
+        open.foreign_read.push(call);
+    }
 }
 
 /// The objects of others in the open hour, over all endpoints.
@@ -213,7 +239,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             counted(u64::from(others), "other"),
             number(f64::from(privacy.single)),
             number(f64::from(privacy.objects)),
-            small(reading.expected),
+            number(reading.expected),
             number(reading.law.value_at(UPPER_SURPRISE)),
             history(view),
         ),

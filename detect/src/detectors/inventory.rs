@@ -3,7 +3,7 @@
 use super::{About, UPPER_SURPRISE, Words, later};
 use crate::classes::Class;
 use crate::engine::Context;
-use crate::explain::{counted, fine_percent, number, quote, small, span};
+use crate::explain::{counted, fine_percent, number, quote, span};
 use crate::population::New;
 use crate::statistics::tail::largest_of;
 use crate::watch::{At, Closed, Raised, Spot, Subject, Thing, Told};
@@ -216,7 +216,7 @@ fn finding(
     let logged = span(i64::from(context.logged_h) * model::time::NS_PER_H);
     let expected = format!(
         "{} new endpoints are expected in an hour and 99.9 % of hours stay under {}",
-        small(told.expected),
+        number(told.expected),
         number(told.upper),
     );
     let (sentence, counterfactual) = if read.is_release {
@@ -297,7 +297,7 @@ fn one_in_words(
         String::new()
     };
     let hosts = if thing.new_host.is_some() {
-        format!("{} new hosts and ", small(inventory.hosts_expected()))
+        format!("{} new hosts and ", number(inventory.hosts_expected()))
     } else {
         String::new()
     };

@@ -2,14 +2,14 @@
 
 use super::newcomer;
 use super::{
-    About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, later, most, ranked_sql,
-    tripwire,
+    About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, later, most, tripwire, whose,
 };
 use crate::explain::{history, number, own_most, span, subject};
 use crate::open_window::{OpenWindow, SPAN_NS, SPEED_SPANS_NS};
 use crate::population::Measure;
 use crate::statistics::Predictive;
 use crate::statistics::tail::{largest_of, seen_before};
+use model::time::NS_PER_S;
 use model::{Detector, Time};
 
 pub(crate) const ABOUT: About = About {
@@ -150,8 +150,10 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let measure = index_of(reading).and_then(|index| MEASURES.get(index));
     let most = measure.map_or(0, |measure| most(view, *measure));
     let gap = view.open.gaps.quantile(0.5).map_or_else(String::new, |ns| {
-        // A bin holds half an octave, and the first one all that is shorter.
+        // A bin holds half an octave, and the first one all that is shorter; two calls of the same whole
+        // second may lie anywhere in it.
         let gap = match ns {
+            ns if ns < 2e6 && view.open.is_coarse => "under 1 s".to_owned(),
             ns if ns < 2e6 => "under 2 ms".to_owned(),
             ns => format!("about {}", span(one_digit(ns) as i64)),
         };
@@ -171,11 +173,32 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!("would not be reported at {}, or fewer", ordinary(view, cut)),
         contributors: by_endpoint(view, |calls| f64::from(calls.calls)),
-        evidence_sql: ranked_sql(
-            view,
-            Detector::MachineSpeed,
-            &["requests", "requests_per_10s_max", "requests_per_min_max"],
-        ),
+        evidence_sql: spans_sql(view, reading),
         danger: ABOUT.danger,
     }
+}
+
+/// A query over the identity's hours, each with its busiest span of the reading's length: a row of `windows`
+/// has that of ten seconds and of a minute, and of five minutes `signals` has those that were odd.
+fn spans_sql(view: &View<'_>, reading: &Reading) -> String {
+    let seconds = reading.end.since(reading.start) / NS_PER_S;
+    let observed = match seconds {
+        10 => "windows.requests_per_10s_max",
+        60 => "windows.requests_per_min_max",
+        _ => "spans.most",
+    };
+    let whose = whose(view);
+    format!(
+        "SELECT windows.window_start AS window_start, {observed} AS observed, \
+         spans.mean AS expected, {seconds} AS span_seconds, windows.requests AS requests, \
+         windows.requests_per_10s_max AS requests_per_10s_max, \
+         windows.requests_per_min_max AS requests_per_min_max FROM windows LEFT JOIN \
+         (SELECT date_trunc('hour', window_start) AS hour_start, max(observed) AS most, \
+         max(expected) AS mean FROM signals WHERE detector = '{}' AND {whose} \
+         AND window_seconds = {seconds} GROUP BY date_trunc('hour', window_start)) AS spans \
+         ON spans.hour_start = windows.window_start WHERE {whose} \
+         AND windows.window_start <= TIMESTAMP '{}' ORDER BY window_start DESC LIMIT 48",
+        Detector::MachineSpeed.as_str(),
+        view.open.start,
+    )
 }

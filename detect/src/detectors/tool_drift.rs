@@ -4,7 +4,7 @@
 //! Access logs have no definitions of tools: names and the sizes of requests stand in for them.
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, whose, windows_sql};
-use crate::explain::{bytes, history, number, percent, quote, small};
+use crate::explain::{bytes, history, number, percent, quote};
 use crate::identity::{KnownTool, KnownTools};
 use crate::open_window::{TOOL_CALLS_MIN, TOOL_HOURS_MIN, ToolUse, Tools};
 use crate::statistics::Predictive;
@@ -214,7 +214,7 @@ fn of_size(view: &View<'_>, reading: &Reading, used: &ToolUse, known: &KnownTool
             number(f64::from(used.calls)),
             bytes(reading.observed),
             number(f64::from(used.sized)),
-            small(reading.observed / reading.expected.max(1.0)),
+            number(reading.observed / reading.expected.max(1.0)),
             bytes(reading.expected),
             bytes(reading.law.value_at(UPPER_SURPRISE)),
             number(hours),

@@ -2,7 +2,7 @@
 
 use super::{About, UPPER_SURPRISE, Words};
 use crate::engine::Context;
-use crate::explain::{clock, counted, number, quote, small, span};
+use crate::explain::{clock, counted, number, quote, span};
 use crate::population::EndpointHabit;
 use crate::statistics::Predictive;
 use crate::statistics::moments::smallest;
@@ -254,7 +254,7 @@ fn finding(
             number(before as f64),
             number(told.history_n as f64),
             span(told.start.since(told.since)),
-            small(told.expected),
+            number(told.expected),
             number(told.upper),
         ),
         counterfactual: format!(

@@ -187,6 +187,8 @@ impl Engine {
             for evidence in acted.flat_map(|acted| &mut acted.beyond.evidence) {
                 evidence.position.source = u32::MAX;
             }
+            let foreign = identity.open.iter_mut().flat_map(|open| &mut open.foreign_read);
+            foreign.for_each(|evidence| evidence.position.source = u32::MAX);
             let of_hour = identity.open.iter_mut().flat_map(|open| &mut open.raised);
             let of_day = identity.daily.iter_mut().flat_map(|daily| &mut daily.raised);
             for evidence in of_hour.chain(of_day).flat_map(|raised| &mut raised.evidence) {

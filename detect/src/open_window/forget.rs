@@ -31,6 +31,7 @@ impl OpenWindow {
         if let Some(tools) = &mut self.tools {
             tools.forget(mentions);
         }
+        self.foreign_read.iter_mut().for_each(|it| scrub_evidence(it, mentions));
         forget_in(&mut self.raised, mentions);
     }
 }

@@ -26,10 +26,10 @@ pub(super) fn settle(
     readings.push(together);
 }
 
-/// Whether a reading of an hour has a row in `signals`.
-pub(crate) fn is_signal(reading: &Reading) -> bool {
+/// Whether a reading of an hour has a row in `signals`; one of which something was said always has.
+pub(crate) fn is_signal(reading: &Reading, is_said: bool) -> bool {
     let ranks_all = matches!(reading.detector, Detector::NotItself | Detector::JointOutlier);
     // Injection ranks spans instead.
     let is_hourly = reading.detector != Detector::Injection;
-    is_hourly && (ranks_all || reading.surprise >= SIGNAL_SURPRISE_MIN)
+    is_hourly && (ranks_all || is_said || reading.surprise >= SIGNAL_SURPRISE_MIN)
 }

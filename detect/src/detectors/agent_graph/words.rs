@@ -6,7 +6,7 @@ use super::spread::{Past, SPAN_NS};
 use super::{ABOUT, Graph, Step, UNIT_ERRORS};
 use crate::detectors::Words;
 use crate::engine::Context;
-use crate::explain::{clock, counted, fine_percent, number, percent, small, span, whose};
+use crate::explain::{clock, counted, fine_percent, number, percent, span, whose};
 use crate::statistics::moments::smallest;
 use crate::watch::Told;
 use model::{Contributor, Finding};
@@ -205,7 +205,7 @@ pub(super) fn of_spread(
             counted(origin.followers.len() as u64, "other edge"),
             span(origin.last_following.since(from)),
             span(SPAN_NS),
-            small(told.expected),
+            number(told.expected),
             number(told.upper),
             number(known.spans()),
         ),
