@@ -246,7 +246,7 @@ fn a_suggestion_says_what_it_would_have_blocked() {
     assert!(allowed[0]["except"].as_str().is_some_and(|it| it.contains("%2[Ee]")), "{made:#}");
     assert!(allowed[2]["except"].is_null(), "{made:#}");
     let held = &made["would_have_blocked"];
-    assert_eq!((&held["from"], &held["to"]), (&json!("2026-04-05"), &json!("2026-05-04")));
+    assert_eq!((&held["from"], &held["to"]), (&json!("2026-05-01"), &json!("2026-05-04")));
     assert_eq!(held["blocked_calls"], 4, "{held:#}");
     // Nobody ever deleted any, so that it has no name of its own.
     assert_eq!(held["operations"][0]["operation"], "DELETE {unrouted}");

@@ -222,6 +222,8 @@ pub(crate) const fn watches(detector: Detector) -> bool {
 pub(crate) struct Closed {
     /// One for each thing that had anything to read.
     pub(crate) said: Vec<Told>,
+    /// What went on for hours and is over: how odd it was at most, and whether it was raised.
+    pub(crate) occasions: Vec<(Detector, f64, bool)>,
     /// Things that could have had, by detector.
     pub(crate) judged: Vec<(Detector, u64)>,
     /// Successes without credentials that are believed to be meant, by endpoint.
@@ -239,14 +241,16 @@ impl Closed {
         for (detector, windows) in &self.judged {
             calibration.judge(*detector, *windows);
         }
-        for said in &self.said {
-            let cut = cuts.get(said.detector as usize).copied().unwrap_or(f64::INFINITY);
-            let most = calibration.surprise_at(said.detector, cut);
-            if said.is_raised {
-                calibration.note_raised((said.detector, cut), said.surprise);
+        let said = self.said.iter().filter(|it| !it.goes_on);
+        let said = said.map(|it| (it.detector, it.surprise, it.is_raised));
+        for (detector, surprise, is_raised) in said.chain(self.occasions.iter().copied()) {
+            let cut = cuts.get(detector as usize).copied().unwrap_or(f64::INFINITY);
+            let most = calibration.surprise_at(detector, cut);
+            if is_raised {
+                calibration.note_raised((detector, cut), surprise);
             }
-            let surprise = if said.is_raised { said.surprise.min(most) } else { said.surprise };
-            calibration.learn(said.detector, &[surprise.max(0.0) as f32]);
+            let surprise = if is_raised { surprise.min(most) } else { surprise };
+            calibration.learn(detector, &[surprise.max(0.0) as f32]);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, newcomer, whose};
 use crate::alarm;
 use crate::engine::Context;
 use crate::explain::{history, number, odds, one_in, quote, subject};
-use crate::open_window::OpenWindow;
+use crate::open_window::{OpenWindow, Raised};
 use crate::partition::is_signal;
 use crate::statistics::tail::all_together;
 use model::time::NS_PER_S;
@@ -87,18 +87,31 @@ const fn family(detector: Detector) -> Option<Family> {
 }
 
 /// The readings of a closed hour that come together, in the order of [`Detector::ALL`]: of each family the oddest
-/// that could be told, were it rarer. None where one of these detectors said anything of the hour, be it in
-/// silence: the hour was told then, or is a habit.
+/// that could be told, were it rarer.
 pub(crate) fn parts(context: &Context<'_>, view: &View<'_>, readings: &[Reading]) -> Vec<Reading> {
-    if view.open.raised.iter().any(|it| family(it.detector).is_some()) {
+    let may_count = readings.iter().filter(|it| may_count(view, it));
+    of_families(&view.open.raised, may_count.map(|it| (size_of_part(context, it), it)))
+}
+
+/// The oddest of each family, of readings with their sizes. None where one of these detectors told of the hour.
+/// What went on in silence is a habit, and so is whatever rises with it: its family has no part, but hides no
+/// other.
+fn of_families<'a>(
+    raised: &[Raised],
+    sized: impl Iterator<Item = (f64, &'a Reading)>,
+) -> Vec<Reading> {
+    let raised = || raised.iter().filter(|it| family(it.detector).is_some());
+    if raised().any(|it| !it.is_silent) {
         return Vec::new();
     }
     let mut oddest: [Option<(f64, &Reading)>; FAMILIES] = [None; FAMILIES];
-    for reading in readings.iter().filter(|it| may_count(view, it)) {
-        let place = family(reading.detector).and_then(|it| oddest.get_mut(it as usize));
-        let Some(place) = place else { continue };
-        let size = size_of_part(context, reading);
-        if size >= PART_MIN && place.is_none_or(|(most, _)| size > most) {
+    for (size, reading) in sized.filter(|(size, _)| *size >= PART_MIN) {
+        let family = family(reading.detector);
+        if raised().any(|it| self::family(it.detector) == family) {
+            continue;
+        }
+        let Some(place) = family.and_then(|it| oddest.get_mut(it as usize)) else { continue };
+        if place.is_none_or(|(most, _)| size > most) {
             *place = Some((size, reading));
         }
     }
@@ -278,7 +291,6 @@ fn sql(view: &View<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::open_window::Raised;
     use model::{FindingId, Time};
 
     fn reading(detector: Detector) -> Reading {
@@ -296,21 +308,51 @@ mod tests {
         }
     }
 
-    #[test]
-    fn it_is_a_habit_where_each_part_may_be_one() {
-        let mut open = OpenWindow::new();
-        open.coincident = vec![reading(Detector::NewNetwork), reading(Detector::MachineSpeed)];
-        let raised = Raised {
-            detector: Detector::Coincidence,
+    fn raised(detector: Detector, is_silent: bool) -> Raised {
+        Raised {
+            detector,
             entity: None,
             id: FindingId([0; 16]),
             detected_at: Time::from_ns(0),
             evidence: Vec::new(),
             surprise: 9.0,
             magnitude: 1.0,
-            is_silent: false,
+            is_silent,
             notes: 0,
+        }
+    }
+
+    #[test]
+    fn each_family_has_its_oddest_unless_it_is_a_habit() {
+        use Detector::{Cadence, EgressSpike, MachineSpeed, NewNetwork, Sequence, WriteBurst};
+        let sizes = [
+            (NewNetwork, 3.0),
+            (MachineSpeed, 2.5),
+            (WriteBurst, 2.75),
+            (Sequence, 2.0),
+            (Cadence, 9.0),
+        ];
+        let readings = sizes.map(|(detector, size)| (size, reading(detector)));
+        let parts = |raised: &[Raised]| -> Vec<Detector> {
+            let sized = readings.iter().map(|(size, it)| (*size, it));
+            of_families(raised, sized).iter().map(|it| it.detector).collect()
         };
+        let mut expected = vec![NewNetwork, WriteBurst, Sequence];
+        expected.sort();
+        assert_eq!(parts(&[]), expected);
+        assert_eq!(parts(&[raised(Cadence, false)]), expected, "that is of other windows");
+        expected.retain(|it| *it != WriteBurst);
+        assert_eq!(parts(&[raised(EgressSpike, true)]), expected, "volume is a habit");
+        assert_eq!(parts(&[raised(EgressSpike, false)]), [], "the hour was told");
+        let little = [(1.9, reading(NewNetwork))];
+        assert!(of_families(&[], little.iter().map(|(size, it)| (*size, it))).is_empty());
+    }
+
+    #[test]
+    fn it_is_a_habit_where_each_part_may_be_one() {
+        let mut open = OpenWindow::new();
+        open.coincident = vec![reading(Detector::NewNetwork), reading(Detector::MachineSpeed)];
+        let raised = raised(Detector::Coincidence, false);
         let habits = alarm::recurring(&open, &raised);
         let of: Vec<_> = habits.iter().map(|it| (it.detector, it.may_recur())).collect();
         assert_eq!(of, [(Detector::NewNetwork, false), (Detector::MachineSpeed, true)]);

@@ -45,6 +45,8 @@ struct Hour {
     answers: Sums,
     /// The largest surprise of it.
     most: f64,
+    /// How odd the change was that ended in it, and whether it was raised; of several, the oddest.
+    ended: Option<(f64, bool)>,
 }
 
 /// A growth that may be a change.
@@ -64,6 +66,9 @@ struct Change {
     raised: Option<i32>,
     said_hour: i32,
     said: f64,
+    /// The largest surprise so far: its hours depend on each other, so that it is one observation for the
+    /// calibration, when it is over.
+    most: f64,
     #[serde(with = "plain")]
     evidence: Vec<Evidence>,
 }
@@ -115,6 +120,7 @@ impl Exposures {
                 continue;
             };
             hour.most = hour.most.max(told.surprise);
+            change.most = change.most.max(told.surprise);
             if is_odd(context, &told) && change.is_due(&told) {
                 let hour = context.hour.hour_number();
                 let is_first = change.said_hour != hour;
@@ -149,6 +155,7 @@ impl Exposures {
             raised: None,
             said_hour: i32::MIN,
             said: 0.0,
+            most: 0.0,
             evidence: Vec::new(),
         });
         change.sum += excess;
@@ -157,6 +164,8 @@ impl Exposures {
             let hour = self.hours.entry(endpoint).or_default();
             if let Some(ended) = ended {
                 hour.answers.absorb(&ended.pending);
+                let (most, is_raised) = hour.ended.unwrap_or_default();
+                hour.ended = Some((most.max(ended.most), is_raised || ended.raised.is_some()));
             }
             return;
         }
@@ -183,12 +192,14 @@ impl Exposures {
             let habit = context.population.sizes(id);
             let law = habit.and_then(|habit| Some((habit, habit.law(context.hour)?)));
             judged += u64::from(law.is_some());
-            let change = self.changes.get(&endpoint);
-            let raised = change.and_then(|change| change.raised);
-            if let (Some(change), Some((habit, law))) = (change, &law)
+            if let Some(ended) = hour.ended {
+                count(context, ended, closed);
+            }
+            if let (Some(change), Some((habit, law))) = (self.changes.get_mut(&endpoint), &law)
                 && let Some(mut told) = read(context, id, change, (habit, law))
             {
-                told.is_raised = raised.is_some();
+                change.most = change.most.max(told.surprise);
+                told.is_raised = change.raised.is_some();
                 told.surprise = told.surprise.max(hour.most);
                 if context.plan.is_enabled(told.detector) {
                     closed.said.push(told);
@@ -206,6 +217,7 @@ impl Exposures {
                 Some(_) => Lesson::Replace(change.pending),
                 None => Lesson::Learn(change.pending),
             };
+            count(context, (change.most, change.raised.is_some()), closed);
             closed.sizes.push((EndpointId(endpoint), lesson));
         }
         closed.judged.push((Detector::ExposureChange, judged));
@@ -231,6 +243,13 @@ impl Change {
     /// Whether it is time to say it: at first, and when it has grown by a half.
     fn is_due(&self, told: &Told) -> bool {
         self.raised.is_none() || told.observed >= GROWTH_MIN * self.said
+    }
+}
+
+/// Counts a change that is over, if there was anything to read of it.
+fn count(context: &Context<'_>, (most, is_raised): (f64, bool), closed: &mut Closed) {
+    if most > 0.0 && context.plan.is_enabled(Detector::ExposureChange) {
+        closed.occasions.push((Detector::ExposureChange, most, is_raised));
     }
 }
 
@@ -269,6 +288,7 @@ fn read(
         history_n: habit.answers.n as u64,
         peers_n: callers as u64,
         is_raised: false,
+        goes_on: true,
     })
 }
 

@@ -238,6 +238,7 @@ impl Newcomers {
             history_n: usual.hours,
             peers_n: u64::from(members),
             is_raised: false,
+            goes_on: false,
         };
         let is_far =
             is_known(context, &usual) && count >= IDENTITIES_MIN && told.may_raise(context);

@@ -193,6 +193,7 @@ fn read<'a>(at: &At<'_>, things: &'a BTreeMap<Spot, Thing>) -> Option<Read<'a>> 
         history_n: usual.answered as u64,
         peers_n: 0,
         is_raised: false,
+        goes_on: false,
     };
     let named = largest_of(surprise(rate(oddest.0, oddest.1, true)), LOOKS);
     Some(Read { told, oddest, is_release: count >= one, named })

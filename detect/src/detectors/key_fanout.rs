@@ -427,6 +427,7 @@ fn read(
         history_n: own.n as u64,
         peers_n: everyone.n as u64,
         is_raised: false,
+        goes_on: false,
     };
     Some((told, law))
 }

@@ -214,6 +214,7 @@ fn read(at: &At<'_>, (tenant, endpoint): &Place, opening: &Opening) -> Option<(T
         history_n: habit.answered,
         peers_n: 0,
         is_raised: false,
+        goes_on: false,
     };
     let before = habit.answered.saturating_sub(habit.answered_named);
     context.plan.is_enabled(told.detector).then_some((told, before))

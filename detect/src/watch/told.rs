@@ -35,6 +35,8 @@ pub(crate) struct Told {
     pub(crate) peers_n: u64,
     /// The hour raised a finding.
     pub(crate) is_raised: bool,
+    /// It is one more hour of an occasion that counts once it is over ([`super::Closed::occasions`]).
+    pub(crate) goes_on: bool,
 }
 
 /// What was raised of something in an hour.

@@ -219,6 +219,7 @@ impl Graph {
             history_n: caller.calls,
             peers_n: u64::from(odd.others),
             is_raised: false,
+            goes_on: false,
         })
     }
 

@@ -356,6 +356,7 @@ impl Past {
             history_n: caller.map_or(0, |caller| caller.calls),
             peers_n: u64::from(known.agents_beside(self.edge.caller)),
             is_raised: false,
+            goes_on: false,
         }
     }
 }
