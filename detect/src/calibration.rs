@@ -83,6 +83,8 @@ struct Sample {
     rare_from: f32,
     /// What was raised of late.
     said: Said,
+    /// The parts of windows that raised and are no whole one yet ([`Calibration::learn_raised`]).
+    owed: f64,
 }
 
 /// What the sample says about how often a surprise is exceeded.
@@ -117,6 +119,19 @@ impl Calibration {
         for surprise in surprises {
             let units = (f64::from(*surprise).clamp(0.0, SURPRISE_MAX) * UNITS) as u64;
             sample.windows.saturating_record(units + 1);
+        }
+    }
+
+    /// Takes in one thing that raised a finding beyond that cut: as at its cut, and no more often than what is at
+    /// the cut is seen. Where fewer windows were judged than that, a whole one would make the cut itself
+    /// frequent, and one attack would hide the next.
+    pub(crate) fn learn_raised(&mut self, (detector, cut): (Detector, f64), surprise: f64) {
+        let most = self.surprise_at(detector, cut);
+        let Some(sample) = self.samples.get_mut(detector as usize) else { return };
+        sample.owed += (sample.judged / cut).clamp(0.0, 1.0);
+        if sample.owed >= 1.0 {
+            sample.owed -= 1.0;
+            self.learn(detector, &[surprise.min(most).max(0.0) as f32]);
         }
     }
 
@@ -236,7 +251,8 @@ impl Sample {
         // Nothing is rare before there is anything to compare it with.
         let rare_from = f32::INFINITY;
         let said = Said::default();
-        Self { before: windows.clone(), windows, law, judged: 0.0, share: 1.0, rare_from, said }
+        let before = windows.clone();
+        Self { windows, before, law, judged: 0.0, share: 1.0, rare_from, said, owed: 0.0 }
     }
 }
 
@@ -352,6 +368,33 @@ mod tests {
         calibration.judge(Detector::EgressSpike, surprises.len() as u64);
         calibration.fit();
         calibration
+    }
+
+    #[test]
+    fn one_alarm_among_few_windows_does_not_hide_the_next() {
+        const ODD: f64 = 20.0;
+        let (detector, cut) = (Detector::EgressSpike, 10_000.0);
+        let surprises = exponential(300, 1.0 / std::f64::consts::LN_10);
+        let mut calibration = calibrated(&surprises);
+        let before = calibration.score(detector, ODD);
+        assert!(before >= cut, "{before}");
+        let mut whole = calibrated(&surprises);
+        whole.learn(detector, &[whole.surprise_at(detector, cut) as f32]);
+        whole.learn(detector, &exponential(10, 0.1));
+        whole.fit();
+        for _ in 0..33 {
+            calibration.learn_raised((detector, cut), ODD);
+        }
+        calibration.learn(detector, &exponential(10, 0.1));
+        calibration.fit();
+        let after = calibration.score(detector, ODD);
+        assert!(after > 0.9 * before, "{before} became {after}: 33 of 300 windows are none yet");
+        assert!(whole.score(detector, ODD) < after);
+        // Of many windows each is one.
+        let mut many = calibrated(&exponential(20_000, 0.4));
+        let seen = |it: &Calibration| it.samples[detector as usize].windows.len();
+        many.learn_raised((detector, cut), ODD);
+        assert_eq!(seen(&many), 20_001);
     }
 
     #[test]

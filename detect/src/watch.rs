@@ -245,12 +245,12 @@ impl Closed {
         let said = said.map(|it| (it.detector, it.surprise, it.is_raised));
         for (detector, surprise, is_raised) in said.chain(self.occasions.iter().copied()) {
             let cut = cuts.get(detector as usize).copied().unwrap_or(f64::INFINITY);
-            let most = calibration.surprise_at(detector, cut);
             if is_raised {
                 calibration.note_raised((detector, cut), surprise);
+                calibration.learn_raised((detector, cut), surprise);
+            } else {
+                calibration.learn(detector, &[surprise.max(0.0) as f32]);
             }
-            let surprise = if is_raised { surprise.min(most) } else { surprise };
-            calibration.learn(detector, &[surprise.max(0.0) as f32]);
         }
     }
 }

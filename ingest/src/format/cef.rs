@@ -69,6 +69,8 @@ static FIELDS: &[Field] = &[
 static KEYS: LazyLock<siem::Keys> = LazyLock::new(|| siem::Keys::of(FIELDS));
 /// Pairs that are looked at; a line has hardly more than fifty.
 const PAIRS_MAX: usize = 256;
+/// Pairs that most lines have at most.
+const PAIRS_USUAL: usize = 32;
 /// Fields of a header: version, vendor, product, its version, signature, name, severity.
 const HEADER_FIELDS: usize = 7;
 
@@ -95,7 +97,8 @@ fn header(line: &str) -> Option<&str> {
 
 fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
     let extension = header(line).ok_or(Reject::UnknownFormat)?;
-    let pairs: Vec<_> = Pairs::new(extension).take(PAIRS_MAX).collect();
+    let mut pairs = Vec::with_capacity(PAIRS_USUAL);
+    pairs.extend(Pairs::new(extension).take(PAIRS_MAX));
     for (key, value) in pairs.iter().copied() {
         let Some(custom) = key.strip_suffix("Label") else {
             put(key, value, record);
@@ -141,7 +144,9 @@ fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
         "act" | "deviceAction" => record.put(field, rank, Value::Line(siem::decision(value))),
         "outcome" | "eventOutcome" if !siem::is_http_status(value) => {}
         "app" => record.put(field, rank, Value::Line(scheme(value))),
-        _ if value.contains('\\') => record.put_copied(field, rank, &unescape(value)),
+        _ if record.has_backslash && value.contains('\\') => {
+            record.put_copied(field, rank, &unescape(value))
+        }
         _ => record.put(field, rank, Value::Line(value)),
     }
 }
@@ -157,8 +162,9 @@ fn scheme(text: &str) -> &'static str {
 
 /// A custom field, whose label says what it is.
 fn labelled<'a>(label: &str, value: &'a str, record: &mut Record<'a>) {
-    let label: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
-    let is = |names: &[&str]| names.iter().any(|it| it.eq_ignore_ascii_case(&label));
+    let letters =
+        || label.bytes().filter(u8::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase());
+    let is = |names: &[&str]| names.iter().any(|it| letters().eq(it.bytes()));
     let name = if is(&["status", "statuscode", "httpstatus", "httpstatuscode", "responsecode"])
         || is(&["httpresponsecode", "responsestatus", "httpresponsestatus", "rspcode"])
     {

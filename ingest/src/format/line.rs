@@ -282,12 +282,14 @@ pub(super) fn split_port(text: &str) -> (&str, &str) {
     }
 }
 
-/// Whether what stands before the last colon can be a whole host.
+/// Whether what stands before the last colon can be a whole host: of IPv6 eight groups, or fewer with two
+/// colons in a row.
 fn is_host(host: &str) -> bool {
-    !host.is_empty()
-        && (!host.contains(':')
-            || host.ends_with(']')
-            || host.parse::<std::net::Ipv6Addr>().is_ok())
+    const COLONS: usize = 7;
+    let colons = host.bytes().filter(|it| *it == b':').count();
+    let is_part = |it: u8| it.is_ascii_hexdigit() || matches!(it, b':' | b'.');
+    let is_bare = || (colons == COLONS || host.contains("::")) && host.bytes().all(is_part);
+    !host.is_empty() && (colons == 0 || host.ends_with(']') || is_bare())
 }
 
 /// A duration as Go prints it (`1m2.5s`, `512.345µs`), in nanoseconds.
