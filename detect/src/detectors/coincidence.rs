@@ -54,8 +54,8 @@ const FAMILIES: usize = Family::Agent as usize + 1;
 
 /// The family of a detector that may be a part.
 ///
-/// None has what is of another window than the hour (days), or of no identity; what adds up the same features
-/// already (`joint_outlier`, and this one); and `injection`, whose rows in `signals` are of five minutes.
+/// None has what is of days alone, or of no identity; what adds up the same features already (`joint_outlier`,
+/// and this one); and `injection`, whose rows in `signals` are of five minutes.
 const fn family(detector: Detector) -> Option<Family> {
     match detector {
         Detector::ObjectEnumeration
@@ -121,10 +121,14 @@ fn of_families<'a>(
     parts
 }
 
-/// Whether a reading may be a part at all: it has a row to show, its detector may speak about it, its floor
-/// holds, and it is no newcomer's that only looks odd because there is little to compare it with.
+/// Whether a reading may be a part at all: it is of the hour and of no more than that, it has a row to show,
+/// its detector may speak about it, its floor holds, and it is no newcomer's that only looks odd because there
+/// is little to compare it with.
 fn may_count(view: &View<'_>, reading: &Reading) -> bool {
+    // What others' objects of a week say is no oddity of each of its hours.
+    let is_of_hour = reading.start >= view.open.start && reading.end <= view.open.end();
     family(reading.detector).is_some()
+        && is_of_hour
         && is_signal(reading, false)
         && !newcomer::is_no_measure(view, reading.detector)
         && alarm::may_raise(view, reading)
@@ -291,7 +295,11 @@ fn sql(view: &View<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{FindingId, Time};
+    use crate::engine::bare;
+    use crate::identity::Identity;
+    use crate::population::Population;
+    use model::time::NS_PER_D;
+    use model::{FindingId, PrincipalType, Time};
 
     fn reading(detector: Detector) -> Reading {
         let (start, end) = (Time::from_ns(0), Time::from_ns(3_600 * NS_PER_S));
@@ -346,6 +354,25 @@ mod tests {
         assert_eq!(parts(&[raised(EgressSpike, false)]), [], "the hour was told");
         let little = [(1.9, reading(NewNetwork))];
         assert!(of_families(&[], little.iter().map(|(size, it)| (*size, it))).is_empty());
+    }
+
+    #[test]
+    fn what_is_of_days_is_no_part_of_one_of_their_hours() {
+        let open = OpenWindow::new();
+        let identity = Identity::new("it", 1, PrincipalType::User, open.start);
+        let may_count = |reading: &Reading| {
+            bare::within((open.start, 0), &Population::default(), |context| {
+                may_count(&context.view(&identity, &open), reading)
+            })
+        };
+        let hour = reading(Detector::ForeignObject);
+        assert!(may_count(&hour));
+        for days in [1, 7] {
+            let (start, end) = (Time::from_ns((1 - days) * NS_PER_D), Time::from_ns(NS_PER_D));
+            assert!(!may_count(&Reading { start, end, ..hour }), "{days} d");
+        }
+        let minute = Time::from_ns(60 * NS_PER_S);
+        assert!(may_count(&Reading { end: minute, ..reading(Detector::MachineSpeed) }));
     }
 
     #[test]

@@ -96,16 +96,12 @@ fn objects(view: &View<'_>, reading: &Reading, cut: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::Calibration;
-    use crate::classes::ClassTable;
+    use crate::engine::bare;
     use crate::identity::Identity;
-    use crate::incidents::Incidents;
-    use crate::models::Models;
     use crate::open_window::Raised;
     use crate::population::Population;
-    use crate::settings::Settings;
     use model::time::{NS_PER_D, NS_PER_H};
-    use model::{Endpoints, FindingId, PrincipalType, Time};
+    use model::{FindingId, PrincipalType, Time};
 
     const CUT: f64 = 4.0;
     const HOUR: Time = Time::from_ns(20_000 * NS_PER_D);
@@ -119,21 +115,9 @@ mod tests {
         let identity = Identity::new("new", 1, PrincipalType::User, HOUR.plus(-lived_h * NS_PER_H));
         let mut open = OpenWindow::new();
         open.start = HOUR;
-        let context = Context {
-            plan: &Settings::default().check().unwrap(),
-            endpoints: &Endpoints::default(),
-            population: &population,
-            calibration: &Calibration::new(),
-            models: &Models::default(),
-            classes: &ClassTable::default(),
-            incidents: &Incidents::new(),
-            announced: &[],
-            hour: HOUR,
-            logged_h,
-            cuts: &[0.0; Detector::ALL.len()],
-            is_flooded: false,
-        };
-        ask(&context, &context.view(&identity, &open))
+        bare::within((HOUR, logged_h), &population, |context| {
+            ask(context, &context.view(&identity, &open))
+        })
     }
 
     /// A reading whose own law reports it from `own` on.
