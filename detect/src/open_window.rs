@@ -365,6 +365,14 @@ impl OpenWindow {
         self.start.plus(NS_PER_H)
     }
 
+    /// What was raised that a detector spoke in: by itself, or as a part of what comes together.
+    pub(crate) fn told_of(&self, detector: Detector) -> impl Iterator<Item = &Raised> {
+        let is_part = self.coincident.iter().any(|it| it.detector == detector);
+        self.raised.iter().filter(move |it| {
+            it.detector == detector || (is_part && it.detector == Detector::Coincidence)
+        })
+    }
+
     /// Adds one call at `endpoint`, at event time `now` (never before the call before it).
     pub(crate) fn add(&mut self, event: &Event, endpoint: EndpointId, now: Time) -> Crossed {
         let mut crossed = Crossed::default();

@@ -9,7 +9,7 @@
 //! the families that have one is paid for. Families are not quite independent either: what dependence is left
 //! the calibration of its own sees, as it sees what is wrong with every other law.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, newcomer, whose};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, dormant, newcomer, whose};
 use crate::alarm;
 use crate::engine::Context;
 use crate::explain::{history, number, odds, one_in, quote, subject};
@@ -131,6 +131,7 @@ fn may_count(view: &View<'_>, reading: &Reading) -> bool {
         && is_of_hour
         && is_signal(reading, false)
         && !newcomer::is_no_measure(view, reading.detector)
+        && (reading.detector != Detector::Dormant || dormant::may_be_part(view.identity))
         && alarm::may_raise(view, reading)
 }
 
