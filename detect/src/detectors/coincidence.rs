@@ -321,6 +321,7 @@ mod tests {
         Raised {
             detector,
             entity: None,
+            new_tool: None,
             id: FindingId([0; 16]),
             detected_at: Time::from_ns(0),
             evidence: Vec::new(),

@@ -195,6 +195,7 @@ mod tests {
             let raised = |detector: &Detector| Raised {
                 detector: *detector,
                 entity: None,
+                new_tool: None,
                 id: FindingId([0; 16]),
                 detected_at: HOUR,
                 evidence: Vec::new(),

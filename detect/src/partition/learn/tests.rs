@@ -33,6 +33,7 @@ fn hour(part: Option<Detector>) -> OpenWindow {
     open.raised.extend(part.map(|_| Raised {
         detector: Detector::Coincidence,
         entity: None,
+        new_tool: None,
         id: FindingId([0; 16]),
         detected_at: HOUR,
         evidence: Vec::new(),
