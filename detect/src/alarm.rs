@@ -113,11 +113,12 @@ pub(crate) fn add_success(open: &mut OpenWindow, batch: &EventBatch, event: &Eve
 
 /// What was raised, as far as a habit of it goes: of a coincidence its parts, as if each had been raised.
 pub(crate) fn recurring(open: &OpenWindow, raised: &Raised) -> Vec<Recurring> {
+    let is_part = raised.detector == Detector::Coincidence;
     let of = |detector, entity, magnitude| {
         let once = recurrence_of(detector, entity, magnitude);
-        Recurring { is_silent: raised.is_silent, ..once }
+        Recurring { is_silent: raised.is_silent, is_part, ..once }
     };
-    if raised.detector == Detector::Coincidence {
+    if is_part {
         let parts = open.coincident.iter();
         return parts.map(|it| of(it.detector, it.entity, magnitude_of(it))).collect();
     }
@@ -127,9 +128,10 @@ pub(crate) fn recurring(open: &OpenWindow, raised: &Raised) -> Vec<Recurring> {
 /// Whether a reading only goes on with what was said of the hour before; a coincidence, if all of it does.
 fn goes_on(identity: &Identity, open: &OpenWindow, reading: &Reading) -> bool {
     let hour = open.start.hour_number();
+    let is_part = reading.detector == Detector::Coincidence;
     coincidence::made_of(open, reading).iter().all(|it| {
         let once = recurrence_of(it.detector, it.entity, magnitude_of(it));
-        identity.recurrence.goes_on(once, hour)
+        identity.recurrence.goes_on(Recurring { is_part, ..once }, hour)
     })
 }
 
@@ -142,7 +144,7 @@ fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64)
             | Detector::Delegation
     );
     let endpoint = entity.filter(|_| is_kept);
-    Recurring { detector, endpoint, magnitude, is_silent: false }
+    Recurring { detector, endpoint, magnitude, is_silent: false, is_part: false }
 }
 
 fn magnitude_of(reading: &Reading) -> f64 {

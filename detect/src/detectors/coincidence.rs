@@ -386,6 +386,7 @@ mod tests {
         let of: Vec<_> = habits.iter().map(|it| (it.detector, it.may_recur())).collect();
         assert_eq!(of, [(Detector::NewNetwork, false), (Detector::MachineSpeed, true)]);
         assert!(habits.iter().all(|it| (it.magnitude - 2.0).abs() < 1e-9), "{habits:?}");
+        assert!(habits.iter().all(|it| it.is_part), "none was told by itself");
         let together = reading(Detector::Coincidence);
         assert_eq!(made_of(&open, &together).len(), 2);
         assert_eq!(made_of(&open, &reading(Detector::Sequence)).len(), 1);

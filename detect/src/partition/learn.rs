@@ -207,6 +207,7 @@ fn belief(context: &Context<'_>, identity: &mut Identity, open: &OpenWindow) -> 
         endpoint: Some(context.endpoints.resolve(endpoint)),
         magnitude: f64::from(calls),
         is_silent: false,
+        is_part: false,
     };
     if identity.recurrence.note(std::iter::once(strange), open.start.hour_number()) {
         return (1.0, true);
