@@ -93,24 +93,20 @@ pub(crate) fn parts(context: &Context<'_>, view: &View<'_>, readings: &[Reading]
     of_families(&view.open.raised, may_count.map(|it| (size_of_part(context, it), it)))
 }
 
-/// The oddest of each family, of readings with their sizes. None where one of these detectors told of the hour.
-/// What went on in silence is a habit, and so is whatever rises with it: its family has no part, but hides no
-/// other.
+/// The oddest of each family, of readings with their sizes. What was raised takes its family out: what was
+/// told is not told twice, and what goes on in silence is a habit, as is whatever rises with it. It hides no
+/// other family, or a little noise of one kind would hide all the rest.
 fn of_families<'a>(
     raised: &[Raised],
     sized: impl Iterator<Item = (f64, &'a Reading)>,
 ) -> Vec<Reading> {
-    let raised = || raised.iter().filter(|it| family(it.detector).is_some());
-    if raised().any(|it| !it.is_silent) {
-        return Vec::new();
-    }
     let mut oddest: [Option<(f64, &Reading)>; FAMILIES] = [None; FAMILIES];
     for (size, reading) in sized.filter(|(size, _)| *size >= PART_MIN) {
-        let family = family(reading.detector);
-        if raised().any(|it| self::family(it.detector) == family) {
+        let Some(family) = family(reading.detector) else { continue };
+        if raised.iter().any(|it| self::family(it.detector) == Some(family)) {
             continue;
         }
-        let Some(place) = family.and_then(|it| oddest.get_mut(it as usize)) else { continue };
+        let Some(place) = oddest.get_mut(family as usize) else { continue };
         if place.is_none_or(|(most, _)| size > most) {
             *place = Some((size, reading));
         }
@@ -333,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn each_family_has_its_oddest_unless_it_is_a_habit() {
+    fn each_family_has_its_oddest_unless_it_was_told_or_is_a_habit() {
         use Detector::{Cadence, EgressSpike, MachineSpeed, NewNetwork, Sequence, WriteBurst};
         let sizes = [
             (NewNetwork, 3.0),
@@ -353,7 +349,10 @@ mod tests {
         assert_eq!(parts(&[raised(Cadence, false)]), expected, "that is of other windows");
         expected.retain(|it| *it != WriteBurst);
         assert_eq!(parts(&[raised(EgressSpike, true)]), expected, "volume is a habit");
-        assert_eq!(parts(&[raised(EgressSpike, false)]), [], "the hour was told");
+        assert_eq!(parts(&[raised(EgressSpike, false)]), expected, "volume was told");
+        expected.retain(|it| *it != NewNetwork);
+        let both = [raised(EgressSpike, false), raised(NewNetwork, true)];
+        assert_eq!(parts(&both), expected, "what is left comes together with nothing");
         let little = [(1.9, reading(NewNetwork))];
         assert!(of_families(&[], little.iter().map(|(size, it)| (*size, it))).is_empty());
     }
