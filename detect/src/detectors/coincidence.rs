@@ -95,11 +95,16 @@ pub(crate) fn parts(context: &Context<'_>, view: &View<'_>, readings: &[Reading]
 
 /// The oddest of each family, of readings with their sizes. What was raised takes its family out: what was
 /// told is not told twice, and what goes on in silence is a habit, as is whatever rises with it. It hides no
-/// other family, or a little noise of one kind would hide all the rest.
+/// other family, or a little noise of one kind would hide all the rest. Only `joint_outlier` does, where it
+/// told of the hour: it adds up the features that all of them read.
 fn of_families<'a>(
     raised: &[Raised],
     sized: impl Iterator<Item = (f64, &'a Reading)>,
 ) -> Vec<Reading> {
+    let is_summed = |it: &Raised| it.detector == Detector::JointOutlier && !it.is_silent;
+    if raised.iter().any(is_summed) {
+        return Vec::new();
+    }
     let mut oddest: [Option<(f64, &Reading)>; FAMILIES] = [None; FAMILIES];
     for (size, reading) in sized.filter(|(size, _)| *size >= PART_MIN) {
         let Some(family) = family(reading.detector) else { continue };
@@ -330,7 +335,9 @@ mod tests {
 
     #[test]
     fn each_family_has_its_oddest_unless_it_was_told_or_is_a_habit() {
-        use Detector::{Cadence, EgressSpike, MachineSpeed, NewNetwork, Sequence, WriteBurst};
+        use Detector::{
+            Cadence, EgressSpike, JointOutlier, MachineSpeed, NewNetwork, Sequence, WriteBurst,
+        };
         let sizes = [
             (NewNetwork, 3.0),
             (MachineSpeed, 2.5),
@@ -353,6 +360,8 @@ mod tests {
         expected.retain(|it| *it != NewNetwork);
         let both = [raised(EgressSpike, false), raised(NewNetwork, true)];
         assert_eq!(parts(&both), expected, "what is left comes together with nothing");
+        assert_eq!(parts(&[raised(JointOutlier, false)]), [], "it was told as one thing");
+        assert_eq!(parts(&[raised(JointOutlier, true)]).len(), 3, "a habit hides nothing");
         let little = [(1.9, reading(NewNetwork))];
         assert!(of_families(&[], little.iter().map(|(size, it)| (*size, it))).is_empty());
     }
