@@ -49,6 +49,14 @@ enum Family {
     Agent,
 }
 
+impl Family {
+    /// Whether the features of an hour that `joint_outlier` adds up tell of it. They say how many networks
+    /// there were, and not that one is new; and nothing of silences and of agents.
+    const fn is_in_features(self) -> bool {
+        matches!(self, Self::Volume | Self::Deed | Self::Refusal)
+    }
+}
+
 /// How many families there are.
 const FAMILIES: usize = Family::Agent as usize + 1;
 
@@ -95,16 +103,12 @@ pub(crate) fn parts(context: &Context<'_>, view: &View<'_>, readings: &[Reading]
 
 /// The oddest of each family, of readings with their sizes. What was raised takes its family out: what was
 /// told is not told twice, and what goes on in silence is a habit, as is whatever rises with it. It hides no
-/// other family, or a little noise of one kind would hide all the rest. Only `joint_outlier` does, where it
-/// told of the hour: it adds up the features that all of them read.
+/// other family, or a little noise of one kind would hide all the rest. Only `joint_outlier` hides all, where
+/// it told of the hour and adds up the same already.
 fn of_families<'a>(
     raised: &[Raised],
     sized: impl Iterator<Item = (f64, &'a Reading)>,
 ) -> Vec<Reading> {
-    let is_summed = |it: &Raised| it.detector == Detector::JointOutlier && !it.is_silent;
-    if raised.iter().any(is_summed) {
-        return Vec::new();
-    }
     let mut oddest: [Option<(f64, &Reading)>; FAMILIES] = [None; FAMILIES];
     for (size, reading) in sized.filter(|(size, _)| *size >= PART_MIN) {
         let Some(family) = family(reading.detector) else { continue };
@@ -117,6 +121,11 @@ fn of_families<'a>(
         }
     }
     let mut parts: Vec<Reading> = oddest.into_iter().flatten().map(|(_, it)| *it).collect();
+    let is_told = |it: &Raised| it.detector == Detector::JointOutlier && !it.is_silent;
+    let is_summed = |it: &Reading| family(it.detector).is_some_and(Family::is_in_features);
+    if raised.iter().any(is_told) && parts.iter().all(is_summed) {
+        return Vec::new();
+    }
     // A sum of floats depends on the order.
     parts.sort_by_key(|it| it.detector);
     parts
@@ -360,8 +369,11 @@ mod tests {
         expected.retain(|it| *it != NewNetwork);
         let both = [raised(EgressSpike, false), raised(NewNetwork, true)];
         assert_eq!(parts(&both), expected, "what is left comes together with nothing");
-        assert_eq!(parts(&[raised(JointOutlier, false)]), [], "it was told as one thing");
-        assert_eq!(parts(&[raised(JointOutlier, true)]).len(), 3, "a habit hides nothing");
+        let joint = [raised(JointOutlier, false), raised(NewNetwork, true)];
+        assert_eq!(parts(&joint), [], "it was told as one thing");
+        assert_eq!(parts(&joint[..1]).len(), 3, "which says nothing of where it came from");
+        let habits = [raised(JointOutlier, true), raised(NewNetwork, true)];
+        assert_eq!(parts(&habits).len(), 2, "a habit hides nothing");
         let little = [(1.9, reading(NewNetwork))];
         assert!(of_families(&[], little.iter().map(|(size, it)| (*size, it))).is_empty());
     }
