@@ -2,7 +2,7 @@
 
 mod evidence;
 
-pub(crate) use evidence::{add_evidence, evidence_of};
+pub(crate) use evidence::{add_evidence, evidence_of, object_link};
 
 use crate::detectors::{
     self, Reading, UPPER_SURPRISE, View, Words, coincidence, newcomer, tool_drift,
