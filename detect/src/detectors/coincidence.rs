@@ -5,9 +5,11 @@
 //! so that detectors are put into families, and each family has one part, its oddest. What a hundred windows show
 //! once is no part: the product is truncated (Zaykin, Zhivotovsky, Westfall and Weir, Genet. Epidemiol. 22,
 //! 2002). For the rest it has Fisher's tail (Statistical Methods for Research Workers, 4th ed., 1932, §21.1), as
-//! if the parts could be anything from none on, which holds it to be more frequent than it is; and the choice of
-//! the families that have one is paid for. Families are not quite independent either: what dependence is left
-//! the calibration of its own sees, as it sees what is wrong with every other law.
+//! if the parts could be anything from none on; and the choice of the families that have one is paid for. No
+//! bound is claimed: parts have a least size, which makes the sum rarer than that; but each is the oddest of
+//! several readings, which is not paid for, and families are not quite independent, which make it more frequent.
+//! What is left of both the calibration of its own sees, as it sees what is wrong with every other law; until it
+//! has seen a hundred windows nothing is raised.
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, dormant, newcomer, whose};
 use crate::alarm;
