@@ -20,11 +20,12 @@ fn identity() -> Identity {
 fn hour(part: Option<Detector>) -> OpenWindow {
     let mut open = OpenWindow::new();
     (open.start, open.last, open.calls) = (HOUR, HOUR, 40);
+    let end = open.end();
     open.coincident.extend(part.map(|detector| Reading {
         detector,
         entity: None,
         start: HOUR,
-        end: open.end(),
+        end,
         observed: 4.0,
         expected: 1.0,
         surprise: 3.0,
