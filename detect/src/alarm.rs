@@ -2,11 +2,13 @@
 
 mod evidence;
 
-pub(crate) use evidence::{add_evidence, evidence_of};
+pub(crate) use evidence::{add_evidence, evidence_of, object_link};
 
-use crate::detectors::{self, Reading, UPPER_SURPRISE, View, Words, coincidence, newcomer};
+use crate::detectors::{
+    self, Reading, UPPER_SURPRISE, View, Words, coincidence, newcomer, tool_drift,
+};
 use crate::engine::Context;
-use crate::identity::{Identity, Recurring};
+use crate::identity::{Identity, Recurring, ToolKey};
 use crate::open_window::{Crossed, OpenWindow, Raised};
 use evidence::{first_evidence, remembered};
 use model::time::{NS_PER_D, NS_PER_H, NS_PER_S};
@@ -111,11 +113,12 @@ pub(crate) fn add_success(open: &mut OpenWindow, batch: &EventBatch, event: &Eve
 
 /// What was raised, as far as a habit of it goes: of a coincidence its parts, as if each had been raised.
 pub(crate) fn recurring(open: &OpenWindow, raised: &Raised) -> Vec<Recurring> {
+    let is_part = raised.detector == Detector::Coincidence;
     let of = |detector, entity, magnitude| {
         let once = recurrence_of(detector, entity, magnitude);
-        Recurring { is_silent: raised.is_silent, ..once }
+        Recurring { is_silent: raised.is_silent, is_part, ..once }
     };
-    if raised.detector == Detector::Coincidence {
+    if is_part {
         let parts = open.coincident.iter();
         return parts.map(|it| of(it.detector, it.entity, magnitude_of(it))).collect();
     }
@@ -125,9 +128,10 @@ pub(crate) fn recurring(open: &OpenWindow, raised: &Raised) -> Vec<Recurring> {
 /// Whether a reading only goes on with what was said of the hour before; a coincidence, if all of it does.
 fn goes_on(identity: &Identity, open: &OpenWindow, reading: &Reading) -> bool {
     let hour = open.start.hour_number();
+    let is_part = reading.detector == Detector::Coincidence;
     coincidence::made_of(open, reading).iter().all(|it| {
         let once = recurrence_of(it.detector, it.entity, magnitude_of(it));
-        identity.recurrence.goes_on(once, hour)
+        identity.recurrence.goes_on(Recurring { is_part, ..once }, hour)
     })
 }
 
@@ -140,7 +144,7 @@ fn recurrence_of(detector: Detector, entity: Option<EndpointId>, magnitude: f64)
             | Detector::Delegation
     );
     let endpoint = entity.filter(|_| is_kept);
-    Recurring { detector, endpoint, magnitude, is_silent: false }
+    Recurring { detector, endpoint, magnitude, is_silent: false, is_part: false }
 }
 
 fn magnitude_of(reading: &Reading) -> f64 {
@@ -169,7 +173,7 @@ pub(crate) fn settle(
     for reading in readings {
         let view = context.view(identity, open);
         let is_told = may_raise(&view, reading) && is_told(context, &view, reading);
-        let Some(whole) = of_whole(open, reading, is_told) else { continue };
+        let Some(whole) = of_whole(&view, reading, is_told) else { continue };
         let reading = &whole;
         if let Some(raised) = open.raised.iter_mut().find(|raised| is_of(raised, reading)) {
             // What recurs is the whole of it, not where it crossed the tripwire.
@@ -191,17 +195,31 @@ pub(crate) fn settle(
 
 /// A reading of the whole hour, if it is to be said. New things are the less odd the more calls there are,
 /// and may be odd no longer: what was said of them stays as odd as it was, and says how many they became.
-fn of_whole(open: &OpenWindow, reading: &Reading, is_told: bool) -> Option<Reading> {
+fn of_whole(view: &View<'_>, reading: &Reading, is_told: bool) -> Option<Reading> {
     if is_told {
         return Some(*reading);
     }
-    let is_of_new = matches!(
-        reading.detector,
-        Detector::FirstSeenEndpoint | Detector::NewNetwork | Detector::ToolDrift
-    );
-    let said = open.raised.iter().find(|it| is_of_new && !it.is_silent && is_of(it, reading))?;
+    let tool = new_tool(view, reading);
+    let mut raised = view.open.raised.iter().filter(|it| !it.is_silent && is_of(it, reading));
+    let said = raised.find(|it| stays(it, tool))?;
     let surprise = said.surprise.max(reading.surprise);
     Some(Reading { entity: said.entity, surprise, ..*reading })
+}
+
+/// Whether what was said stays as odd as it was, though more calls came: what is new. Of tools only where the
+/// whole hour is about the same new `tool`; another one, or a size, is as odd as it is by itself.
+fn stays(raised: &Raised, tool: Option<ToolKey>) -> bool {
+    match raised.detector {
+        Detector::FirstSeenEndpoint | Detector::NewNetwork => true,
+        Detector::ToolDrift => tool.is_some() && raised.new_tool == tool,
+        _ => false,
+    }
+}
+
+/// The new tool that a reading is about, if it is about one.
+fn new_tool(view: &View<'_>, reading: &Reading) -> Option<ToolKey> {
+    let is_of_tool = reading.detector == Detector::ToolDrift;
+    is_of_tool.then(|| tool_drift::new_tool(view)).flatten()
 }
 
 /// Raises a finding that was not raised yet in this hour, or says it again when it got worse in kind;
@@ -216,6 +234,7 @@ fn raise(
 ) {
     let magnitude = magnitude_of(reading);
     let is_silent = goes_on(identity, open, reading);
+    let new_tool = new_tool(&context.view(identity, open), reading);
     // Only endpoints are many; what is said of the identity as a whole is never crowded out.
     let is_full = reading.entity.is_some() && is_full(&open.raised, reading.detector);
     let notes = open.notes;
@@ -238,7 +257,7 @@ fn raise(
                     raised.evidence.extend(before.into_iter().take(room));
                 }
                 raised.is_silent = false;
-                raised.entity = reading.entity;
+                (raised.entity, raised.new_tool) = (reading.entity, new_tool);
                 raised.surprise = raised.surprise.max(reading.surprise);
                 raised.magnitude = raised.magnitude.max(magnitude);
                 raised.notes = notes;
@@ -249,6 +268,7 @@ fn raise(
                 open.raised.push(Raised {
                     detector: reading.detector,
                     entity: reading.entity,
+                    new_tool,
                     id: id_of(identity, context, reading, window_of(open, reading).0),
                     detected_at,
                     evidence,
@@ -292,6 +312,7 @@ pub(crate) fn settle_day(
             raised.push(Raised {
                 detector: reading.detector,
                 entity: reading.entity,
+                new_tool: None,
                 id: id_of(identity, context, reading, window_of(open, reading).0),
                 detected_at: open.last,
                 evidence: remembered(context, open, reading),
@@ -442,11 +463,11 @@ pub(crate) fn severity(score: f64, danger: f64) -> Severity {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_detector_that_found_much_leaves_room_for_the_others() {
-        let raised = |endpoint| Raised {
-            detector: Detector::Injection,
-            entity: Some(EndpointId(endpoint)),
+    fn raised(detector: Detector, entity: Option<EndpointId>) -> Raised {
+        Raised {
+            detector,
+            entity,
+            new_tool: None,
             id: FindingId([0; 16]),
             detected_at: Time::from_ns(0),
             evidence: Vec::new(),
@@ -454,9 +475,26 @@ mod tests {
             magnitude: 1.0,
             is_silent: false,
             notes: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn a_detector_that_found_much_leaves_room_for_the_others() {
+        let raised = |endpoint| raised(Detector::Injection, Some(EndpointId(endpoint)));
         let all: Vec<_> = (0..RAISED_MAX as u32).map(raised).collect();
         assert!(is_full(&all, Detector::Injection));
         assert!(!is_full(&all, Detector::ForeignObject) && !is_full(&all, Detector::ToxicFlow));
+    }
+
+    #[test]
+    fn no_tool_is_as_odd_as_another_and_no_size_as_odd_as_it_was() {
+        let tool = |tool| Some(ToolKey { server: 1, tool });
+        let of = |new_tool| Raised { new_tool, ..raised(Detector::ToolDrift, None) };
+        assert!(stays(&of(tool(2)), tool(2)));
+        assert!(!stays(&of(tool(2)), tool(3)), "another new one");
+        assert!(!stays(&of(tool(2)), None), "a size");
+        assert!(!stays(&of(None), None), "the size of fewer calls");
+        assert!(stays(&raised(Detector::NewNetwork, None), None));
+        assert!(!stays(&raised(Detector::EgressSpike, None), None));
     }
 }

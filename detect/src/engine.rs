@@ -1,5 +1,7 @@
 //! The engine: partitions, what they share, and the exchange between them at hour boundaries.
 
+#[cfg(test)]
+pub(crate) mod bare;
 mod budget;
 mod forget;
 mod judged;

@@ -37,6 +37,7 @@ pub(crate) use steps::{Pair, Steps};
 pub(crate) use tools::{CALLS_MIN as TOOL_CALLS_MIN, HOURS_MIN as TOOL_HOURS_MIN, ToolUse, Tools};
 
 use crate::detectors::{Reading, dormant::Waking};
+use crate::identity::ToolKey;
 use crate::snapshot::plain;
 use crate::statistics::{Moments, Octaves};
 use changes::Changes;
@@ -117,6 +118,8 @@ pub(crate) struct Raised {
     pub(crate) detector: Detector,
     #[serde(with = "plain")]
     pub(crate) entity: Option<EndpointId>,
+    /// The new tool that it is about, which is no endpoint.
+    pub(crate) new_tool: Option<ToolKey>,
     #[serde(with = "plain")]
     pub(crate) id: FindingId,
     #[serde(with = "plain")]
@@ -363,6 +366,14 @@ impl OpenWindow {
     /// The hour's end (exclusive).
     pub(crate) const fn end(&self) -> Time {
         self.start.plus(NS_PER_H)
+    }
+
+    /// What was raised that a detector spoke in: by itself, or as a part of what comes together.
+    pub(crate) fn told_of(&self, detector: Detector) -> impl Iterator<Item = &Raised> {
+        let is_part = self.coincident.iter().any(|it| it.detector == detector);
+        self.raised.iter().filter(move |it| {
+            it.detector == detector || (is_part && it.detector == Detector::Coincidence)
+        })
     }
 
     /// Adds one call at `endpoint`, at event time `now` (never before the call before it).

@@ -132,6 +132,8 @@ pub(crate) struct Silence {
     pub(crate) kept: Silences,
     /// Something was said of this awakening, or of its first day.
     pub(crate) is_said: bool,
+    /// It was said as a part of what came together.
+    pub(crate) is_part: bool,
     /// Not all of what it did since it came back was learned.
     pub(crate) is_withheld: bool,
     /// Hours with a log in the silence that it came back from; 0 once that is among the kept.
@@ -148,6 +150,7 @@ impl Silence {
         Self {
             kept: Silences::default(),
             is_said: false,
+            is_part: false,
             is_withheld: false,
             slept_h: 0,
             logged_h: 0,
@@ -172,6 +175,7 @@ impl Silence {
     /// It comes back in an hour, after so many with a log since the one in which it was active before.
     pub(crate) fn wake(&mut self, (from_h, woke_h): (i32, i32), slept_h: u32) {
         self.is_said = false;
+        self.is_part = false;
         self.is_withheld = false;
         self.from_h = from_h;
         self.woke_h = woke_h;

@@ -27,6 +27,9 @@ const VERDICT: &str = "verdict";
 /// The columns of a table; what people said, and what follows from it, only where there is any.
 const SHORT: [&str; 7] =
     ["finding_id", "detected_at", "severity", ranking::LIKELY, VERDICT, "detector", "sentence"];
+/// Findings that are read at once where those of one run are looked for among others: of ordinary ones a
+/// tenth of what an answer may hold.
+const PAGE_ROWS: i64 = 10_000;
 /// Nanoseconds in one microsecond, the unit of the store's times.
 const NS_PER_US: i64 = 1_000;
 
@@ -72,19 +75,16 @@ impl Wanted {
 
     /// The findings: few columns for a terminal, all of them for programs.
     pub(crate) fn ask(&self, setting: &Setting, reader: &Reader) -> Result<Answer, Failure> {
-        let mut values = self.which();
-        values.push(("with_suppressed", i64::from(self.with_suppressed).into()));
-        let rows_max = match &self.ids {
-            Some(ids) if ids.is_empty() => 0,
-            // Which of them have such an id is known once they are read.
-            Some(_) => i64::from(u32::MAX),
-            None => self.rows_max,
+        let page = |rows_max: i64, skip: i64| -> Result<Answer, Failure> {
+            let mut values = self.which();
+            values.push(("with_suppressed", i64::from(self.with_suppressed).into()));
+            values.push(("rows_max", Value::Int(rows_max)));
+            values.push(("skip", Value::Int(skip)));
+            Ok(setting.runtime.block_on(reader.ask(Question::Findings, values))?)
         };
-        values.push(("rows_max", rows_max.into()));
-        let found = setting.runtime.block_on(reader.ask(Question::Findings, values))?;
         let found = match &self.ids {
-            Some(ids) => only(found, ids, self.rows_max)?,
-            None => found,
+            Some(ids) => only(ids, self.rows_max, page)?,
+            None => page(self.rows_max, 0)?,
         };
         let verdicts = vec![("rows_max", Value::Int(VERDICTS_MAX as i64))];
         let (_, verdicts) = setting.runtime.block_on(reader.ask(Question::Verdicts, verdicts))?;
@@ -153,22 +153,39 @@ pub(crate) fn run(setting: &Setting, args: &Findings) -> Result<Ended, Failure> 
     Ok(Ended::Done)
 }
 
-/// Those findings of an answer that have one of these ids, at most so many.
-fn only((schema, found): Answer, ids: &BTreeSet<String>, rows_max: i64) -> Result<Answer, Failure> {
-    let mut left = usize::try_from(rows_max).unwrap_or(usize::MAX);
-    let mut kept = Vec::new();
-    for batch in &found {
-        let column = batch.column_by_name("finding_id");
-        let column = column.and_then(|it| it.as_string_opt::<i32>());
-        let column = column.ok_or("findings have other columns")?;
-        let is_one = |id: Option<&str>| Some(id.is_some_and(|id| ids.contains(id)));
-        let is_one: BooleanArray = column.iter().map(is_one).collect();
-        let batch = filter_record_batch(batch, &is_one)?;
-        let batch = batch.slice(0, batch.num_rows().min(left));
-        left -= batch.num_rows();
-        kept.push(batch);
+/// Those findings that have one of these ids, at most so many, of the pages that `page` answers for a number
+/// of rows and one of rows before them. The store may hold far more of the same time than one answer may.
+fn only(
+    ids: &BTreeSet<String>,
+    rows_max: i64,
+    page: impl Fn(i64, i64) -> Result<Answer, Failure>,
+) -> Result<Answer, Failure> {
+    // Somebody else may write between two pages: what moves from one to the next is shown once.
+    let mut missing: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    let mut left = usize::try_from(rows_max).unwrap_or(usize::MAX).min(missing.len());
+    let (mut kept, mut skip) = (Vec::new(), 0);
+    loop {
+        // An answer without rows has its columns.
+        let asked = if left == 0 { 0 } else { PAGE_ROWS };
+        let (schema, found) = page(asked, skip)?;
+        let mut read = 0;
+        for batch in &found {
+            read += batch.num_rows();
+            let column = batch.column_by_name("finding_id");
+            let column = column.and_then(|it| it.as_string_opt::<i32>());
+            let column = column.ok_or("findings have other columns")?;
+            let is_one = |id: Option<&str>| Some(id.is_some_and(|id| missing.remove(id)));
+            let is_one: BooleanArray = column.iter().map(is_one).collect();
+            let batch = filter_record_batch(batch, &is_one)?;
+            let batch = batch.slice(0, batch.num_rows().min(left));
+            left -= batch.num_rows();
+            kept.push(batch);
+        }
+        if left == 0 || read < PAGE_ROWS as usize {
+            return Ok((schema, kept));
+        }
+        skip += PAGE_ROWS;
     }
-    Ok((schema, kept))
 }
 
 /// The same for a terminal: few columns, ids cut, and times without fractions.
@@ -260,4 +277,40 @@ fn asked(args: &Findings) -> String {
     ];
     let said = said.into_iter().filter_map(|(what, value)| Some((what, value.as_ref()?)));
     said.map(|(what, value)| format!(" {what} {value}")).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// What is shown of a store with so many findings, and the rows of the pages that were read for it.
+    fn shown(stored: usize, wanted: &[usize], rows_max: i64) -> (Vec<String>, Vec<usize>) {
+        let id = |number: usize| format!("{number:08}");
+        let schema = Arc::new(Schema::new(vec![Field::new("finding_id", DataType::Utf8, false)]));
+        let read = RefCell::new(Vec::new());
+        let page = |rows_max: i64, skip: i64| -> Result<Answer, Failure> {
+            let ids = (0..stored).map(id).skip(skip as usize).take(rows_max as usize);
+            let ids: ArrayRef = Arc::new(ids.map(Some).collect::<StringArray>());
+            read.borrow_mut().push(ids.len());
+            Ok((Arc::clone(&schema), vec![RecordBatch::try_new(Arc::clone(&schema), vec![ids])?]))
+        };
+        let ids = wanted.iter().map(|it| id(*it)).collect();
+        let (_, found) = only(&ids, rows_max, page).unwrap();
+        let columns = found.iter().map(|it| it.column(0).as_string::<i32>());
+        let shown =
+            columns.flat_map(|it| it.iter().flatten().map(str::to_owned).collect::<Vec<_>>());
+        (shown.collect(), read.into_inner())
+    }
+
+    #[test]
+    fn those_of_a_run_are_read_page_by_page_and_no_further_than_they_are_shown() {
+        let of = |ids: &[usize]| ids.iter().map(|it| format!("{it:08}")).collect::<Vec<_>>();
+        let wanted = [3, 9_999, 10_000, 24_000];
+        assert_eq!(shown(25_000, &wanted, 20), (of(&wanted), vec![10_000, 10_000, 5_000]));
+        assert_eq!(shown(250_000, &wanted, 2), (of(&wanted[..2]), vec![10_000]));
+        assert_eq!(shown(250_000, &wanted[..3], 20), (of(&wanted[..3]), vec![10_000, 10_000]));
+        assert_eq!(shown(20_000, &[30_000], 20), (vec![], vec![10_000, 10_000, 0]));
+        assert_eq!(shown(20_000, &[], 20), (vec![], vec![0]));
+    }
 }

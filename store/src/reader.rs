@@ -15,11 +15,11 @@ use std::fmt;
 pub enum Question {
     /// Findings with all columns: `since_us`, `until_us` (microseconds, exclusive), `severity_min`
     /// (1 to 5), `detector`, `principal_id` (each empty for any), `with_suppressed` (1 for all,
-    /// 0 without those that feedback suppresses), `rows_max`.
+    /// 0 without those that feedback suppresses), `rows_max`, `skip`.
     Findings,
-    /// The same with the latest names of their identities, `principal_name`.
+    /// The same without the last, with the latest names of their identities, `principal_name`.
     FindingsNamed,
-    /// How many of them feedback suppresses: those of [`Self::Findings`] without the last two.
+    /// How many of them feedback suppresses: those of [`Self::Findings`] without the last three.
     Suppressed,
     /// Incidents with the identities of their findings: `since_us`, `until_us`, `severity_min`,
     /// `rows_max`.

@@ -7,6 +7,9 @@ use crate::incidents::key_of;
 use crate::open_window::{Call, OpenWindow};
 use model::{Detector, EndpointId, Event, EventBatch, Evidence, Finding, Links, Text};
 
+/// The tenant of what names none.
+const TENANT: &str = "default";
+
 /// The event that crossed the tripwire, where it belongs to what was found; else remembered samples.
 pub(super) fn first_evidence(
     context: &Context<'_>,
@@ -123,11 +126,17 @@ pub(crate) fn add_evidence(
     }
 }
 
+/// What stands for an event's object among the links of its evidence; 0 where it has none.
+pub(crate) fn object_link(batch: &EventBatch, event: &Event) -> u64 {
+    let tenant = batch.text(event, Text::TenantId).unwrap_or(TENANT);
+    event.object.map_or(0, |object| object ^ key_of(tenant, "") ^ event.endpoint_hash)
+}
+
 /// An event as evidence.
 pub(crate) fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
     let text = |column| batch.text(event, column);
     let method = text(Text::HttpRequestMethod).or(text(Text::RpcMethod)).unwrap_or("-");
-    let tenant = text(Text::TenantId).unwrap_or("default");
+    let tenant = text(Text::TenantId).unwrap_or(TENANT);
     // What two tenants call alike is not the same.
     let hash = |column| text(column).map_or(0, |it| key_of(tenant, it));
     let target =
@@ -144,7 +153,7 @@ pub(crate) fn evidence_of(batch: &EventBatch, event: &Event) -> Evidence {
             hash(Text::CredentialId),
             hash(Text::SessionId),
             hash(Text::TraceId),
-            event.object.map_or(0, |object| object ^ key_of(tenant, "") ^ event.endpoint_hash),
+            object_link(batch, event),
         ]),
         position: event.position,
         input: None,
@@ -171,5 +180,22 @@ mod tests {
         assert_eq!(links("a"), links("a"));
         let shared = links("a").0.into_iter().filter(|it| links("b").0.contains(it)).count();
         assert_eq!(shared, 0);
+    }
+
+    #[test]
+    fn an_object_is_told_apart_without_the_rest_of_its_call() {
+        let of = |tenant: &str, object, endpoint_hash| {
+            let mut batch = EventBatch::default();
+            let mut event = Event::at(Time::from_ns(0));
+            batch.set_text(&mut event, Text::TenantId, tenant);
+            (event.object, event.endpoint_hash) = (object, endpoint_hash);
+            let link = object_link(&batch, &event);
+            assert_eq!(evidence_of(&batch, &event).links.0.last(), Some(&link));
+            link
+        };
+        let links =
+            [of("a", Some(7), 1), of("a", Some(8), 1), of("a", Some(7), 2), of("b", Some(7), 1)];
+        assert!(links.iter().enumerate().all(|(index, link)| !links[..index].contains(link)));
+        assert_eq!(of("a", None, 1), 0);
     }
 }

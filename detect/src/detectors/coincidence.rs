@@ -5,11 +5,13 @@
 //! so that detectors are put into families, and each family has one part, its oddest. What a hundred windows show
 //! once is no part: the product is truncated (Zaykin, Zhivotovsky, Westfall and Weir, Genet. Epidemiol. 22,
 //! 2002). For the rest it has Fisher's tail (Statistical Methods for Research Workers, 4th ed., 1932, §21.1), as
-//! if the parts could be anything from none on, which holds it to be more frequent than it is; and the choice of
-//! the families that have one is paid for. Families are not quite independent either: what dependence is left
-//! the calibration of its own sees, as it sees what is wrong with every other law.
+//! if the parts could be anything from none on; and the choice of the families that have one is paid for. No
+//! bound is claimed: parts have a least size, which makes the sum rarer than that; but each is the oddest of
+//! several readings, which is not paid for, and families are not quite independent, which make it more frequent.
+//! What is left of both the calibration of its own sees, as it sees what is wrong with every other law; until it
+//! has seen a hundred windows nothing is raised.
 
-use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, newcomer, whose};
+use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, dormant, newcomer, whose};
 use crate::alarm;
 use crate::engine::Context;
 use crate::explain::{history, number, odds, one_in, quote, subject};
@@ -49,13 +51,21 @@ enum Family {
     Agent,
 }
 
+impl Family {
+    /// Whether the features of an hour that `joint_outlier` adds up tell of it. They say how many networks
+    /// there were, and not that one is new; and nothing of silences and of agents.
+    const fn is_in_features(self) -> bool {
+        matches!(self, Self::Volume | Self::Deed | Self::Refusal)
+    }
+}
+
 /// How many families there are.
 const FAMILIES: usize = Family::Agent as usize + 1;
 
 /// The family of a detector that may be a part.
 ///
-/// None has what is of another window than the hour (days), or of no identity; what adds up the same features
-/// already (`joint_outlier`, and this one); and `injection`, whose rows in `signals` are of five minutes.
+/// None has what is of days alone, or of no identity; what adds up the same features already (`joint_outlier`,
+/// and this one); and `injection`, whose rows in `signals` are of five minutes.
 const fn family(detector: Detector) -> Option<Family> {
     match detector {
         Detector::ObjectEnumeration
@@ -93,40 +103,47 @@ pub(crate) fn parts(context: &Context<'_>, view: &View<'_>, readings: &[Reading]
     of_families(&view.open.raised, may_count.map(|it| (size_of_part(context, it), it)))
 }
 
-/// The oddest of each family, of readings with their sizes. None where one of these detectors told of the hour.
-/// What went on in silence is a habit, and so is whatever rises with it: its family has no part, but hides no
-/// other.
+/// The oddest of each family, of readings with their sizes. What was raised takes its family out: what was
+/// told is not told twice, and what goes on in silence is a habit, as is whatever rises with it. It hides no
+/// other family, or a little noise of one kind would hide all the rest. Only `joint_outlier` hides all, where
+/// it told of the hour and adds up the same already.
 fn of_families<'a>(
     raised: &[Raised],
     sized: impl Iterator<Item = (f64, &'a Reading)>,
 ) -> Vec<Reading> {
-    let raised = || raised.iter().filter(|it| family(it.detector).is_some());
-    if raised().any(|it| !it.is_silent) {
-        return Vec::new();
-    }
     let mut oddest: [Option<(f64, &Reading)>; FAMILIES] = [None; FAMILIES];
     for (size, reading) in sized.filter(|(size, _)| *size >= PART_MIN) {
-        let family = family(reading.detector);
-        if raised().any(|it| self::family(it.detector) == family) {
+        let Some(family) = family(reading.detector) else { continue };
+        if raised.iter().any(|it| self::family(it.detector) == Some(family)) {
             continue;
         }
-        let Some(place) = family.and_then(|it| oddest.get_mut(it as usize)) else { continue };
+        let Some(place) = oddest.get_mut(family as usize) else { continue };
         if place.is_none_or(|(most, _)| size > most) {
             *place = Some((size, reading));
         }
     }
     let mut parts: Vec<Reading> = oddest.into_iter().flatten().map(|(_, it)| *it).collect();
+    let is_told = |it: &Raised| it.detector == Detector::JointOutlier && !it.is_silent;
+    let is_summed = |it: &Reading| family(it.detector).is_some_and(Family::is_in_features);
+    if raised.iter().any(is_told) && parts.iter().all(is_summed) {
+        return Vec::new();
+    }
     // A sum of floats depends on the order.
     parts.sort_by_key(|it| it.detector);
     parts
 }
 
-/// Whether a reading may be a part at all: it has a row to show, its detector may speak about it, its floor
-/// holds, and it is no newcomer's that only looks odd because there is little to compare it with.
+/// Whether a reading may be a part at all: it is of the hour and of no more than that, it has a row to show,
+/// its detector may speak about it, its floor holds, and it is no newcomer's that only looks odd because there
+/// is little to compare it with.
 fn may_count(view: &View<'_>, reading: &Reading) -> bool {
+    // What others' objects of a week say is no oddity of each of its hours.
+    let is_of_hour = reading.start >= view.open.start && reading.end <= view.open.end();
     family(reading.detector).is_some()
+        && is_of_hour
         && is_signal(reading, false)
         && !newcomer::is_no_measure(view, reading.detector)
+        && (reading.detector != Detector::Dormant || dormant::may_be_part(view.identity))
         && alarm::may_raise(view, reading)
 }
 
@@ -291,7 +308,11 @@ fn sql(view: &View<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{FindingId, Time};
+    use crate::engine::bare;
+    use crate::identity::Identity;
+    use crate::population::Population;
+    use model::time::NS_PER_D;
+    use model::{FindingId, PrincipalType, Time};
 
     fn reading(detector: Detector) -> Reading {
         let (start, end) = (Time::from_ns(0), Time::from_ns(3_600 * NS_PER_S));
@@ -312,6 +333,7 @@ mod tests {
         Raised {
             detector,
             entity: None,
+            new_tool: None,
             id: FindingId([0; 16]),
             detected_at: Time::from_ns(0),
             evidence: Vec::new(),
@@ -323,8 +345,10 @@ mod tests {
     }
 
     #[test]
-    fn each_family_has_its_oddest_unless_it_is_a_habit() {
-        use Detector::{Cadence, EgressSpike, MachineSpeed, NewNetwork, Sequence, WriteBurst};
+    fn each_family_has_its_oddest_unless_it_was_told_or_is_a_habit() {
+        use Detector::{
+            Cadence, EgressSpike, JointOutlier, MachineSpeed, NewNetwork, Sequence, WriteBurst,
+        };
         let sizes = [
             (NewNetwork, 3.0),
             (MachineSpeed, 2.5),
@@ -343,9 +367,36 @@ mod tests {
         assert_eq!(parts(&[raised(Cadence, false)]), expected, "that is of other windows");
         expected.retain(|it| *it != WriteBurst);
         assert_eq!(parts(&[raised(EgressSpike, true)]), expected, "volume is a habit");
-        assert_eq!(parts(&[raised(EgressSpike, false)]), [], "the hour was told");
+        assert_eq!(parts(&[raised(EgressSpike, false)]), expected, "volume was told");
+        expected.retain(|it| *it != NewNetwork);
+        let both = [raised(EgressSpike, false), raised(NewNetwork, true)];
+        assert_eq!(parts(&both), expected, "what is left comes together with nothing");
+        let joint = [raised(JointOutlier, false), raised(NewNetwork, true)];
+        assert_eq!(parts(&joint), [], "it was told as one thing");
+        assert_eq!(parts(&joint[..1]).len(), 3, "which says nothing of where it came from");
+        let habits = [raised(JointOutlier, true), raised(NewNetwork, true)];
+        assert_eq!(parts(&habits).len(), 2, "a habit hides nothing");
         let little = [(1.9, reading(NewNetwork))];
         assert!(of_families(&[], little.iter().map(|(size, it)| (*size, it))).is_empty());
+    }
+
+    #[test]
+    fn what_is_of_days_is_no_part_of_one_of_their_hours() {
+        let open = OpenWindow::new();
+        let identity = Identity::new("it", 1, PrincipalType::User, open.start);
+        let may_count = |reading: &Reading| {
+            bare::within((open.start, 0), &Population::default(), |context| {
+                may_count(&context.view(&identity, &open), reading)
+            })
+        };
+        let hour = reading(Detector::ForeignObject);
+        assert!(may_count(&hour));
+        for days in [1, 7] {
+            let (start, end) = (Time::from_ns((1 - days) * NS_PER_D), Time::from_ns(NS_PER_D));
+            assert!(!may_count(&Reading { start, end, ..hour }), "{days} d");
+        }
+        let minute = Time::from_ns(60 * NS_PER_S);
+        assert!(may_count(&Reading { end: minute, ..reading(Detector::MachineSpeed) }));
     }
 
     #[test]
@@ -357,6 +408,7 @@ mod tests {
         let of: Vec<_> = habits.iter().map(|it| (it.detector, it.may_recur())).collect();
         assert_eq!(of, [(Detector::NewNetwork, false), (Detector::MachineSpeed, true)]);
         assert!(habits.iter().all(|it| (it.magnitude - 2.0).abs() < 1e-9), "{habits:?}");
+        assert!(habits.iter().all(|it| it.is_part), "none was told by itself");
         let together = reading(Detector::Coincidence);
         assert_eq!(made_of(&open, &together).len(), 2);
         assert_eq!(made_of(&open, &reading(Detector::Sequence)).len(), 1);

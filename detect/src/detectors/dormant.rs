@@ -129,6 +129,7 @@ pub(crate) fn learn(
 ) {
     let (silence, waking) = (&mut identity.silence, &open.waking);
     silence.is_said |= open.raised.iter().any(|it| it.detector == Detector::Dormant);
+    silence.is_part |= open.told_of(Detector::Dormant).next().is_some();
     silence.is_withheld |= !is_learned;
     if !is_learned {
         return;
@@ -139,6 +140,12 @@ pub(crate) fn learn(
     } else if waking.why == Why::Woke && open.start.hour_number() == silence.woke_h {
         contribution.silences.add(silence.slept_h());
     }
+}
+
+/// Whether an awakening, or a first day, may be a part of what comes together: it is the same one in each of
+/// its hours, and is a part of one. It may still be told by itself, for what is done later may be graver.
+pub(crate) const fn may_be_part(identity: &Identity) -> bool {
+    !identity.silence.is_part
 }
 
 /// How many endpoints an identity ever used, if it is one to compare others with.

@@ -80,10 +80,11 @@ pub(crate) fn see(
     if !is_foreign {
         return;
     }
-    let call = alarm::evidence_of(batch, event);
-    let is_same = |it: &Evidence| it.links.0.last() == call.links.0.last();
+    // Whoever polls one object is asked for each of its calls: what they show is made once.
+    let link = alarm::object_link(batch, event);
+    let is_same = |it: &Evidence| it.links.0.last() == Some(&link);
     if !open.foreign_read.iter().any(is_same) {
-        open.foreign_read.push(call);
+        open.foreign_read.push(alarm::evidence_of(batch, event));
     }
 }
 

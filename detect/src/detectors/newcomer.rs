@@ -3,6 +3,7 @@
 //! it odd among its peers as well before anything is said, by the law of an identity without a history.
 
 use super::{Law, Reading, View, egress_spike, machine_speed};
+use crate::alarm;
 use crate::engine::Context;
 use crate::open_window::OpenWindow;
 use crate::population::Measure;
@@ -33,13 +34,14 @@ const fn compares_hours(detector: Detector) -> bool {
 }
 
 /// Whether an hour is of a log's first day, and nothing was raised of it but that it is unlike the hours
-/// before: then it is learned all the same. What comes once a day is unlike them on every first day, and
-/// whoever is not believed then is not believed on the next ones either.
+/// before, in one way or in several that came together: then it is learned all the same. What comes once a
+/// day is unlike them on every first day, and whoever is not believed then is not believed on the next ones
+/// either.
 pub(crate) fn is_beginning(context: &Context<'_>, open: &OpenWindow) -> bool {
-    let mut raised = open.raised.iter();
+    let mut told = open.raised.iter().flat_map(|raised| alarm::recurring(open, raised));
     context.logged_h < LOGGED_H_MIN
         && !open.raised.is_empty()
-        && raised.all(|it| compares_hours(it.detector))
+        && told.all(|it| compares_hours(it.detector))
 }
 
 /// Whether a rare reading is no measure of what is rare: it may only be rare so far.
@@ -96,16 +98,12 @@ fn objects(view: &View<'_>, reading: &Reading, cut: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::Calibration;
-    use crate::classes::ClassTable;
+    use crate::engine::bare;
     use crate::identity::Identity;
-    use crate::incidents::Incidents;
-    use crate::models::Models;
     use crate::open_window::Raised;
     use crate::population::Population;
-    use crate::settings::Settings;
     use model::time::{NS_PER_D, NS_PER_H};
-    use model::{Endpoints, FindingId, PrincipalType, Time};
+    use model::{FindingId, PrincipalType, Time};
 
     const CUT: f64 = 4.0;
     const HOUR: Time = Time::from_ns(20_000 * NS_PER_D);
@@ -119,21 +117,9 @@ mod tests {
         let identity = Identity::new("new", 1, PrincipalType::User, HOUR.plus(-lived_h * NS_PER_H));
         let mut open = OpenWindow::new();
         open.start = HOUR;
-        let context = Context {
-            plan: &Settings::default().check().unwrap(),
-            endpoints: &Endpoints::default(),
-            population: &population,
-            calibration: &Calibration::new(),
-            models: &Models::default(),
-            classes: &ClassTable::default(),
-            incidents: &Incidents::new(),
-            announced: &[],
-            hour: HOUR,
-            logged_h,
-            cuts: &[0.0; Detector::ALL.len()],
-            is_flooded: false,
-        };
-        ask(&context, &context.view(&identity, &open))
+        bare::within((HOUR, logged_h), &population, |context| {
+            ask(context, &context.view(&identity, &open))
+        })
     }
 
     /// A reading whose own law reports it from `own` on.
@@ -207,10 +193,11 @@ mod tests {
 
     #[test]
     fn the_first_day_of_a_log_is_learned_unless_more_was_raised_of_it_than_that_it_changes() {
-        let is_learned = |logged_h, detectors: &[Detector]| {
+        let learned = |logged_h, detectors: &[Detector], parts: &[Detector]| {
             let raised = |detector: &Detector| Raised {
                 detector: *detector,
                 entity: None,
+                new_tool: None,
                 id: FindingId([0; 16]),
                 detected_at: HOUR,
                 evidence: Vec::new(),
@@ -221,12 +208,17 @@ mod tests {
             };
             let mut open = OpenWindow::new();
             open.raised = detectors.iter().map(raised).collect();
+            open.coincident = parts.iter().map(|part| reading(*part, 9.0, 1.0)).collect();
             after(0, logged_h, |context, _| is_beginning(context, &open))
         };
+        let is_learned = |logged_h, detectors: &[Detector]| learned(logged_h, detectors, &[]);
         let changes = [Detector::EgressSpike, Detector::NotItself];
         assert!(is_learned(23, &changes));
         assert!(!is_learned(24, &changes), "the second day");
         assert!(!is_learned(23, &[Detector::EgressSpike, Detector::Injection]));
         assert!(!is_learned(23, &[]), "it is learned anyhow");
+        let together = [Detector::Coincidence];
+        assert!(learned(23, &together, &changes), "it is what its parts are");
+        assert!(!learned(23, &together, &[Detector::EgressSpike, Detector::NewNetwork]));
     }
 }

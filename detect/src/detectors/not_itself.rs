@@ -77,7 +77,7 @@ const ESCAPE_MIN: f64 = 10.0;
 /// A closed hour is one of a run that looks like somebody else's, or ends it.
 pub(crate) fn note(identity: &mut Identity, open: &OpenWindow) {
     if identity.learned >= RUN_LEARNED_MIN && open.calls > 0 {
-        let is_said = open.raised.iter().any(|it| it.detector == Detector::NotItself);
+        let is_said = open.told_of(Detector::NotItself).next().is_some();
         identity.estranged.add(open.start.hour_number(), of_hour(open), is_said);
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, whose, windows_sql};
 use crate::explain::{bytes, history, number, percent, quote};
-use crate::identity::{KnownTool, KnownTools};
+use crate::identity::{KnownTool, KnownTools, ToolKey};
 use crate::open_window::{TOOL_CALLS_MIN, TOOL_HOURS_MIN, ToolUse, Tools};
 use crate::statistics::Predictive;
 use crate::statistics::tail::{largest_of, student};
@@ -178,6 +178,12 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         surprise: odd.surprise,
         law,
     })
+}
+
+/// The new tool that a reading of the hour is about; `None` where it is about a size.
+pub(crate) fn new_tool(view: &View<'_>) -> Option<ToolKey> {
+    let odd = oddest(view)?;
+    matches!(odd.kind, Kind::New { .. }).then_some(odd.used.key)
 }
 
 /// The tool: `server/tool`.

@@ -83,6 +83,14 @@ impl Foreign {
         (self.said_day, self.said) = (day, self.beside(day, DAYS, &[]));
     }
 
+    /// Notes that somebody was told of so many of a day's hour, and nothing of the days before it: what they
+    /// add up to is still to be said.
+    pub(crate) fn say_hour(&mut self, day: i32, objects: u32) {
+        if !self.is_said(day, f64::from(objects)) {
+            (self.said_day, self.said) = (day, objects);
+        }
+    }
+
     /// Whether so many were said in the last days, or nearly: what adds up is one finding, until it has
     /// grown by a quarter.
     pub(crate) fn is_said(&self, day: i32, count: f64) -> bool {
@@ -147,6 +155,18 @@ mod tests {
         foreign.say(100);
         assert!(foreign.is_said(100, 6.0) && !foreign.is_said(100, 7.0));
         assert!(foreign.is_said(106, 6.0) && !foreign.is_said(107, 6.0));
+    }
+
+    #[test]
+    fn of_an_hour_that_was_said_the_days_before_are_still_to_be_said() {
+        let mut foreign = Foreign::default();
+        foreign.add(100, 8, &[1, 2, 3, 4, 5, 6, 7, 8]);
+        foreign.add(101, 4, &[9, 10, 11, 12]);
+        foreign.say_hour(101, 4);
+        assert!(foreign.is_said(101, 4.0) && !foreign.is_said(101, 12.0));
+        foreign.say(101);
+        foreign.say_hour(102, 4);
+        assert!(foreign.is_said(102, 12.0), "what was said of more goes on");
     }
 
     #[test]

@@ -43,9 +43,17 @@ pub(crate) struct Recurring {
     pub(crate) magnitude: f64,
     /// Nobody was told, because it only went on.
     pub(crate) is_silent: bool,
+    /// It was a part of what came together, and did not pass its detector's own cut.
+    pub(crate) is_part: bool,
 }
 
 impl Recurring {
+    /// How much of it was said: by itself, and as a part.
+    const fn said(self) -> (f32, f32) {
+        let said = if self.is_silent { 0.0 } else { self.magnitude as f32 };
+        if self.is_part { (0.0, said) } else { (said, 0.0) }
+    }
+
     /// Whether such findings can become a habit at all.
     pub(crate) fn may_recur(self) -> bool {
         RECURRING.contains(&(self.detector, self.endpoint.is_some()))
@@ -64,8 +72,10 @@ struct Occasions {
     last_hour: i32,
     /// The largest magnitude that was raised before.
     magnitude: f32,
-    /// The magnitude when it was said last: silent hours add nothing, or what creeps would never be said.
+    /// The magnitude when it was said last, by itself and as a part of what came together, of an occasion
+    /// that lasts: silent hours add nothing, or what creeps would never be said.
     said: f32,
+    said_as_part: f32,
 }
 
 /// How often detectors of volume and order raised a finding, on occasions that are not one another's next hour.
@@ -81,12 +91,14 @@ pub(crate) struct Recurrence(Vec<Occasions>);
 impl Recurrence {
     /// Whether a finding only goes on with what was said of the hour before.
     ///
-    /// A condition that lasts is one finding, until it has grown by a quarter since it was said.
+    /// A condition that lasts is one finding, until it has grown by a quarter since it was said. What was
+    /// only said as a part says nothing of what passes its own cut: that has its own severity and evidence.
     pub(crate) fn goes_on(&self, raised: Recurring, hour: i32) -> bool {
         self.0.iter().any(|it| {
+            let said = if raised.is_part { it.said.max(it.said_as_part) } else { it.said };
             it.is_of(raised)
                 && hour == it.last_hour + 1
-                && raised.magnitude < GROWTH * f64::from(it.said)
+                && raised.magnitude < GROWTH * f64::from(said)
         })
     }
 
@@ -106,13 +118,15 @@ impl Recurrence {
                 all = false;
                 continue;
             }
+            let (said, said_as_part) = one.said();
             let now = Occasions {
                 detector: one.detector,
                 endpoint: one.endpoint,
                 count: 1,
                 last_hour: hour,
                 magnitude: one.magnitude as f32,
-                said: if one.is_silent { 0.0 } else { one.magnitude as f32 },
+                said,
+                said_as_part,
             };
             let Some(before) = self.0.iter_mut().find(|it| it.is_of(one)) else {
                 self.keep(now);
@@ -131,8 +145,12 @@ impl Recurrence {
             let is_alike = one.magnitude < GROWTH * f64::from(before.magnitude);
             all &= before.count >= OCCASIONS_MIN && is_alike;
             before.magnitude = before.magnitude.max(now.magnitude);
-            if !one.is_silent {
-                before.said = now.said;
+            if hour > before.last_hour.saturating_add(1) {
+                (before.said, before.said_as_part) = (said, said_as_part);
+            } else if one.is_part && !one.is_silent {
+                before.said_as_part = said_as_part;
+            } else if !one.is_silent {
+                before.said = said;
             }
             before.last_hour = hour;
         }
@@ -172,6 +190,7 @@ mod tests {
             endpoint: None,
             magnitude,
             is_silent: false,
+            is_part: false,
         };
         let speed = || std::iter::once(of(Detector::MachineSpeed, 9.0));
         let mut recurrence = Recurrence::default();
@@ -193,6 +212,7 @@ mod tests {
             endpoint: None,
             magnitude,
             is_silent,
+            is_part: false,
         };
         let (mut recurrence, mut magnitude) = (Recurrence::default(), 100.0);
         let mut said = 0;
@@ -206,12 +226,40 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_as_a_part_does_not_hush_what_passes_its_own_cut() {
+        let of = |magnitude, is_part| Recurring {
+            detector: Detector::ObjectEnumeration,
+            endpoint: Some(EndpointId(1)),
+            magnitude,
+            is_silent: false,
+            is_part,
+        };
+        let mut recurrence = Recurrence::default();
+        recurrence.note(std::iter::once(of(40.0, true)), 100);
+        assert!(recurrence.goes_on(of(45.0, true), 101), "as a part it was said");
+        assert!(!recurrence.goes_on(of(45.0, false), 101), "by itself it was not");
+        recurrence.note(std::iter::once(of(45.0, false)), 101);
+        assert!(
+            recurrence.goes_on(of(50.0, false), 102) && recurrence.goes_on(of(50.0, true), 102)
+        );
+        // Of another occasion nothing was said by itself.
+        recurrence.note(std::iter::once(of(45.0, true)), 110);
+        assert!(!recurrence.goes_on(of(45.0, false), 111));
+        let silent = Recurring { is_silent: true, ..of(45.0, true) };
+        recurrence.note(std::iter::once(silent), 111);
+        assert!(
+            recurrence.goes_on(of(50.0, true), 112) && !recurrence.goes_on(of(50.0, false), 112)
+        );
+    }
+
+    #[test]
     fn a_job_of_the_night_is_a_habit_after_three_nights() {
         let of = |endpoint, magnitude| Recurring {
             detector: Detector::NotItself,
             endpoint: Some(EndpointId(endpoint)),
             magnitude,
             is_silent: false,
+            is_part: false,
         };
         let mut recurrence = Recurrence::default();
         let mut night = |endpoint, hours: &[i32]| {
@@ -233,7 +281,8 @@ mod tests {
         for endpoint in 0..1_000 {
             let endpoint = Some(EndpointId(endpoint));
             let detector = Detector::ObjectEnumeration;
-            let sweep = Recurring { detector, endpoint, magnitude: 1.0, is_silent: false };
+            let sweep =
+                Recurring { detector, endpoint, magnitude: 1.0, is_silent: false, is_part: false };
             recurrence.note(std::iter::once(sweep), endpoint.map_or(0, |it| it.0 as i32));
         }
         assert_eq!(recurrence.0.len(), KINDS_MAX);
@@ -243,7 +292,7 @@ mod tests {
     fn a_habit_at_one_endpoint_says_nothing_of_another() {
         let sweep = |endpoint| {
             let (detector, endpoint) = (Detector::ObjectEnumeration, Some(EndpointId(endpoint)));
-            Recurring { detector, endpoint, magnitude: 30.0, is_silent: false }
+            Recurring { detector, endpoint, magnitude: 30.0, is_silent: false, is_part: false }
         };
         let mut recurrence = Recurrence::default();
         for hour in [10, 20, 30] {
@@ -256,8 +305,13 @@ mod tests {
 
     #[test]
     fn an_order_a_skipped_step_and_a_sweep_are_three_matters() {
-        let of =
-            |detector, endpoint| Recurring { detector, endpoint, magnitude: 1.0, is_silent: false };
+        let of = |detector, endpoint| Recurring {
+            detector,
+            endpoint,
+            magnitude: 1.0,
+            is_silent: false,
+            is_part: false,
+        };
         let (here, mut recurrence) = (Some(EndpointId(1)), Recurrence::default());
         for hour in [10, 20, 30] {
             recurrence.note(std::iter::once(of(Detector::Sequence, here)), hour);

@@ -1,5 +1,8 @@
 //! Learning: what a closed window adds to an identity, its peers and everyone.
 
+#[cfg(test)]
+mod tests;
+
 use super::{acting, probes, sources, tools};
 use crate::alarm;
 use crate::control;
@@ -204,6 +207,7 @@ fn belief(context: &Context<'_>, identity: &mut Identity, open: &OpenWindow) -> 
         endpoint: Some(context.endpoints.resolve(endpoint)),
         magnitude: f64::from(calls),
         is_silent: false,
+        is_part: false,
     };
     if identity.recurrence.note(std::iter::once(strange), open.start.hour_number()) {
         return (1.0, true);
@@ -269,9 +273,13 @@ fn learn_foreign(context: &Context<'_>, identity: &mut Identity, open: &OpenWind
         let marks = foreign_object::marks(&context.view(identity, open));
         let foreign = identity.foreign.get_or_insert_default();
         foreign.add(day, open.foreign, &marks);
-        let mut said = open.raised.iter().filter(|it| !it.is_silent);
-        if said.any(|it| it.detector == Detector::ForeignObject) {
-            foreign.say(day);
+        let said = open.told_of(Detector::ForeignObject).filter(|it| !it.is_silent);
+        for raised in said {
+            if raised.detector == Detector::ForeignObject {
+                foreign.say(day);
+            } else {
+                foreign.say_hour(day, open.foreign);
+            }
         }
     }
     if identity.foreign.as_ref().is_some_and(|it| it.is_over(day)) {

@@ -37,7 +37,7 @@ pub(super) fn learn(
             users.add_novel(is_shadow);
         }
     } else {
-        let is_said = open.raised.iter().any(|it| it.detector == Detector::ToolDrift);
+        let is_said = open.told_of(Detector::ToolDrift).next().is_some();
         for used in tools.used() {
             let tell = |key: ToolKey, change| users.add(key.both(), change);
             let known = known.note(used, day, false, tell);

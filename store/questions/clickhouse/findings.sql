@@ -17,3 +17,4 @@ ORDER BY
     found.detected_at,
     found.finding_id
 LIMIT {rows_max:Int64}
+OFFSET {skip:Int64}

@@ -14,3 +14,4 @@ ORDER BY
     found.detected_at,
     found.finding_id
 LIMIT $rows_max
+OFFSET $skip

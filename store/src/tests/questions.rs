@@ -99,6 +99,35 @@ async fn an_incident_has_the_identities_of_all_that_were_merged_into_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_findings_are_read_page_by_page_in_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    let mut writer = store.writer(&run("a"));
+    for number in 1..=5 {
+        writer.findings(&[finding(number, 1)]).await.unwrap();
+    }
+    writer.commit().await.unwrap();
+    let page = |rows_max: i64, skip: i64| -> Values {
+        vec![
+            ("since_us", Value::Int(i64::MIN)),
+            ("until_us", Value::Int(i64::MAX)),
+            ("severity_min", Value::Int(1)),
+            ("detector", "".into()),
+            ("principal_id", "".into()),
+            ("with_suppressed", Value::Int(1)),
+            ("rows_max", Value::Int(rows_max)),
+            ("skip", Value::Int(skip)),
+        ]
+    };
+    let all = ask(&store, Question::Findings, page(9, 0), &["finding_id"]).await;
+    assert_eq!(all.len(), 5);
+    for (skip, expected) in [(0, &all[..2]), (2, &all[2..4]), (4, &all[4..]), (6, &all[5..])] {
+        let read = ask(&store, Question::Findings, page(2, skip), &["finding_id"]).await;
+        assert_eq!(read, expected, "{skip}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_findings_have_each_of_them_once() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path()).await;
