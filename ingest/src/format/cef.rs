@@ -145,7 +145,7 @@ fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
         "outcome" | "eventOutcome" if !siem::is_http_status(value) => {}
         "app" => record.put(field, rank, Value::Line(scheme(value))),
         _ if record.has_backslash && value.contains('\\') => {
-            record.put_copied(field, rank, &unescape(value))
+            record.put_copied(field, rank, &unescape(value));
         }
         _ => record.put(field, rank, Value::Line(value)),
     }

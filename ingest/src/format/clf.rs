@@ -113,12 +113,11 @@ fn date(line: &str) -> Option<[&str; 4]> {
     let first = quotes.clone().next()?;
     let opens = |at: &usize| line.get(..*at).is_some_and(|it| it.ends_with("] "));
     // Some templates put `$host` between the date and the request.
-    let (at, prefix, host) = match quotes.find(opens) {
-        Some(at) => (at, line.get(..at - 2)?, ""),
-        None => {
-            let (prefix, host) = split_at_last_mark(line.get(..first)?, "] ")?;
-            (first, prefix, host.trim_ascii())
-        }
+    let (at, prefix, host) = if let Some(at) = quotes.find(opens) {
+        (at, line.get(..at - 2)?, "")
+    } else {
+        let (prefix, host) = split_at_last_mark(line.get(..first)?, "] ")?;
+        (first, prefix, host.trim_ascii())
     };
     if host.contains(' ') || !host.is_empty() && address::parse(host).is_none() {
         return None;

@@ -118,7 +118,7 @@ fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
         "status" | "statusCode" | "httpStatus" | "responseCode"
             if !is_number(value) || !siem::is_http_status(value) => {}
         _ if record.has_backslash && value.contains('\\') => {
-            record.put_copied(field, rank, &cef::unescape(value))
+            record.put_copied(field, rank, &cef::unescape(value));
         }
         _ => record.put(field, rank, Value::Line(value)),
     }

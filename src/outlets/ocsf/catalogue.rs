@@ -23,6 +23,7 @@ const COUNTS: &str = "negative binomial tail of a count";
 const NOVELTY: &str = "Good-Turing novelty";
 const EITHER: &str = "Good-Turing novelty, or negative binomial tail of a count";
 const RUNS: &str = "Student tail of a logarithmic run length";
+const PRODUCT: &str = "truncated product of calibrated chances";
 const RECORDS: &str = "rank of a record, and Pareto tail beyond it";
 const FREQUENCY: &str = "Frequency Analysis";
 const VOLUME: &str = "Volume Analysis";
@@ -109,12 +110,9 @@ const fn of_detector(detector: Detector) -> About {
         Detector::NotItself => {
             ("Identity does not behave like itself", BEHAVIORAL, "likelihood ratio", DISTRIBUTION)
         }
-        Detector::Coincidence => (
-            "Several odd things in one hour",
-            STATISTICAL,
-            "truncated product of calibrated chances",
-            DISTRIBUTION,
-        ),
+        Detector::Coincidence => {
+            ("Several odd things in one hour", STATISTICAL, PRODUCT, DISTRIBUTION)
+        }
     };
     About { title, analytic, algorithm, observation }
 }
