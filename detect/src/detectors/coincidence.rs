@@ -122,6 +122,13 @@ fn of_families<'a>(
             *place = Some((size, reading));
         }
     }
+    // What comes back is decided by what is called: other work has other sizes, and is one odd thing.
+    let [volume, _, deed, ..] = &mut oddest;
+    if let (Some((size, bytes)), Some((other, _))) = (*volume, *deed)
+        && bytes.detector == Detector::EgressSpike
+    {
+        *(if size > other { deed } else { volume }) = None;
+    }
     let mut parts: Vec<Reading> = oddest.into_iter().flatten().map(|(_, it)| *it).collect();
     let is_told = |it: &Raised| it.detector == Detector::JointOutlier && !it.is_silent;
     let is_summed = |it: &Reading| family(it.detector).is_some_and(Family::is_in_features);
@@ -378,6 +385,21 @@ mod tests {
         assert_eq!(parts(&habits).len(), 2, "a habit hides nothing");
         let little = [(1.9, reading(NewNetwork))];
         assert!(of_families(&[], little.iter().map(|(size, it)| (*size, it))).is_empty());
+    }
+
+    #[test]
+    fn other_work_with_its_other_sizes_is_one_odd_thing() {
+        use Detector::{EgressSpike, NewNetwork, NotItself, WriteBurst};
+        let parts = |sizes: &[(Detector, f64)]| -> Vec<Detector> {
+            let readings: Vec<_> = sizes.iter().map(|(it, size)| (*size, reading(*it))).collect();
+            let sized = readings.iter().map(|(size, it)| (*size, it));
+            of_families(&[], sized).iter().map(|it| it.detector).collect()
+        };
+        assert_eq!(parts(&[(EgressSpike, 3.0), (NotItself, 2.5)]), [EgressSpike]);
+        assert_eq!(parts(&[(EgressSpike, 2.5), (NotItself, 3.0)]), [NotItself]);
+        assert_eq!(parts(&[(EgressSpike, 2.5), (NewNetwork, 3.0)]).len(), 2);
+        assert_eq!(parts(&[(WriteBurst, 2.5), (NotItself, 3.0)]).len(), 2);
+        assert_eq!(parts(&[(EgressSpike, 2.5), (NotItself, 3.0), (NewNetwork, 2.5)]).len(), 2);
     }
 
     #[test]
