@@ -3,7 +3,7 @@
 //! Most events in it are no requests: only what names a URL, a method or a status is read.
 
 use super::field::{Field, Raw, Slot, identity};
-use super::line::is_number;
+use super::line::{is_number, split_at_mark};
 use super::record::{Record, Value};
 use super::{Format, Reader, siem};
 use crate::reject::Reject;
@@ -130,20 +130,21 @@ fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
     let Some(rank) = KEYS.rank(key) else { return };
     let Some(field) = FIELDS.get(usize::from(rank)).filter(|it| it.name == key) else { return };
     if field.slot == Slot::Raw(Raw::Target)
-        && !value.contains("://")
-        && let Some((host, _)) = value.split_once('/').filter(|(host, _)| !host.is_empty())
+        && !value.starts_with('/')
+        && split_at_mark(value, "://").is_none()
+        && let Some((host, _)) = split_at_mark(value, "/")
     {
         // Some write `shop.example/a` for a URL.
         put("dhost", host, record);
         return put(key, value.get(host.len()..).unwrap_or(""), record);
     }
-    match key {
-        "start" | "end" | "rt" | "deviceReceiptTime" => {
-            siem::put_time(record, field, rank, value);
+    match field.slot {
+        Slot::Raw(Raw::Time) => siem::put_time(record, field, rank, value),
+        Slot::Text(Text::PolicyDecision) => {
+            record.put(field, rank, Value::Line(siem::decision(value)));
         }
-        "act" | "deviceAction" => record.put(field, rank, Value::Line(siem::decision(value))),
-        "outcome" | "eventOutcome" if !siem::is_http_status(value) => {}
-        "app" => record.put(field, rank, Value::Line(scheme(value))),
+        Slot::Int(Int::HttpResponseStatusCode) if !siem::is_http_status(value) => {}
+        Slot::Text(Text::UrlScheme) => record.put(field, rank, Value::Line(scheme(value))),
         _ if record.has_backslash && value.contains('\\') => {
             record.put_copied(field, rank, &unescape(value));
         }

@@ -2,8 +2,8 @@
 //!
 //! Most events in it are no requests: only what names a URL, a method or a status is read.
 
-use super::field::{Field, Raw, identity};
-use super::line::{is_number, split_at_mark};
+use super::field::{Field, Raw, Slot, identity};
+use super::line::split_at_mark;
 use super::record::{Record, Value};
 use super::{Format, Reader, cef, siem};
 use crate::reject::Reject;
@@ -63,15 +63,18 @@ fn looks(line: &str) -> bool {
 /// The attributes of a line, and what stands between them.
 fn header(line: &str) -> Option<(&str, char)> {
     let rest = siem::after_marker(line, "LEEF:")?;
-    let mut fields = rest.splitn(6, '|');
-    let version = fields.next()?.trim_ascii();
-    let mut attributes = fields.nth(4)?;
+    let (version, mut attributes) = split_at_mark(rest, "|")?;
+    let version = version.trim_ascii();
+    // Vendor, product, its version, event.
+    for _ in 0..4 {
+        (_, attributes) = split_at_mark(attributes, "|")?;
+    }
     let mut delimiter = '\t';
     if version.starts_with('2') {
         // The second version names the delimiter: a character, its number, or nothing for a tab.
         let (named, after) = match attributes.strip_prefix("||") {
             Some(after) => ("|", after),
-            None => attributes.split_once('|')?,
+            None => split_at_mark(attributes, "|")?,
         };
         attributes = after;
         delimiter = character(named)?;
@@ -112,11 +115,12 @@ fn scan<'a>(line: &'a str, record: &mut Record<'a>) -> Result<(), Reject> {
 fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
     let Some(rank) = KEYS.rank(key) else { return };
     let Some(field) = FIELDS.get(usize::from(rank)) else { return };
-    match field.name {
-        "devTime" => siem::put_time(record, field, rank, value),
-        "action" | "act" => record.put(field, rank, Value::Line(siem::decision(value))),
-        "status" | "statusCode" | "httpStatus" | "responseCode"
-            if !is_number(value) || !siem::is_http_status(value) => {}
+    match field.slot {
+        Slot::Raw(Raw::Time) => siem::put_time(record, field, rank, value),
+        Slot::Text(Text::PolicyDecision) => {
+            record.put(field, rank, Value::Line(siem::decision(value)));
+        }
+        Slot::Int(Int::HttpResponseStatusCode) if !siem::is_http_status(value) => {}
         _ if record.has_backslash && value.contains('\\') => {
             record.put_copied(field, rank, &cef::unescape(value));
         }

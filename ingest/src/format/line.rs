@@ -111,7 +111,10 @@ pub(super) fn split_at_mark<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &
     let first = *mark.as_bytes().first()?;
     let is_it =
         |at: &usize| text.as_bytes().get(*at..).is_some_and(|it| it.starts_with(mark.as_bytes()));
-    let at = memchr_iter(first, text.as_bytes()).find(is_it)?;
+    let at = match mark.len() {
+        1 => memchr(first, text.as_bytes())?,
+        _ => memchr_iter(first, text.as_bytes()).find(is_it)?,
+    };
     Some((text.get(..at)?, text.get(at + mark.len()..)?))
 }
 

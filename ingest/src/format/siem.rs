@@ -67,18 +67,18 @@ pub(super) fn time(text: &str) -> Option<Cow<'_, str>> {
     }
     let mut words = text.split_ascii_whitespace();
     let month = match words.next()? {
-        "Jan" => 1,
-        "Feb" => 2,
-        "Mar" => 3,
-        "Apr" => 4,
-        "May" => 5,
-        "Jun" => 6,
-        "Jul" => 7,
-        "Aug" => 8,
-        "Sep" => 9,
-        "Oct" => 10,
-        "Nov" => 11,
-        "Dec" => 12,
+        "Jan" => "01",
+        "Feb" => "02",
+        "Mar" => "03",
+        "Apr" => "04",
+        "May" => "05",
+        "Jun" => "06",
+        "Jul" => "07",
+        "Aug" => "08",
+        "Sep" => "09",
+        "Oct" => "10",
+        "Nov" => "11",
+        "Dec" => "12",
         _ => return None,
     };
     let (day, year, clock) = (words.next()?, words.next()?, words.next()?);
@@ -90,7 +90,9 @@ pub(super) fn time(text: &str) -> Option<Cow<'_, str>> {
         Some("UTC" | "GMT" | "Z") => "Z",
         Some(zone) => zone.strip_prefix("GMT").unwrap_or(zone),
     };
-    Some(Cow::Owned(format!("{year}-{month:02}-{day:0>2}T{clock}{zone}")))
+    let pad = if day.len() == 1 { "0" } else { "" };
+    let parts = [year, "-", month, "-", pad, day, "T", clock, zone];
+    Some(Cow::Owned(parts.concat()))
 }
 
 /// What a device did with a request, in our words: `allow` or `deny`.
