@@ -66,7 +66,7 @@ static FIELDS: &[Field] = &[
     Field::text("dvchost", Text::SourceInstance),
     Field::text("destinationServiceName", Text::GatewayService),
 ];
-static KEYS: LazyLock<siem::Keys> = LazyLock::new(|| siem::Keys::of(FIELDS));
+static KEYS: LazyLock<siem::Keys> = LazyLock::new(|| siem::Keys::as_written(FIELDS));
 /// Pairs that are looked at; a line has hardly more than fifty.
 const PAIRS_MAX: usize = 256;
 /// Pairs that most lines have at most.
@@ -127,8 +127,8 @@ pub(super) fn is_request(record: &Record<'_>) -> bool {
 }
 
 fn put<'a>(key: &str, value: &'a str, record: &mut Record<'a>) {
-    let Some(rank) = KEYS.rank(key) else { return };
-    let Some(field) = FIELDS.get(usize::from(rank)).filter(|it| it.name == key) else { return };
+    let Some(rank) = KEYS.rank_as_written(key) else { return };
+    let Some(field) = FIELDS.get(usize::from(rank)) else { return };
     if field.slot == Slot::Raw(Raw::Target)
         && !value.starts_with('/')
         && split_at_mark(value, "://").is_none()

@@ -94,6 +94,10 @@ fn columns<'a>(line: &'a str, record: &mut Record<'a>) -> Option<()> {
         return None;
     }
     let (client, user) = split_at_mark(callers, " - ")?;
+    // What a logger wrote before the line is no host.
+    if memchr::memchr(b' ', client.as_bytes()).is_some() {
+        return None;
+    }
     let (client, port) = match local_port {
         // In the older layout the client stands alone.
         Some(_) => (client, ""),

@@ -9,11 +9,22 @@ use std::collections::HashMap;
 /// Bytes of a key that may be a field's name.
 const KEY_BYTES_MAX: usize = 64;
 
-/// The places of a table's fields by their names in lower case.
+/// The places of a table's fields by their names, in lower case or as they are written.
 #[derive(Debug)]
 pub(super) struct Keys(HashMap<Box<[u8]>, u16, foldhash::fast::FixedState>);
 
 impl Keys {
+    /// The names of a table as they are written, for [`Keys::rank_as_written`].
+    pub(super) fn as_written(fields: &[Field]) -> Self {
+        let name = |it: &Field| it.name.as_bytes().into();
+        Self((0..).zip(fields).map(|(rank, field)| (name(field), rank)).collect())
+    }
+
+    /// The place of the field that a key names, written just so.
+    pub(super) fn rank_as_written(&self, key: &str) -> Option<u16> {
+        self.0.get(key.as_bytes()).copied()
+    }
+
     /// The names of a table, each of which stands in it once.
     pub(super) fn of(fields: &[Field]) -> Self {
         let lower = |it: &Field| it.name.to_ascii_lowercase().into_bytes().into_boxed_slice();
@@ -134,6 +145,11 @@ mod tests {
             }
             assert_eq!(keys.rank(&"x".repeat(KEY_BYTES_MAX + 1)), None);
             assert_eq!(keys.rank("no such key"), None);
+            let exact = Keys::as_written(fields);
+            for (rank, field) in (0..).zip(fields) {
+                assert_eq!(exact.rank_as_written(field.name), Some(rank));
+            }
+            assert_eq!(exact.rank_as_written("SRC"), None);
         }
     }
 
