@@ -128,6 +128,9 @@ pub(crate) fn recurring(open: &OpenWindow, raised: &Raised) -> Vec<Recurring> {
 /// Whether a reading only goes on with what was said of the hour before; a coincidence, if all of it does.
 fn goes_on(identity: &Identity, open: &OpenWindow, reading: &Reading) -> bool {
     let hour = open.start.hour_number();
+    if reading.detector == Detector::NotItself {
+        return identity.estranged.goes_on(hour, magnitude_of(reading), open.calls);
+    }
     let is_part = reading.detector == Detector::Coincidence;
     coincidence::made_of(open, reading).iter().all(|it| {
         let once = recurrence_of(it.detector, it.entity, magnitude_of(it));

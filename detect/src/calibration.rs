@@ -1,8 +1,8 @@
 //! One scale for all detectors: how many windows of ordinary traffic one must look at to see this once.
 //!
 //! Raw surprises of different detectors are not comparable: each model is wrong in its own way.
-//! Each detector keeps the surprises of recent windows. Below their 98th percentile the share that
-//! was higher is counted; above it a generalised Pareto tail is fitted (peaks over threshold:
+//! Each detector keeps the surprises of recent windows. Below their 98th percentile, or where there are many
+//! windows a higher one, the share that was higher is counted; above it a generalised Pareto tail is fitted (peaks over threshold:
 //! Coles, An Introduction to Statistical Modeling of Extreme Values, 2001, ch. 4). The tail's two
 //! parameters come from two of its own quantiles (elemental percentiles: Castillo and Hadi, JASA
 //! 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
@@ -14,7 +14,7 @@ mod shared;
 use crate::snapshot::plain::{self, Plain};
 use hdrhistogram::Histogram;
 use lending::Lending;
-use model::time::NS_PER_D;
+use model::time::{NS_PER_D, NS_PER_H};
 use model::{Detector, Time};
 use said::Said;
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,10 @@ pub(crate) use shared::{Shared, occasions};
 const UNITS: f64 = 1_000.0;
 /// The largest surprise that the histogram tells apart.
 const SURPRISE_MAX: f64 = 1e6;
-/// The share of windows that the tail is fitted to.
-const TAIL_SHARE: f64 = 0.02;
+/// The largest share of windows that the tail is fitted to, and the exceedances that are enough: among many
+/// windows a higher threshold says more of what is rarest, which is all that findings are about.
+const TAIL_SHARE_MAX: f64 = 0.02;
+const EXCEEDANCES: f64 = 1_000.0;
 /// Before there are windows, a surprise s is believed as 10^(−s/doubt). A fitted law is too narrow as a
 /// rule, so that half of its surprise is believed; a share that was counted, and a likelihood ratio
 /// that bounds itself, are believed more.
@@ -42,6 +44,8 @@ const fn doubt(detector: Detector) -> f64 {
         _ => 2.0,
     }
 }
+/// Exceedances from which on there are twenty beyond the rarer of the two quantiles.
+const FAR_MIN: f64 = 16.0 * 20.0;
 /// The scale of a tail before there are exceedances.
 const SCALE_UNSEEN: f64 = 2.0 / std::f64::consts::LN_10;
 /// How many windows that doubt weighs as much as.
@@ -63,6 +67,9 @@ const SCORE_MAX: f64 = 1e300;
 /// Windows of ordinary traffic among which a surprise is one of a kind: from there on what goes on is
 /// one occasion.
 const RARE_SCORE: f64 = 1_000.0;
+/// The part of a log's first day that is kept of it, and the windows that are kept of it at least.
+const FIRST_DAY_KEPT: f64 = 0.1;
+const FIRST_DAY_MIN: f64 = 5_000.0;
 /// Points at which the empirical part is kept.
 const KNOTS: usize = 48;
 
@@ -75,8 +82,9 @@ struct Sample {
     #[serde(with = "plain")]
     before: Histogram<u64>,
     law: Law,
-    /// Windows in which it could have had something to read.
+    /// Windows in which it could have had something to read: of those that the histograms stand for, and all.
     judged: f64,
+    judged_all: f64,
     /// The share of those in which it had.
     share: f64,
     /// The smallest surprise with [`RARE_SCORE`].
@@ -91,6 +99,8 @@ struct Sample {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Law {
     n: f64,
+    /// The share of windows above the threshold.
+    tail: f64,
     threshold: f64,
     scale: f64,
     shape: f64,
@@ -135,6 +145,11 @@ impl Calibration {
         }
     }
 
+    /// Goes on to an hour, before what was raised in it is counted.
+    pub(crate) fn pass(&mut self, now: Time) {
+        self.lending.pass(now.ns().div_euclid(NS_PER_H));
+    }
+
     /// Takes in the surprises of windows that raised a finding beyond that cut.
     pub(crate) fn note_said(
         &mut self,
@@ -143,9 +158,8 @@ impl Calibration {
         now: Time,
     ) {
         let day = now.ns().div_euclid(NS_PER_D);
-        self.lending.pass(day);
         for surprise in surprises {
-            self.lending.note(self.score(detector, f64::from(*surprise)) / cut);
+            self.lending.note(detector, self.score(detector, f64::from(*surprise)) / cut);
         }
         let Some(sample) = self.samples.get_mut(detector as usize) else { return };
         for surprise in surprises {
@@ -155,7 +169,7 @@ impl Calibration {
 
     /// Takes in a finding about something that is no identity, as part of what is used of the budget.
     pub(crate) fn note_raised(&mut self, (detector, cut): (Detector, f64), surprise: f64) {
-        self.lending.note(self.score(detector, surprise) / cut);
+        self.lending.note(detector, self.score(detector, surprise) / cut);
     }
 
     /// By what the cuts of a budget of findings a day may be divided, because it is not used up.
@@ -167,6 +181,7 @@ impl Calibration {
     pub(crate) fn judge(&mut self, detector: Detector, windows: u64) {
         if let Some(sample) = self.samples.get_mut(detector as usize) {
             sample.judged += windows as f64;
+            sample.judged_all += windows as f64;
             sample.said.judge(windows as f64);
         }
     }
@@ -180,11 +195,26 @@ impl Calibration {
                 drop(emptied);
                 sample.windows.reset();
                 sample.judged /= 2.0;
+                sample.judged_all /= 2.0;
             }
         }
         self.period = period;
         for sample in &mut self.samples {
             sample.said.age(now.ns().div_euclid(NS_PER_D));
+        }
+    }
+
+    /// Ends a log's first day: whatever anybody did was new then, and seldom once more. It goes on as what a
+    /// part of its windows say, so that it is no measure of the days to come.
+    pub(crate) fn end_first_day(&mut self) {
+        for sample in &mut self.samples {
+            let n = (sample.windows.len() + sample.before.len()) as f64;
+            let kept = (FIRST_DAY_KEPT * n).max(FIRST_DAY_MIN) / n.max(1.0);
+            if kept < 1.0 {
+                sample.windows = thinned(&sample.windows, kept);
+                sample.before = thinned(&sample.before, kept);
+                sample.judged *= kept;
+            }
         }
     }
 
@@ -227,7 +257,7 @@ impl Calibration {
 
     /// Windows that a detector judged so far, older ones decayed: what a score can rest on.
     pub(crate) fn judged(&self, detector: Detector) -> f64 {
-        self.samples.get(detector as usize).map_or(0.0, |sample| sample.judged)
+        self.samples.get(detector as usize).map_or(0.0, |sample| sample.judged_all)
     }
 
     /// The smallest surprise with at least `score`.
@@ -252,8 +282,34 @@ impl Sample {
         let rare_from = f32::INFINITY;
         let said = Said::default();
         let before = windows.clone();
-        Self { windows, before, law, judged: 0.0, share: 1.0, rare_from, said, owed: 0.0 }
+        Self {
+            windows,
+            before,
+            law,
+            judged: 0.0,
+            judged_all: 0.0,
+            share: 1.0,
+            rare_from,
+            said,
+            owed: 0.0,
+        }
     }
+}
+
+/// A part of the windows, from the oddest down, so that each part of a tail keeps its share.
+fn thinned(windows: &Histogram<u64>, kept: f64) -> Histogram<u64> {
+    let (mut left, mut owed) = (no_windows(), 0.5);
+    let mut each = windows.to_plain();
+    each.reverse();
+    for (value, count) in each {
+        owed += kept * count as f64;
+        let whole = owed.floor();
+        owed -= whole;
+        if whole >= 1.0 {
+            left.saturating_record_n(value, whole as u64);
+        }
+    }
+    left
 }
 
 /// A histogram of 1 to 1e9 units at two digits: 22 KiB.
@@ -300,16 +356,16 @@ impl Law {
         if n < WINDOWS_MIN {
             return Self {
                 n: 0.0,
+                tail: TAIL_SHARE_MAX,
                 threshold: 0.0,
                 scale: scale_prior,
                 shape: SHAPE_PRIOR.1,
                 knots: [0.0; KNOTS + 1],
             };
         }
-        let threshold = at(TAIL_SHARE);
-        let exceedances = n as f64 * TAIL_SHARE;
-        let (quarter, sixteenth) =
-            (at(TAIL_SHARE / 4.0) - threshold, at(TAIL_SHARE / 16.0) - threshold);
+        let tail = (EXCEEDANCES / n as f64).min(TAIL_SHARE_MAX);
+        let (threshold, exceedances) = (at(tail), n as f64 * tail);
+        let (quarter, sixteenth) = (at(tail / 4.0) - threshold, at(tail / 16.0) - threshold);
         // x(t) = σ/ξ (t^−ξ − 1): the ratio of the two quantiles is 4^ξ + 1.
         let raw_shape = if quarter > 0.0 {
             ((sixteenth / quarter - 1.0).max(1e-3)).ln() / 4_f64.ln()
@@ -319,7 +375,10 @@ impl Law {
         let (weight, prior) = SHAPE_PRIOR;
         let shape =
             ((exceedances * raw_shape + weight * prior) / (exceedances + weight)).clamp(0.02, 0.5);
-        let raw_scale = quarter * shape / (4_f64.powf(shape) - 1.0);
+        // Where the shape is not the sample's own the tail goes through the rarer of the two, if an attack
+        // could not move that either.
+        let (at, part) = if exceedances >= FAR_MIN { (sixteenth, 16_f64) } else { (quarter, 4.0) };
+        let raw_scale = at * shape / (part.powf(shape) - 1.0);
         let scale =
             (exceedances * raw_scale + SCALE_PRIOR * scale_prior) / (exceedances + SCALE_PRIOR);
         // A scale estimated from k exceedances is known to within 1/√k: take its upper end, so that
@@ -331,7 +390,7 @@ impl Law {
             let above = n - windows.count_between(0, (surprise * UNITS) as u64);
             *knot = -(above.max(1) as f64 / n as f64).log10();
         }
-        Self { n: n as f64, threshold, scale: scale.max(0.05), shape, knots }
+        Self { n: n as f64, tail, threshold, scale: scale.max(0.05), shape, knots }
     }
 
     fn score(&self, surprise: f64, doubt: f64) -> f64 {
@@ -346,7 +405,7 @@ impl Law {
             10_f64.powf(-(low + part * (high - low)))
         } else {
             let excess = (surprise - self.threshold) / self.scale;
-            TAIL_SHARE * (1.0 + self.shape * excess).powf(-1.0 / self.shape)
+            self.tail * (1.0 + self.shape * excess).powf(-1.0 / self.shape)
         };
         let share = (DOUBT_WINDOWS * doubted + self.n * seen) / (DOUBT_WINDOWS + self.n);
         1.0 / share.clamp(1e-300, 1.0)
@@ -449,6 +508,31 @@ mod tests {
         let surprise = calibration.surprise_at(Detector::EgressSpike, 1e4);
         let score = calibration.score(Detector::EgressSpike, surprise);
         assert!((score / 1e4 - 1.0).abs() < 0.01, "{score}");
+    }
+
+    #[test]
+    fn a_first_day_is_no_measure_of_the_days_to_come() {
+        let detector = Detector::EgressSpike;
+        let mut calibration = calibrated(&exponential(50_000, 1.5));
+        let before = calibration.score(detector, 5.0);
+        calibration.end_first_day();
+        calibration.fit();
+        let after = calibration.score(detector, 5.0);
+        assert!((0.6..1.1).contains(&(after / before)), "as odd as it was: {before}, {after}");
+        assert!((calibration.judged(detector) - 50_000.0).abs() < 1.0, "what was judged was");
+        calibration.learn(detector, &exponential(50_000, 0.4));
+        calibration.judge(detector, 50_000);
+        calibration.fit();
+        let mut both = calibrated(&exponential(50_000, 1.5));
+        both.learn(detector, &exponential(50_000, 0.4));
+        both.judge(detector, 50_000);
+        both.fit();
+        let ratio = calibration.score(detector, 5.0) / both.score(detector, 5.0);
+        assert!(ratio > 3.0, "{ratio}");
+        // What is too little to say anything is kept whole.
+        let mut few = calibrated(&exponential(4_000, 1.5));
+        few.end_first_day();
+        assert!((few.judged(detector) - 4_000.0).abs() < 1e-9);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod drip;
 pub(crate) mod rhythm;
 mod seen;
 
-pub(crate) use drip::Drip;
+pub(crate) use drip::{CallsAt, Drip};
 
 use crate::open_window::{OpenWindow, Raised, forget_in};
 use model::mention::Mentions;

@@ -231,21 +231,21 @@ pub(crate) fn read_spans(view: &View<'_>, out: &mut Vec<Reading>) {
 pub(crate) const OF_DAYS: [Detector; 2] = [Detector::SlowDrip, Detector::Cadence];
 
 /// What a detector of days reads in the day as it stands.
-pub(crate) fn read_day(detector: Detector, view: &View<'_>) -> Option<Reading> {
+pub(crate) fn read_day(detector: Detector, view: &View<'_>) -> Vec<Reading> {
     if !view.plan.is_enabled(detector) {
-        return None;
+        return Vec::new();
     }
     match detector {
-        Detector::SlowDrip => slow_drip::read(view),
-        Detector::Cadence => cadence::read(view),
-        _ => None,
+        Detector::SlowDrip => slow_drip::read(view).into_iter().flatten().collect(),
+        Detector::Cadence => cadence::read(view).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 
 /// Whether a day's reading only goes on with what was said of a day before.
 pub(crate) fn goes_on(view: &View<'_>, reading: &Reading) -> bool {
     match reading.detector {
-        Detector::SlowDrip => slow_drip::goes_on(view),
+        Detector::SlowDrip => slow_drip::goes_on(view, reading),
         Detector::Cadence => cadence::goes_on(view),
         _ => false,
     }
@@ -294,7 +294,7 @@ pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
         Detector::SecretHarvesting => secret_harvesting::may_raise(reading),
         Detector::ToxicFlow => toxic_flow::may_raise(view),
         Detector::MachineSpeed => machine_speed::may_raise(reading),
-        Detector::SlowDrip => slow_drip::may_raise(view),
+        Detector::SlowDrip => slow_drip::may_raise(view, reading),
         Detector::Sequence => sequence::may_raise(reading),
         Detector::Delegation => delegation::may_raise(reading),
         Detector::Injection => injection::may_raise(view, reading),

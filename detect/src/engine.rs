@@ -16,7 +16,7 @@ pub use state::{Extent, StatePart};
 use crate::calibration::{Calibration, occasions};
 use crate::classes::ClassTable;
 use crate::control::ChangeWindow;
-use crate::detectors::{View, dormant};
+use crate::detectors::{UPPER_SURPRISE, View, dormant};
 use crate::identity::Identity;
 use crate::incidents::Incidents;
 use crate::models::features::{self, FEATURES};
@@ -46,6 +46,8 @@ const ROWS_MIN: usize = 4_096;
 const JOINED_MAX: usize = 65_536;
 /// Seed of every fitted model.
 const SEED: u64 = 0x6861_6269_7475_7301;
+/// Of a score of that much its surprise needs not be that of what 99.9 % of windows stay under.
+const LEAST_SCORE: f64 = 1_000.0;
 /// Hours after the start at which models are fitted first; then at the end of every UTC day.
 const FIRST_FITS_H: [i64; 1] = [12];
 
@@ -191,6 +193,8 @@ pub struct Engine {
     elapsed_ns: i64,
     /// The score from which on each detector raises; follows from the plan and what was judged.
     cuts: PerDetector,
+    /// The same while nothing is lent: what of the budget is used is counted by these.
+    full_cuts: PerDetector,
     windows: u64,
     /// Windows that detectors judged.
     judged: Judged,
@@ -221,6 +225,7 @@ impl Engine {
             counted: None,
             elapsed_ns: 0,
             cuts,
+            full_cuts: cuts,
             windows: 0,
             judged: Judged::default(),
             folds_seen: 0,
@@ -329,6 +334,7 @@ impl Engine {
     ///
     /// Arrow refused a batch: a defect of this crate.
     pub fn exchange(&mut self, endpoints: &Endpoints, last: bool) -> Result<Output, ArrowError> {
+        self.calibration.pass(self.hour.unwrap_or_default());
         let closed = self.close_watch(endpoints);
         let mut output = Output { findings: self.drain_findings(), ..Output::default() };
         self.incidents.fold();
@@ -350,7 +356,7 @@ impl Engine {
                 surprises.clear();
             }
             let now = self.hour.unwrap_or_default();
-            let each = Detector::ALL.iter().zip(&self.cuts);
+            let each = Detector::ALL.iter().zip(&self.full_cuts);
             for ((detector, cut), said) in each.zip(&mut partition.contribution.said) {
                 self.calibration.note_said((*detector, *cut), said, now);
                 said.clear();
@@ -402,7 +408,7 @@ impl Engine {
     /// Takes in the networks that many identities met in the hour, each once for all of them.
     fn learn_shared(&mut self) {
         let detector = Detector::NewNetwork;
-        let cut = self.cuts.get(detector as usize).copied().unwrap_or(f64::INFINITY);
+        let cut = self.full_cuts.get(detector as usize).copied().unwrap_or(f64::INFINITY);
         let now = self.hour.unwrap_or_default();
         let shared = self.partitions.iter_mut().flat_map(|it| it.contribution.shared.drain(..));
         for it in occasions(shared.collect()) {
@@ -424,7 +430,7 @@ impl Engine {
         let context = context!(self, endpoints);
         let answered = |endpoint| answered(&self.partitions, endpoint);
         let closed = self.watch.close(&At { context: &context, answered: &answered });
-        closed.calibrate(&mut self.calibration, &self.cuts);
+        closed.calibrate(&mut self.calibration, (&self.cuts, &self.full_cuts));
         self.judged.add(closed.judged.iter().map(|(_, windows)| windows).sum());
         closed
     }
@@ -435,7 +441,12 @@ impl Engine {
         // not stretch the budget over years.
         let before = self.counted.replace(now).unwrap_or(now);
         let passed = now.since(before).clamp(0, NS_PER_D);
+        let is_first = self.elapsed_ns < NS_PER_D;
         self.elapsed_ns += passed;
+        if is_first && self.elapsed_ns >= NS_PER_D {
+            self.calibration.end_first_day();
+            self.calibration.fit();
+        }
         self.judged.pass(passed);
         self.divide();
     }
@@ -449,7 +460,16 @@ impl Engine {
             *mean = windows * judged / all.max(1.0);
         }
         let lent = self.calibration.lent(self.plan.findings_per_day);
-        self.cuts = budget::cuts(&self.plan, &per_day, lent);
+        let cuts = |lent| {
+            let mut cuts = budget::cuts(&self.plan, &per_day, lent);
+            for (detector, cut) in Detector::ALL.iter().zip(&mut cuts) {
+                // What 99.9 % of ordinary windows stay under is the least that is told.
+                let least = self.calibration.score(*detector, UPPER_SURPRISE).min(LEAST_SCORE);
+                *cut = cut.max(least.min(self.plan.windows_per_finding_min));
+            }
+            cuts
+        };
+        (self.full_cuts, self.cuts) = (cuts(1.0), cuts(lent));
     }
 
     /// Whether a boundary was passed since the last look: quiet hours are skipped, so that it is

@@ -7,8 +7,10 @@
 mod agents;
 mod answers;
 mod breadths;
+mod group;
 mod inventory;
 mod itself;
+mod misfits;
 mod offered;
 mod owners;
 mod sizes;
@@ -19,8 +21,10 @@ mod tools;
 pub(crate) use agents::Agents;
 pub(crate) use answers::Answers;
 pub(crate) use breadths::Breadths;
+pub(crate) use group::Group;
 pub(crate) use inventory::{Inventory, New, SETTLED_H};
 pub(crate) use itself::{Begun, Itself, OwnCalls};
+pub(crate) use misfits::{JointlyTold, Misfits};
 pub(crate) use offered::Offered;
 pub(crate) use owners::{Access, Owners, Whose};
 pub(crate) use sizes::{SizeHabit, SizeLaw};
@@ -38,7 +42,7 @@ use crate::identity::{AllFlowing, Identity, forgetting};
 use crate::silence::AllSilences;
 use crate::snapshot::plain::{self, plain_unless_default};
 use crate::statistics::moments::Sums;
-use crate::statistics::{Moments, Predictive, Sketch};
+use crate::statistics::{Moments, Predictive};
 use crate::watch::Closed;
 use model::time::NS_PER_D;
 use model::{Detector, EndpointId, Endpoints, Time};
@@ -80,61 +84,6 @@ impl Measure {
 const MEMBERS_MIN: u32 = 20;
 /// Calls in the tenant from which on everyone may stand for the peers.
 const CALLS_MIN: u64 = 2_000;
-
-/// The sums over the members of a group.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Group {
-    pub(crate) members: u32,
-    /// Those of them that have sessions of an agent.
-    pub(crate) agents: u32,
-    pub(crate) counts: [Sums; Measure::COUNT],
-    #[serde(with = "plain")]
-    pub(crate) bytes: Sketch,
-    /// Squared distances of an hour's ln(1 + bytes) from its identity's own median.
-    pub(crate) bytes_within: Sums,
-    /// Members that use each endpoint, by the endpoint's number.
-    pub(crate) users: Vec<i32>,
-}
-
-impl Group {
-    fn absorb(&mut self, other: &Self) {
-        self.members += other.members;
-        self.agents += other.agents;
-        for (own, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            own.absorb(theirs);
-        }
-        self.bytes.merge(&other.bytes);
-        self.bytes_within.absorb(&other.bytes_within);
-        grow(&mut self.users, other.users.len());
-        for (own, theirs) in self.users.iter_mut().zip(&other.users) {
-            *own += theirs;
-        }
-    }
-
-    fn clear(&mut self) {
-        self.members = 0;
-        self.agents = 0;
-        self.counts = [Sums::default(); Measure::COUNT];
-        self.bytes.clear();
-        self.bytes_within = Sums::default();
-        self.users.clear();
-    }
-
-    /// Adds members that use an endpoint, or takes away those that no longer do.
-    pub(crate) fn add_users(&mut self, endpoint: EndpointId, members: i32) {
-        let index = endpoint.0 as usize;
-        grow(&mut self.users, index + 1);
-        if let Some(users) = self.users.get_mut(index) {
-            *users += members;
-        }
-    }
-
-    /// How many members use an endpoint.
-    pub(crate) fn users_of(&self, endpoint: EndpointId) -> u32 {
-        let users = self.users.get(endpoint.0 as usize).copied().unwrap_or(0);
-        u32::try_from(users).unwrap_or(0).min(self.members)
-    }
-}
 
 /// What is known of one endpoint over all identities.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -208,6 +157,8 @@ pub(crate) struct Contribution {
     pub(crate) shared: Vec<Shared>,
     /// Those of windows that raised a finding, as they were.
     pub(crate) said: Vec<Vec<f32>>,
+    /// Windows that the joint models judged in this hour, and those that they told of.
+    pub(crate) jointly_told: JointlyTold,
     /// Windows in which each detector could have had something to read.
     pub(crate) judged: [u64; Detector::ALL.len()],
     /// How days that ended compare with their identities' references.
@@ -286,6 +237,7 @@ pub(crate) struct Population {
     pub(crate) itself: Itself,
     /// What the days of everyone have in common.
     pub(crate) trend: Trend,
+    pub(crate) misfits: Misfits,
     pub(crate) tools: ToolUsers,
     aged_day: Option<i64>,
 }
@@ -295,12 +247,14 @@ impl Population {
     pub(crate) fn absorb<'a>(&mut self, contributions: impl Iterator<Item = &'a mut Contribution>) {
         let (mut seen, mut accesses) = (Vec::new(), Vec::new());
         let (mut growth, mut own) = (Growth::default(), OwnCalls::default());
+        let mut jointly_told = JointlyTold::default();
         for contribution in contributions {
             seen.push(&mut contribution.steps);
             accesses.append(&mut contribution.accesses);
             self.unnoted += std::mem::take(&mut contribution.unnoted);
             self.flowing.absorb(&std::mem::take(&mut contribution.flowing));
             growth.absorb(&std::mem::take(&mut contribution.growth));
+            jointly_told.absorb(std::mem::take(&mut contribution.jointly_told));
             self.calls += contribution.calls;
             self.everyone.absorb(&contribution.everyone);
             let left = std::mem::take(&mut contribution.left);
@@ -343,6 +297,7 @@ impl Population {
         self.owners.learn(accesses);
         self.unnoted += self.itself.learn(own);
         self.trend.absorb(&growth);
+        self.misfits.absorb(jointly_told);
         self.mix_total = self.mix.iter().sum();
         self.mix_kinds = self.mix.iter().filter(|calls| **calls > 0.0).count() as u32;
     }
@@ -464,6 +419,7 @@ impl Population {
     /// Forgets the groups: they are about to be drawn anew.
     pub(crate) fn disband(&mut self) {
         self.groups.clear();
+        self.misfits = Misfits::default();
     }
 
     /// Whether enough is known of anyone to judge a newcomer.

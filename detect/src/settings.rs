@@ -16,7 +16,8 @@ const SHARES: (f64, f64) = (0.01, 100.0);
 pub struct Settings {
     /// How many findings a day ordinary traffic may raise, per tenant, averaged over a week.
     pub findings_per_day: f64,
-    /// A finding must be rarer than once in this many windows, however large the budget is.
+    /// A finding must be rarer than once in this many windows, however large the budget is; of a detector that
+    /// judges few, in the time in which the one that judges most sees so many.
     pub windows_per_finding_min: f64,
     /// Detectors that stay silent, by name.
     pub disabled: Vec<String>,

@@ -236,17 +236,23 @@ pub(crate) struct Closed {
 }
 
 impl Closed {
-    /// Teaches the calibration what ordinary traffic has; what raised a finding counts as at its cut.
-    pub(crate) fn calibrate(&self, calibration: &mut Calibration, cuts: &[f64]) {
+    /// Teaches the calibration what ordinary traffic has; what raised a finding counts as at its cut, and by
+    /// the full one, while nothing is lent, as what is used of the budget.
+    pub(crate) fn calibrate(
+        &self,
+        calibration: &mut Calibration,
+        (cuts, full_cuts): (&[f64], &[f64]),
+    ) {
         for (detector, windows) in &self.judged {
             calibration.judge(*detector, *windows);
         }
         let said = self.said.iter().filter(|it| !it.goes_on);
         let said = said.map(|it| (it.detector, it.surprise, it.is_raised));
         for (detector, surprise, is_raised) in said.chain(self.occasions.iter().copied()) {
-            let cut = cuts.get(detector as usize).copied().unwrap_or(f64::INFINITY);
+            let of = |cuts: &[f64]| cuts.get(detector as usize).copied().unwrap_or(f64::INFINITY);
+            let cut = of(cuts);
             if is_raised {
-                calibration.note_raised((detector, cut), surprise);
+                calibration.note_raised((detector, of(full_cuts)), surprise);
                 calibration.learn_raised((detector, cut), surprise);
             } else {
                 calibration.learn(detector, &[surprise.max(0.0) as f32]);

@@ -127,6 +127,19 @@ def slow_drip(save):
             world.attack(people[2], at, "GET", f"/accounts/{20_000 + 14 * (day - 14) + number}", 700)
     save("slow_drip", "attack", "accounts_walked_fourteen_a_day", world, "generic", "customer-03")
 
+    world = catalogue(company(1105, days=26), lambda day: 1.0)  # a key that takes more of what it always takes
+    sync = world.caller("svc-catalogue")
+    for day in range(14, world.days):
+        for number in range(180):
+            at = world.at(day, 7, 3) + timedelta(minutes=4.5 * number, seconds=world.rng.randrange(200))
+            world.attack(sync, at, "GET", f"/products/{100 + world.rng.randrange(120)}", 700)
+    save("slow_drip", "attack", "the_same_products_again_and_again", world, "kong", "svc-catalogue")
+
+    world = company(1115, days=26)  # a campaign: all who read products read more of them from one day on
+    for name in ("svc-shop", "svc-search", "svc-mail", "svc-feed", "svc-print", "svc-ads", "svc-app", "svc-map"):
+        catalogue(world, lambda day: 1.6 if day >= 14 else 1.0, name)
+    save("slow_drip", "benign", "a_campaign_of_products", world, "canonical")
+
     world = company(1111)  # business grows for everybody, by four percent a day
     for hour in world.hours():
         day = (hour - START).days
@@ -158,6 +171,20 @@ def slow_drip(save):
     for day in range(world.days):
         reports(world, job, day, 20, 1.06 ** (day / 30))
     save("slow_drip", "benign", "a_service_that_grows_slowly", world, "kong")
+
+
+def catalogue(world, factor, name="svc-catalogue"):
+    """A service that reads the same products day after day, and a few large reports."""
+    job = world.add(name, [("GET", "/products/{n}", 1, 700)], 0.0)
+    if name == "svc-catalogue":
+        world.background(lambda caller, hour: caller is job)
+    for day in range(world.days):
+        reports(world, job, day, 20)
+        count = round(300 * factor(day) * world.rng.lognormvariate(0, 0.03))
+        for number in range(count):
+            at = world.at(day, 7) + timedelta(minutes=800 / count * number, seconds=world.rng.randrange(120))
+            world.call(job, at, "GET", f"/products/{100 + world.rng.randrange(120)}", 700, 200)
+    return world
 
 
 def weekend(world, day):

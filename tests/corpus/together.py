@@ -84,9 +84,9 @@ def make(save):
 
     it = months(2803)
     victim, other, hour = it.caller("stock-07"), it.caller("sales-01"), it.at(15, 9)
-    others_work(it, victim, other, hour, 26, ip=ELSEWHERE)
-    changes(it, victim, hour, 28, True, ELSEWHERE)
-    dead_links(it, victim, hour, 17, True, ELSEWHERE, start=900)
+    others_work(it, victim, other, hour, 24, ip=ELSEWHERE)  # one after the other: the order alone is not odd
+    changes(it, victim, hour, 55, True, ELSEWHERE, start=1_864, gap=20)
+    dead_links(it, victim, hour, 26, True, ELSEWHERE, start=2_994, gap=20)
     save("coincidence", "attack", "somebody_elses_work_from_elsewhere", it, "generic", victim.name, until=60,
          marker=ELSEWHERE)
 

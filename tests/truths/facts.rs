@@ -4,7 +4,7 @@ use super::Claim;
 use super::log::{HOUR_MS, Line, ms};
 use super::recount::{
     BEYOND, distinct, edges, foreign, is_secret, new_edges, new_tools, newcomers, pairs_beyond,
-    shape, subjects,
+    shape, subjects, taken_calls,
 };
 use super::words::{Said, after, before, between};
 use std::collections::{BTreeMap, BTreeSet};
@@ -368,8 +368,11 @@ fn machine_speed(about: &About<'_>) {
 #[track_caller]
 fn slow_drip(about: &About<'_>) {
     let is_bytes = about.says(" as many bytes a day");
-    let (after_days, after_time) = if is_bytes { (" (", ", where") } else { (",", ";") };
-    let days = between(&about.claim.sentence, " active days from ", after_days);
+    let is_calls = about.says(" times as many calls of ");
+    let (after_days, after_time) =
+        if is_bytes || is_calls { (" (", ", where") } else { (",", ";") };
+    let mark = if is_calls { " active days with any from " } else { " active days from " };
+    let days = between(&about.claim.sentence, mark, after_days);
     let day = days.split_once(" to ").map_or("", |it| it.1);
     let until = ms(between(&about.claim.sentence, ", by ", after_time));
     let today = about.own.iter().filter(|it| it.ms >= about.claim.start_ms && it.ms <= until);
@@ -377,6 +380,9 @@ fn slow_drip(about: &About<'_>) {
     if is_bytes {
         let bytes: u64 = today.filter_map(|it| it.bytes_out).sum();
         about.is_before(&format!(" on {day}, by "), bytes as f64);
+    } else if is_calls {
+        let all = today.copied().filter(|it| it.is_of(&about.claim.entity));
+        about.is_before(&format!(" on {day}, by "), taken_calls(all) as f64);
     } else {
         let known: BTreeSet<_> = about.earlier().map(|it| &*it.path).collect();
         let new = today.filter(|it| it.is_ok()).map(|it| &*it.path);

@@ -228,3 +228,12 @@ fn silence_days(claim: &Claim<'_>, own: &[&Line]) -> Option<f64> {
     let _said = between(&claim.sentence, "silent for ", " ");
     Some((back - last) as f64 / (24 * HOUR_MS) as f64)
 }
+
+/// Calls that were not refused, of hours in which one was answered without an error.
+pub(super) fn taken_calls<'a>(all: impl Iterator<Item = &'a Line>) -> usize {
+    let all: Vec<_> = all.collect();
+    let hour = |it: &Line| it.ms.div_euclid(HOUR_MS);
+    let answered = |of| all.iter().any(|it| hour(it) == of && it.status < 400);
+    let taken = all.iter().filter(|it| !matches!(it.status, 401 | 403 | 404 | 407));
+    taken.filter(|it| answered(hour(it))).count()
+}

@@ -1,6 +1,6 @@
 //! What an identity took on its days: so far today, and by what reference that is measured.
 
-use super::drift::{Bytes, Growth, News, Trend};
+use super::drift::{Drifted, Grown, Growth, News, Trend, Volume};
 use super::seen::Seen;
 use crate::open_window::OpenWindow;
 use crate::snapshot::plain;
@@ -14,12 +14,69 @@ const SILENT_DAYS: i32 = 7;
 /// Occasions on which it was told after which it is how things are now.
 const TOLD_MIN: u8 = 3;
 
+/// Endpoints whose calls of a day are counted, each by itself.
+const CALLS_AT_MAX: usize = 8;
+/// Calls in an hour from which on an endpoint's are counted, and in a day for them to be kept.
+const CALLS_HOUR_MIN: u32 = 8;
+const CALLS_DAY_MIN: u32 = 100;
+/// Days without a call after which an endpoint makes room.
+const CALLS_IDLE_DAYS: i32 = 30;
+
+/// Calls at one endpoint that were not refused.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct CallsAt {
+    #[serde(with = "plain")]
+    pub(crate) endpoint: EndpointId,
+    pub(crate) today: u32,
+    last_day: i32,
+    days: Volume,
+}
+
+impl CallsAt {
+    /// How far the days with this one have drifted.
+    pub(crate) fn read(&self, day: i32, trend: &Trend) -> Option<Drifted> {
+        let calls = Some(f64::from(self.today)).filter(|calls| *calls > 0.0)?;
+        self.days.read(day, calls, &trend.calls)
+    }
+
+    /// The calls that are usual for a day, everyone's growth in them.
+    pub(crate) fn usual(&self, day: i32, trend: &Trend) -> Option<f64> {
+        self.days.usual(day, &trend.calls)
+    }
+}
+
 /// Objects of today that were never read before, at one endpoint.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct NewsAt {
     #[serde(with = "plain")]
     pub(crate) endpoint: EndpointId,
     pub(crate) news: u32,
+}
+
+/// On how many occasions a drip was told, and the day of the last of them.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+struct Told {
+    times: u8,
+    day: i32,
+}
+
+impl Told {
+    /// Whether a drip on a day was told a few days ago.
+    const fn goes_on(self, day: i32) -> bool {
+        self.times > 0 && day.saturating_sub(self.day) < SILENT_DAYS
+    }
+
+    /// Takes note that one was told; whether that often that it is how it is now, and it begins anew.
+    fn tell(&mut self, day: i32) -> bool {
+        if !self.goes_on(day) {
+            (self.times, self.day) = (self.times.saturating_add(1), day);
+        }
+        let is_so = self.times >= TOLD_MIN;
+        if is_so {
+            self.times = 0;
+        }
+        is_so
+    }
 }
 
 /// Bytes and new objects of an identity's days, from its second one on.
@@ -30,12 +87,14 @@ pub(crate) struct Drip {
     /// Objects of today that it never read before; none while it read no object.
     pub(crate) news_today: Option<u32>,
     pub(crate) news_at: Vec<NewsAt>,
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: Volume,
     pub(crate) news: News,
+    /// By endpoint, where there are many calls.
+    pub(crate) calls: Vec<CallsAt>,
     pub(crate) seen: Seen,
-    /// On how many occasions a drip was told, and the last of them.
-    told: u8,
-    told_day: i32,
+    /// When a drip of bytes or objects was told, and one of calls.
+    told: Told,
+    told_calls: Told,
     /// The oddest reading since days began to add up.
     oddest: f32,
 }
@@ -46,6 +105,7 @@ impl Drip {
         if open.sized > 0 {
             self.bytes_today = Some(self.bytes_today.unwrap_or(0.0) + open.bytes_out);
         }
+        self.note_calls(open);
         let before = self.news_today.unwrap_or(0);
         for set in &open.objects {
             let news = set.objects.iter().map(|object| self.seen.add(object)).sum();
@@ -53,6 +113,19 @@ impl Drip {
             self.add_news(set.endpoint, news);
         }
         self.news_today.unwrap_or(0).saturating_sub(before)
+    }
+
+    fn note_calls(&mut self, open: &OpenWindow) {
+        for seen in open.endpoints.iter().filter(|seen| seen.is_accepted) {
+            let calls = seen.calls.saturating_sub(seen.refused);
+            if let Some(at) = self.calls.iter_mut().find(|at| at.endpoint == seen.endpoint) {
+                at.today = at.today.saturating_add(calls);
+            } else if calls >= CALLS_HOUR_MIN && self.calls.len() < CALLS_AT_MAX {
+                let days = Volume::default();
+                let last_day = open.start.day_number();
+                self.calls.push(CallsAt { endpoint: seen.endpoint, today: calls, last_day, days });
+            }
+        }
     }
 
     fn add_news(&mut self, endpoint: EndpointId, news: u32) {
@@ -67,46 +140,61 @@ impl Drip {
     /// one observation, and whoever is at it is no measure of itself.
     pub(crate) fn end_run(&mut self, surprise: f64) -> Option<f64> {
         self.oddest = self.oddest.max(surprise as f32);
-        let is_over = !self.bytes.runs() && !self.news.runs();
+        // Of calls only days are read that are enough for a finding.
+        let is_over = !self.bytes.runs()
+            && !self.news.runs()
+            && !self.calls.iter().any(|at| at.days.runs_long());
         is_over.then(|| f64::from(std::mem::take(&mut self.oddest)))
     }
 
     /// Whether the days add up to so much, in bytes and in objects, that they are no measure of what is
     /// usual.
     pub(crate) fn suspects(&self, trend: &Trend) -> (bool, bool) {
-        let bytes = self.bytes.is_suspect(self.bytes.scale(trend));
-        (bytes, self.news.is_suspect(self.seen.step(), trend))
+        let bytes = self.bytes.is_suspect(self.bytes.scale(&trend.bytes));
+        (bytes, self.news.is_suspect(self.seen.step(), &trend.objects))
     }
 
-    /// Whether a drip on a day was told a few days ago.
-    pub(crate) const fn goes_on(&self, day: i32) -> bool {
-        self.told > 0 && day.saturating_sub(self.told_day) < SILENT_DAYS
+    /// Whether a drip on a day, of calls or of bytes and objects, was told a few days ago.
+    pub(crate) const fn goes_on(&self, day: i32, is_of_calls: bool) -> bool {
+        let told = if is_of_calls { self.told_calls } else { self.told };
+        told.goes_on(day)
     }
 
-    /// Learns what the day had; `is_told` says that a drip was told on it. With `is_odd` as `None` nothing
-    /// is withheld.
+    /// Learns what the day had; `told` says whether a drip of bytes or objects was told on it, and one of
+    /// calls. With `is_odd` as `None` nothing is withheld.
     pub(crate) fn learn(
         &mut self,
         day: i32,
-        (is_odd, is_told): (Option<bool>, bool),
+        (is_odd, (is_told, is_told_of_calls)): (Option<bool>, (bool, bool)),
         trend: &Trend,
         growth: &mut Growth,
     ) {
-        let is_withheld = is_odd.map(|it| it || is_told);
+        let is_withheld = is_odd.map(|it| it || is_told || is_told_of_calls);
         if let Some(bytes) = self.bytes_today {
-            self.bytes.learn(day, bytes, is_withheld, (trend, growth));
+            self.bytes.learn(day, bytes, is_withheld, (&trend.bytes, &mut growth.bytes));
         }
         if let Some(news) = self.news_today {
             let step = self.seen.step();
-            self.news.learn(day, (f64::from(news), step), is_withheld, (trend, growth));
+            let objects = (&trend.objects, &mut growth.objects);
+            self.news.learn(day, (f64::from(news), step), is_withheld, objects);
         }
-        if is_told && !self.goes_on(day) {
-            (self.told, self.told_day) = (self.told.saturating_add(1), day);
+        let mut calls = Grown::default();
+        for at in self.calls.iter_mut().filter(|at| at.today > 0) {
+            at.last_day = day;
+            at.days.learn(day, f64::from(at.today), is_withheld, (&trend.calls, &mut calls));
         }
+        growth.calls.add_mean(&calls);
+        self.calls.retain_mut(|at| {
+            let is_idle = day.saturating_sub(at.last_day) > CALLS_IDLE_DAYS;
+            let today = std::mem::take(&mut at.today);
+            !is_idle && (today >= CALLS_DAY_MIN || at.days.is_known())
+        });
         // What was told that often is how it is now, and what it is measured by from here on.
-        if self.told >= TOLD_MIN {
-            (self.bytes, self.news) = (Bytes::default(), News::anew());
-            self.told = 0;
+        if is_told && self.told.tell(day) {
+            (self.bytes, self.news) = (Volume::default(), News::anew());
+        }
+        if is_told_of_calls && self.told_calls.tell(day) {
+            self.calls = Vec::new();
         }
         (self.bytes_today, self.news_today) = (None, None);
         self.news_at = Vec::new();
@@ -117,14 +205,32 @@ impl Drip {
         for at in &mut self.news_at {
             at.endpoint = endpoints.resolve(at.endpoint);
         }
+        let all = std::mem::take(&mut self.calls);
+        for at in all {
+            let endpoint = endpoints.resolve(at.endpoint);
+            // Of two that became one, the days of neither are the days of both.
+            match self.calls.iter_mut().find(|it| it.endpoint == endpoint) {
+                Some(it) => {
+                    it.today = it.today.saturating_add(at.today);
+                    it.last_day = it.last_day.max(at.last_day);
+                    it.days = Volume::default();
+                }
+                None => self.calls.push(CallsAt { endpoint, ..at }),
+            }
+        }
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        self.news_at.len() <= NEWS_AT_MAX && self.seen.is_sound()
+        self.news_at.len() <= NEWS_AT_MAX
+            && self.calls.len() <= CALLS_AT_MAX
+            && self.seen.is_sound()
     }
 
     pub(super) fn state_bytes(&self) -> usize {
-        size_of::<Self>() + self.seen.heap_bytes() + self.news_at.len() * size_of::<NewsAt>()
+        size_of::<Self>()
+            + self.seen.heap_bytes()
+            + self.news_at.len() * size_of::<NewsAt>()
+            + self.calls.len() * size_of::<CallsAt>()
     }
 }
 
@@ -134,10 +240,11 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_days_takes_little_memory() {
-        assert!(size_of::<Drip>() <= 320, "{}", size_of::<Drip>());
+        assert!(size_of::<Drip>() <= 360, "{}", size_of::<Drip>());
         let mut drip = Drip::default();
         (0..100_000).for_each(|object| _ = drip.seen.add(object));
-        assert!(drip.state_bytes() <= 320 + 2_048, "{}", drip.state_bytes());
+        assert!(drip.state_bytes() <= 360 + 2_048, "{}", drip.state_bytes());
+        assert!(size_of::<CallsAt>() <= 112, "{}", size_of::<CallsAt>());
     }
 
     #[test]
@@ -146,10 +253,11 @@ mod tests {
         let mut told = Vec::new();
         for day in 0..20 {
             drip.bytes_today = Some(1e6);
-            if !drip.goes_on(20_000 + day) {
+            if !drip.goes_on(20_000 + day, false) {
                 told.push(day);
             }
-            drip.learn(20_000 + day, (Some(false), true), &trend, &mut Growth::default());
+            assert!(!drip.goes_on(20_000 + day, true), "calls are another matter");
+            drip.learn(20_000 + day, (Some(false), (true, false)), &trend, &mut Growth::default());
         }
         assert_eq!(told, [0, 7, 14, 15], "then it begins anew");
     }

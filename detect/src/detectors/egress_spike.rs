@@ -1,7 +1,7 @@
 //! Egress spike: more bytes leave to an identity in an hour than it, or its peers, ever receive.
 
-use super::newcomer;
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, by_endpoint, windows_sql};
+use super::{newcomer, not_itself};
 use crate::explain::{bytes, history, own_most, percent, subject};
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
@@ -21,6 +21,10 @@ pub(crate) const ABOUT: About = About {
 const BYTES_MIN: f64 = 1_048_576.0;
 /// Windows of one's own that weigh as much as the peers.
 const PRIOR_WINDOWS: f64 = 5.0;
+/// How seldom, as surprise, an hour is of somebody who works as others do, came back from leave or changed
+/// jobs, as long as its calls do not say so; and where they do, because what is taken is told apart from them.
+const TURN: f64 = 6.0;
+const TURN_MIN: f64 = 4.0;
 /// No identity is so regular that a third more is odd: the least scale of ln(1 + x).
 const SCALE_MIN: f64 = 0.3;
 
@@ -44,6 +48,7 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     } else {
         surprise
     };
+    let surprise = surprise.min(turned(view, view.open.bytes_out));
     Some(Reading {
         detector: Detector::EgressSpike,
         entity: None,
@@ -54,6 +59,33 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         surprise,
         law,
     })
+}
+
+/// Surprise of an hour with at least so many bytes of somebody who began to work as others do.
+///
+/// Whoever turned to other work is one of all, and the share of everybody's hours with as many says how
+/// common it is; beyond the largest of them, which is no work that anybody does, it falls as 1/bytes⁴. How likely it is that somebody turned is what
+/// it is for anybody times the likelihood ratio of the hour's calls (Bayes), which is what the detector
+/// [`not_itself`] tells.
+fn turned(view: &View<'_>, bytes: f64) -> f64 {
+    let everyone = &view.population.everyone.bytes;
+    let beyond = (1.0 + bytes / BYTES_MIN).powi(-4);
+    let share = (everyone.weight_from(bytes) + beyond) / (everyone.weight(Kept::Slow) + 1.0);
+    let turned = (TURN - not_itself::of_hour(view.open).max(0.0)).max(TURN_MIN);
+    turned - share.min(1.0).log10()
+}
+
+/// The bytes from which on that has the surprise `cut`.
+fn least_turned(view: &View<'_>, cut: f64) -> f64 {
+    let (mut low, mut high) = (0.0, BYTES_MIN);
+    while turned(view, high) < cut && high < f64::from(f32::MAX) {
+        high *= 2.0;
+    }
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if turned(view, middle) < cut { low = middle } else { high = middle }
+    }
+    high
 }
 
 pub(crate) fn may_raise(reading: &Reading) -> bool {
@@ -137,7 +169,7 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
         counterfactual: format!(
             "would not be reported at {} in the hour or less",
-            bytes(newcomer::least(view, reading, cut)),
+            bytes(newcomer::least(view, reading, cut).max(least_turned(view, cut)).max(BYTES_MIN)),
         ),
         contributors,
         evidence_sql: windows_sql(view, "bytes_out, responses_with_size, requests"),

@@ -8,7 +8,7 @@
 mod known;
 
 pub(crate) use known::KnownNewcomers;
-use known::Usual;
+use known::{IDENTITIES_MIN, Usual};
 
 use super::{About, UPPER_SURPRISE, Words};
 use crate::engine::Context;
@@ -34,10 +34,10 @@ const DANGER_FULL: f64 = 0.9;
 const LOGGED_H_MIN: u32 = 7 * 24;
 /// Hours at a log's start in which whoever is there comes for the first time.
 const BEGUN_H: u32 = 24;
-/// Fewer new identities in an hour are never a finding, unless there is no room.
-const IDENTITIES_MIN: u64 = 500;
 /// Hours without any of it after which what comes is another finding.
 const OVER_H: i32 = 24;
+/// The same of more than ever came, which has a beginning and an end; room is short for longer.
+const PAUSE_H: i32 = 3;
 /// What is said of an hour is said again where it has grown by this at the hour's end, or has doubled.
 const GROWTH: f64 = 1.25;
 
@@ -102,7 +102,9 @@ pub(crate) struct Newcomers {
 struct Read {
     told: Told,
     usual: Usual,
-    /// It has more than ever, or more than there is room for.
+    /// It has more than ever.
+    is_far: bool,
+    /// It has that, or more than there is room for.
     is_odd: bool,
 }
 
@@ -240,11 +242,10 @@ impl Newcomers {
             is_raised: false,
             goes_on: false,
         };
-        let is_far =
-            is_known(context, &usual) && count >= IDENTITIES_MIN && told.may_raise(context);
+        let is_far = is_known(context, &usual) && count >= usual.floor() && told.may_raise(context);
         let is_enabled = context.plan.is_enabled(Detector::IdentityExplosion);
         let is_full = self.calls_beyond > 0 && is_enabled && told.is_within(context);
-        Read { told, usual, is_odd: is_far || is_full }
+        Read { told, usual, is_far, is_odd: is_far || is_full }
     }
 
     /// Says it, or says it again where it has grown.
@@ -252,6 +253,7 @@ impl Newcomers {
         self.flooded = Some(context.hour);
         let beyond = self.beyond();
         let (count, hour) = (self.hour.count(), context.hour.hour_number());
+        self.episode.take_if(|it| read.is_far && hour - it.last_hour >= PAUSE_H);
         let episode = self.episode.get_or_insert_with(|| Episode {
             start: context.hour,
             detected_at: self.hour.last,
@@ -321,7 +323,7 @@ fn finding(
     let cut = context.cut_of(now.detector);
     let cut = context.calibration.surprise_at(now.detector, cut);
     let own = usual.surprise(count as f64);
-    let is_far = is_known(context, usual) && count >= IDENTITIES_MIN && own >= cut;
+    let is_far = is_known(context, usual) && count >= usual.floor() && own >= cut;
     let told = Told {
         start: episode.start,
         observed: count as f64,
@@ -393,7 +395,7 @@ fn counterfactual(
     beyond: &Beyond,
 ) -> String {
     let fewer = cut.map(|cut| {
-        let most = usual.least(cut).max(IDENTITIES_MIN) - 1;
+        let most = usual.least(cut).max(usual.floor()) - 1;
         format!("at {} or fewer in the hour", counted(most, "new identity"))
     });
     let room = (beyond.calls > 0).then(|| {

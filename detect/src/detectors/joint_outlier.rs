@@ -38,9 +38,9 @@ pub(crate) fn could_read(view: &View<'_>) -> bool {
 }
 
 /// Whether any window was judged by a model before this hour: what is rare under a new model is not
-/// known until one hour of it is over.
+/// known until one hour of it is over. Nor may it where it is the models that are odd.
 pub(crate) fn may_raise(view: &View<'_>) -> bool {
-    view.calibration.judged(Detector::JointOutlier) > 0.0
+    view.calibration.judged(Detector::JointOutlier) > 0.0 && !view.population.misfits.are_silent()
 }
 
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {

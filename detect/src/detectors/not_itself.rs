@@ -76,9 +76,13 @@ const ESCAPE_MIN: f64 = 10.0;
 
 /// A closed hour is one of a run that looks like somebody else's, or ends it.
 pub(crate) fn note(identity: &mut Identity, open: &OpenWindow) {
+    let hour = open.start.hour_number();
+    for said in open.told_of(Detector::NotItself) {
+        identity.estranged.say(hour, said.magnitude, open.calls);
+    }
     if identity.learned >= RUN_LEARNED_MIN && open.calls > 0 {
         let is_said = open.told_of(Detector::NotItself).next().is_some();
-        identity.estranged.add(open.start.hour_number(), of_hour(open), is_said);
+        identity.estranged.add(hour, of_hour(open), is_said);
     }
 }
 
@@ -110,7 +114,7 @@ fn effective(calls: f64) -> f64 {
 }
 
 /// What an hour's calls alone say, as surprise; below 0 where they are likelier from the identity itself.
-fn of_hour(open: &OpenWindow) -> f64 {
+pub(crate) fn of_hour(open: &OpenWindow) -> f64 {
     let calls = f64::from(open.calls.max(1));
     open.log_ratio / calls * effective(calls) / LN_10
 }

@@ -1,12 +1,13 @@
-//! Slow drip: a little more each day, in bytes or in objects never read before, for many days.
+//! Slow drip: a little more each day, in bytes, in objects never read before or in calls of an endpoint, for
+//! many days.
 
 use super::{About, Law, Reading, UPPER_SURPRISE, View, Words, whose};
-use crate::daily::drift::{Drifted, Z_MAX, Z_MIN};
-use crate::daily::{Daily, Drip};
-use crate::explain::{bytes, day, number, percent, subject};
+use crate::daily::drift::{Drifted, RUN_DAYS_MIN, Z_MAX, Z_MIN};
+use crate::daily::{CallsAt, Daily, Drip};
+use crate::explain::{bytes, day, number, percent, quote, subject};
 use crate::statistics::tail::largest_of;
 use model::time::NS_PER_D;
-use model::{Contributor, Detector, Finding, Time};
+use model::{Contributor, Detector, EndpointId, Finding, Time};
 
 pub(crate) const ABOUT: About = About {
     version: 1,
@@ -16,23 +17,32 @@ pub(crate) const ABOUT: About = About {
     attack: &["T1030", "T1029"],
 };
 
-/// Fewer days in a row than this are no drip.
-const DAYS_MIN: u16 = 5;
 /// Time since the first call.
 const AGE_MIN_NS: i64 = 6 * NS_PER_D;
-/// Less growth than this over the days is never a finding, ...
+/// Less growth than this over the days is never a finding, of calls at one endpoint, which vary less, this, ...
 const RATIO_MIN: f64 = 1.4;
-/// ... nor fewer bytes or objects beyond what was expected of them.
+const CALLS_RATIO_MIN: f64 = 1.25;
+/// ... nor fewer bytes, objects or calls at an endpoint beyond what was expected of them.
 const BYTES_MIN: f64 = 10_485_760.0;
 const OBJECTS_MIN: f64 = 40.0;
-/// It is looked at twice: bytes and objects.
-const LOOKS: f64 = 2.0;
+const CALLS_MIN: f64 = 400.0;
 
 /// What grows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum What {
     Bytes,
     Objects,
+    Calls(EndpointId),
+}
+
+impl What {
+    /// Less growth over the days is never a finding.
+    const fn ratio_min(self) -> f64 {
+        match self {
+            Self::Bytes | Self::Objects => RATIO_MIN,
+            Self::Calls(_) => CALLS_RATIO_MIN,
+        }
+    }
 }
 
 /// The day, and what was taken on it.
@@ -41,74 +51,126 @@ fn parts<'a>(view: &View<'a>) -> Option<(&'a Daily, &'a Drip)> {
     Some((daily, daily.drip.as_deref()?))
 }
 
-/// What a day of bytes is expected to have.
-fn usual_bytes(view: &View<'_>, (daily, drip): (&Daily, &Drip)) -> f64 {
-    drip.bytes.usual(daily.day, &view.population.trend).unwrap_or(0.0)
+/// What a day is expected to have: of bytes, or of calls.
+fn usual(view: &View<'_>, (daily, drip): (&Daily, &Drip), what: What) -> f64 {
+    let trend = &view.population.trend;
+    let usual = match what {
+        What::Bytes => drip.bytes.usual(daily.day, &trend.bytes),
+        What::Calls(endpoint) => calls_at(drip, endpoint).and_then(|it| it.usual(daily.day, trend)),
+        What::Objects => None,
+    };
+    usual.unwrap_or(0.0)
+}
+
+fn calls_at(drip: &Drip, endpoint: EndpointId) -> Option<&CallsAt> {
+    drip.calls.iter().find(|it| it.endpoint == endpoint)
+}
+
+/// How often it is looked at: bytes and objects, or each endpoint with many calls.
+fn looks(drip: &Drip, what: What) -> f64 {
+    match what {
+        What::Bytes | What::Objects => 2.0,
+        What::Calls(_) => drip.calls.len() as f64,
+    }
 }
 
 fn of_bytes(view: &View<'_>, (daily, drip): (&Daily, &Drip)) -> Option<Drifted> {
     let bytes = drip.bytes_today.filter(|bytes| *bytes > 0.0)?;
-    drip.bytes.read(daily.day, bytes, &view.population.trend)
+    drip.bytes.read(daily.day, bytes, &view.population.trend.bytes)
 }
 
 fn of_objects(view: &View<'_>, (daily, drip): (&Daily, &Drip)) -> Option<Drifted> {
     let news = (f64::from(drip.news_today?), drip.seen.step());
-    drip.news.read(daily.day, news, &view.population.trend)
+    drip.news.read(daily.day, news, &view.population.trend.objects)
 }
 
-/// The odder of the two, among those above their floors first.
-fn drifted(view: &View<'_>, daily: (&Daily, &Drip)) -> Option<(What, Drifted)> {
+/// Of calls only days that are enough for a finding are read: there are many endpoints.
+fn of_calls(view: &View<'_>, daily: &Daily, at: &CallsAt) -> Option<(What, Drifted)> {
+    let drifted = at.read(daily.day, &view.population.trend)?;
+    (drifted.run.days >= RUN_DAYS_MIN).then_some((What::Calls(at.endpoint), drifted))
+}
+
+/// The odder of bytes and objects, and the oddest of the endpoints' calls, among those above their floors first.
+fn drifted(view: &View<'_>, daily: (&Daily, &Drip)) -> [Option<(What, Drifted)>; 2] {
     let both = [(What::Bytes, of_bytes(view, daily)), (What::Objects, of_objects(view, daily))];
-    let each = both.into_iter().filter_map(|(what, drifted)| Some((what, drifted?)));
-    each.reduce(|best, next| {
+    let taken = both.into_iter().filter_map(|(what, drifted)| Some((what, drifted?)));
+    let names = [&*view.identity.name, view.identity.label.as_deref().unwrap_or_default()];
+    let is_within = |at: &&CallsAt| {
+        view.plan.is_within(Detector::SlowDrip, Some(names), view.endpoints.name(at.endpoint))
+    };
+    let calls = daily.1.calls.iter().filter(is_within);
+    let calls = calls.filter_map(|at| of_calls(view, daily.0, at));
+    let odder = |best, next| {
         let rank = |it: &(What, Drifted)| (is_worth_it(view, daily, it), it.1.surprise);
         if rank(&next) > rank(&best) { next } else { best }
-    })
+    };
+    [taken.reduce(odder), calls.reduce(odder)]
+}
+
+/// What a reading is of.
+fn drifted_as_read(
+    view: &View<'_>,
+    daily: (&Daily, &Drip),
+    entity: Option<EndpointId>,
+) -> Option<(What, Drifted)> {
+    let [taken, calls] = drifted(view, daily);
+    if entity.is_some() { calls } else { taken }
 }
 
 /// Whether it grew by enough, for long enough, to be worth a person's time.
 fn is_worth_it(view: &View<'_>, daily: (&Daily, &Drip), (what, drifted): &(What, Drifted)) -> bool {
     let days = f64::from(drifted.run.days);
     let more = match what {
-        What::Bytes => days * usual_bytes(view, daily) * (drifted.ratio - 1.0) / BYTES_MIN,
+        What::Bytes => days * usual(view, daily, *what) * (drifted.ratio - 1.0) / BYTES_MIN,
+        What::Calls(_) => days * usual(view, daily, *what) * (drifted.ratio - 1.0) / CALLS_MIN,
         What::Objects => f64::from(drifted.run.sum - drifted.run.expected) / OBJECTS_MIN,
     };
-    drifted.is_above && drifted.run.days >= DAYS_MIN && drifted.ratio >= RATIO_MIN && more >= 1.0
+    drifted.is_above
+        && drifted.run.days >= RUN_DAYS_MIN
+        && drifted.ratio >= what.ratio_min()
+        && more >= 1.0
 }
 
-pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
-    let parts = parts(view)?;
-    let (daily, (_, drifted)) = (parts.0, drifted(view, parts)?);
-    let surprise = largest_of(drifted.surprise, LOOKS);
-    // What nobody is shown is not worth its time.
-    let is_shown = surprise >= crate::partition::SIGNAL_SURPRISE_MIN;
-    let upper = is_shown.then(|| drifted.law.ratio_below(UPPER_SURPRISE + LOOKS.log10()));
-    Some(Reading {
-        detector: Detector::SlowDrip,
-        entity: None,
-        start: daily.start(),
-        end: daily.close(),
-        observed: drifted.ratio,
-        expected: 1.0,
-        surprise,
-        law: Law::Bound(upper.unwrap_or(drifted.ratio)),
+/// Of bytes or objects, and of calls.
+pub(crate) fn read(view: &View<'_>) -> [Option<Reading>; 2] {
+    let Some(parts) = parts(view) else { return [None, None] };
+    drifted(view, parts).map(|drifted| {
+        let (what, drifted) = drifted?;
+        let looks = looks(parts.1, what);
+        let surprise = largest_of(drifted.surprise, looks);
+        // What nobody is shown is not worth its time.
+        let is_shown = surprise >= crate::partition::SIGNAL_SURPRISE_MIN;
+        let upper = is_shown.then(|| drifted.law.ratio_below(UPPER_SURPRISE + looks.log10()));
+        Some(Reading {
+            detector: Detector::SlowDrip,
+            entity: if let What::Calls(endpoint) = what { Some(endpoint) } else { None },
+            start: parts.0.start(),
+            end: parts.0.close(),
+            observed: drifted.ratio,
+            expected: 1.0,
+            surprise,
+            law: Law::Bound(upper.unwrap_or(drifted.ratio)),
+        })
     })
 }
 
-pub(crate) fn may_raise(view: &View<'_>) -> bool {
+pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
     let Some(parts) = parts(view) else { return false };
     parts.0.start().since(view.identity.first_seen) >= AGE_MIN_NS
-        && drifted(view, parts).is_some_and(|it| is_worth_it(view, parts, &it))
+        && drifted_as_read(view, parts, reading.entity)
+            .is_some_and(|it| is_worth_it(view, parts, &it))
 }
 
 /// Whether it was said within the last week.
-pub(crate) fn goes_on(view: &View<'_>) -> bool {
-    parts(view).is_some_and(|(daily, drip)| drip.goes_on(daily.day))
+pub(crate) fn goes_on(view: &View<'_>, reading: &Reading) -> bool {
+    parts(view).is_some_and(|(daily, drip)| drip.goes_on(daily.day, reading.entity.is_some()))
 }
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let Some(parts) = parts(view) else { return Words::none(ABOUT.danger) };
-    let Some((what, drifted)) = drifted(view, parts) else { return Words::none(ABOUT.danger) };
+    let Some((what, drifted)) = drifted_as_read(view, parts, reading.entity) else {
+        return Words::none(ABOUT.danger);
+    };
     let (daily, drip) = parts;
     let run = drifted.run;
     let from = day(Time::from_ns(i64::from(run.from) * NS_PER_D));
@@ -125,8 +187,24 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             number(Z_MAX),
             bytes(drip.bytes_today.unwrap_or(0.0)),
             view.open.last,
-            bytes(usual_bytes(view, parts)),
-            percent(view.population.trend.bytes.exp_m1()),
+            bytes(usual(view, parts, what)),
+            percent(view.population.trend.bytes.growth.exp_m1()),
+            number2(reading.law.value_at(UPPER_SURPRISE)),
+            number(f64::from(drifted.reference)),
+        ),
+        What::Calls(endpoint) => format!(
+            "{subject} made {} times as many calls of {} a day as is usual for it, refused ones and hours without an \
+             answered one left out, over {days} active days with any from {from} to {until} (the geometric mean, each day held to between {} deviations \
+             below and {} above); {} on {until}, by {}, where {} are usual for such a day, everyone's change of {} in \
+             it; chance stays under {} times over as many days in 999 of 1000; it is measured by {} days of its own.",
+            number2(drifted.ratio),
+            view.endpoints.name(endpoint),
+            number(-Z_MIN),
+            number(Z_MAX),
+            number(calls_at(drip, endpoint).map_or(0.0, |it| f64::from(it.today))),
+            view.open.last,
+            number(usual(view, parts, what)),
+            percent(view.population.trend.calls.growth.exp_m1()),
             number2(reading.law.value_at(UPPER_SURPRISE)),
             number(f64::from(drifted.reference)),
         ),
@@ -146,10 +224,11 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         ),
     };
     // The floors count too: below them nothing is said, however odd.
-    let (most, expected) = (drifted.law.ratio_below(cut + LOOKS.log10()), f64::from(run.expected));
+    let (most, expected) =
+        (drifted.law.ratio_below(cut + looks(drip, what).log10()), f64::from(run.expected));
     let counterfactual = match what {
-        What::Bytes => {
-            let most = floor2(most.max(RATIO_MIN));
+        What::Bytes | What::Calls(_) => {
+            let most = floor2(most.max(what.ratio_min()));
             format!("would not be reported below {most:.2} times as many over these days")
         }
         What::Objects => {
@@ -163,20 +242,34 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
         sentence,
         counterfactual,
         contributors: contributors(view, drip, what),
-        evidence_sql: format!(
+        evidence_sql: evidence_sql(view, reading, what),
+        danger: ABOUT.danger,
+    }
+}
+
+/// The days in question: of bytes and objects from its hours, of calls from its operations.
+fn evidence_sql(view: &View<'_>, reading: &Reading, what: What) -> String {
+    match what {
+        What::Calls(endpoint) => format!(
+            "SELECT day_start AS day, requests_accepted, requests FROM operations WHERE {} AND endpoint = {} AND \
+             day_start < TIMESTAMP '{}' ORDER BY 1 DESC LIMIT 48",
+            whose(view),
+            quote(view.endpoints.name(endpoint)),
+            reading.end,
+        ),
+        What::Bytes | What::Objects => format!(
             "SELECT date_trunc('day', window_start) AS day, sum(bytes_out) AS bytes_out, sum(objects_new) AS \
              objects_new FROM windows WHERE {} AND window_start < TIMESTAMP '{}' GROUP BY 1 \
              ORDER BY 1 DESC LIMIT 48",
             whose(view),
             reading.end,
         ),
-        danger: ABOUT.danger,
     }
 }
 
 /// The endpoints that had most of the day's.
 fn contributors(view: &View<'_>, drip: &Drip, what: What) -> Vec<Contributor> {
-    if what == What::Bytes {
+    if what != What::Objects {
         return Vec::new();
     }
     let total = drip.news_today.unwrap_or(0).max(1);

@@ -1,11 +1,14 @@
 //! A run of hours that look like somebody else's: what one of them alone does not show.
 
+use super::recurrence::{GROWTH, NIGHT_H};
 use serde::{Deserialize, Serialize};
 
 /// Hours without a call after which a run is over.
 const GAP_MAX_H: i32 = 2;
 /// How much of what the hours before said counts in the next: they are of one task, or of one intruder.
 const CARRIED: f32 = 0.5;
+/// So many times the calls are not what was said before.
+const CALLS_GROWTH: u32 = 2;
 /// What a run can say at most, as surprise.
 const SUM_MAX: f32 = 100.0;
 
@@ -19,6 +22,10 @@ pub(crate) struct Estranged {
     sum: f32,
     /// Somebody was told of it: from then on each hour speaks for itself.
     is_said: bool,
+    /// The last hour of which somebody was told, how much of it there was, and in how many calls.
+    said_hour: i32,
+    said: f32,
+    said_calls: u32,
 }
 
 impl Estranged {
@@ -27,7 +34,7 @@ impl Estranged {
     pub(crate) fn add(&mut self, hour: i32, surprise: f64, is_said: bool) {
         // A run ends with an hour that is its own, however odd those before it were.
         if surprise <= 0.0 {
-            *self = Self { hour, ..Self::default() };
+            (self.hour, self.hours, self.sum, self.is_said) = (hour, 0, 0.0, false);
             return;
         }
         let before = if self.is_near(hour) { *self } else { Self::default() };
@@ -37,7 +44,21 @@ impl Estranged {
             hours: before.hours.saturating_add(1),
             sum: sum.min(SUM_MAX),
             is_said: before.is_said || is_said,
+            ..*self
         };
+    }
+
+    /// Takes note that somebody was told of an hour: how much of it, and in how many calls.
+    pub(crate) fn say(&mut self, hour: i32, magnitude: f64, calls: u32) {
+        (self.said_hour, self.said, self.said_calls) = (hour, magnitude as f32, calls);
+    }
+
+    /// Whether an hour with so much of it only goes on with what was said of the same night, whichever
+    /// endpoint shows it most; many more calls are no going on.
+    pub(crate) fn goes_on(&self, hour: i32, magnitude: f64, calls: u32) -> bool {
+        (1..=NIGHT_H).contains(&hour.saturating_sub(self.said_hour))
+            && magnitude < GROWTH * f64::from(self.said)
+            && calls < self.said_calls.saturating_mul(CALLS_GROWTH)
     }
 
     fn is_near(&self, hour: i32) -> bool {
@@ -52,7 +73,7 @@ impl Estranged {
 
     /// Whether it is within its limits.
     pub(crate) fn is_sound(&self) -> bool {
-        (0.0..=SUM_MAX).contains(&self.sum)
+        (0.0..=SUM_MAX).contains(&self.sum) && self.said >= 0.0
     }
 }
 
@@ -68,6 +89,17 @@ mod tests {
         }
         assert_eq!(run.before(at), expected);
         assert!(run.is_sound());
+    }
+
+    #[test]
+    fn a_night_is_told_once_unless_it_grows() {
+        let mut run = Estranged::default();
+        assert!(!run.goes_on(1_000, 0.1, 1), "nothing was said");
+        run.say(1_000, 8.0, 40);
+        run.add(1_002, -1.0, false);
+        assert!(run.goes_on(1_012, 9.9, 79), "an hour of its own between");
+        assert!(!run.goes_on(1_012, 10.1, 40) && !run.goes_on(1_012, 8.0, 80), "it has grown");
+        assert!(!run.goes_on(1_013, 1.0, 1), "another night, whatever went on in silence");
     }
 
     #[test]

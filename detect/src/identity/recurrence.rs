@@ -21,18 +21,21 @@ const RECURRING: [(Detector, bool); 13] = [
     (Detector::JointOutlier, false),
     (Detector::NotItself, true),
 ];
-/// Occasions, hours apart, after which a deviation of volume is a habit and is learned.
+/// Occasions, of each of which somebody was told, after which a deviation of volume is a habit and is learned.
 const OCCASIONS_MIN: u8 = 3;
 /// Hours between two occasions on which somebody looks like somebody else: a night's job lasts one
 /// night, and who took over an identity for a night has had one occasion.
-const NIGHT_H: i32 = 12;
+pub(super) const NIGHT_H: i32 = 12;
 
 /// Kinds of findings that an identity keeps occasions of: a detector's at one endpoint are one kind.
 const KINDS_MAX: usize = 16;
 /// Hours after which an occasion no longer counts towards a habit: 60 days.
 const OCCASIONS_KEPT_H: i32 = 60 * 24;
+/// Hours in which a deviation of volume or order that comes back goes on with what was said: a break at
+/// work, or a job's next part.
+const PAUSE_H: i32 = 6;
 /// Growth of the magnitude from which on a finding is not the one before.
-const GROWTH: f64 = 1.25;
+pub(super) const GROWTH: f64 = 1.25;
 
 /// What was raised, as far as a habit of it goes.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +55,11 @@ impl Recurring {
     const fn said(self) -> (f32, f32) {
         let said = if self.is_silent { 0.0 } else { self.magnitude as f32 };
         if self.is_part { (0.0, said) } else { (said, 0.0) }
+    }
+
+    /// Hours after the last one in which it goes on.
+    fn pause_h(self) -> i32 {
+        if self.may_recur() { PAUSE_H } else { 1 }
     }
 
     /// Whether such findings can become a habit at all.
@@ -89,7 +97,7 @@ struct Occasions {
 pub(crate) struct Recurrence(Vec<Occasions>);
 
 impl Recurrence {
-    /// Whether a finding only goes on with what was said of the hour before.
+    /// Whether a finding only goes on with what was said of the hours before.
     ///
     /// A condition that lasts is one finding, until it has grown by a quarter since it was said. What was
     /// only said as a part says nothing of what passes its own cut: that has its own severity and evidence.
@@ -97,7 +105,7 @@ impl Recurrence {
         self.0.iter().any(|it| {
             let said = if raised.is_part { it.said.max(it.said_as_part) } else { it.said };
             it.is_of(raised)
-                && hour == it.last_hour + 1
+                && (it.last_hour + 1..=it.last_hour + raised.pause_h()).contains(&hour)
                 && raised.magnitude < GROWTH * f64::from(said)
         })
     }
@@ -138,14 +146,14 @@ impl Recurrence {
                 all = false;
                 continue;
             }
-            let apart = if one.detector == Detector::NotItself { NIGHT_H } else { 1 };
+            let apart = if one.detector == Detector::NotItself { NIGHT_H } else { one.pause_h() };
             if hour > before.last_hour.saturating_add(apart) {
                 before.count = before.count.saturating_add(1);
             }
             let is_alike = one.magnitude < GROWTH * f64::from(before.magnitude);
             all &= before.count >= OCCASIONS_MIN && is_alike;
             before.magnitude = before.magnitude.max(now.magnitude);
-            if hour > before.last_hour.saturating_add(1) {
+            if hour > before.last_hour.saturating_add(one.pause_h()) {
                 (before.said, before.said_as_part) = (said, said_as_part);
             } else if one.is_part && !one.is_silent {
                 before.said_as_part = said_as_part;
@@ -197,7 +205,8 @@ mod tests {
         assert!((100..120).all(|hour| !recurrence.note(speed(), hour)), "one long occasion");
         assert!(recurrence.goes_on(of(Detector::MachineSpeed, 10.0), 120), "one finding is enough");
         assert!(!recurrence.goes_on(of(Detector::MachineSpeed, 20.0), 120), "it has grown");
-        assert!(!recurrence.goes_on(of(Detector::MachineSpeed, 9.0), 121), "it had stopped");
+        assert!(recurrence.goes_on(of(Detector::MachineSpeed, 9.0), 125), "a pause");
+        assert!(!recurrence.goes_on(of(Detector::MachineSpeed, 9.0), 126), "it had stopped");
         assert!(!recurrence.note(speed(), 130));
         assert!(recurrence.note(speed(), 140));
         let louder = std::iter::once(of(Detector::MachineSpeed, 90.0));

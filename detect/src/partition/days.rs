@@ -62,14 +62,16 @@ impl Partition {
                 }
             }
             let is_drip = raised(Detector::SlowDrip);
-            let drip = readings.iter().find(|it| it.detector == Detector::SlowDrip);
+            let drips = readings.iter().filter(|it| it.detector == Detector::SlowDrip);
+            let drip = drips.max_by(|a, b| a.surprise.total_cmp(&b.surprise));
             learn(context, &mut self.contribution, identity);
             // Of days that belong together, once they are over, the oddest is judged.
             if let (Some(daily), Some(reading)) = (&mut identity.daily, drip)
                 && let Some(drip) = &mut daily.drip
                 && let Some(surprise) = drip.end_run(reading.surprise)
             {
-                let is_raised = is_drip || drip.goes_on(daily.day);
+                let goes_on = drip.goes_on(daily.day, reading.entity.is_some());
+                let is_raised = is_drip || goes_on;
                 let oddest = Reading { surprise, ..*reading };
                 judge(context, &mut self.contribution, (&oddest, is_raised));
             }
@@ -105,7 +107,7 @@ pub(super) fn note(
 
 fn read(context: &Context<'_>, identity: &Identity, open: &OpenWindow) -> Vec<Reading> {
     let view = context.view(identity, open);
-    OF_DAYS.into_iter().filter_map(|detector| detectors::read_day(detector, &view)).collect()
+    OF_DAYS.into_iter().flat_map(|detector| detectors::read_day(detector, &view)).collect()
 }
 
 /// Takes a day's reading into the calibration; what raised counts as just at the cut.
@@ -129,11 +131,14 @@ fn judge(context: &Context<'_>, into: &mut Contribution, (reading, is_raised): (
 /// Learns the day and ends it.
 fn learn(context: &Context<'_>, into: &mut Contribution, identity: &mut Identity) {
     let Some(daily) = &mut identity.daily else { return };
-    let is_drip = daily.raised.iter().any(|it| it.detector == Detector::SlowDrip);
+    let drips = || daily.raised.iter().filter(|it| it.detector == Detector::SlowDrip);
+    let is_told = drips().any(|it| it.entity.is_none());
+    let is_told_of_calls = drips().any(|it| it.entity.is_some());
     if let Some(drip) = &mut daily.drip {
         let is_odd = (!context.plan.learns_all).then_some(daily.is_odd);
         let trend = &context.population.trend;
-        drip.learn(daily.day, (is_odd, is_drip), trend, &mut into.growth);
+        let told = (is_told, is_told_of_calls);
+        drip.learn(daily.day, (is_odd, told), trend, &mut into.growth);
     }
     let is_beat = daily.raised.iter().any(|it| it.detector == Detector::Cadence);
     let is_habit = daily.beat.learn(daily.day, &daily.rhythm, daily.is_odd, is_beat);

@@ -29,6 +29,9 @@ pub(super) fn take(
         let oddest = of_this.iter().map(|reading| reading.surprise as f32).reduce(f32::max);
         let Some(oddest) = oddest.filter(|_| !suspect.bars(detector)) else { continue };
         let is_said = open.raised.iter().any(|it| it.detector == detector && !it.is_silent);
+        if detector == Detector::JointOutlier {
+            contribution.jointly_told.add(is_said);
+        }
         let network = shared_network(context, (identity, open), (detector, oddest));
         let counts = is_occasion(context, identity, open, (detector, oddest));
         // What newcomers raise is no measure, but it is said; of a network that many met, once.

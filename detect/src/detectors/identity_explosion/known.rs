@@ -6,6 +6,10 @@ use model::time::NS_PER_D;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Fewer new identities in an hour are never a finding, unless there is no room; ...
+pub(super) const IDENTITIES_MIN: u64 = 500;
+/// ... nor fewer times as many as are allowed: a launch brings ten times as many, and sometimes more.
+const TIMES_MIN: f64 = 20.0;
 /// Days that are remembered.
 const DAYS_MAX: i32 = 60;
 /// Hours from which on it is known how many are ordinary.
@@ -101,6 +105,11 @@ impl Usual {
         } else {
             self.record() + TAIL * (count / self.allowed).log10()
         }
+    }
+
+    /// The fewest that are a finding, whatever their surprise.
+    pub(super) fn floor(&self) -> u64 {
+        IDENTITIES_MIN.max((TIMES_MIN * self.allowed).ceil() as u64)
     }
 
     /// The count with that surprise; never below what is allowed.
