@@ -333,6 +333,18 @@ pub(crate) fn unit(reading: &Reading, view: &View<'_>) -> &'static str {
     }
 }
 
+/// All that the numbers of a detector's readings may count.
+pub(crate) const fn units_of(detector: Detector) -> [&'static str; 2] {
+    let usual = about(detector).unit;
+    match detector {
+        Detector::Dormant => [usual, dormant::UNIT_NEWBORN],
+        Detector::Sequence => [usual, sequence::SKIP_UNIT],
+        Detector::Delegation => [usual, delegation::BEYOND_UNIT],
+        Detector::ToolDrift => [usual, tool_drift::UNIT_SIZE],
+        _ => [usual, usual],
+    }
+}
+
 /// What a finding rests on: calls that were learned, other identities that stand beside them, and how
 /// much is known by now.
 pub(crate) fn rests_on(detector: Detector, view: &View<'_>) -> (u64, u32, &'static str) {

@@ -477,4 +477,4 @@ fn new_id(finding: &Finding) -> FindingId {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

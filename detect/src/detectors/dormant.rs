@@ -29,7 +29,7 @@ pub(crate) const ABOUT: About = About {
     attack: &["T1078"],
 };
 /// What is counted of a newborn.
-const UNIT_NEWBORN: &str = "distinct endpoints in its first day";
+pub(crate) const UNIT_NEWBORN: &str = "distinct endpoints in its first day";
 
 /// Hours after it came back, or was born, in which an identity is looked at.
 const HOURS_LOOKED_AT: i32 = 24;

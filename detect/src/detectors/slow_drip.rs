@@ -223,10 +223,21 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             number(drip.seen.count()),
         ),
     };
+    let counterfactual = counterfactual((what, &drifted), cut + looks(drip, what).log10());
+    Words {
+        sentence,
+        counterfactual,
+        contributors: contributors(view, drip, what),
+        evidence_sql: evidence_sql(view, reading, what),
+        danger: ABOUT.danger,
+    }
+}
+
+/// What would not have been reported; `cut` is the surprise from which on it is.
+fn counterfactual((what, drifted): (What, &Drifted), cut: f64) -> String {
     // The floors count too: below them nothing is said, however odd.
-    let (most, expected) =
-        (drifted.law.ratio_below(cut + looks(drip, what).log10()), f64::from(run.expected));
-    let counterfactual = match what {
+    let (most, expected) = (drifted.law.ratio_below(cut), f64::from(drifted.run.expected));
+    match what {
         What::Bytes | What::Calls(_) => {
             let most = floor2(most.max(what.ratio_min()));
             format!("would not be reported below {most:.2} times as many over these days")
@@ -237,13 +248,6 @@ pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
             let most = number((most * expected).floor().max(floors));
             format!("would not be reported at {most} such objects or fewer over these days")
         }
-    };
-    Words {
-        sentence,
-        counterfactual,
-        contributors: contributors(view, drip, what),
-        evidence_sql: evidence_sql(view, reading, what),
-        danger: ABOUT.danger,
     }
 }
 

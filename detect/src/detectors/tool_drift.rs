@@ -20,7 +20,7 @@ pub(crate) const ABOUT: About = About {
     attack: &["T1195", "AML.T0109", "AML.T0110"],
 };
 /// What is counted where requests changed.
-const UNIT_SIZE: &str = "bytes of a request (geometric mean)";
+pub(crate) const UNIT_SIZE: &str = "bytes of a request (geometric mean)";
 /// A tool of a known name from another server.
 const DANGER_SHADOW: f64 = 0.8;
 /// Learned hours with a tool from which on the size of its requests is known.

@@ -9,7 +9,7 @@ fn at(minute: i64) -> Time {
 }
 
 /// A finding of somebody, seen with a credential (0 for none).
-fn found(number: u8, who: &str, minute: i64, credential: u64) -> Finding {
+pub(crate) fn found(number: u8, who: &str, minute: i64, credential: u64) -> Finding {
     let evidence = Evidence {
         request: "GET /a".into(),
         status: Some(200),

@@ -88,6 +88,7 @@ pub(crate) struct FindingPlain {
     #[serde(with = "plain")]
     detector: Origin,
     detector_version: u32,
+    unit: String,
     #[serde(with = "plain")]
     window_start: Time,
     #[serde(with = "plain")]
@@ -130,6 +131,7 @@ impl Plain for Finding {
             entity: it.entity,
             detector: it.detector,
             detector_version: it.detector_version,
+            unit: it.unit.to_owned(),
             window_start: it.window_start,
             window_end: it.window_end,
             detected_at: it.detected_at,
@@ -176,7 +178,7 @@ impl Plain for Finding {
             observed,
             expected,
             upper,
-            unit: about.unit,
+            unit: detectors::units_of(detector).into_iter().find(|unit| *unit == it.unit)?,
             history_days: it.history_days,
             history_n: it.history_n,
             peers_n: it.peers_n,
@@ -194,5 +196,26 @@ impl Plain for Finding {
             incident_id: it.incident_id,
             config_hash: it.config_hash,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incidents::tests::found;
+    use model::Detector;
+
+    #[test]
+    fn a_finding_keeps_what_its_numbers_count() {
+        for detector in Detector::ALL {
+            for unit in detectors::units_of(*detector) {
+                let one = Finding { detector: (*detector).into(), unit, ..found(1, "u-1", 0, 1) };
+                let back = Finding::from_plain(one.to_plain()).unwrap();
+                assert_eq!((back.unit, back.detector), (unit, one.detector));
+            }
+        }
+        let mut of_another = found(1, "u-1", 0, 1).to_plain();
+        of_another.unit = "apples".to_owned();
+        assert!(Finding::from_plain(of_another).is_none());
     }
 }
