@@ -125,7 +125,7 @@ pub(crate) fn recurring(open: &OpenWindow, raised: &Raised) -> Vec<Recurring> {
     vec![of(raised.detector, raised.entity, raised.magnitude)]
 }
 
-/// Whether a reading only goes on with what was said of the hour before; a coincidence, if all of it does.
+/// Whether a reading only goes on with what was said of the hours before; a coincidence, if all of it does.
 fn goes_on(identity: &Identity, open: &OpenWindow, reading: &Reading) -> bool {
     let hour = open.start.hour_number();
     if reading.detector == Detector::NotItself {

@@ -1,11 +1,11 @@
 //! One scale for all detectors: how many windows of ordinary traffic one must look at to see this once.
 //!
 //! Raw surprises of different detectors are not comparable: each model is wrong in its own way.
-//! Each detector keeps the surprises of recent windows. Below their 98th percentile, or where there are many
-//! windows a higher one, the share that was higher is counted; above it a generalised Pareto tail is fitted (peaks over threshold:
-//! Coles, An Introduction to Statistical Modeling of Extreme Values, 2001, ch. 4). The tail's two
-//! parameters come from two of its own quantiles (elemental percentiles: Castillo and Hadi, JASA
-//! 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
+//! Each detector keeps the surprises of recent windows. Below their 98th percentile, or where there are
+//! many windows a higher one, the share that was higher is counted; above it a generalised Pareto tail is
+//! fitted (peaks over threshold: Coles, An Introduction to Statistical Modeling of Extreme Values, 2001,
+//! ch. 4). The tail's two parameters come from two of its own quantiles (elemental percentiles: Castillo
+//! and Hadi, JASA 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
 
 mod lending;
 mod said;

@@ -90,31 +90,37 @@ fn of_calls(view: &View<'_>, daily: &Daily, at: &CallsAt) -> Option<(What, Drift
     (drifted.run.days >= RUN_DAYS_MIN).then_some((What::Calls(at.endpoint), drifted))
 }
 
-/// The odder of bytes and objects, and the oddest of the endpoints' calls, among those above their floors first.
-fn drifted(view: &View<'_>, daily: (&Daily, &Drip)) -> [Option<(What, Drifted)>; 2] {
+/// The odder of bytes and objects, if one of them is above its floors that one.
+fn taken(view: &View<'_>, daily: (&Daily, &Drip)) -> Option<(What, Drifted)> {
     let both = [(What::Bytes, of_bytes(view, daily)), (What::Objects, of_objects(view, daily))];
-    let taken = both.into_iter().filter_map(|(what, drifted)| Some((what, drifted?)));
+    let each = both.into_iter().filter_map(|(what, drifted)| Some((what, drifted?)));
+    each.reduce(|best, next| odder(view, daily, best, next))
+}
+
+/// The same of the calls of all endpoints that the detector may speak about.
+fn called(view: &View<'_>, daily: (&Daily, &Drip)) -> Option<(What, Drifted)> {
     let names = [&*view.identity.name, view.identity.label.as_deref().unwrap_or_default()];
     let is_within = |at: &&CallsAt| {
         view.plan.is_within(Detector::SlowDrip, Some(names), view.endpoints.name(at.endpoint))
     };
-    let calls = daily.1.calls.iter().filter(is_within);
-    let calls = calls.filter_map(|at| of_calls(view, daily.0, at));
-    let odder = |best, next| {
-        let rank = |it: &(What, Drifted)| (is_worth_it(view, daily, it), it.1.surprise);
-        if rank(&next) > rank(&best) { next } else { best }
-    };
-    [taken.reduce(odder), calls.reduce(odder)]
+    let each = daily.1.calls.iter().filter(is_within);
+    let each = each.filter_map(|at| of_calls(view, daily.0, at));
+    each.reduce(|best, next| odder(view, daily, best, next))
+}
+
+fn odder(
+    view: &View<'_>,
+    daily: (&Daily, &Drip),
+    best: (What, Drifted),
+    next: (What, Drifted),
+) -> (What, Drifted) {
+    let rank = |it: &(What, Drifted)| (is_worth_it(view, daily, it), it.1.surprise);
+    if rank(&next) > rank(&best) { next } else { best }
 }
 
 /// What a reading is of.
-fn drifted_as_read(
-    view: &View<'_>,
-    daily: (&Daily, &Drip),
-    entity: Option<EndpointId>,
-) -> Option<(What, Drifted)> {
-    let [taken, calls] = drifted(view, daily);
-    if entity.is_some() { calls } else { taken }
+fn drifted(view: &View<'_>, daily: (&Daily, &Drip), reading: &Reading) -> Option<(What, Drifted)> {
+    if reading.entity.is_some() { called(view, daily) } else { taken(view, daily) }
 }
 
 /// Whether it grew by enough, for long enough, to be worth a person's time.
@@ -134,7 +140,7 @@ fn is_worth_it(view: &View<'_>, daily: (&Daily, &Drip), (what, drifted): &(What,
 /// Of bytes or objects, and of calls.
 pub(crate) fn read(view: &View<'_>) -> [Option<Reading>; 2] {
     let Some(parts) = parts(view) else { return [None, None] };
-    drifted(view, parts).map(|drifted| {
+    [taken(view, parts), called(view, parts)].map(|drifted| {
         let (what, drifted) = drifted?;
         let looks = looks(parts.1, what);
         let surprise = largest_of(drifted.surprise, looks);
@@ -157,8 +163,7 @@ pub(crate) fn read(view: &View<'_>) -> [Option<Reading>; 2] {
 pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
     let Some(parts) = parts(view) else { return false };
     parts.0.start().since(view.identity.first_seen) >= AGE_MIN_NS
-        && drifted_as_read(view, parts, reading.entity)
-            .is_some_and(|it| is_worth_it(view, parts, &it))
+        && drifted(view, parts, reading).is_some_and(|it| is_worth_it(view, parts, &it))
 }
 
 /// Whether it was said within the last week.
@@ -168,7 +173,7 @@ pub(crate) fn goes_on(view: &View<'_>, reading: &Reading) -> bool {
 
 pub(crate) fn explain(view: &View<'_>, reading: &Reading, cut: f64) -> Words {
     let Some(parts) = parts(view) else { return Words::none(ABOUT.danger) };
-    let Some((what, drifted)) = drifted_as_read(view, parts, reading.entity) else {
+    let Some((what, drifted)) = drifted(view, parts, reading) else {
         return Words::none(ABOUT.danger);
     };
     let (daily, drip) = parts;
