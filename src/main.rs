@@ -42,6 +42,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    small_pages();
     let cli = Cli::parse();
     match run(&cli) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
@@ -55,6 +56,15 @@ fn main() -> ExitCode {
             operation::log::error(&full(error.as_ref()));
             ExitCode::from(1)
         }
+    }
+}
+
+/// Keeps Linux from giving memory in pages of 2 MiB, which the allocator asks for: each is cleared as a whole
+/// when its first byte is written, and clearing them was a seventh of a replay's time and a sixth of its memory.
+fn small_pages() {
+    #[cfg(target_os = "linux")]
+    if rustix::thread::disable_transparent_huge_pages(true).is_err() {
+        // An older kernel knows no such switch, and all is as it was: slower, and not wrong.
     }
 }
 
