@@ -25,7 +25,7 @@ pub enum Case {
     A,
     /// Customers are walked through, 8 000 in ten minutes.
     B,
-    /// The same spread over the days: fourteen a day that are somebody else's.
+    /// The same spread over the days: fourteen documents a day that are somebody else's.
     B2,
     /// 2.3 GB of exports in four minutes.
     C,
@@ -145,24 +145,26 @@ fn walk(stage: &mut Stage<'_>) -> Option<Raid> {
 
 fn few_a_day(stage: &mut Stage<'_>) -> Option<Raid> {
     let span = stage.span;
-    let fits = |it: &crate::people::Person| {
-        it.role == Role::Care && it.uses(&api::CUSTOMER) && is_settled(it, span)
-    };
-    let victim = stage.cast.any_person(&mut stage.rng, fits)?.client.clone();
+    let victim = stage.cast.any_person(&mut stage.rng, |it| {
+        !matches!(it.role, Role::Admin | Role::Shopper) && is_settled(it, span)
+    })?;
+    let victim = victim.client.clone();
     let mut client = Client { rng: Rng::new(stage.rng.bits(), 2), ..victim };
-    // Those with whom others deal, each by somebody's habit.
-    let owners: Vec<_> =
-        stage.cast.people.iter().filter(|it| fits(it)).map(|it| it.portfolio.clone()).collect();
+    let own = client.caller.principal();
+    let others = stage.cast.people.iter().filter(|it| it.client.caller.principal() != own);
+    let documents: Vec<_> = others.flat_map(|it| (0..4).map(|nth| it.document(nth))).collect();
     let mut records = Vec::new();
     for day in 7..span.days() {
         let start_ns = span.start_ns + day * NS_PER_D + 9 * NS_PER_H;
         for time_ns in stage.times_from(start_ns, 14, 1_800.0) {
-            let focus = stage.rng.pick(&owners)?.clone().focus(&mut stage.rng);
-            records.push(client.call_with(time_ns, &api::CUSTOMER, &focus, 200));
+            let document = *stage.rng.pick(&documents)?;
+            let focus = Focus::on(any_customer(&mut stage.rng), &mut stage.rng);
+            let focus = Focus { document, ..focus };
+            records.push(client.call_with(time_ns, &api::DOCUMENT, &focus, 200));
         }
     }
-    let story = "a person reads fourteen customers of others a day, for weeks".to_owned();
-    let mut raid = stage.raid("slow_drip", client.caller.principal(), story, records)?;
+    let story = "a person reads fourteen documents of colleagues a day, for weeks".to_owned();
+    let mut raid = stage.raid("foreign_object", client.caller.principal(), story, records)?;
     raid.attack.strength = Strength::Weak;
     Some(raid)
 }
