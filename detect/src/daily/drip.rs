@@ -66,6 +66,11 @@ impl Told {
         self.times > 0 && day.saturating_sub(self.day) < SILENT_DAYS
     }
 
+    /// Whether one was told that often that it is how it is now.
+    const fn is_believed(self) -> bool {
+        self.times == 0 && self.day > 0
+    }
+
     /// Takes note that one was told; whether that often that it is how it is now, and it begins anew.
     fn tell(&mut self, day: i32) -> bool {
         if !self.goes_on(day) {
@@ -148,9 +153,10 @@ impl Drip {
     }
 
     /// Whether the days add up to so much, in bytes and in objects, that they are no measure of what is
-    /// usual.
+    /// usual. Whoever was told often enough is believed in the bytes of a day first: while that begins anew
+    /// it may still grow, and would bring along what a large hour is measured by.
     pub(crate) fn suspects(&self, trend: &Trend) -> (bool, bool) {
-        let bytes = self.bytes.is_suspect(self.bytes.scale(&trend.bytes));
+        let bytes = self.begins_anew() || self.bytes.is_suspect(self.bytes.scale(&trend.bytes));
         (bytes, self.news.is_suspect(self.seen.step(), &trend.objects))
     }
 
@@ -158,6 +164,11 @@ impl Drip {
     pub(crate) const fn goes_on(&self, day: i32, is_of_calls: bool) -> bool {
         let told = if is_of_calls { self.told_calls } else { self.told };
         told.goes_on(day)
+    }
+
+    /// Whether its bytes are measured anew, because they were told that often.
+    const fn begins_anew(&self) -> bool {
+        self.told.is_believed() && !self.bytes.is_measured()
     }
 
     /// Learns what the day had; `told` says whether a drip of bytes or objects was told on it, and one of
@@ -171,6 +182,8 @@ impl Drip {
     ) {
         let is_withheld = is_odd.map(|it| it || is_told || is_told_of_calls);
         if let Some(bytes) = self.bytes_today {
+            // What the large hours are of is what begins anew.
+            let is_withheld = is_withheld.map(|it| it && !self.begins_anew());
             self.bytes.learn(day, bytes, is_withheld, (&trend.bytes, &mut growth.bytes));
         }
         if let Some(news) = self.news_today {

@@ -19,9 +19,10 @@ pub(crate) const ABOUT: About = About {
 
 /// Time since the first call.
 const AGE_MIN_NS: i64 = 6 * NS_PER_D;
-/// Less growth than this over the days is never a finding, of calls at one endpoint, which vary less, this, ...
+/// Less growth than this over the days is never a finding, of objects and of what is held to so many
+/// deviations a day, bytes and calls, ...
 const RATIO_MIN: f64 = 1.4;
-const CALLS_RATIO_MIN: f64 = 1.25;
+const HELD_RATIO_MIN: f64 = 1.25;
 /// ... nor fewer bytes, objects or calls at an endpoint beyond what was expected of them.
 const BYTES_MIN: f64 = 10_485_760.0;
 const OBJECTS_MIN: f64 = 40.0;
@@ -39,8 +40,8 @@ impl What {
     /// Less growth over the days is never a finding.
     const fn ratio_min(self) -> f64 {
         match self {
-            Self::Bytes | Self::Objects => RATIO_MIN,
-            Self::Calls(_) => CALLS_RATIO_MIN,
+            Self::Objects => RATIO_MIN,
+            Self::Bytes | Self::Calls(_) => HELD_RATIO_MIN,
         }
     }
 }

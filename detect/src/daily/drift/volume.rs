@@ -94,6 +94,11 @@ impl Volume {
         self.days > 1
     }
 
+    /// Whether enough days are known to read others by them.
+    pub(crate) const fn is_measured(&self) -> bool {
+        self.days >= DAYS_MIN
+    }
+
     /// Whether they add up to so much that they are no measure of others.
     pub(crate) fn is_suspect(&self, scale: f64) -> bool {
         let reference = f64::from(self.days.max(1));
@@ -105,7 +110,7 @@ impl Volume {
     }
 
     pub(crate) fn read(&self, day: i32, volume: f64, common: &Common) -> Option<Drifted> {
-        let residual = self.residual(day, volume, common).filter(|_| self.days >= DAYS_MIN)?;
+        let residual = self.residual(day, volume, common).filter(|_| self.is_measured())?;
         let (scale, reference) = (self.scale(common), f64::from(self.days));
         let shared = GROWTH_SPREAD * common.growth.abs();
         let is_above = residual > 0.0;
@@ -137,7 +142,7 @@ impl Volume {
         let was_suspect = self.is_suspect(scale);
         let residual = self.residual(day, volume, common);
         let held = residual.map(|it| it.clamp(-HELD * scale, HELD * scale));
-        if let (Some(residual), Some(held)) = (residual.filter(|_| self.days >= DAYS_MIN), held) {
+        if let (Some(residual), Some(held)) = (residual.filter(|_| self.is_measured()), held) {
             grown.add(common.growth + held, held);
             self.runs = self.next(day, residual, scale);
         }
