@@ -134,10 +134,13 @@ impl Calibration {
 
     /// Takes in one thing that raised a finding beyond that cut: as at its cut, and no more often than what is at
     /// the cut is seen. Where fewer windows were judged than that, a whole one would make the cut itself
-    /// frequent, and one attack would hide the next.
+    /// frequent, and one attack would hide the next. What is far beyond the ordinary says nothing about it.
     pub(crate) fn learn_raised(&mut self, (detector, cut): (Detector, f64), surprise: f64) {
         let most = self.surprise_at(detector, cut);
         let Some(sample) = self.samples.get_mut(detector as usize) else { return };
+        if sample.is_far(surprise) {
+            return;
+        }
         sample.owed += (sample.judged / cut).clamp(0.0, 1.0);
         if sample.owed >= 1.0 {
             sample.owed -= 1.0;
@@ -234,7 +237,8 @@ impl Calibration {
             }
         }
         for detector in Detector::ALL {
-            let rare_from = self.surprise_at(*detector, RARE_SCORE) as f32;
+            // By its law alone: what was said of late moves nothing that it is measured by itself.
+            let rare_from = smallest(|it| self.by_law(*detector, it), RARE_SCORE) as f32;
             if let Some(sample) = self.samples.get_mut(*detector as usize) {
                 sample.rare_from = rare_from;
             }
@@ -246,13 +250,26 @@ impl Calibration {
         self.samples.get(detector as usize).is_some_and(|it| surprise >= it.rare_from)
     }
 
+    /// Whether a surprise is far beyond what is ordinary, and few such were said lately: an attack may exceed
+    /// the budget.
+    pub(crate) fn is_far(&self, detector: Detector, surprise: f64) -> bool {
+        self.samples.get(detector as usize).is_some_and(|it| it.is_far(surprise))
+    }
+
     /// How many windows of ordinary traffic one must look at to see `surprise` once; at least 1.
     pub(crate) fn score(&self, detector: Detector, surprise: f64) -> f64 {
+        let by_law = self.by_law(detector, surprise);
         let sample = self.samples.get(detector as usize);
-        sample.map_or(1.0, |sample| {
-            let by_law = sample.law.score(surprise, doubt(detector)) / sample.share;
-            sample.said.hold(by_law, surprise).min(SCORE_MAX)
-        })
+        let held = sample.map_or(1.0, |sample| {
+            if sample.is_far(surprise) { by_law } else { sample.said.hold(by_law, surprise) }
+        });
+        held.min(SCORE_MAX)
+    }
+
+    /// The same as the fitted law has it, whatever was said of late.
+    fn by_law(&self, detector: Detector, surprise: f64) -> f64 {
+        let sample = self.samples.get(detector as usize);
+        sample.map_or(1.0, |it| it.law.score(surprise, doubt(detector)) / it.share)
     }
 
     /// Windows that a detector judged so far, older ones decayed: what a score can rest on.
@@ -262,16 +279,21 @@ impl Calibration {
 
     /// The smallest surprise with at least `score`.
     pub(crate) fn surprise_at(&self, detector: Detector, score: f64) -> f64 {
-        let (mut low, mut high) = (0.0, 1.0);
-        while self.score(detector, high) < score && high < SURPRISE_MAX {
-            high *= 2.0;
-        }
-        for _ in 0..50 {
-            let middle = f64::midpoint(low, high);
-            if self.score(detector, middle) < score { low = middle } else { high = middle }
-        }
-        high
+        smallest(|surprise| self.score(detector, surprise), score)
     }
+}
+
+/// The smallest surprise of which a score is at least so much.
+fn smallest(of: impl Fn(f64) -> f64, score: f64) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    while of(high) < score && high < SURPRISE_MAX {
+        high *= 2.0;
+    }
+    for _ in 0..50 {
+        let middle = f64::midpoint(low, high);
+        if of(middle) < score { low = middle } else { high = middle }
+    }
+    high
 }
 
 impl Sample {
@@ -293,6 +315,11 @@ impl Sample {
             said,
             owed: 0.0,
         }
+    }
+
+    /// Whether a surprise is far beyond what is ordinary, and few such were said lately.
+    fn is_far(&self, surprise: f64) -> bool {
+        self.said.is_far(surprise, f64::from(self.rare_from))
     }
 }
 

@@ -5,6 +5,9 @@
 //! go on beyond the budget for ever. What it said of so many windows, each as odd as this or odder, is
 //! counted instead: less two standard errors of that count, so that few say nothing, and whoever wants to
 //! hide behind alarms must raise as many as the whole budget.
+//!
+//! An attack may exceed the budget: what is far beyond all that is ordinary is not held, whoever else does
+//! the same with forty other keys.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,11 @@ const KEPT_MAX: usize = 512;
 const KEPT_DAYS: i64 = 7;
 /// Fewer than this say nothing.
 const SAID_MIN: f64 = 8.0;
+/// Times the surprise of one window in a thousand from which on it is far beyond what is ordinary: with the
+/// heaviest tail that is ever fitted, of shape ½, ten times as odd is a hundred times as rare.
+const FAR: f64 = 10.0;
+/// What one window in a thousand is at least held for: its surprise if the model were true.
+const RARE_MIN: f64 = 3.0;
 
 /// The surprises of windows that raised a finding, with their days, in the order in which they came; and
 /// how many windows were judged on those days.
@@ -49,6 +57,12 @@ impl Said {
             self.raised.retain(|(day, _)| *day > today - KEPT_DAYS);
             self.judged.retain(|(day, _)| *day > today - KEPT_DAYS);
         }
+    }
+
+    /// Whether a surprise is far beyond what is ordinary, and few enough were said; `rare_from` is the surprise
+    /// of one window in a thousand. Only so many: a change of everybody's must end, too.
+    pub(super) fn is_far(&self, surprise: f64, rare_from: f64) -> bool {
+        surprise >= FAR * rare_from.max(RARE_MIN) && self.raised.len() < KEPT_MAX
     }
 
     /// A score of a surprise, held to what it may be among so many windows that were judged.
@@ -107,6 +121,19 @@ mod tests {
         assert!((said.hold(1e9, 9.0) - bound).abs() < 1.0);
         said.age(12);
         assert!(said.hold(1e9, 9.0) >= 1e9, "nothing was said lately");
+    }
+
+    #[test]
+    fn what_is_far_beyond_the_ordinary_is_told_however_many_do_it() {
+        let mut said = Said::default();
+        said.age(1);
+        said.judge(26_000.0);
+        (0..50).for_each(|_| said.add(1, 158.0));
+        assert!(said.is_far(158.0, 3.9));
+        assert!(!said.is_far(38.0, 3.9), "odd, and no odder than others could be");
+        assert!(!said.is_far(29.0, 0.0), "where nothing is ever read little is odd already");
+        (0..KEPT_MAX).for_each(|_| said.add(1, 158.0));
+        assert!(!said.is_far(158.0, 3.9), "a change of everybody's comes to its end");
     }
 
     #[test]

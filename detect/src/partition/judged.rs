@@ -13,7 +13,8 @@ use model::Detector;
 ///
 /// What is rare and goes on, for hours or night after night, counts once, and so does what is rare and
 /// comes to many in the same hour; what raised counts as just at the cut, because an attack must not become
-/// what is ordinary; and who grows a little each day is no measure of how much is large.
+/// what is ordinary, and not at all where it is far beyond that; and who grows a little each day is no measure
+/// of how much is large.
 pub(super) fn take(
     context: &Context<'_>,
     contribution: &mut Contribution,
@@ -47,6 +48,9 @@ pub(super) fn take(
             continue;
         }
         let is_raised = open.raised.iter().any(|it| it.detector == detector);
+        if is_raised && context.calibration.is_far(detector, f64::from(oddest)) {
+            continue;
+        }
         let cut =
             is_raised.then(|| context.calibration.surprise_at(detector, context.cut_of(detector)));
         let surprise = cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0);
