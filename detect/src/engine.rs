@@ -26,7 +26,7 @@ use crate::models::{Models, joint};
 use crate::open_window::OpenWindow;
 use crate::partition::{self, Item, Partition};
 use crate::population::{Breadths, Population};
-use crate::rows::Rows;
+use crate::rows::{ROWS_MIN, Rows};
 use crate::settings::Plan;
 use crate::watch::{At, Closed, Notes, Watch};
 use arrow::array::RecordBatch;
@@ -40,8 +40,6 @@ use model::time::{NS_PER_D, NS_PER_H, NS_PER_MIN};
 use model::{Detector, EndpointId, Endpoints, Finding, Time};
 use ndarray::Array2;
 
-/// Rows that a partition gathers before they leave it.
-const ROWS_MIN: usize = 4_096;
 /// Rows of all partitions that leave as one batch; a second copy of more would take much room.
 const JOINED_MAX: usize = 65_536;
 /// Seed of every fitted model.
@@ -361,14 +359,7 @@ impl Engine {
                 self.calibration.note_said((*detector, *cut), said, now);
                 said.clear();
             }
-            for (rows, out) in [
-                (&mut partition.windows, &mut output.windows),
-                (&mut partition.signals, &mut output.signals),
-            ] {
-                if rows.len() >= ROWS_MIN || (last && rows.len() > 0) {
-                    out.push(rows.finish()?);
-                }
-            }
+            partition.leave(last, &mut output)?;
         }
         let rows = &mut self.watch.signals;
         if rows.len() >= ROWS_MIN || (last && rows.len() > 0) {

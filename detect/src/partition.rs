@@ -9,8 +9,10 @@ mod delta;
 mod failures;
 mod judged;
 mod learn;
+mod leaving;
 mod probes;
 mod restore;
+mod sample;
 mod sources;
 mod spans;
 mod tools;
@@ -33,23 +35,24 @@ use crate::snapshot::plain;
 use crate::watch::Notes;
 use admission::Admission;
 use hashbrown::HashTable;
+use leaving::Leaving;
 use model::tables::Table;
 use model::{
     Detector, EndpointId, Endpoints, Event, EventBatch, Finding, PrincipalTrust, Text, Time,
 };
+use sample::Sample;
 use serde::{Deserialize, Serialize};
 use touched::Touched;
 
 /// Windows that are recycled rather than freed.
 const SPARE_MAX: usize = 2_048;
-/// Feature vectors that one partition keeps for the joint model.
-const VECTORS_MAX: usize = 256;
 /// A signal below this surprise is not worth a row, unless its detector ranks all windows.
 pub(crate) const SIGNAL_SURPRISE_MIN: f64 = 2.0;
 /// The share of peers that use an endpoint from which on it is nothing to begin with it too.
 const COMMON: f64 = 0.05;
-/// Bytes that an open window takes, about: its lists are small for nearly all.
-const OPEN_BYTES: usize = size_of::<OpenWindow>() + 512;
+/// Bytes that an open window takes, about: its lists are small for nearly all, and when it is closed there is
+/// a row of `windows` in its place before its memory is given back.
+const OPEN_BYTES: usize = size_of::<OpenWindow>() + 704 + 768;
 
 /// What a partition is told, in the order of event time.
 #[derive(Clone, Copy, Debug)]
@@ -65,15 +68,6 @@ pub enum Item<'a> {
     Acted(u64, &'a EventBatch, &'a Event),
 }
 
-/// A feature vector with what is needed to draw a fair, repeatable sample.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Sampled {
-    #[serde(with = "postcard::fixint::le")]
-    key: u64,
-    pub(crate) slot: u32,
-    vector: [f32; FEATURES],
-}
-
 /// The identities of one partition.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Partition {
@@ -87,11 +81,14 @@ pub struct Partition {
     pub(crate) contribution: Contribution,
     /// For what is watched beside identities, since the last minute's end.
     pub(crate) notes: Notes,
-    pub(crate) sample: Vec<Sampled>,
+    pub(crate) sample: Sample,
     #[serde(with = "plain")]
     pub(crate) windows: Rows,
     #[serde(with = "plain")]
     pub(crate) signals: Rows,
+    /// Rows of the hour that is being closed; empty before and after.
+    #[serde(skip)]
+    leaving: Leaving,
     #[serde(with = "plain")]
     pub(crate) findings: Vec<Finding>,
     pub(crate) state_bytes: usize,
@@ -121,9 +118,10 @@ impl Partition {
                 ..Contribution::default()
             },
             notes: Notes::default(),
-            sample: Vec::new(),
+            sample: Sample::default(),
             windows: Rows::of(Table::Windows),
             signals: Rows::of(Table::Signals),
+            leaving: Leaving::default(),
             findings: Vec::new(),
             state_bytes: 0,
             admission: Admission::default(),
@@ -255,10 +253,6 @@ impl Partition {
         self.active = active;
         self.active.clear();
         self.touched.close();
-        if self.sample.len() > VECTORS_MAX {
-            self.sample.sort_unstable_by_key(|sampled| sampled.key);
-            self.sample.truncate(VECTORS_MAX);
-        }
     }
 
     fn close_one(&mut self, context: &Context<'_>, slot: u32) {
@@ -316,12 +310,9 @@ impl Partition {
             days::note(context, identity, &mut open, &mut self.findings);
         }
         self.windows.push_window(identity, &open);
+        self.leaving.cut(&mut self.windows, &mut self.signals);
         if open.raised.is_empty() && !is_idle && !is_many {
-            self.sample.push(Sampled {
-                key: sample_key(identity.hash, open.start),
-                slot,
-                vector: features::of(&open),
-            });
+            self.sample.offer((slot, identity.hash, open.start), || features::of(&open));
         }
         learn::learn(context, &mut self.contribution, identity, &open);
         self.state_bytes = (self.state_bytes + identity.state_bytes()).saturating_sub(before);
@@ -524,15 +515,6 @@ pub(crate) fn text_hash(text: &str) -> u64 {
     let mut hasher = foldhash::fast::FixedState::with_seed(0x68_6162_6974_7573).build_hasher();
     hasher.write(text.as_bytes());
     hasher.finish()
-}
-
-fn sample_key(hash: u64, start: Time) -> u64 {
-    let hour = start.hour_number();
-    // SplitMix64's finaliser (Steele, Lea and Flood, OOPSLA 2014): fair, whatever the inputs.
-    let mut key = hash ^ (hour as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    key ^ (key >> 31)
 }
 
 pub(crate) fn view_of<'a>(

@@ -21,6 +21,9 @@ use model::tables::Table;
 use model::{EndpointSource, Endpoints, FindingId, Origin, Time};
 use std::sync::Arc;
 
+/// Rows that are gathered before they leave, unless nothing comes after them.
+pub(crate) const ROWS_MIN: usize = 4_096;
+
 /// One column under construction; which kind each is, the table's schema says.
 #[derive(Debug)]
 enum Column {

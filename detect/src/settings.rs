@@ -3,6 +3,7 @@
 use crate::classes::{Classes, Patterns};
 use crate::control::{CHANGE_WINDOWS_MAX, ChangeWindow};
 use crate::scope::Scope;
+use model::limit::PARTITIONS;
 use model::{Detector, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,7 +22,8 @@ pub struct Settings {
     pub windows_per_finding_min: f64,
     /// Detectors that stay silent, by name.
     pub disabled: Vec<String>,
-    /// Bytes of state that identities may take; past it, new identities share one overflow identity.
+    /// Bytes of memory that the process may take for identities and all that is beside them; past it, new
+    /// identities share one overflow identity.
     pub state_bytes_max: u64,
     /// Announced changes, in which nothing is learned.
     pub change_windows: Vec<Announcement>,
@@ -160,6 +162,10 @@ pub enum SettingsError {
     },
 }
 
+/// What the process takes beside identities, about: a round of the log, what is known of everybody, rows on
+/// their way into the store, and what the allocator holds back.
+const BESIDE_BYTES: u64 = 320 << 20;
+
 /// Settings that were checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -180,6 +186,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Bytes that the identities of one partition may take with their open hours: what is left beside
+    /// [`BESIDE_BYTES`], and at least half.
+    pub(crate) fn partition_bytes_max(&self) -> usize {
+        let beside = BESIDE_BYTES.min(self.state_bytes_max / 2);
+        (self.state_bytes_max - beside) as usize / PARTITIONS
+    }
+
     /// Whether a detector may speak.
     pub(crate) fn is_enabled(&self, detector: Detector) -> bool {
         self.enabled.get(detector as usize).copied().unwrap_or(false)

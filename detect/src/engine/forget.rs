@@ -93,9 +93,8 @@ impl Partition {
         self.state_bytes = self.state_bytes.saturating_sub(identity.state_bytes());
         let place = slot as u32;
         self.active.retain(|it| *it != place);
-        self.sample.retain(|it| it.slot != place);
-        let later = self.active.iter_mut().chain(self.sample.iter_mut().map(|it| &mut it.slot));
-        later.filter(|it| **it > place).for_each(|it| *it -= 1);
+        self.active.iter_mut().filter(|it| **it > place).for_each(|it| *it -= 1);
+        self.sample.take_out(place);
         let identities = &self.identities;
         let hash = |slot: &u32| identities.get(*slot as usize).map_or(0, |identity| identity.hash);
         self.index = HashTable::with_capacity(identities.len());

@@ -14,7 +14,6 @@ use crate::router::partition_of;
 use crate::snapshot::plain;
 use crate::statistics::{Again, Cardinality};
 use crate::watch::Spill;
-use model::limit::PARTITIONS;
 use model::time::{NS_PER_D, NS_PER_H};
 use model::{Event, EventBatch, PrincipalType, Text, Time};
 use serde::{Deserialize, Serialize};
@@ -136,7 +135,7 @@ impl Partition {
         who: (&str, PrincipalType, &'static str),
         (batch, event): (&EventBatch, &Event),
     ) -> u32 {
-        let bytes_max = context.plan.state_bytes_max as usize / PARTITIONS;
+        let bytes_max = context.plan.partition_bytes_max();
         let has_room = self.bytes() < bytes_max - bytes_max / RESERVE
             && self.active.len() * OPEN_BYTES < bytes_max / OPEN_SHARE;
         let slot = if has_room {
@@ -179,7 +178,7 @@ impl Partition {
         let is_settled = identity.is_none_or(|identity| {
             identity.open.is_some() || identity.learned >= ESTABLISHED_MIN || identity.is_overflow()
         });
-        is_settled || self.bytes() < context.plan.state_bytes_max as usize / PARTITIONS
+        is_settled || self.bytes() < context.plan.partition_bytes_max()
     }
 
     /// Bytes that identities take, and their open hours at the most so far.

@@ -1,7 +1,8 @@
 //! What of a partition changed since its last export, as it is written and taken in again.
 
+use super::Partition;
 use super::admission::Admission;
-use super::{Partition, Sampled};
+use super::sample::Sample as Drawn;
 use crate::identity::Identity;
 use crate::population::Contribution;
 use crate::rows::Rows;
@@ -32,13 +33,13 @@ pub(crate) struct Delta<One, Beside, Noted, Sample, Room> {
 }
 
 /// What is read.
-pub(crate) type Read = Delta<Identity, Contribution, Notes, Vec<Sampled>, Admission>;
+pub(crate) type Read = Delta<Identity, Contribution, Notes, Drawn, Admission>;
 
 impl Partition {
     /// What changed since [`Partition::settle`]; `None` if nothing did.
     pub(crate) fn delta(
         &self,
-    ) -> Option<Delta<&Identity, &Contribution, &Notes, &[Sampled], &Admission>> {
+    ) -> Option<Delta<&Identity, &Contribution, &Notes, &Drawn, &Admission>> {
         if !self.touched.is_any() {
             return None;
         }
@@ -52,7 +53,7 @@ impl Partition {
             active: (from as u32, tail.to_vec()),
             contribution: &self.contribution,
             notes: &self.notes,
-            sample: self.touched.is_closed().then_some(self.sample.as_slice()),
+            sample: self.touched.is_closed().then_some(&self.sample),
             windows: self.windows.to_plain(),
             signals: self.signals.to_plain(),
             findings: self.findings.to_plain(),

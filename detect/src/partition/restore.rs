@@ -19,7 +19,7 @@ impl Partition {
         Ok(())
     }
 
-    fn check(&self) -> Result<(), &'static str> {
+    fn check(&mut self) -> Result<(), &'static str> {
         if u32::try_from(self.identities.len()).is_err() {
             return Err("there are too many identities");
         }
@@ -35,7 +35,7 @@ impl Partition {
         if !active.into_iter().eq(with_windows.map(|(slot, _)| slot as u32)) {
             return Err("the identities with open windows are not those said to have one");
         }
-        if self.sample.iter().any(|sampled| sampled.slot as usize >= self.identities.len()) {
+        if !self.sample.settle(self.identities.len()) {
             return Err("a sample is of an identity that is not there");
         }
         let kept = [&self.contribution.surprises, &self.contribution.said];
