@@ -242,6 +242,16 @@ pub(crate) fn read_day(detector: Detector, view: &View<'_>) -> Vec<Reading> {
     }
 }
 
+/// Whether a day that is open could raise anything by now: nearly all could not, and need not be read before
+/// they end.
+pub(crate) fn could_raise_day(detector: Detector, view: &View<'_>) -> bool {
+    match detector {
+        Detector::SlowDrip => slow_drip::could_raise(view),
+        Detector::Cadence => cadence::could_turn(view),
+        _ => false,
+    }
+}
+
 /// Whether a day's reading only goes on with what was said of a day before.
 pub(crate) fn goes_on(view: &View<'_>, reading: &Reading) -> bool {
     match reading.detector {

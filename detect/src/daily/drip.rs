@@ -39,6 +39,11 @@ impl CallsAt {
         self.days.read(day, calls, &trend.calls)
     }
 
+    /// Whether the day's calls are above what is usual for it.
+    fn is_above(&self, day: i32, trend: &Trend) -> bool {
+        self.today > 0 && self.days.is_above(day, f64::from(self.today), &trend.calls)
+    }
+
     /// The calls that are usual for a day, everyone's growth in them.
     pub(crate) fn usual(&self, day: i32, trend: &Trend) -> Option<f64> {
         self.days.usual(day, &trend.calls)
@@ -139,6 +144,16 @@ impl Drip {
         } else if self.news_at.len() < NEWS_AT_MAX && news > 0 {
             self.news_at.push(NewsAt { endpoint, news });
         }
+    }
+
+    /// Whether anything of the day so far is above what is usual for it; what is not is no drip by now.
+    pub(crate) fn is_above(&self, day: i32, trend: &Trend) -> bool {
+        let is_above = |bytes: f64| self.bytes.is_above(day, bytes, &trend.bytes);
+        let is_news =
+            |news: u32| self.news.is_above((f64::from(news), self.seen.step()), &trend.objects);
+        self.bytes_today.is_some_and(is_above)
+            || self.news_today.is_some_and(is_news)
+            || self.calls.iter().any(|at| at.is_above(day, trend))
     }
 
     /// The oddest reading of the days that added up, once they do no more: days that belong together are

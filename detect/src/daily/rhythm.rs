@@ -246,8 +246,9 @@ impl Channel {
 
     fn steadiness(&self) -> Option<Steadiness> {
         let gaps = self.gaps.as_deref().filter(|gaps| f64::from(gaps.seen) >= GAPS_MIN)?;
-        let mut seconds: Vec<f64> = gaps.kept.iter().map(|it| seconds_of(*it)).collect();
-        seconds.sort_by(f64::total_cmp);
+        let mut kept = gaps.kept.clone();
+        kept.sort_unstable();
+        let seconds: Vec<f64> = kept.into_iter().map(seconds_of).collect();
         // Half of the day's time is spent in gaps of at least this length.
         let half = seconds.iter().sum::<f64>() / 2.0;
         let mut spent = 0.0;
@@ -264,8 +265,9 @@ impl Channel {
         }
         let gap_s = *long.get(long.len() / 2)?;
         let mut away: Vec<f64> = long.iter().map(|gap| (gap - gap_s).abs()).collect();
-        away.sort_by(f64::total_cmp);
-        let deviation_s = *away.get(away.len() / 2)?;
+        let middle = away.len() / 2;
+        let (_, deviation_s, _) = away.select_nth_unstable_by(middle, f64::total_cmp);
+        let deviation_s = *deviation_s;
         let jitter = (deviation_s + ROUNDING_S) / gap_s + ROUNDING_SHARE;
         let near = long.iter().filter(|gap| (*gap - gap_s).abs() <= NEAR_SHARE * gap_s);
         let hours = scale * near.sum::<f64>() / 3_600.0;

@@ -45,7 +45,10 @@ fn own(beat: Beat) -> f64 {
 pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
     let daily = view.identity.daily.as_deref()?;
     let day = daily.rhythm.steadiest()?;
-    let law = Law::Bound(1.0 / jitter_at(daily.beat, &day, UPPER_SURPRISE));
+    let surprise = turn(daily.beat, &day, day.jitter);
+    // What nobody is shown is not worth its time.
+    let is_shown = surprise >= crate::partition::SIGNAL_SURPRISE_MIN;
+    let upper = if is_shown { jitter_at(daily.beat, &day, UPPER_SURPRISE) } else { day.jitter };
     Some(Reading {
         detector: Detector::Cadence,
         entity: None,
@@ -53,8 +56,8 @@ pub(crate) fn read(view: &View<'_>) -> Option<Reading> {
         end: daily.close(),
         observed: 1.0 / day.jitter,
         expected: 1.0 / own(daily.beat),
-        surprise: turn(daily.beat, &day, day.jitter),
-        law,
+        surprise,
+        law: Law::Bound(1.0 / upper),
     })
 }
 

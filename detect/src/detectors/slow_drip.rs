@@ -161,9 +161,20 @@ pub(crate) fn read(view: &View<'_>) -> [Option<Reading>; 2] {
     })
 }
 
+/// Whether any reading of the day so far may raise, as far as that is seen without one.
+pub(crate) fn could_raise(view: &View<'_>) -> bool {
+    parts(view).is_some_and(|(daily, drip)| {
+        is_old(view, daily) && drip.is_above(daily.day, &view.population.trend)
+    })
+}
+
+fn is_old(view: &View<'_>, daily: &Daily) -> bool {
+    daily.start().since(view.identity.first_seen) >= AGE_MIN_NS
+}
+
 pub(crate) fn may_raise(view: &View<'_>, reading: &Reading) -> bool {
     let Some(parts) = parts(view) else { return false };
-    parts.0.start().since(view.identity.first_seen) >= AGE_MIN_NS
+    is_old(view, parts.0)
         && drifted(view, parts, reading).is_some_and(|it| is_worth_it(view, parts, &it))
 }
 

@@ -3,7 +3,7 @@
 use super::Partition;
 use crate::alarm;
 use crate::daily::Daily;
-use crate::detectors::{self, OF_DAYS, Reading};
+use crate::detectors::{self, OF_DAYS, Reading, View};
 use crate::engine::Context;
 use crate::identity::Identity;
 use crate::open_window::OpenWindow;
@@ -43,7 +43,7 @@ impl Partition {
             };
             empty.start = daily.start();
             let before = identity.state_bytes();
-            let readings = read(context, identity, &empty);
+            let readings = read(&context.view(identity, &empty), OF_DAYS.into_iter());
             let raised = |detector: Detector| {
                 identity.daily.iter().any(|it| it.raised.iter().any(|it| it.detector == detector))
             };
@@ -93,7 +93,9 @@ pub(super) fn note(
     }
     let Some(daily) = &mut identity.daily else { return };
     open.objects_new = daily.note(open, identity.days <= 1);
-    let readings = read(context, identity, open);
+    let view = context.view(identity, open);
+    let could_raise = |detector: &Detector| detectors::could_raise_day(*detector, &view);
+    let readings = read(&view, OF_DAYS.into_iter().filter(could_raise));
     if readings.is_empty() {
         return;
     }
@@ -105,9 +107,8 @@ pub(super) fn note(
     }
 }
 
-fn read(context: &Context<'_>, identity: &Identity, open: &OpenWindow) -> Vec<Reading> {
-    let view = context.view(identity, open);
-    OF_DAYS.into_iter().flat_map(|detector| detectors::read_day(detector, &view)).collect()
+fn read(view: &View<'_>, of: impl Iterator<Item = Detector>) -> Vec<Reading> {
+    of.flat_map(|detector| detectors::read_day(detector, view)).collect()
 }
 
 /// Takes a day's reading into the calibration; what raised counts as just at the cut.

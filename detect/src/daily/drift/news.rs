@@ -66,6 +66,12 @@ impl News {
         })
     }
 
+    /// Whether a day is above what is usual for it, as far as that is known: so many new objects, in steps of
+    /// so many.
+    pub(crate) fn is_above(&self, news: (f64, f64), common: &Common) -> bool {
+        self.reference.n as u16 >= DAYS_MIN && news.0 > self.law(news.1, common).0
+    }
+
     /// How far the days with this one have drifted: so many new objects, in steps of so many.
     pub(crate) fn read(&self, day: i32, news: (f64, f64), common: &Common) -> Option<Drifted> {
         let reference = self.reference.n as u16;

@@ -109,6 +109,11 @@ impl Volume {
         })
     }
 
+    /// Whether a day is above what is usual for it, as far as that is known.
+    pub(crate) fn is_above(&self, day: i32, volume: f64, common: &Common) -> bool {
+        self.is_measured() && self.residual(day, volume, common).is_some_and(|it| it > 0.0)
+    }
+
     pub(crate) fn read(&self, day: i32, volume: f64, common: &Common) -> Option<Drifted> {
         let residual = self.residual(day, volume, common).filter(|_| self.is_measured())?;
         let (scale, reference) = (self.scale(common), f64::from(self.days));
