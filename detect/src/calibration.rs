@@ -7,12 +7,14 @@
 //! ch. 4). The tail's two parameters come from two of its own quantiles (elemental percentiles: Castillo
 //! and Hadi, JASA 92, 1997), which an attack in the sample cannot move unless it is a large part of the tail.
 
+mod law;
 mod lending;
 mod said;
 mod shared;
 
 use crate::snapshot::plain::{self, Plain};
 use hdrhistogram::Histogram;
+use law::{DOUBT_WINDOWS, Law};
 use lending::Lending;
 use model::time::{NS_PER_D, NS_PER_H};
 use model::{Detector, Time};
@@ -24,10 +26,6 @@ pub(crate) use shared::{Shared, occasions};
 const UNITS: f64 = 1_000.0;
 /// The largest surprise that the histogram tells apart.
 const SURPRISE_MAX: f64 = 1e6;
-/// The largest share of windows that the tail is fitted to, and the exceedances that are enough: among many
-/// windows a higher threshold says more of what is rarest, which is all that findings are about.
-const TAIL_SHARE_MAX: f64 = 0.02;
-const EXCEEDANCES: f64 = 1_000.0;
 /// Before there are windows, a surprise s is believed as 10^(−s/doubt). A fitted law is too narrow as a
 /// rule, so that half of its surprise is believed; a share that was counted, and a likelihood ratio
 /// that bounds itself, are believed more.
@@ -44,20 +42,6 @@ const fn doubt(detector: Detector) -> f64 {
         _ => 2.0,
     }
 }
-/// Exceedances from which on there are twenty beyond the rarer of the two quantiles.
-const FAR_MIN: f64 = 16.0 * 20.0;
-/// The scale of a tail before there are exceedances.
-const SCALE_UNSEEN: f64 = 2.0 / std::f64::consts::LN_10;
-/// How many windows that doubt weighs as much as.
-const DOUBT_WINDOWS: f64 = 100.0;
-/// Exceedances that the prior scale weighs as much as.
-const SCALE_PRIOR: f64 = 25.0;
-/// Exceedances that the prior shape weighs as much as, and that shape.
-const SHAPE_PRIOR: (f64, f64) = (50.0, 0.1);
-/// Fewest windows for an empirical threshold.
-const WINDOWS_MIN: u64 = 100;
-/// Standard errors by which a fitted scale is raised.
-const CONFIDENCE: f64 = 2.0;
 /// Event time after which a sample makes room for the next.
 const PERIOD_NS: i64 = 30 * NS_PER_D;
 /// A law is fitted again when its sample has grown by this factor.
@@ -70,8 +54,6 @@ const RARE_SCORE: f64 = 1_000.0;
 /// The part of a log's first day that is kept of it, and the windows that are kept of it at least.
 const FIRST_DAY_KEPT: f64 = 0.1;
 const FIRST_DAY_MIN: f64 = 5_000.0;
-/// Points at which the empirical part is kept.
-const KNOTS: usize = 48;
 
 /// The surprises of one detector's recent windows: those in which it had anything to read.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -93,20 +75,6 @@ struct Sample {
     said: Said,
     /// The parts of windows that raised and are no whole one yet ([`Calibration::learn_raised`]).
     owed: f64,
-}
-
-/// What the sample says about how often a surprise is exceeded.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Law {
-    n: f64,
-    /// The share of windows above the threshold.
-    tail: f64,
-    threshold: f64,
-    scale: f64,
-    shape: f64,
-    /// −log10 of the share above k/KNOTS of the threshold.
-    #[serde(with = "plain")]
-    knots: [f64; KNOTS + 1],
 }
 
 /// The calibration of every detector of one tenant.
@@ -138,9 +106,6 @@ impl Calibration {
     pub(crate) fn learn_raised(&mut self, (detector, cut): (Detector, f64), surprise: f64) {
         let most = self.surprise_at(detector, cut);
         let Some(sample) = self.samples.get_mut(detector as usize) else { return };
-        if sample.is_far(surprise) {
-            return;
-        }
         sample.owed += (sample.judged / cut).clamp(0.0, 1.0);
         if sample.owed >= 1.0 {
             sample.owed -= 1.0;
@@ -238,7 +203,7 @@ impl Calibration {
         }
         for detector in Detector::ALL {
             // By its law alone: what was said of late moves nothing that it is measured by itself.
-            let rare_from = smallest(|it| self.by_law(*detector, it), RARE_SCORE) as f32;
+            let rare_from = self.surprise_by_law(*detector, RARE_SCORE) as f32;
             if let Some(sample) = self.samples.get_mut(*detector as usize) {
                 sample.rare_from = rare_from;
             }
@@ -251,9 +216,19 @@ impl Calibration {
     }
 
     /// Whether a surprise is far beyond what is ordinary, and few such were said lately: an attack may exceed
-    /// the budget.
+    /// the budget. What is watched beside identities is told by its own rules.
     pub(crate) fn is_far(&self, detector: Detector, surprise: f64) -> bool {
-        self.samples.get(detector as usize).is_some_and(|it| it.is_far(surprise))
+        !detector.is_beside_identities()
+            && self.samples.get(detector as usize).is_some_and(|it| it.is_far(surprise))
+    }
+
+    /// Whether a surprise that is far beyond what is ordinary stays below a cut only because so many like it
+    /// were said.
+    pub(crate) fn is_held_back(&self, detector: Detector, surprise: f64, cut: f64) -> bool {
+        let is_beyond = |it: &Sample| said::is_beyond(surprise, f64::from(it.rare_from));
+        self.samples.get(detector as usize).is_some_and(is_beyond)
+            && self.by_law(detector, surprise) >= cut
+            && self.score(detector, surprise) < cut
     }
 
     /// How many windows of ordinary traffic one must look at to see `surprise` once; at least 1.
@@ -261,7 +236,9 @@ impl Calibration {
         let by_law = self.by_law(detector, surprise);
         let sample = self.samples.get(detector as usize);
         let held = sample.map_or(1.0, |sample| {
-            if sample.is_far(surprise) { by_law } else { sample.said.hold(by_law, surprise) }
+            let rare_from = f64::from(sample.rare_from);
+            let is_free = !detector.is_beside_identities() && sample.is_far(surprise);
+            if is_free { by_law } else { sample.said.hold(by_law, surprise, rare_from) }
         });
         held.min(SCORE_MAX)
     }
@@ -275,6 +252,11 @@ impl Calibration {
     /// Windows that a detector judged so far, older ones decayed: what a score can rest on.
     pub(crate) fn judged(&self, detector: Detector) -> f64 {
         self.samples.get(detector as usize).map_or(0.0, |sample| sample.judged_all)
+    }
+
+    /// The smallest surprise with at least `score` by the fitted law, whatever was said of late.
+    pub(crate) fn surprise_by_law(&self, detector: Detector, score: f64) -> f64 {
+        smallest(|surprise| self.by_law(detector, surprise), score)
     }
 
     /// The smallest surprise with at least `score`.
@@ -375,70 +357,6 @@ fn unreachable_bounds() -> Histogram<u64> {
     panic!("the histogram's constant bounds are legal")
 }
 
-impl Law {
-    fn of(windows: &Histogram<u64>) -> Self {
-        let n = windows.len();
-        let at = |share: f64| (windows.value_at_quantile(1.0 - share) as f64 - 1.0) / UNITS;
-        let scale_prior = SCALE_UNSEEN;
-        if n < WINDOWS_MIN {
-            return Self {
-                n: 0.0,
-                tail: TAIL_SHARE_MAX,
-                threshold: 0.0,
-                scale: scale_prior,
-                shape: SHAPE_PRIOR.1,
-                knots: [0.0; KNOTS + 1],
-            };
-        }
-        let tail = (EXCEEDANCES / n as f64).min(TAIL_SHARE_MAX);
-        let (threshold, exceedances) = (at(tail), n as f64 * tail);
-        let (quarter, sixteenth) = (at(tail / 4.0) - threshold, at(tail / 16.0) - threshold);
-        // x(t) = σ/ξ (t^−ξ − 1): the ratio of the two quantiles is 4^ξ + 1.
-        let raw_shape = if quarter > 0.0 {
-            ((sixteenth / quarter - 1.0).max(1e-3)).ln() / 4_f64.ln()
-        } else {
-            0.0
-        };
-        let (weight, prior) = SHAPE_PRIOR;
-        let shape =
-            ((exceedances * raw_shape + weight * prior) / (exceedances + weight)).clamp(0.02, 0.5);
-        // Where the shape is not the sample's own the tail goes through the rarer of the two, if an attack
-        // could not move that either.
-        let (at, part) = if exceedances >= FAR_MIN { (sixteenth, 16_f64) } else { (quarter, 4.0) };
-        let raw_scale = at * shape / (part.powf(shape) - 1.0);
-        let scale =
-            (exceedances * raw_scale + SCALE_PRIOR * scale_prior) / (exceedances + SCALE_PRIOR);
-        // A scale estimated from k exceedances is known to within 1/√k: take its upper end, so that
-        // a small sample is never the reason for an alarm.
-        let scale = scale * (1.0 + CONFIDENCE / exceedances.sqrt());
-        let mut knots = [0.0; KNOTS + 1];
-        for (index, knot) in knots.iter_mut().enumerate() {
-            let surprise = threshold * index as f64 / KNOTS as f64;
-            let above = n - windows.count_between(0, (surprise * UNITS) as u64);
-            *knot = -(above.max(1) as f64 / n as f64).log10();
-        }
-        Self { n: n as f64, tail, threshold, scale: scale.max(0.05), shape, knots }
-    }
-
-    fn score(&self, surprise: f64, doubt: f64) -> f64 {
-        let doubted = 10_f64.powf(-surprise.max(0.0) / doubt);
-        let seen = if self.n == 0.0 {
-            1.0
-        } else if surprise <= self.threshold {
-            let place = (surprise / self.threshold.max(1e-9)).clamp(0.0, 1.0) * KNOTS as f64;
-            let (index, part) = (place as usize, place.fract());
-            let low = self.knots.get(index).copied().unwrap_or(0.0);
-            let high = self.knots.get(index + 1).copied().unwrap_or(low);
-            10_f64.powf(-(low + part * (high - low)))
-        } else {
-            let excess = (surprise - self.threshold) / self.scale;
-            self.tail * (1.0 + self.shape * excess).powf(-1.0 / self.shape)
-        };
-        let share = (DOUBT_WINDOWS * doubted + self.n * seen) / (DOUBT_WINDOWS + self.n);
-        1.0 / share.clamp(1e-300, 1.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -481,6 +399,27 @@ mod tests {
         let seen = |it: &Calibration| it.samples[detector as usize].windows.len();
         many.learn_raised((detector, cut), ODD);
         assert_eq!(seen(&many), 20_001);
+    }
+
+    #[test]
+    fn what_is_far_beyond_the_ordinary_is_no_measure_and_holds_back_nobody() {
+        let (detector, now) = (Detector::EgressSpike, Time::default());
+        let mut calibration = calibrated(&exponential(20_000, 1.0));
+        assert!(calibration.is_far(detector, 158.0) && !calibration.is_far(detector, 40.0));
+        let of_a_thief = calibration.score(detector, 40.0);
+        assert!(of_a_thief > 1e5, "{of_a_thief}");
+        calibration.note_said((detector, 1e4), &[158.0; 100], now);
+        assert!(calibration.score(detector, 158.0) > 1e5);
+        assert!(calibration.score(detector, 40.0) >= of_a_thief, "decoys hold back nobody");
+        calibration.note_said((detector, 1e4), &[158.0; 200], now);
+        assert!(!calibration.is_far(detector, 158.0), "a change of everybody's");
+        assert!(calibration.is_held_back(detector, 158.0, 1e4));
+        assert!(!calibration.is_held_back(detector, 5.0, 1e4), "what is ordinary is learned");
+        let beside = Detector::UnauthenticatedSuccess;
+        calibration.learn(beside, &exponential(20_000, 1.0));
+        calibration.judge(beside, 20_000);
+        calibration.fit();
+        assert!(!calibration.is_far(beside, 158.0), "it is told by its own rules");
     }
 
     #[test]

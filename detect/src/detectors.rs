@@ -288,7 +288,7 @@ pub(crate) fn could_read(detector: Detector, view: &View<'_>) -> bool {
         Detector::JointOutlier => joint_outlier::could_read(view),
         Detector::EgressSpike => view.open.sized > 0 && view.population.is_ready(),
         Detector::SlowDrip | Detector::Cadence => false,
-        _ if crate::watch::watches(detector) => false,
+        _ if detector.is_beside_identities() => false,
         _ => view.population.is_ready(),
     }
 }

@@ -22,8 +22,8 @@ pub struct Settings {
     pub windows_per_finding_min: f64,
     /// Detectors that stay silent, by name.
     pub disabled: Vec<String>,
-    /// Bytes of memory that the process may take for identities and all that is beside them; past it, new
-    /// identities share one overflow identity.
+    /// Bytes of memory that identities may take with what a replay holds beside them; past it, new identities
+    /// share one overflow identity.
     pub state_bytes_max: u64,
     /// Announced changes, in which nothing is learned.
     pub change_windows: Vec<Announcement>,
@@ -186,11 +186,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Bytes that the identities of one partition may take with their open hours: what is left beside
-    /// [`BESIDE_BYTES`], and at least half.
+    /// Bytes that identities may take with their open hours: what is left beside [`BESIDE_BYTES`], and at
+    /// least half.
+    pub(crate) fn identities_bytes_max(&self) -> u64 {
+        self.state_bytes_max - BESIDE_BYTES.min(self.state_bytes_max / 2)
+    }
+
+    /// The same of one partition.
     pub(crate) fn partition_bytes_max(&self) -> usize {
-        let beside = BESIDE_BYTES.min(self.state_bytes_max / 2);
-        (self.state_bytes_max - beside) as usize / PARTITIONS
+        self.identities_bytes_max() as usize / PARTITIONS
     }
 
     /// Whether a detector may speak.

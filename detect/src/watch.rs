@@ -204,19 +204,6 @@ impl Watch {
     }
 }
 
-/// Whether a detector is of what is watched, and not of an identity.
-pub(crate) const fn watches(detector: Detector) -> bool {
-    matches!(
-        detector,
-        Detector::UnauthenticatedSuccess
-            | Detector::ExposureChange
-            | Detector::Inventory
-            | Detector::KeyFanout
-            | Detector::AgentGraph
-            | Detector::IdentityExplosion
-    )
-}
-
 /// What an hour's end says for the calibration and the tables.
 #[derive(Debug, Default)]
 pub(crate) struct Closed {

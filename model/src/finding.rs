@@ -68,6 +68,19 @@ closed_set! {
 }
 
 impl Detector {
+    /// Whether it watches endpoints, addresses and what else many identities share, and not one identity.
+    pub const fn is_beside_identities(self) -> bool {
+        matches!(
+            self,
+            Self::UnauthenticatedSuccess
+                | Self::ExposureChange
+                | Self::Inventory
+                | Self::KeyFanout
+                | Self::AgentGraph
+                | Self::IdentityExplosion
+        )
+    }
+
     /// Whether its entity names somebody or something that calls (an agent, a session, a network, a
     /// tool) instead of an endpoint, which says only what exists.
     pub const fn names_somebody(self) -> bool {

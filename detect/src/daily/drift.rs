@@ -223,7 +223,7 @@ mod tests {
                 let noise = noise(day * 31 + index as i32);
                 let of = 5e7 * (0.25 * noise).exp() * 1.03_f64.powi((day - 20).clamp(0, 70));
                 // Less than that is below the detector's floor.
-                let read = bytes.read(day, of, &trend.bytes).filter(|it| it.ratio >= 1.3);
+                let read = bytes.read(day, of, &trend.bytes).filter(|it| it.ratio >= 1.25);
                 most = most.max(read.map_or(0.0, |it| it.surprise));
                 bytes.learn(day, of, Some(false), (&trend.bytes, &mut growth.bytes));
             }

@@ -14,6 +14,10 @@ const SILENT_DAYS: i32 = 7;
 /// Occasions on which it was told after which it is how things are now.
 const TOLD_MIN: u8 = 3;
 
+/// Days for which bytes are measured anew; whoever is active on fewer than it takes is known by its hours.
+const ANEW_DAYS: i32 = 14;
+/// Times the most that a day had while it was told, up to which a day is believed then.
+const ANEW_MOST: f64 = 2.0;
 /// Endpoints whose calls of a day are counted, each by itself.
 const CALLS_AT_MAX: usize = 8;
 /// Calls in an hour from which on an endpoint's are counted, and in a day for them to be kept.
@@ -71,11 +75,6 @@ impl Told {
         self.times > 0 && day.saturating_sub(self.day) < SILENT_DAYS
     }
 
-    /// Whether one was told that often that it is how it is now.
-    const fn is_believed(self) -> bool {
-        self.times == 0 && self.day > 0
-    }
-
     /// Takes note that one was told; whether that often that it is how it is now, and it begins anew.
     fn tell(&mut self, day: i32) -> bool {
         if !self.goes_on(day) {
@@ -87,6 +86,15 @@ impl Told {
         }
         is_so
     }
+}
+
+/// Bytes are measured anew, because they were told that often.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct Anew {
+    /// The last day of it.
+    until: i32,
+    /// The most bytes of a day while it was told.
+    most: f32,
 }
 
 /// Bytes and new objects of an identity's days, from its second one on.
@@ -107,6 +115,9 @@ pub(crate) struct Drip {
     told_calls: Told,
     /// The oddest reading since days began to add up.
     oddest: f32,
+    /// The most bytes of a day since bytes began to add up.
+    most: f32,
+    anew: Option<Anew>,
 }
 
 impl Drip {
@@ -170,8 +181,9 @@ impl Drip {
     /// Whether the days add up to so much, in bytes and in objects, that they are no measure of what is
     /// usual. Whoever was told often enough is believed in the bytes of a day first: while that begins anew
     /// it may still grow, and would bring along what a large hour is measured by.
-    pub(crate) fn suspects(&self, trend: &Trend) -> (bool, bool) {
-        let bytes = self.begins_anew() || self.bytes.is_suspect(self.bytes.scale(&trend.bytes));
+    pub(crate) fn suspects(&self, day: i32, trend: &Trend) -> (bool, bool) {
+        let bytes = self.begins_anew(day).is_some()
+            || self.bytes.is_suspect(self.bytes.scale(&trend.bytes));
         (bytes, self.news.is_suspect(self.seen.step(), &trend.objects))
     }
 
@@ -181,9 +193,10 @@ impl Drip {
         told.goes_on(day)
     }
 
-    /// Whether its bytes are measured anew, because they were told that often.
-    const fn begins_anew(&self) -> bool {
-        self.told.is_believed() && !self.bytes.is_measured()
+    /// The most bytes that a day is believed, while they are measured anew.
+    fn begins_anew(&self, day: i32) -> Option<f64> {
+        let anew = self.anew.filter(|it| day <= it.until && !self.bytes.is_measured())?;
+        Some(ANEW_MOST * f64::from(anew.most))
     }
 
     /// Learns what the day had; `told` says whether a drip of bytes or objects was told on it, and one of
@@ -197,9 +210,12 @@ impl Drip {
     ) {
         let is_withheld = is_odd.map(|it| it || is_told || is_told_of_calls);
         if let Some(bytes) = self.bytes_today {
-            // What the large hours are of is what begins anew.
-            let is_withheld = is_withheld.map(|it| it && !self.begins_anew());
-            self.bytes.learn(day, bytes, is_withheld, (&trend.bytes, &mut growth.bytes));
+            // Its large hours are what was told; of what is larger than that only so much is believed.
+            let believed = self.begins_anew(day);
+            let is_withheld = is_withheld.map(|it| it && believed.is_none());
+            let held = believed.map_or(bytes, |most| bytes.min(most));
+            self.bytes.learn(day, held, is_withheld, (&trend.bytes, &mut growth.bytes));
+            self.most = if self.bytes.runs() { self.most.max(bytes as f32) } else { 0.0 };
         }
         if let Some(news) = self.news_today {
             let step = self.seen.step();
@@ -219,7 +235,15 @@ impl Drip {
         });
         // What was told that often is how it is now, and what it is measured by from here on.
         if is_told && self.told.tell(day) {
-            (self.bytes, self.news) = (Volume::default(), News::anew());
+            self.news = News::anew();
+            // It may have been of objects alone.
+            if self.bytes.runs() {
+                self.anew = Some(Anew {
+                    until: day.saturating_add(ANEW_DAYS),
+                    most: std::mem::take(&mut self.most),
+                });
+                self.bytes = Volume::default();
+            }
         }
         if is_told_of_calls && self.told_calls.tell(day) {
             self.calls = Vec::new();
@@ -288,5 +312,48 @@ mod tests {
             drip.learn(20_000 + day, (Some(false), (true, false)), &trend, &mut Growth::default());
         }
         assert_eq!(told, [0, 7, 14, 15], "then it begins anew");
+    }
+
+    /// A day with so many bytes, on which a drip was told or not.
+    fn bytes_of_a_day(drip: &mut Drip, day: i32, bytes: f64, (is_odd, is_told): (bool, bool)) {
+        drip.bytes_today = Some(bytes);
+        let told = (is_told, false);
+        drip.learn(day, (Some(is_odd), told), &Trend::default(), &mut Growth::default());
+    }
+
+    /// Ten usual days, and fifteen of five times as much, told on each.
+    fn believed() -> Drip {
+        let mut drip = Drip::default();
+        (0..10).for_each(|day| bytes_of_a_day(&mut drip, 20_000 + day, 1e6, (false, false)));
+        (10..25).for_each(|day| bytes_of_a_day(&mut drip, 20_000 + day, 5e6, (true, true)));
+        drip
+    }
+
+    #[test]
+    fn while_bytes_begin_anew_they_are_suspect_and_believed_to_twice_what_was_told() {
+        let (mut drip, trend) = (believed(), Trend::default());
+        assert!(drip.suspects(20_024, &trend).0);
+        for day in 25..29 {
+            bytes_of_a_day(&mut drip, 20_000 + day, 5e9, (true, false));
+            assert!(drip.suspects(20_000 + day, &trend).0);
+        }
+        bytes_of_a_day(&mut drip, 20_029, 5e9, (true, false));
+        assert!(!drip.suspects(20_030, &trend).0, "five days are known anew");
+        let usual = drip.bytes.usual(20_030, &trend.bytes).unwrap();
+        assert!((usual / 1e7 - 1.0).abs() < 0.01, "a thousand times as much was not told: {usual}");
+    }
+
+    #[test]
+    fn without_sizes_bytes_do_not_begin_anew_for_ever() {
+        let (mut drip, trend) = (Drip::default(), Trend::default());
+        for day in 0..30 {
+            drip.news_today = Some(100);
+            let told = (Some(true), (day >= 10, false));
+            drip.learn(20_000 + day, told, &trend, &mut Growth::default());
+            assert!(!drip.suspects(20_000 + day, &trend).0, "it was of objects");
+        }
+        let drip = believed();
+        assert!(drip.suspects(20_024 + ANEW_DAYS, &trend).0);
+        assert!(!drip.suspects(20_025 + ANEW_DAYS, &trend).0, "no size was seen since");
     }
 }

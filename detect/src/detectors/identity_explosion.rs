@@ -378,9 +378,9 @@ fn sentence(context: &Context<'_>, episode: &Episode, beyond: &Beyond) -> String
     };
     let full = beyond.since.map_or_else(String::new, |since| {
         format!(
-            "; there is no room for more than {} of state since {since}: {} by about {} are counted \
+            "; there is no room for more than {} of identities since {since}: {} by about {} are counted \
              together",
-            bytes(context.plan.state_bytes_max as f64),
+            bytes(context.plan.identities_bytes_max() as f64),
             counted(beyond.calls, "call"),
             counted(beyond.identities, "identity"),
         )

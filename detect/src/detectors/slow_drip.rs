@@ -19,8 +19,8 @@ pub(crate) const ABOUT: About = About {
 
 /// Time since the first call.
 const AGE_MIN_NS: i64 = 6 * NS_PER_D;
-/// Less growth than this over the days is never a finding, of objects and of what is held to so many
-/// deviations a day, bytes and calls, ...
+/// Less growth than this over the days is never a finding, of objects, of which a day may have 20 beyond four
+/// deviations, and of what is held to those alone, bytes and calls, ...
 const RATIO_MIN: f64 = 1.4;
 const HELD_RATIO_MIN: f64 = 1.25;
 /// ... nor fewer bytes, objects or calls at an endpoint beyond what was expected of them.

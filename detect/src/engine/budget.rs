@@ -8,7 +8,6 @@
 
 use crate::detectors;
 use crate::settings::Plan;
-use crate::watch::watches;
 use model::Detector;
 
 /// A number for each detector.
@@ -41,7 +40,7 @@ pub(super) fn cuts(plan: &Plan, per_day: &PerDetector, lent: f64) -> PerDetector
         let findings =
             lent * plan.findings_per_day * (by_windows + by_danger) * plan.share(*detector);
         let least = plan.windows_per_finding_min;
-        let is_seldom = watches(*detector) || *detector == Detector::SlowDrip;
+        let is_seldom = detector.is_beside_identities() || *detector == Detector::SlowDrip;
         let part = if is_seldom && *cut > 0.0 { *cut / most } else { 1.0 };
         let floor = (least * part).max(FLOOR_MIN.min(least));
         *cut = (*cut / findings.max(f64::MIN_POSITIVE)).max(floor);

@@ -13,8 +13,8 @@ use model::Detector;
 ///
 /// What is rare and goes on, for hours or night after night, counts once, and so does what is rare and
 /// comes to many in the same hour; what raised counts as just at the cut, because an attack must not become
-/// what is ordinary, and not at all where it is far beyond that; and who grows a little each day is no measure
-/// of how much is large.
+/// what is ordinary, and not at all where it is far beyond that; nor does what is as odd but was not raised
+/// because so many others were. Who grows a little each day is no measure of how much is large.
 pub(super) fn take(
     context: &Context<'_>,
     contribution: &mut Contribution,
@@ -51,9 +51,7 @@ pub(super) fn take(
         if is_raised && context.calibration.is_far(detector, f64::from(oddest)) {
             continue;
         }
-        let cut =
-            is_raised.then(|| context.calibration.surprise_at(detector, context.cut_of(detector)));
-        let surprise = cut.map_or(oddest, |cut| oddest.min(cut as f32)).max(0.0);
+        let surprise = held_to_cut(context, (detector, oddest), is_raised).max(0.0);
         if let Some(network) = network {
             let said = is_said.then_some(oddest);
             contribution.shared.push(Shared { network, surprise, said });
@@ -62,6 +60,18 @@ pub(super) fn take(
         if let Some(surprises) = contribution.surprises.get_mut(detector as usize) {
             surprises.push(surprise);
         }
+    }
+}
+
+/// A surprise, no larger than at the cut where it raised, or did not because so many others had.
+fn held_to_cut(context: &Context<'_>, (detector, oddest): (Detector, f32), is_raised: bool) -> f32 {
+    let (calibration, cut) = (context.calibration, context.cut_of(detector));
+    if is_raised {
+        oddest.min(calibration.surprise_at(detector, cut) as f32)
+    } else if calibration.is_held_back(detector, f64::from(oddest), cut) {
+        oddest.min(calibration.surprise_by_law(detector, cut) as f32)
+    } else {
+        oddest
     }
 }
 

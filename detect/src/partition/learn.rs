@@ -30,9 +30,11 @@ pub(super) struct Suspect {
 
 impl Suspect {
     pub(super) fn of(context: &Context<'_>, identity: &Identity) -> Self {
-        let drip = identity.daily.as_ref().and_then(|daily| daily.drip.as_ref());
-        let Some(drip) = drip.filter(|_| !context.plan.learns_all) else { return Self::default() };
-        let (of_bytes, of_objects) = drip.suspects(&context.population.trend);
+        let Some(daily) = identity.daily.as_ref().filter(|_| !context.plan.learns_all) else {
+            return Self::default();
+        };
+        let Some(drip) = &daily.drip else { return Self::default() };
+        let (of_bytes, of_objects) = drip.suspects(daily.day, &context.population.trend);
         Self { of_bytes, of_objects }
     }
 
